@@ -1,0 +1,39 @@
+# Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test test-slow check lint types contracts bench clean
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.installed        ## make a clip, reconstruct it, show both side by side
+	$(BIN)/tubelet demo -o demo
+
+test: $(VENV)/.installed        ## the tests; under two minutes on two cores
+	$(BIN)/pytest -n 2 --dist worksteal -q
+
+test-slow: $(VENV)/.installed   ## the laws that are measured: memory, long clips
+	$(BIN)/pytest -q -m slow
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.installed
+	$(BIN)/basedpyright
+
+contracts: $(VENV)/.installed
+	$(BIN)/lint-imports
+
+check: lint types contracts test ## everything that must pass before a change lands
+
+bench: $(VENV)/.installed       ## the figures in benchmarks/results
+	$(BIN)/python benchmarks/short256x33.py ../shared/data/dev klt-4x8x8 klt-1x8x8 klt-8x8x8 klt-8x16x16 klt-8x32x32
+	$(BIN)/python benchmarks/speed.py
+
+clean:
+	rm -rf $(VENV) build demo *.egg-info src/*.egg-info

@@ -1,0 +1,52 @@
+"""Fit the linear tokenizers that the package ships: `python scripts/fit_shipped.py ../shared/data/train`.
+
+Clips that the folder's manifest marks as part of a benchmark are left out. Takes about 40 minutes on two cores;
+tokenizers that exist already are kept, so an interrupted run goes on where it was.
+"""
+
+import csv
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from tubelet import checkpoint
+from tubelet.data.clips import find_clips
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.train.card import klt_card
+from tubelet.train.fit_klt import Sampling, fit_klt, klt_config
+from tubelet.types import Stride
+
+STRIDES = ("4x8x8", "1x8x8", "8x8x8", "8x16x16", "8x32x32")
+STARTS = {"8x16x16": "klt-4x8x8", "8x32x32": "klt-8x16x16"}
+
+
+def main(folder: Path) -> None:
+    """Fit every stride in turn."""
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        benchmarks = [
+            row["file"] for row in csv.DictReader(file) if row["benchmark"].strip() not in {"", "no"}
+        ]
+    clips = find_clips(folder, exclude=benchmarks)
+    for stride in STRIDES:
+        name = f"klt-{stride}"
+        target = checkpoint.SHIPPED / name
+        if (target / "config.json").exists():
+            continue
+        began = time.monotonic()
+        config = klt_config(Stride.parse(stride))
+        start: ContinuousTokenizer | None = checkpoint.load(STARTS[stride]) if stride in STARTS else None
+        tokenizer = fit_klt(
+            config, clips, Sampling(), start=start, on_skip=lambda path, error: print(path, error)
+        )
+        card = klt_card(
+            config, tokenizer, clips=len(clips), sampling=Sampling(), made_by="scripts/fit_shipped.py"
+        )
+        checkpoint.save(tokenizer, config, target, card=card)
+        print(f"{name}: {time.monotonic() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    main(Path(sys.argv[1]))

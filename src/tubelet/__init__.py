@@ -1,0 +1,83 @@
+"""tubelet: video to the compact latents and tokens that generative models work on, and back.
+
+Names are loaded when they are first used, so that importing the package imports neither torch nor a video
+library.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tubelet.checkpoint import load, save, shipped
+    from tubelet.codec.decode import decode_file
+    from tubelet.codec.encode import encode_file
+    from tubelet.codec.reconstruct import reconstruct_file
+    from tubelet.codec.tube import Tube, open_tube
+    from tubelet.errors import TubeletError, TubeletWarning
+    from tubelet.tokenizers.config import ContinuousConfig
+    from tubelet.tokenizers.continuous import ContinuousTokenizer
+    from tubelet.tokenizers.stream_state import StreamState
+    from tubelet.types import Frames, Latent, Stride, Video
+    from tubelet.video.pixels import from_model, to_model
+    from tubelet.video.probe import probe
+    from tubelet.video.read import read
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "ContinuousConfig": "tubelet.tokenizers.config",
+    "ContinuousTokenizer": "tubelet.tokenizers.continuous",
+    "Frames": "tubelet.types",
+    "Latent": "tubelet.types",
+    "StreamState": "tubelet.tokenizers.stream_state",
+    "Stride": "tubelet.types",
+    "Tube": "tubelet.codec.tube",
+    "TubeletError": "tubelet.errors",
+    "TubeletWarning": "tubelet.errors",
+    "Video": "tubelet.types",
+    "decode_file": "tubelet.codec.decode",
+    "encode_file": "tubelet.codec.encode",
+    "from_model": "tubelet.video.pixels",
+    "load": "tubelet.checkpoint",
+    "open_tube": "tubelet.codec.tube",
+    "probe": "tubelet.video.probe",
+    "read": "tubelet.video.read",
+    "reconstruct_file": "tubelet.codec.reconstruct",
+    "save": "tubelet.checkpoint",
+    "shipped": "tubelet.checkpoint",
+    "to_model": "tubelet.video.pixels",
+}
+
+__all__ = [
+    "ContinuousConfig",
+    "ContinuousTokenizer",
+    "Frames",
+    "Latent",
+    "StreamState",
+    "Stride",
+    "Tube",
+    "TubeletError",
+    "TubeletWarning",
+    "Video",
+    "decode_file",
+    "encode_file",
+    "from_model",
+    "load",
+    "open_tube",
+    "probe",
+    "read",
+    "reconstruct_file",
+    "save",
+    "shipped",
+    "to_model",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"tubelet has no {name!r}; it has {', '.join(__all__)}.")
+
+
+def __dir__() -> list[str]:
+    return __all__

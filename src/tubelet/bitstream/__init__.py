@@ -1,0 +1,25 @@
+"""The ``.tube`` file: quantised latents as bytes, and back. ``SPEC.md`` beside this file is its definition.
+
+Knows integers and bytes only: no torch, no video library, nothing of what the symbols mean.
+"""
+
+from tubelet.bitstream.audio import AudioPacket
+from tubelet.bitstream.chunk import Chunk, bytes_to_chunk, chunk_to_bytes
+from tubelet.bitstream.container import VERSION
+from tubelet.bitstream.header import AudioHeader, Header
+from tubelet.bitstream.index import ChunkEntry
+from tubelet.bitstream.reader import TubeReader
+from tubelet.bitstream.writer import TubeWriter
+
+__all__ = [
+    "VERSION",
+    "AudioHeader",
+    "AudioPacket",
+    "Chunk",
+    "ChunkEntry",
+    "Header",
+    "TubeReader",
+    "TubeWriter",
+    "bytes_to_chunk",
+    "chunk_to_bytes",
+]

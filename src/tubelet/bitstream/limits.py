@@ -1,0 +1,37 @@
+"""The bounds of format version 1, checked before anything is read or allocated (SPEC.md, section 9)."""
+
+HEADER_BYTES = 1 << 24
+"""Length of the header, in bytes."""
+
+SIDE = 1 << 16
+"""Rows or columns of a frame or of a latent, and each side of a stride."""
+
+CHANNELS = 1 << 12
+"""Channels of a latent."""
+
+CHUNK_HEAD_BYTES = 1 << 20
+"""Length of the head of a chunk, in bytes."""
+
+CHUNK_FRAMES = 1 << 16
+"""Frames that one chunk completes."""
+
+CHUNK_SYMBOLS = 1 << 27
+"""Symbols in one chunk: channels x steps x rows x columns (64 channels of 64 latent steps of 1080p)."""
+
+SYMBOL = (1 << 23) - 1
+"""Magnitude of a symbol."""
+
+TABLE_SYMBOLS = 1 << 22
+"""Different symbols in one segment; it keeps three quarters of the coder's range for their frequencies."""
+
+TIMESTAMP = (1 << 62) - 1
+"""Magnitude of a timestamp, so that the difference of two fits 64 bits."""
+
+AUDIO_BYTES = 1 << 26
+"""Length of one audio record, in bytes."""
+
+INDEX_BYTES = 1 << 26
+"""Length of the index, in bytes."""
+
+COUNT = (1 << 63) - 1
+"""Any other count: steps, frames, bytes of a record."""

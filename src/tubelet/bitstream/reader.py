@@ -1,0 +1,199 @@
+"""Reads a ``.tube`` file: header and index at once, chunks and audio when asked for, in any order."""
+
+import os
+import warnings
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from tubelet.bitstream import limits
+import numpy as np
+from numpy.typing import NDArray
+
+from tubelet.bitstream.audio import AudioPacket, bytes_to_packets
+from tubelet.bitstream.chunk import Chunk, ChunkHead, read_chunk
+from tubelet.bitstream.container import AUDIO, CHUNK, RecordHead, UnknownKindError, Window, read_header
+from tubelet.bitstream.header import Header
+from tubelet.bitstream.index import ChunkEntry, RecordEntry, chunk_entries, offsets
+from tubelet.bitstream.recovery import check_place, read_index, scan_records
+from tubelet.errors import BitstreamError, DamageWarning, OptionError
+
+
+class TubeReader:
+    """A ``.tube`` file open for reading, as a context manager.
+
+    A file whose end is missing or damaged is read up to its last whole chunk, with a `DamageWarning`.
+
+    Raises:
+        BitstreamError: it cannot be opened, is no ``.tube`` file, is newer than this program, or is damaged
+            before its first whole chunk.
+    """
+
+    header: Header
+    complete: bool
+    """Whether the file has its end, so that nothing is missing."""
+    chunks: tuple[ChunkEntry, ...]
+    _records: tuple[RecordEntry, ...]
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file, self._size = _open(path)
+        try:
+            with _naming(path):
+                self._load()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> "TubeReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @property
+    def steps(self) -> int:
+        """Latent steps in all chunks."""
+        return sum(chunk.steps for chunk in self.chunks)
+
+    @property
+    def frames(self) -> int:
+        """Frames that the chunks complete."""
+        return sum(chunk.frames for chunk in self.chunks)
+
+    def chunk_of_frame(self, frame: int) -> int:
+        """Number of the chunk that completes frame `frame`.
+
+        Raises:
+            OptionError: the file has no such frame.
+        """
+        if not 0 <= frame < self.frames:
+            raise OptionError(f"frame {frame} is asked for; {self._path} has {self.frames}, counted from 0.")
+        # of several chunks that begin at one frame, all but the last complete none
+        return bisect_right(self.chunks, frame, key=lambda chunk: chunk.first_frame) - 1
+
+    def read_chunk(self, number: int, *, channels: int | None = None) -> Chunk:
+        """Decode the first `channels` channels of a chunk, or all; the bytes of the others are not read.
+
+        Raises:
+            OptionError: there is no such chunk, or it has not that many channels.
+            BitstreamError: the chunk is damaged.
+        """
+        if not 0 <= number < len(self.chunks):
+            raise OptionError(
+                f"chunk {number} is asked for; {self._path} has {len(self.chunks)}, counted from 0."
+            )
+        entry = self.chunks[number]
+        with _naming(self._path):
+            window = self._payload(CHUNK, entry.offset, entry.length)
+            head = ChunkHead.read(window)
+            check_place(head, number=number, first_step=entry.first_step, first_frame=entry.first_frame)
+            self._check_size(head, entry)
+            return read_chunk(window, head, channels=channels)
+
+    def timestamps(self) -> NDArray[np.int64]:
+        """When each frame of the clip is shown, in ticks of the header's time base; only heads are read.
+
+        Raises:
+            BitstreamError: the head of a chunk is damaged.
+        """
+        times: list[int] = []
+        for entry in self.chunks:
+            with _naming(self._path):
+                head = ChunkHead.read(self._payload(CHUNK, entry.offset, entry.length))
+                self._check_size(head, entry)
+                times += head.timestamps
+        return np.array(times, dtype=np.int64)
+
+    def audio(self) -> Iterator[AudioPacket]:
+        """All audio packets, in the order of their decoding; one record is in memory at a time.
+
+        Raises:
+            BitstreamError: a record is damaged.
+        """
+        for record, offset in zip(self._records, offsets(self._records, self._start), strict=False):
+            if record.kind == AUDIO:
+                with _naming(self._path):
+                    window = self._payload(AUDIO, offset, record.length)
+                    packets = bytes_to_packets(window.take(record.length, "an audio record"))
+                yield from packets
+
+    def _load(self) -> None:
+        window = Window(self._file, 0, self._size)
+        self.header = read_header(window)
+        self._start = window.at
+        try:
+            self._records = read_index(self._file, start=self._start, size=self._size)
+            self.complete = True
+        except UnknownKindError:
+            raise
+        except BitstreamError:  # without its index a file can still be read from the front
+            self._records = scan_records(self._file, start=self._start, size=self._size)
+            self.complete = False
+        self.chunks = chunk_entries(self._records, self._start)
+        if not self.complete:
+            self._report()
+
+    def _report(self) -> None:
+        if not self.chunks:
+            raise BitstreamError(
+                "the file is cut short or damaged before its first whole chunk. Copy it again."
+            )
+        chunks = f"{len(self.chunks)} whole chunk{'s' if len(self.chunks) > 1 else ''}"
+        frames = f"frames 0 to {self.frames - 1}" if self.frames else "no whole frame"
+        warnings.warn(
+            f"{self._path} is cut short or damaged at its end: {chunks}, {frames}, can be read.",
+            DamageWarning,
+            stacklevel=4,  # where the reader is made
+        )
+
+    def _payload(self, kind: str, offset: int, length: int) -> Window:
+        """A window on the payload of a record, checked against what the index says of it."""
+        window = Window(self._file, offset, offset + RecordHead.SIZE + length)
+        head = RecordHead.read(window)
+        if (head.kind, head.length) != (kind, length):
+            raise BitstreamError(
+                f"byte {offset} begins a record {head.kind} of {head.length} bytes; the index says {kind} of "
+                f"{length}. The file is damaged; copy it again."
+            )
+        if kind == AUDIO and length > limits.AUDIO_BYTES:
+            raise BitstreamError(
+                f"an audio record claims {length} bytes; at most {limits.AUDIO_BYTES} are allowed."
+            )
+        return window
+
+    def _check_size(self, head: ChunkHead, entry: ChunkEntry) -> None:
+        expected = (self.header.channels, entry.steps, self.header.latent_height, self.header.latent_width)
+        if head.shape != expected or len(head.timestamps) != entry.frames:
+            raise BitstreamError(
+                f"chunk {head.number} is {head.shape} (channels, steps, rows, columns) with "
+                f"{len(head.timestamps)} frames; header and index say {expected} with {entry.frames}. "
+                "The file is damaged; copy it again."
+            )
+
+
+def _open(path: Path) -> tuple[BinaryIO, int]:
+    """Open a file and measure it."""
+    try:
+        file = path.open("rb")
+        return file, file.seek(0, os.SEEK_END)
+    except OSError as error:
+        raise BitstreamError(f"{path} cannot be read: {error.strerror or error}. Check the name.") from error
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Put the name of the file before the message of an error."""
+    try:
+        yield
+    except BitstreamError as error:
+        raise type(error)(f"{path}: {error}") from error

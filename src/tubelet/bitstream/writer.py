@@ -1,0 +1,140 @@
+"""Writes a ``.tube`` file front to back; the file appears under its name when it is whole."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from tubelet.bitstream.audio import AudioPacket, packets_to_bytes, runs
+from tubelet.bitstream.chunk import Chunk, chunk_to_bytes
+from tubelet.bitstream.container import AUDIO, CHUNK, INDEX, RecordHead, header_to_bytes, trailer_to_bytes
+from tubelet.bitstream.header import Header
+from tubelet.bitstream.index import RecordEntry, index_to_bytes
+from tubelet.errors import BitstreamError
+from tubelet.files import replacing
+
+
+class TubeWriter:
+    """A ``.tube`` file being written, as a context manager.
+
+    Leaving the context normally writes the index and gives the file its name; leaving it by an exception
+    removes what was written. The counters say where the bytes went; together they are the size of the file.
+
+    Raises:
+        OutputError: on entering, the target exists (and `force` is false) or cannot be written; later, the
+            disk is full.
+    """
+
+    _file: BinaryIO
+
+    def __init__(self, target: Path, header: Header, *, force: bool = False) -> None:
+        self._target = target
+        self._header = header
+        self._force = force
+        self._stack = ExitStack()
+        self._records: list[RecordEntry] = []
+        self._chunks = 0
+        self._last_time: int | None = None
+        self.steps = 0
+        """Latent steps written so far."""
+        self.frames = 0
+        """Frames completed so far."""
+        self.bytes_header = 0
+        """Everything before the first record."""
+        self.bytes_heads = 0
+        """Heads of chunks: their places, timestamps and checksums."""
+        self.bytes_tables = 0
+        """Which symbols occur, and how often."""
+        self.bytes_payload = 0
+        """Range-coded symbols."""
+        self.bytes_audio = 0
+        """Audio records."""
+        self.bytes_index = 0
+        """Index and trailer."""
+        self.entropy_bits = 0.0
+        """Zeroth-order entropy of the symbols, per chunk and channel: what no such coder can beat."""
+
+    def __enter__(self) -> "TubeWriter":
+        with ExitStack() as stack:
+            path = stack.enter_context(replacing(self._target, force=self._force))
+            self._file = stack.enter_context(path.open("wb"))
+            self.bytes_header = self._file.write(header_to_bytes(self._header))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with self._stack:  # leaving it closes the file and renames it, or removes it if the index fails
+            index_at = self._file.tell()
+            self.bytes_index = self._write_record(INDEX, index_to_bytes(self._records))
+            self.bytes_index += self._file.write(trailer_to_bytes(index_at))
+
+    def write_chunk(self, chunk: Chunk) -> None:
+        """Append a chunk; chunks come in order, without gaps.
+
+        Raises:
+            BitstreamError: it is not the next chunk, not of the header's size, or holds what a file cannot.
+        """
+        self._check_next(chunk)
+        encoded = chunk_to_bytes(chunk)
+        tables = sum(len(segment.table) for segment in encoded.segments)
+        payload = sum(len(segment.payload) for segment in encoded.segments)
+        parts = [part for segment in encoded.segments for part in (segment.table, segment.payload)]
+        written = self._write_record(CHUNK, encoded.head, *parts)
+        steps, frames = chunk.symbols.shape[1], chunk.timestamps.size
+        length = written - RecordHead.SIZE
+        self._records.append(RecordEntry(kind=CHUNK, length=length, steps=steps, frames=frames))
+        self._chunks += 1
+        self.steps += steps
+        self.frames += frames
+        if frames:
+            self._last_time = int(chunk.timestamps[-1])
+        self.bytes_heads += written - tables - payload
+        self.bytes_tables += tables
+        self.bytes_payload += payload
+        self.entropy_bits += sum(segment.entropy_bits for segment in encoded.segments)
+
+    def write_audio(self, packets: Iterable[AudioPacket]) -> None:
+        """Append audio packets, in the order of their decoding; best near the frames they sound with.
+
+        Raises:
+            BitstreamError: the header announces no audio, or a packet holds what a file cannot.
+        """
+        if self._header.audio is None:
+            raise BitstreamError(
+                "the header announces no audio stream; give it one, or leave the packets out."
+            )
+        for run in runs(packets):
+            payload = packets_to_bytes(run)
+            self.bytes_audio += self._write_record(AUDIO, payload)
+            self._records.append(RecordEntry(kind=AUDIO, length=len(payload)))
+
+    def _write_record(self, kind: str, *parts: bytes) -> int:
+        head = RecordHead(kind=kind, length=sum(len(part) for part in parts))
+        return sum(self._file.write(part) for part in (head.to_bytes(), *parts))
+
+    def _check_next(self, chunk: Chunk) -> None:
+        place = (chunk.number, chunk.first_step, chunk.first_frame)
+        if place != (self._chunks, self.steps, self.frames):
+            raise BitstreamError(
+                f"chunk {place[0]} begins at step {place[1]} and frame {place[2]}; the next is "
+                f"chunk {self._chunks} at step {self.steps} and frame {self.frames}. "
+                "Write chunks in order, without gaps."
+            )
+        size = (self._header.channels, self._header.latent_height, self._header.latent_width)
+        if (*chunk.symbols.shape[:1], *chunk.symbols.shape[2:]) != size:
+            raise BitstreamError(
+                f"symbols are of shape {chunk.symbols.shape}; the header says {size[0]} channels of "
+                f"{size[1]}x{size[2]} (rows, columns)."
+            )
+        times = chunk.timestamps
+        if self._last_time is not None and times.size and times[0] <= self._last_time:
+            raise BitstreamError(
+                f"chunk {chunk.number} begins at time {times[0]}, the one before ends at {self._last_time}; "
+                "each frame must be later than the one before."
+            )

@@ -1,0 +1,197 @@
+"""Tokenizers on disk: a folder with ``config.json``, ``weights.safetensors`` and ``card.md``.
+
+Numbers only: nothing in a checkpoint is executed. A tokenizer is known by the SHA-256 of what it computes
+with.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from tubelet.errors import CheckpointError, OptionError
+from tubelet.files import replacing
+from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.types import Stride
+
+FORMAT = 1
+"""The newest checkpoint format that this program reads, and the one it writes."""
+
+ARCHITECTURES = {"continuous": ContinuousConfig}
+"""Every kind of tokenizer that a checkpoint may hold."""
+
+DEFAULT = "klt-4x8x8"
+"""The shipped tokenizer that is meant when none is named."""
+
+SHIPPED = Path(__file__).parent / "weights"
+"""The folder of the tokenizers that come with the package."""
+
+_CONFIG_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A tokenizer and who it is.
+
+    Attributes:
+        config: the numbers that it was built from.
+        tokenizer: ready to use: evaluation mode, no gradients.
+        sha256: of its configuration and weights; the same wherever the checkpoint lies.
+    """
+
+    config: ContinuousConfig
+    tokenizer: ContinuousTokenizer
+    sha256: str
+
+
+def shipped() -> list[str]:
+    """Names of the tokenizers that come with the package, the default first."""
+    names = sorted(folder.name for folder in SHIPPED.iterdir() if (folder / "config.json").is_file())
+    return sorted(names, key=lambda name: name != DEFAULT)
+
+
+def find(name: str | Path | None = None) -> Path:
+    """The folder of a checkpoint, by the name of a shipped tokenizer or the path of a folder.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    wanted = DEFAULT if name is None else name
+    for folder in (SHIPPED / wanted, Path(wanted)):
+        if (folder / "config.json").is_file():
+            return folder
+    raise CheckpointError(
+        f"{str(wanted)!r} is neither a shipped tokenizer nor a folder with a config.json; shipped are "
+        f"{', '.join(shipped())}. `tubelet models` tells more."
+    )
+
+
+def read_checkpoint(name: str | Path | None = None, *, lead_frame: bool | None = None) -> Checkpoint:
+    """Read a tokenizer, with the identity that files refer to.
+
+    Args:
+        name: a shipped tokenizer or a folder; the default tokenizer for none.
+        lead_frame: whether the first frame is a group of its own; what the checkpoint says for none.
+
+    Raises:
+        CheckpointError: it is unknown, damaged, or newer than this program.
+    """
+    folder = find(name)
+    facts = _read_facts(folder)
+    config = _config_from_json(facts["config"], folder)
+    if lead_frame is not None:
+        config = replace(config, lead_frame=lead_frame)
+    tokenizer = config.build()
+    try:
+        tokenizer.load_state_dict(load_file(folder / "weights.safetensors"))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise CheckpointError(
+            f"the weights in {folder} cannot be used: {error}. Fetch them again."
+        ) from error
+    sha256 = fingerprint(config, tokenizer.state_dict())
+    if sha256 != facts["sha256"]:
+        raise CheckpointError(
+            f"the checkpoint in {folder} has SHA-256 {sha256[:16]}… and its config.json says "
+            f"{str(facts['sha256'])[:16]}…; they must agree. It was changed or damaged: fetch it again."
+        )
+    return Checkpoint(
+        config=config, tokenizer=tokenizer.eval().requires_grad_(requires_grad=False), sha256=sha256
+    )
+
+
+def load(name: str | Path | None = None, *, lead_frame: bool | None = None) -> ContinuousTokenizer:
+    """Load a tokenizer, ready to use: evaluation mode, no gradients (``requires_grad_()`` to train it).
+
+    Args:
+        name: a shipped tokenizer (`shipped`) or a folder; the default tokenizer for none.
+        lead_frame: whether the first frame is a group of its own (1 + t·n frames are n + 1 latent steps);
+            what the checkpoint says for none.
+
+    Raises:
+        CheckpointError: it is unknown, damaged, or newer than this program.
+    """
+    return read_checkpoint(name, lead_frame=lead_frame).tokenizer
+
+
+def save(
+    tokenizer: ContinuousTokenizer, config: ContinuousConfig, folder: Path, *, card: str, force: bool = False
+) -> Path:
+    """Write a checkpoint; `card` says in Markdown what it was made from and how good it is.
+
+    Raises:
+        OutputError: a file of it exists and `force` is false.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.contiguous() for name, tensor in tokenizer.state_dict().items()}
+    facts = {
+        "format": FORMAT,
+        "architecture": "continuous",
+        "config": asdict(config),
+        "sha256": fingerprint(config, weights),
+    }
+    with replacing(folder / "weights.safetensors", force=force) as path:
+        save_file(weights, path)
+    with replacing(folder / "card.md", force=force) as path:
+        path.write_text(card, encoding="utf-8")
+    # The file that makes the folder a checkpoint comes last.
+    with replacing(folder / "config.json", force=force) as path:
+        path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def fingerprint(config: ContinuousConfig, weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 of what a tokenizer computes with; its name and the use of a lead frame do not change it."""
+    numbers = {key: value for key, value in asdict(config).items() if key not in {"name", "lead_frame"}}
+    digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode())
+    for name in sorted(weights):
+        tensor = weights[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read_facts(folder: Path) -> dict:
+    """The content of a checkpoint's config.json, as far as any architecture shares it."""
+    path = folder / "config.json"
+    if path.stat().st_size > _CONFIG_BYTES:
+        raise CheckpointError(f"{path} has {path.stat().st_size} bytes; at most {_CONFIG_BYTES} are read.")
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        version, architecture = facts["format"], facts["architecture"]
+        _ = facts["config"], facts["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is no checkpoint of tubelet: {error!r}. Fetch it again.") from error
+    if version != FORMAT:
+        raise CheckpointError(f"{path} has format {version}; this program reads {FORMAT}. Upgrade it.")
+    if architecture not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise CheckpointError(
+            f"{path} holds a {architecture!r} tokenizer; this program knows {known}. Upgrade it."
+        )
+    return facts
+
+
+def _config_from_json(numbers: dict, folder: Path) -> ContinuousConfig:
+    """Rebuild a configuration; JSON knows no tuples and no strides."""
+    known = {field.name for field in fields(ContinuousConfig)}
+    try:
+        if unknown := set(numbers) - known:
+            raise CheckpointError(f"{folder} sets {sorted(unknown)}, unknown to this program. Upgrade it.")
+        patches = tuple(Stride(*(int(side) for side in patch)) for patch in numbers["patches"])
+        coefficients = tuple(int(number) for number in numbers["coefficients"])
+        config = ContinuousConfig(**{**numbers, "patches": patches, "coefficients": coefficients})
+        sides = [side for patch in patches for side in patch] + [*coefficients, config.channels, config.width]
+        if not all(1 <= number <= 1 << 16 for number in sides):
+            raise CheckpointError(f"{folder} sets sizes {sides}; each must lie between 1 and {1 << 16}.")
+        _ = config.encoder_blocks + config.decoder_blocks
+    except (TypeError, KeyError, ValueError, OptionError) as error:
+        raise CheckpointError(
+            f"the configuration in {folder} is damaged: {error!r}. Fetch it again."
+        ) from error
+    return config

@@ -1,0 +1,61 @@
+"""Decode a .tube file, or a part of it, into a video.
+
+The suffix of the output chooses the format: .mp4 .mov (H.264), .webm (VP9), .mkv (lossless), .npy (an array
+of frames), .png .jpg .webp (exactly one frame). A part may start at any frame and is the same as in a full
+decode.
+
+for example:
+  tubelet decode holiday.tube -o holiday.mp4
+  tubelet decode holiday.tube -o detail.mkv --start 1:30 --end 1:35.5
+  tubelet decode holiday.tube -o coarse.webm --channels 8
+"""
+
+import argparse
+from pathlib import Path
+
+from tubelet.cli import options
+from tubelet.cli.console import progress, show_table
+
+NAME = "decode"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("input", type=Path, metavar="IN.tube", help="file to decode")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="file to write")
+    parser.add_argument(
+        "--start",
+        type=options.seconds,
+        metavar="S",
+        help="first moment: seconds, or h:m:s (default: the beginning)",
+    )
+    parser.add_argument(
+        "--end",
+        type=options.seconds,
+        metavar="S",
+        help="moment to stop before: seconds, or h:m:s (default: the end)",
+    )
+    options.add_channels(parser)
+    options.add_tokenizer(parser)
+    options.add_common(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Decode, then say what was written."""
+    from tubelet.codec.decode import decode_file
+
+    with progress("decoding", total=None) as advance:
+        report = decode_file(
+            arguments.input,
+            arguments.output,
+            start=arguments.start,
+            end=arguments.end,
+            channels=arguments.channels,
+            tokenizer=arguments.tokenizer,
+            audio=not arguments.no_audio,
+            memory=arguments.memory,
+            force=arguments.force,
+            on_frames=advance,
+        )
+    last = report.first_frame + report.frames - 1
+    show_table([("file", str(arguments.output)), ("frames", f"{report.first_frame} to {last}")])

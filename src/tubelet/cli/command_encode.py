@@ -1,0 +1,74 @@
+"""Encode a video into a .tube file.
+
+The file holds the quantised latent, entropy-coded in chunks that each decode alone, and the audio as it was.
+It is decoded by `tubelet decode`, from any point, at any smaller number of channels.
+
+for example:
+  tubelet encode holiday.mp4 -o holiday.tube
+  tubelet encode holiday.mp4 -o small.tube --channels 16 --step 2
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tubelet.cli import options
+from tubelet.cli.console import progress, show_table
+
+if TYPE_CHECKING:
+    from tubelet.codec.encode import TubeReport
+
+NAME = "encode"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("input", type=Path, metavar="IN", help="a video, an image, a GIF, or frames as .npy")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.tube", help="file to write")
+    options.add_tokenizer(parser)
+    options.add_channels(parser)
+    options.add_step(parser)
+    options.add_json(parser)
+    options.add_common(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Encode, then say what the file holds."""
+    from tubelet.codec.encode import encode_file
+    from tubelet.results import write_results
+    from tubelet.video.probe import probe
+
+    with progress("encoding", total=probe(arguments.input).frames) as advance:
+        report = encode_file(
+            arguments.input,
+            arguments.output,
+            tokenizer=arguments.tokenizer,
+            channels=arguments.channels,
+            step=arguments.step,
+            audio=not arguments.no_audio,
+            memory=arguments.memory,
+            force=arguments.force,
+            on_frames=advance,
+        )
+    show_table(tube_rows(arguments.output, report))
+    if arguments.json is not None:
+        figures = {name: getattr(report, name) for name in report.__slots__}
+        write_results(arguments.json, protocol="tubelet encode", figures=figures)
+
+
+def tube_rows(path: Path, report: "TubeReport") -> list[tuple[str, str]]:
+    """What a .tube file holds, as rows of a table."""
+    coded = report.bytes_total - report.bytes_audio
+    return [
+        ("file", str(path)),
+        ("clip", f"{report.frames} frames of {report.width}x{report.height}"),
+        ("latent", f"{report.channels} channels, {report.steps} steps"),
+        ("size", f"{options.bytes_text(report.bytes_total)}, {report.bits_per_pixel:.4f} bits per pixel"),
+        (
+            "of it",
+            f"{options.bytes_text(report.bytes_symbols)} symbols, {options.bytes_text(report.bytes_tables)} "
+            f"tables, {options.bytes_text(report.bytes_headers)} headers, "
+            f"{options.bytes_text(report.bytes_audio)} audio",
+        ),
+        ("smaller by", f"{report.frames * report.height * report.width * 3 / coded:.1f}:1 in bytes"),
+    ]

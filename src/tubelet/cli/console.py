@@ -1,0 +1,89 @@
+"""What all commands share on the terminal: progress, warnings, errors and exit codes."""
+
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tubelet.errors import DamageWarning, OptionError, TubeletError
+
+DONE, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+_PATIENCE = 2.0
+"""Seconds after which work gets a progress bar."""
+
+
+def guarded(run: Callable[[], None]) -> int:
+    """Run a command; say what went wrong in one line on stderr, and give the exit code."""
+    damaged = False
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        nonlocal damaged
+        damaged = damaged or isinstance(message, DamageWarning)
+        print(f"tubelet: warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show
+        try:
+            run()
+        except OptionError as error:
+            return _failed(error, BAD_USAGE)
+        except (TubeletError, OSError, MemoryError) as error:
+            return _failed(error, FAILED)
+        except KeyboardInterrupt:
+            return _failed("interrupted; nothing half-written was kept.", INTERRUPTED)
+    return FAILED if damaged else DONE
+
+
+def _failed(error: Exception | str, code: int) -> int:
+    text = str(error) or type(error).__name__
+    print(f"tubelet: error: {' '.join(text.split())}", file=sys.stderr)
+    return code
+
+
+@contextmanager
+def progress(doing: str, *, total: int | None, unit: str = "frames") -> Iterator[Callable[[int], None]]:
+    """Give a function to call with each amount of work done; shows a bar if the work takes over two seconds.
+
+    Args:
+        doing: what is done, such as ``encoding``.
+        total: how much there is; none if nobody knows.
+        unit: what is counted.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task(doing, total=total)
+    began = time.monotonic()
+
+    def advance(amount: int) -> None:
+        if not bar.live.is_started and time.monotonic() - began > _PATIENCE and bar.console.is_terminal:
+            bar.start()
+        bar.advance(task, amount)
+
+    try:
+        yield advance
+    finally:
+        if bar.live.is_started:
+            bar.stop()
+
+
+def show_table(rows: list[tuple[str, ...]], *, header: tuple[str, ...] | None = None) -> None:
+    """Print rows in columns, as wide as they need to be."""
+    lines = ([header] if header else []) + rows
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for index, line in enumerate(lines):
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        if header and index == 0:
+            print("  ".join("─" * width for width in widths))

@@ -1,0 +1,77 @@
+"""The `tubelet` command: finds the subcommand, runs it, and turns its end into an exit code."""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+
+from tubelet import __version__
+from tubelet.cli import (
+    command_decode,
+    command_demo,
+    command_encode,
+    command_fit_klt,
+    command_info,
+    command_models,
+    command_reconstruct,
+)
+from tubelet.cli.console import guarded
+
+COMMANDS = (
+    command_reconstruct,
+    command_encode,
+    command_decode,
+    command_info,
+    command_models,
+    command_fit_klt,
+    command_demo,
+)
+
+_DESCRIPTION = """\
+Video to the compact latents and tokens that generative models work on, and back.
+
+start here:
+  tubelet demo                              see it work on a built-in clip
+  tubelet reconstruct my.mp4                your own clip, there and back, with figures
+  tubelet encode my.mp4 -o my.tube          store the latent
+  tubelet decode my.tube -o back.mp4        and get the video again, or any part of it
+"""
+
+_EPILOG = """\
+exit codes: 0 done; 1 the run failed, or its input was damaged and the result is incomplete; 2 bad usage
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; give its exit code."""
+    # A polite kill takes the same way out as Ctrl-C, so that no half-written file stays behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    chosen = make_parser().parse_args(arguments)
+    return guarded(lambda: chosen.run(chosen))
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="tubelet",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"tubelet {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        text = (command.__doc__ or "").strip()
+        sub = commands.add_parser(
+            command.NAME,
+            help=text.splitlines()[0],
+            description=text,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(sub)
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

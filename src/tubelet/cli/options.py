@@ -1,0 +1,80 @@
+"""Options that several commands take, and how their values are read."""
+
+import argparse
+import re
+from pathlib import Path
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+def add_tokenizer(parser: argparse.ArgumentParser) -> None:
+    """Add ``--tokenizer``."""
+    parser.add_argument(
+        "--tokenizer",
+        metavar="NAME|DIR",
+        help="a shipped tokenizer (`tubelet models`) or a checkpoint's folder",
+    )
+
+
+def add_channels(parser: argparse.ArgumentParser) -> None:
+    """Add ``--channels``."""
+    parser.add_argument(
+        "--channels",
+        type=int,
+        metavar="K",
+        help="use the K most important channels only; fewer is smaller and coarser (default: all)",
+    )
+
+
+def add_step(parser: argparse.ArgumentParser) -> None:
+    """Add ``--step``."""
+    parser.add_argument(
+        "--step",
+        type=float,
+        default=1.0,
+        metavar="Q",
+        help="coarseness of the quantiser: 2 is twice as coarse, 0.5 twice as fine (default: 1)",
+    )
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add ``--no-audio``, ``--memory`` and ``--force``."""
+    parser.add_argument("--no-audio", action="store_true", help="leave the audio out")
+    parser.add_argument(
+        "--memory",
+        type=size,
+        default=1 << 30,
+        metavar="SIZE",
+        help="what one step of the tokenizer may work in, such as 512MiB (default: 1GiB)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json FILE``."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")
+
+
+def size(text: str) -> int:
+    """Read an amount of memory: ``1GiB``, ``512 MiB``, ``800M``, ``1073741824``."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", text.strip().lower())
+    if match is None or not float(match[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory; give one such as 512MiB or 1GiB.")
+    return int(float(match[1]) * _UNITS[match[2] or ""])
+
+
+def seconds(text: str) -> float:
+    """Read a time: ``2.5``, ``1:30``, ``0:01:30.5``."""
+    match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)s?", text.strip())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; give seconds or h:m:s, such as 2.5 or 1:30.")
+    return 3600 * int(match[1] or 0) + 60 * int(match[2] or 0) + float(match[3])
+
+
+def bytes_text(count: float) -> str:
+    """A number of bytes as people read it."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.2f} GB"

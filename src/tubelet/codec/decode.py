@@ -1,0 +1,143 @@
+"""A ``.tube`` file to a video file."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from tubelet.codec.audio_feed import AudioFeed
+from tubelet.codec.overlap import Behind, ahead
+from tubelet.codec.tube import Tube, open_tube
+from tubelet.errors import OptionError
+from tubelet.files import check_target
+from tubelet.tokenizers.continuous import DEFAULT_MEMORY
+from tubelet.video.audio import AudioPacket
+from tubelet.video.read import Run
+from tubelet.video.write import Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodeReport:
+    """What was decoded.
+
+    Attributes:
+        first_frame: the first frame that was written.
+        frames: how many were.
+        complete: whether the ``.tube`` file had its end.
+    """
+
+    first_frame: int
+    frames: int
+    complete: bool
+
+
+def decode_file(
+    source: Path | str,
+    target: Path | str,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+    channels: int | None = None,
+    tokenizer: str | Path | None = None,
+    audio: bool = True,
+    memory: int = DEFAULT_MEMORY,
+    force: bool = False,
+    on_frames: Callable[[int], None] = lambda _: None,
+) -> DecodeReport:
+    """Decode a ``.tube`` file, or a part of it, into a video file; the mirror of `encode_file`.
+
+    Args:
+        source: the ``.tube`` file.
+        target: the file to write; its suffix chooses the format (see `tubelet.video.write.Writer`).
+        start: seconds from the first frame; the first frame shown then or later is the first one decoded.
+        end: seconds from the first frame; frames shown then or later are left out.
+        channels: decode the first so many channels only.
+        tokenizer: the folder of the tokenizer that made the file, if that is none of the shipped ones.
+        audio: whether the source's audio is put into the target.
+        memory: bytes that one step of the tokenizer may work in.
+        force: whether an existing target is replaced.
+        on_frames: called with the number of frames of each run.
+
+    Raises:
+        BitstreamError: the source is no ``.tube`` file, damaged, or newer than this program.
+        CheckpointError: its tokenizer is not here, or another one has its name.
+        OptionError: an option has no meaning for this file.
+        OutputError: the target exists or cannot be written.
+    """
+    target = Path(target)
+    check_target(target, force=force)
+    with open_tube(source, tokenizer=tokenizer, channels=channels, memory=memory) as tube:
+        first, stop = _frames(tube, start, end)
+        # A cut starts at zero; a whole clip keeps its own clock.
+        origin = int(tube.timestamps[first]) if first else 0
+        sound = tube.audio if audio else None
+        with Writer(
+            target,
+            width=tube.header.width,
+            height=tube.header.height,
+            time_base=tube.time_base,
+            colour=tube.colour,
+            sample_aspect=Fraction(*tube.header.sample_aspect),
+            audio=sound,
+            force=force,
+        ) as writer:
+            feed = None
+            if sound is not None:
+                until = None if stop == tube.frames else int(tube.timestamps[stop]) * tube.time_base
+                packets = _cut(tube, sound.time_base, origin * tube.time_base, until)
+                feed = AudioFeed(packets, time_base=sound.time_base)
+            write = VideoSink(writer, feed, time_base=tube.time_base)
+            with Behind[Run](write.put) as behind:
+                for run in ahead(tube.read(first, stop)):
+                    behind.put(replace(run, timestamps=run.timestamps - origin))
+                    on_frames(len(run.frames))
+            write.finish()
+        return DecodeReport(first_frame=first, frames=stop - first, complete=tube.complete)
+
+
+class VideoSink:
+    """Writes frames, with the audio in step."""
+
+    def __init__(self, writer: Writer, feed: AudioFeed | None, *, time_base: Fraction) -> None:
+        self._writer = writer
+        self._feed = feed
+        self._time_base = time_base
+
+    def put(self, run: Run) -> None:
+        """Write a run of frames, and the audio up to its end."""
+        self._writer.write(run.frames, run.timestamps)
+        self._write_audio(int(run.timestamps[-1]) * self._time_base)
+
+    def finish(self) -> None:
+        """Write the audio that is left."""
+        self._write_audio(None)
+
+    def _write_audio(self, until: Fraction | None) -> None:
+        if self._feed is not None:
+            for packet in self._feed.until(until):
+                self._writer.write_audio(packet)
+
+
+def _frames(tube: Tube, start: float | None, end: float | None) -> tuple[int, int]:
+    """The frames that a range of seconds means."""
+    for name, seconds in (("start", start), ("end", end)):
+        if seconds is not None and not 0 <= seconds < float("inf"):
+            raise OptionError(f"{name} is {seconds}; it must be a number of seconds from 0 on.")
+    first = 0 if start is None else tube.frame_at(start)
+    stop = tube.frames if end is None else tube.frame_at(end)
+    if first >= stop:
+        last = float((tube.timestamps[-1] - tube.timestamps[0]) * tube.time_base) if tube.frames else 0.0
+        raise OptionError(
+            f"no frame lies from {start or 0} to {last if end is None else end} seconds; the clip's "
+            f"{tube.frames} frames are shown from 0 to {last:.3f}. Choose a longer part."
+        )
+    return first, stop
+
+
+def _cut(tube: Tube, time_base: Fraction, begin: Fraction, until: Fraction | None) -> Iterator[AudioPacket]:
+    """The audio packets that sound in a part of the clip, on its clock."""
+    shift = round(begin / time_base)
+    for packet in tube.audio_packets():
+        ends = (packet.pts + max(packet.duration, 1)) * time_base
+        if ends > begin and (until is None or packet.pts * time_base < until):
+            yield replace(packet, pts=packet.pts - shift, dts=packet.dts - shift)

@@ -1,0 +1,140 @@
+"""What a ``.tube`` file says of its video and audio: our descriptions to its header and back."""
+
+from fractions import Fraction
+
+from tubelet.bitstream.audio import AudioPacket as StoredPacket
+from tubelet.bitstream.header import AudioHeader, Header
+from tubelet.checkpoint import Checkpoint
+from tubelet.errors import BitstreamError
+from tubelet.quantizers.scalar import ScalarQuantizer
+from tubelet.video.audio import AudioPacket
+from tubelet.video.info import AudioInfo, Colour, VideoInfo
+
+
+def make_header(
+    info: VideoInfo, checkpoint: Checkpoint, quantizer: ScalarQuantizer, *, audio: AudioInfo | None
+) -> Header:
+    """Describe a file that is about to be written."""
+    grouping = checkpoint.tokenizer.grouping
+    rows, columns = grouping.cells(info.height, info.width)
+    return Header(
+        tokenizer=checkpoint.config.name,
+        tokenizer_sha256=checkpoint.sha256,
+        stride=tuple(grouping.stride),
+        lead_frame=grouping.lead_frame,
+        channels=len(quantizer.steps),
+        steps=quantizer.steps,
+        height=info.height,
+        width=info.width,
+        latent_height=rows,
+        latent_width=columns,
+        time_base=info.time_base.as_integer_ratio(),
+        sample_aspect=info.sample_aspect.as_integer_ratio(),
+        colour=colour_to_facts(info.colour),
+        source={
+            "name": info.path.name,
+            "format": info.format,
+            "codec": info.codec,
+            "pixel_format": info.pixel_format,
+            "bits": info.bits,
+            "rotation_applied": info.rotation,
+            "mirror_applied": info.mirrored,
+        },
+        audio=None if audio is None else audio_to_header(audio),
+    )
+
+
+def colour_to_facts(colour: Colour) -> dict[str, int | str | bool]:
+    """Colours as a header holds them."""
+    return {
+        "matrix": colour.matrix,
+        "range": colour.range,
+        "primaries": colour.primaries,
+        "transfer": colour.transfer,
+        "tagged": colour.tagged,
+    }
+
+
+def facts_to_colour(facts: dict[str, int | str | bool]) -> Colour:
+    """Undo `colour_to_facts`.
+
+    Raises:
+        BitstreamError: a fact is missing or means nothing.
+    """
+    matrix, range_ = facts.get("matrix"), facts.get("range")
+    primaries, transfer = facts.get("primaries"), facts.get("transfer")
+    if (
+        matrix not in ("bt601", "bt709", "bt2020", "smpte240m", "fcc", "rgb")
+        or range_ not in ("limited", "full")
+        or not isinstance(primaries, int)
+        or not isinstance(transfer, int)
+    ):
+        raise BitstreamError(f"the header's colours are {facts}, which mean nothing. The file is damaged.")
+    return Colour(
+        matrix=matrix,
+        range=range_,
+        primaries=primaries,
+        transfer=transfer,
+        tagged=facts.get("tagged") is True,
+    )
+
+
+def audio_to_header(audio: AudioInfo) -> AudioHeader:
+    """An audio stream as a header holds it."""
+    return AudioHeader(
+        codec=audio.codec,
+        sample_rate=audio.sample_rate,
+        layout=audio.layout,
+        channels=audio.channels,
+        time_base=audio.time_base.as_integer_ratio(),
+        extradata=audio.extradata,
+        parameters={"matroska": audio.header.hex()},
+    )
+
+
+def header_to_audio(header: AudioHeader) -> AudioInfo:
+    """Undo `audio_to_header`.
+
+    Raises:
+        BitstreamError: the description of the stream is damaged.
+    """
+    described = header.parameters.get("matroska")
+    try:
+        parameters = bytes.fromhex(described if isinstance(described, str) else "-")
+    except ValueError as error:
+        raise BitstreamError(
+            "the header's description of the audio stream is no hexadecimal text; decode with --no-audio."
+        ) from error
+    return AudioInfo(
+        codec=header.codec,
+        sample_rate=header.sample_rate,
+        layout=header.layout,
+        channels=header.channels,
+        time_base=Fraction(*header.time_base),
+        extradata=header.extradata,
+        header=parameters,
+    )
+
+
+def packet_to_stored(packet: AudioPacket) -> StoredPacket:
+    """An audio packet as a ``.tube`` file holds it."""
+    return StoredPacket(
+        data=packet.data,
+        pts=packet.pts,
+        dts=packet.dts,
+        duration=packet.duration,
+        keyframe=packet.keyframe,
+        side_data=packet.skip_samples,
+    )
+
+
+def stored_to_packet(packet: StoredPacket) -> AudioPacket:
+    """Undo `packet_to_stored`."""
+    return AudioPacket(
+        data=packet.data,
+        pts=packet.pts,
+        dts=packet.dts,
+        duration=packet.duration,
+        keyframe=packet.keyframe,
+        skip_samples=packet.side_data,
+    )

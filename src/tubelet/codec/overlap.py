@@ -1,0 +1,113 @@
+"""Stages that work at the same time: one thread reads ahead, one writes behind, with bounded queues."""
+
+import threading
+from collections.abc import Callable, Iterator
+from queue import Empty, Full, Queue
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+Item = TypeVar("Item")
+
+_DEPTH = 2
+"""Items that may wait between two stages: enough to keep both busy, few enough to bound memory."""
+
+_PATIENCE = 0.1
+"""Seconds between looks at whether the other side is still there."""
+
+
+class _End:
+    """The last item of a queue, with the error that ended it, if any."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Give the same items, made in a thread while the caller works on those before.
+
+    An error of `items` is raised here, in its place; a caller that stops early stops the thread.
+    """
+    queue: Queue[Item | _End] = Queue(_DEPTH)
+    stopped = threading.Event()
+
+    def offer(item: Item | _End) -> None:
+        while not stopped.is_set():
+            try:
+                return queue.put(item, timeout=_PATIENCE)
+            except Full:
+                continue
+        return None
+
+    def work() -> None:
+        error: BaseException | None = None
+        try:
+            for item in items:
+                offer(item)
+                if stopped.is_set():
+                    break
+        except BaseException as raised:  # noqa: BLE001  it is raised again on the other side
+            error = raised
+        offer(_End(error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while not isinstance(item := queue.get(), _End):
+            yield item
+            del item
+        if item.error is not None:
+            raise item.error
+    finally:
+        stopped.set()
+        thread.join()
+
+
+class Behind(Generic[Item]):
+    """Calls a function in a thread, item after item, while the caller goes on; a context manager.
+
+    An error of the function is raised at the caller's next `put`, or on leaving the context.
+    """
+
+    def __init__(self, function: Callable[[Item], None]) -> None:
+        self._function = function
+        self._queue: Queue[Item | _End] = Queue(_DEPTH)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def put(self, item: Item) -> None:
+        """Hand over an item; waits while the queue is full."""
+        while True:
+            if self._error is not None:
+                raise self._error
+            try:
+                return self._queue.put(item, timeout=_PATIENCE)
+            except Full:
+                continue
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            # What waits is not wanted any more.
+            while True:
+                try:
+                    self._queue.get_nowait()
+                except Empty:
+                    break
+        self._queue.put(_End(None))
+        self._thread.join()
+        if error is None and self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        while not isinstance(item := self._queue.get(), _End):
+            if self._error is None:
+                try:
+                    self._function(item)
+                except BaseException as raised:  # noqa: BLE001  it is raised again on the other side
+                    self._error = raised
+            del item

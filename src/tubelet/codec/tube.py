@@ -1,0 +1,259 @@
+"""A ``.tube`` file as a video that can be read from anywhere."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+
+from tubelet.bitstream.header import Header
+from tubelet.bitstream.reader import TubeReader
+from tubelet.checkpoint import read_checkpoint
+from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
+from tubelet.errors import BitstreamError, CheckpointError, OptionError
+from tubelet.quantizers.scalar import ScalarQuantizer
+from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
+from tubelet.types import Frames, Latent
+from tubelet.video.audio import AudioPacket
+from tubelet.video.info import AudioInfo, Colour
+from tubelet.video.read import Run
+
+RUN_BYTES = 1 << 25
+"""Bytes of decoded frames that are handed on at a time."""
+
+
+class Tube:
+    """An open ``.tube`` file; `len` and indexing count frames. A context manager.
+
+    Decoding may start at any frame: the chunk that holds it is opened, the decoder warms up on the few latent
+    steps before, and the frames are those of a full decode, bit for bit.
+
+    Attributes:
+        header: what the file says of itself.
+        complete: whether the file has its end; if not, `frames` ends with the last whole chunk.
+    """
+
+    def __init__(
+        self, path: Path, *, tokenizer: str | Path | None, channels: int | None, memory: int
+    ) -> None:
+        self._reader = TubeReader(path)
+        try:
+            self.header: Header = self._reader.header
+            self.complete: bool = self._reader.complete
+            self._tokenizer = _matching_tokenizer(path, self.header, tokenizer)
+            self._quantizer = ScalarQuantizer(steps=self.header.steps)
+            self._channels = _check_channels(channels, self.header)
+            self._memory = memory
+            _check_steps(path, self._tokenizer, self._reader)
+        except BaseException:
+            self._reader.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reader.close()
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def __getitem__(self, index: int | slice) -> Frames:
+        """Decode one frame (``H W 3``) or a range of frames (``T H W 3``).
+
+        Raises:
+            OptionError: there is no such frame, or a range has a step other than 1.
+            BitstreamError: a chunk that is needed is damaged.
+        """
+        if isinstance(index, slice):
+            start, stop, stride = index.indices(self.frames)
+            if stride != 1:
+                raise OptionError(f"frames are asked for in steps of {stride}; they are decoded in order.")
+            runs = [run.frames for run in self.read(start, max(start, stop))]
+            empty = np.empty((0, self.header.height, self.header.width, 3), dtype=np.uint8)
+            return np.concatenate(runs) if runs else empty
+        if not -self.frames <= index < self.frames:
+            raise OptionError(f"frame {index} is asked for; the clip has {self.frames}, counted from 0.")
+        first = index % self.frames
+        return next(self.read(first, first + 1)).frames[0]
+
+    @property
+    def frames(self) -> int:
+        """Frames of the clip."""
+        return self._reader.frames
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds per tick of the timestamps."""
+        return Fraction(*self.header.time_base)
+
+    @property
+    def colour(self) -> Colour:
+        """How the source's colours were coded."""
+        return facts_to_colour(self.header.colour)
+
+    @property
+    def audio(self) -> AudioInfo | None:
+        """The audio stream, if there is one."""
+        return None if self.header.audio is None else header_to_audio(self.header.audio)
+
+    def audio_packets(self) -> Iterator[AudioPacket]:
+        """The audio packets, untouched."""
+        return map(stored_to_packet, self._reader.audio())
+
+    @cached_property
+    def timestamps(self) -> Int64[np.ndarray, " T"]:
+        """When each frame is shown, in ticks of `time_base`."""
+        return self._reader.timestamps()
+
+    def frame_at(self, seconds: float) -> int:
+        """The first frame shown `seconds` after the first or later; the number of frames if none is."""
+        times = self.timestamps
+        wanted = Fraction(seconds) / self.time_base - Fraction(1, 2)
+        return int(np.searchsorted(times - times[0], float(wanted))) if len(times) else 0
+
+    def read(self, start: int = 0, stop: int | None = None) -> Iterator[Run]:
+        """Decode frames `start` to `stop`, a run at a time, in bounded memory.
+
+        Raises:
+            OptionError: there are no such frames.
+            BitstreamError: a chunk that is needed is damaged.
+        """
+        end = self.frames if stop is None else stop
+        if not 0 <= start <= end <= self.frames:
+            raise OptionError(f"frames {start} to {end} are asked for; the clip has {self.frames}, from 0.")
+        if start == end:
+            return
+        grouping = self._tokenizer.grouping
+        first_step = max(0, grouping.step_of(start) - self._tokenizer.warm_up)
+        decoder = self._tokenizer.stream_decoder(
+            height=self.header.height,
+            width=self.header.width,
+            frames=self.frames,
+            first_step=first_step,
+            memory=self._memory,
+        )
+        step_bytes = 3 * self.header.height * self.header.width * grouping.stride.t
+        last_step = grouping.step_of(end - 1) + 1
+        for piece in self._pieces(first_step, last_step, at_most=max(1, RUN_BYTES // step_bytes)):
+            frames = decoder.push_frames(piece.latent)
+            kept = slice(max(start - piece.first_frame, 0), end - piece.first_frame)
+            if len(frames[kept]):
+                yield Run(frames=frames[kept], timestamps=piece.timestamps[: len(frames)][kept])
+
+    def latent(self, first_step: int = 0, last_step: int | None = None) -> Latent:
+        """The latent of steps `first_step` up to, not including, `last_step`: ready for a generator.
+
+        Raises:
+            OptionError: there are no such steps.
+            BitstreamError: a chunk that is needed is damaged.
+        """
+        steps = self._reader.steps
+        stop = steps if last_step is None else last_step
+        if not 0 <= first_step < stop <= steps:
+            raise OptionError(f"steps {first_step} to {stop} are asked for; there are {steps}, from 0.")
+        pieces = self._pieces(first_step, stop, at_most=stop - first_step)
+        return torch.cat([piece.latent for piece in pieces], dim=2)
+
+    def _pieces(self, first_step: int, last_step: int, *, at_most: int) -> Iterator["_Piece"]:
+        """The latent of a range of steps, not more than so many steps at a time, and never across chunks."""
+        for entry in self._reader.chunks:
+            end = entry.first_step + entry.steps
+            if end <= first_step or entry.first_step >= last_step:
+                continue
+            chunk = self._reader.read_chunk(entry.number, channels=self._channels)
+            begin = max(first_step, entry.first_step)
+            for step in range(begin, min(end, last_step), at_most):
+                stop = min(step + at_most, end, last_step)
+                first_frame = self._tokenizer.grouping.first_frame(step)
+                part = chunk.symbols[:, step - entry.first_step : stop - entry.first_step]
+                yield _Piece(
+                    latent=self._quantizer.dequantize(part),
+                    first_frame=first_frame,
+                    timestamps=chunk.timestamps[first_frame - entry.first_frame :],
+                )
+
+
+class _Piece(NamedTuple):
+    """The latent of consecutive steps; timestamps of their frames, and of those after them in the chunk."""
+
+    latent: Latent
+    first_frame: int
+    timestamps: Int64[np.ndarray, " T"]
+
+
+def open_tube(
+    path: Path | str,
+    *,
+    tokenizer: str | Path | None = None,
+    channels: int | None = None,
+    memory: int = DEFAULT_MEMORY,
+) -> Tube:
+    """Open a ``.tube`` file to read frames or latents from anywhere in it.
+
+    Args:
+        path: the file.
+        tokenizer: the folder of the tokenizer that made it, if that is none of the shipped ones.
+        channels: decode the first so many channels only; the others are not even read.
+        memory: bytes that one step of the tokenizer may work in.
+
+    Raises:
+        BitstreamError: it is no ``.tube`` file, damaged, or newer than this program.
+        CheckpointError: its tokenizer is not here, or another one has its name.
+        OptionError: it has not as many channels.
+
+    Warns:
+        DamageWarning: the file is cut short; frames up to its last whole chunk are there.
+    """
+    return Tube(Path(path), tokenizer=tokenizer, channels=channels, memory=memory)
+
+
+def _matching_tokenizer(path: Path, header: Header, name: str | Path | None) -> ContinuousTokenizer:
+    """The tokenizer that made a file, by name and by what it computes with."""
+    try:
+        checkpoint = read_checkpoint(header.tokenizer if name is None else name, lead_frame=header.lead_frame)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"{path} was made with the tokenizer {header.tokenizer!r} ({header.tokenizer_sha256[:16]}…), "
+            f"which is not here: {error} Give its folder with --tokenizer."
+        ) from error
+    if checkpoint.sha256 != header.tokenizer_sha256:
+        raise CheckpointError(
+            f"{path} was made with the tokenizer {header.tokenizer!r} of SHA-256 "
+            f"{header.tokenizer_sha256[:16]}…; {checkpoint.config.name!r} here has "
+            f"{checkpoint.sha256[:16]}…. Give the folder of the right one with --tokenizer."
+        )
+    tokenizer = checkpoint.tokenizer
+    rows, columns = tokenizer.grouping.cells(header.height, header.width)
+    if (rows, columns) != (header.latent_height, header.latent_width) or header.channels > tokenizer.channels:
+        raise BitstreamError(
+            f"the header of {path} contradicts its tokenizer. It was not written by the format."
+        )
+    return tokenizer
+
+
+def _check_steps(path: Path, tokenizer: ContinuousTokenizer, reader: TubeReader) -> None:
+    """Raise unless each chunk holds as many latent steps as its frames have, in the tokenizer's grouping."""
+    first_frame = tokenizer.grouping.first_frame
+    for entry in reader.chunks:
+        end = min(first_frame(entry.first_step + entry.steps), reader.frames)
+        if (entry.first_frame, entry.frames) != (first_frame(entry.first_step), end - entry.first_frame):
+            raise BitstreamError(
+                f"chunk {entry.number} of {path} holds {entry.frames} frames from {entry.first_frame} on for "
+                f"{entry.steps} latent steps, which do not belong together. It was not written by the format."
+            )
+
+
+def _check_channels(channels: int | None, header: Header) -> int:
+    if channels is None:
+        return header.channels
+    if not 1 <= channels <= header.channels:
+        raise OptionError(f"channels is {channels}; this file holds 1 to {header.channels}.")
+    return channels

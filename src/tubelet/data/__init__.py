@@ -1,0 +1,1 @@
+"""Clips to learn and measure from: finding them, sampling them, making them."""

@@ -1,0 +1,79 @@
+"""Finding the clips of a folder, and sampling runs of their frames."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tubelet.errors import OptionError, VideoError
+from tubelet.types import Frames
+from tubelet.video.probe import probe
+from tubelet.video.read import read_from
+
+SUFFIXES = frozenset(
+    [
+        ".3gp",
+        ".avi",
+        ".flv",
+        ".gif",
+        ".m2ts",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".mxf",
+        ".npy",
+        ".ogv",
+        ".ts",
+        ".webm",
+        ".wmv",
+        ".264",
+        ".265",
+    ]
+)
+"""What the names of clips end with."""
+
+
+def find_clips(folder: Path, *, exclude: Sequence[str] = ()) -> list[Path]:
+    """The clips below a folder, in the order of their names.
+
+    Args:
+        folder: searched with all folders below it.
+        exclude: patterns such as ``*_val*``; a clip whose name matches one is left out.
+
+    Raises:
+        OptionError: it is no folder, or holds no clip.
+    """
+    if not folder.is_dir():
+        raise OptionError(f"{folder} is no folder; give the folder that holds the clips.")
+    clips = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    kept = [path for path in clips if not any(path.match(pattern) for pattern in exclude)]
+    if not kept:
+        raise OptionError(
+            f"{folder} holds {len(clips)} clips of which {len(kept)} are left; at least one is needed. "
+            f"Names of clips end with {' '.join(sorted(SUFFIXES))}."
+        )
+    return kept
+
+
+def sample_runs(clip: Path, *, frames: int, runs: int, generator: np.random.Generator) -> Iterator[Frames]:
+    """Give up to `runs` runs of `frames` consecutive frames from random places of a clip, in order.
+
+    Clips shorter than a run give nothing.
+
+    Raises:
+        VideoError: the clip cannot be read.
+    """
+    duration = probe(clip).duration_seconds or 0.0
+    for seconds in np.sort(generator.uniform(0, 1, runs)) * duration:
+        try:
+            run = next(read_from(clip, float(seconds), run=frames), None)
+        except VideoError:
+            if seconds == 0:
+                raise
+            continue
+        if run is not None and len(run.frames) == frames:
+            yield run.frames

@@ -1,0 +1,61 @@
+"""The exceptions of tubelet; every message gives the value, the rule and the cure.
+
+```text
+TubeletError
+├── OptionError        an argument or option has no meaning (exit code 2 on the command line)
+├── ShapeError         sizes that cannot work together
+├── LatentError        a latent holds values that stand for nothing: NaN or infinity
+├── VideoError         a video cannot be read or written
+├── BitstreamError     a .tube file is damaged, newer than this program, or no .tube file
+├── CheckpointError    a tokenizer is unknown, damaged, or not the one that a file was made with
+└── OutputError        the result cannot be stored: it exists, or there is no room
+
+TubeletWarning
+├── LossWarning        the input holds more than the result will (10 bits, alpha, HDR …)
+└── DamageWarning      the input is damaged and the result is incomplete (exit code 1 on the command line)
+```
+"""
+
+
+class TubeletError(Exception):
+    """Everything that tubelet raises on purpose."""
+
+
+class OptionError(TubeletError, ValueError):
+    """An argument or option has no meaning."""
+
+
+class ShapeError(TubeletError, ValueError):
+    """Sizes that cannot work together."""
+
+
+class LatentError(TubeletError, ValueError):
+    """A latent holds values that stand for nothing: NaN, infinity, or beyond the range of a file."""
+
+
+class VideoError(TubeletError):
+    """A video cannot be read or written."""
+
+
+class BitstreamError(TubeletError):
+    """A ``.tube`` file is damaged, newer than this program, or no ``.tube`` file at all."""
+
+
+class CheckpointError(TubeletError):
+    """A tokenizer is unknown, damaged, or not the one that a file was made with."""
+
+
+class OutputError(TubeletError):
+    """The result cannot be stored: it exists already, or there is no room for it."""
+
+
+class TubeletWarning(UserWarning):
+    """Everything that tubelet warns of."""
+
+
+class LossWarning(TubeletWarning):
+    """The input holds more than the result will: bits, colours, alpha, fields."""
+
+
+class DamageWarning(TubeletWarning):
+    """The input is damaged; what could be read was kept, and the result is incomplete."""

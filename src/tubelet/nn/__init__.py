@@ -1,0 +1,1 @@
+"""Local, causal building blocks and their streaming state; knows no quantizer, loss or configuration."""

@@ -1,0 +1,83 @@
+"""The Karhunen-Loève transform of space-time patches: the best linear code of K numbers per patch."""
+
+from math import prod
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tubelet.types import Stride
+
+
+class KLT(nn.Module):
+    """Orthonormal linear transform of patches to K coefficients, strongest first, and back.
+
+    A patch is read in the order frames, rows, columns, input channels: the order in which decoded frames
+    lie in memory. The transform keeps no statistics other than its basis and the mean patch.
+
+    Attributes:
+        patch: frames, rows and columns of the input per position of the output.
+        basis: ``K x D`` with orthonormal rows, where D = patch volume times input channels.
+        mean: the mean patch, ``D``.
+    """
+
+    def __init__(self, patch: Stride, *, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.patch = patch
+        self.inputs = inputs
+        size = patch.t * patch.h * patch.w * inputs
+        self.basis = nn.Parameter(torch.eye(outputs, size))
+        self.mean = nn.Parameter(torch.zeros(size))
+
+    def forward(self, x: Float[Tensor, "b c T H W"]) -> Float[Tensor, "b k t h w"]:
+        """Transform whole patches; the sides of `x` are multiples of the patch."""
+        p = self.patch
+        patches = rearrange(x, "b c (t pt) (h ph) (w pw) -> b t h w (pt ph pw c)", pt=p.t, ph=p.h, pw=p.w)
+        coefficients = F.linear(patches, self.basis, -(self.basis @ self.mean))
+        return rearrange(coefficients, "b t h w k -> b k t h w")
+
+    def inverse(self, coefficients: Float[Tensor, "b k t h w"]) -> Float[Tensor, "b c T H W"]:
+        """Rebuild patches from the first k coefficients; the others are taken as zero."""
+        p = self.patch
+        basis = self.basis[: coefficients.shape[1]]
+        patches = F.linear(rearrange(coefficients, "b k t h w -> b t h w k"), basis.T, self.mean)
+        # Channels last, as frames lie in memory: whole runs of a patch are copied, not single numbers.
+        x = rearrange(
+            patches, "b t h w (pt ph pw c) -> b (t pt) (h ph) (w pw) c", pt=p.t, ph=p.h, pw=p.w, c=self.inputs
+        )
+        return rearrange(x, "b T H W c -> b c T H W")
+
+
+class KLTCascade(nn.Module):
+    """One KLT on pixels, and further ones on the coefficients of the one before: deeper strides, same code.
+
+    The output is divided by the standard deviation of each coefficient, so that it has unit variance on the
+    data that the cascade was fitted to; the mean is zero because each level subtracts its own.
+    """
+
+    def __init__(self, patches: tuple[Stride, ...], coefficients: tuple[int, ...]) -> None:
+        super().__init__()
+        inputs = (3, *coefficients[:-1])
+        self.levels = nn.ModuleList(
+            KLT(patch, inputs=i, outputs=o) for patch, i, o in zip(patches, inputs, coefficients, strict=True)
+        )
+        self.register_buffer("deviation", torch.ones(coefficients[-1]))
+        self.deviation: Tensor
+        self.patches = patches
+        self.stride = Stride(*(prod(sides) for sides in zip(*patches, strict=True)))
+
+    def forward(self, video: Float[Tensor, "b 3 T H W"]) -> Float[Tensor, "b k t h w"]:
+        """Pixels to coefficients of unit variance; the sides are multiples of the stride."""
+        x = video
+        for level in self.levels:
+            x = level(x)
+        return x / rearrange(self.deviation, "k -> k 1 1 1")
+
+    def inverse(self, coefficients: Float[Tensor, "b k t h w"]) -> Float[Tensor, "b 3 T H W"]:
+        """Coefficients of unit variance, or the first k of them, to pixels."""
+        x = coefficients * rearrange(self.deviation[: coefficients.shape[1]], "k -> k 1 1 1")
+        for level in reversed(self.levels):
+            x = level.inverse(x)
+        return x

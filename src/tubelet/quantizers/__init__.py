@@ -1,0 +1,1 @@
+"""Quantizers: latent to integers and back, one file each."""

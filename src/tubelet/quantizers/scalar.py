@@ -1,0 +1,77 @@
+"""Uniform scalar quantisation with a step per channel: what a ``.tube`` file stores.
+
+Steps are whole numbers of 2⁻²⁰, so that a file holds no floating-point number.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Int32
+from torch import Tensor
+
+from tubelet.errors import LatentError, OptionError
+from tubelet.types import Latent
+
+STEP_UNIT = 2.0**-20
+"""What a step of 1 in a file is, in standard deviations of a channel."""
+
+LARGEST_STEP = 2**32 - 1
+LARGEST_SYMBOL = 2**23 - 1
+
+Symbols = Int32[np.ndarray, "c t h w"]
+"""Quantised latent of one clip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalarQuantizer:
+    """Round to the nearest multiple of a step; each channel has its own.
+
+    Attributes:
+        steps: step of each channel in units of 2⁻²⁰.
+    """
+
+    steps: tuple[int, ...]
+
+    @classmethod
+    def scaled(cls, base: Tensor, scale: float) -> "ScalarQuantizer":
+        """Steps of `scale` times `base`, to the nearest unit.
+
+        Raises:
+            OptionError: the scale is not positive, or so extreme that a step leaves the range of a file.
+        """
+        if not 0 < scale < float("inf"):
+            raise OptionError(f"step is {scale}; it must be a positive number. 1 is the usual one.")
+        units = [round(float(step) * scale / STEP_UNIT) for step in base]
+        if min(units) < 1 or max(units) > LARGEST_STEP:
+            raise OptionError(
+                f"step is {scale}, which makes steps from {min(units)} to {max(units)} units; they must lie "
+                f"between 1 and {LARGEST_STEP}. Choose a step nearer to 1."
+            )
+        return cls(steps=tuple(units))
+
+    def quantize(self, latent: Latent) -> Symbols:
+        """Round the latent of one clip to symbols.
+
+        Raises:
+            LatentError: a value is NaN, infinite, or more than 2²³ steps from zero.
+        """
+        scaled = latent[0].to(torch.float32) / self._steps(latent.shape[1])
+        largest = scaled.abs().amax() if scaled.numel() else torch.zeros(())
+        if not largest <= LARGEST_SYMBOL:
+            raise LatentError(
+                f"the latent's largest value is {float(largest):g} steps; at most {LARGEST_SYMBOL} can be "
+                "stored. If it is no NaN or infinity, choose a larger step."
+            )
+        return scaled.round_().to(torch.int32).numpy()
+
+    def dequantize(self, symbols: Symbols) -> Latent:
+        """The latent that the first k channels of symbols stand for; the mirror of `quantize`."""
+        values = torch.from_numpy(symbols).to(torch.float32)
+        return rearrange(values * self._steps(symbols.shape[0]), "c t h w -> 1 c t h w")
+
+    def _steps(self, channels: int) -> Tensor:
+        """The steps of the first channels, ready to multiply with."""
+        steps = torch.tensor(self.steps[:channels], dtype=torch.float64) * STEP_UNIT
+        return rearrange(steps.to(torch.float32), "c -> c 1 1 1")

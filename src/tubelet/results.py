@@ -1,0 +1,76 @@
+"""Numbers that a run produced, with how they were produced, as JSON."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from tubelet.files import replacing
+
+_PACKAGES = ("tubelet", "torch", "numpy", "av", "constriction")
+
+
+def circumstances() -> dict[str, Any]:
+    """Where, when and with what a figure was measured."""
+    return {
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "machine": {"cpu": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def write_results(target: Path, *, protocol: str, figures: dict[str, Any], force: bool = True) -> None:
+    """Write figures and their circumstances.
+
+    Args:
+        target: a ``.json`` file.
+        protocol: what was measured and how, in words.
+        figures: the numbers; units belong into their names.
+        force: whether a file of that name is replaced.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    content = {"protocol": protocol, "figures": figures, "circumstances": circumstances()}
+    with replacing(target, force=force) as path:
+        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    """The name of the processor, as far as the system tells it."""
+    listing = Path("/proc/cpuinfo")
+    if listing.exists():
+        for line in listing.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _commit() -> str | None:
+    """The commit of the source that runs, if it runs from a repository."""
+    here = Path(__file__).parent
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(here), "rev-parse", "--short", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

@@ -1,0 +1,273 @@
+"""The continuous tokenizer: a KLT that is right from the start, and two small networks that correct it.
+
+```text
+video ─ group ─ KLT ─┬─ encoder ─ + ─ latent          latent ─┬─ decoder ─ + ─ KLT⁻¹ ─ ungroup ─ video
+                     └─ first K ─ ┘                           └─ zeros ─── ┘
+```
+
+The networks' last layers start at zero, so an untrained tokenizer equals the linear one bit for bit.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tubelet.errors import LatentError, OptionError, ShapeError
+from tubelet.nn.blocks import Past, ResidualStack
+from tubelet.nn.klt import KLTCascade
+from tubelet.tokenizers.grouping import Grouping
+from tubelet.tokenizers.stream_decoder import StreamDecoder
+from tubelet.tokenizers.stream_encoder import StreamEncoder
+from tubelet.tokenizers.stream_state import StreamState
+from tubelet.types import Latent, Video
+
+DEFAULT_MEMORY = 1 << 30
+"""Bytes that one step of a stream may work in, the temporal state and the frames in flight not counted."""
+
+
+class Encoded(NamedTuple):
+    """Latent steps, and what the encoder must remember for the steps after them."""
+
+    latent: Latent
+    past: tuple[Past, ...] | None
+
+
+class Decoded(NamedTuple):
+    """Groups of frames, and what the decoder must remember for the groups after them."""
+
+    groups: Video
+    past: tuple[Past, ...] | None
+
+
+class ContinuousTokenizer(nn.Module):
+    """Video to a latent of ordered channels with zero mean and unit variance, and back.
+
+    Attributes:
+        stride: frames, rows and columns of pixels per latent position.
+        channels: channels of a full latent; the first k of them are a latent of k channels.
+        lead_frame: whether the first frame is a group of its own (see `Grouping`).
+    """
+
+    def __init__(
+        self,
+        transform: KLTCascade,
+        *,
+        channels: int,
+        lead_frame: bool = True,
+        encoder: ResidualStack | None = None,
+        decoder: ResidualStack | None = None,
+    ) -> None:
+        super().__init__()
+        self.transform = transform
+        self.encoder = encoder
+        self.decoder = decoder
+        self.channels = channels
+        self.lead_frame = lead_frame
+        self.stride = transform.stride
+
+    @property
+    def grouping(self) -> Grouping:
+        """Which frames belong to which latent step."""
+        return Grouping(stride=self.stride, lead_frame=self.lead_frame)
+
+    @property
+    def warm_up(self) -> int:
+        """Latent steps that decoding must start before the first step that is wanted."""
+        return 0 if self.decoder is None else self.decoder.memory
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format that the tokenizer computes in."""
+        return self.transform.deviation.dtype
+
+    def encode(self, video: Video, *, channels: int | None = None) -> Latent:
+        """Encode a clip of any length and size, all steps at once.
+
+        Memory grows with the clip; `stream_encoder` gives the same latent in bounded memory.
+
+        Args:
+            video: RGB in [-1, 1].
+            channels: how many channels to keep; all by default.
+
+        Raises:
+            ShapeError: `video` is no clip of at least one frame and one pixel.
+            OptionError: the tokenizer has not as many channels.
+        """
+        self._check_video(video)
+        kept = self.check_channels(channels)
+        if self.encoder is None and not self._differentiates(video):
+            return self._encode_by_steps(video, kept)
+        return self.encode_groups(self.grouping.group(video), None).latent[:, :kept]
+
+    def decode(self, latent: Latent, *, frames: int, height: int, width: int) -> Video:
+        """Decode a latent of any number of leading channels to a clip, all steps at once.
+
+        Memory grows with the clip; `stream_decoder` gives the same video in bounded memory.
+
+        Args:
+            latent: the first k channels of a latent.
+            frames: length of the clip that was encoded.
+            height: its rows of pixels.
+            width: its columns of pixels.
+
+        Returns:
+            RGB around [-1, 1], not clamped.
+
+        Raises:
+            ShapeError: the latent does not belong to a clip of this length and size.
+            OptionError: the latent has more channels than the tokenizer.
+            LatentError: the latent holds NaN or infinity.
+        """
+        steps, *cells = latent.shape[2:]
+        grouping = self.grouping
+        grouping.check(steps=steps, frames=frames, height=height, width=width, cells=(cells[0], cells[1]))
+        self.check_latent(latent)
+        if self.decoder is None and not self._differentiates(latent):
+            return self.stream_decoder(height=height, width=width, frames=frames).push(latent)
+        groups = self.decode_steps(latent, None).groups
+        return grouping.ungroup(groups, frames=frames, height=height, width=width)
+
+    def forward(self, video: Video) -> Video:
+        """Encode and decode."""
+        frames, height, width = video.shape[2:]
+        return self.decode(self.encode(video), frames=frames, height=height, width=width)
+
+    def encode_groups(self, groups: Video, past: tuple[Past, ...] | None) -> Encoded:
+        """Encode consecutive whole groups of frames, of whole patches.
+
+        Args:
+            groups: frames in multiples of the stride.
+            past: what `encode_groups` gave for the groups before; none at the start of a clip.
+        """
+        coefficients = self.transform(groups)
+        latent = coefficients[:, : self.channels]
+        if self.encoder is None:
+            return Encoded(latent, None)
+        correction, past = self.encoder(coefficients, past)
+        return Encoded(latent + correction, past)
+
+    def decode_steps(self, latent: Latent, past: tuple[Past, ...] | None) -> Decoded:
+        """Decode consecutive latent steps to whole groups of frames; the mirror of `encode_groups`."""
+        if self.decoder is None:
+            return Decoded(self.transform.inverse(latent), None)
+        known = latent.shape[1]
+        full = F.pad(latent, (0, 0, 0, 0, 0, 0, 0, self.channels - known))
+        count = torch.full_like(latent[:, :1], known / self.channels)
+        correction, past = self.decoder(torch.cat([full, count], dim=1), past)
+        missing = correction.shape[1] - known
+        return Decoded(
+            self.transform.inverse(F.pad(latent, (0, 0, 0, 0, 0, 0, 0, missing)) + correction), past
+        )
+
+    def stream_encoder(
+        self,
+        *,
+        channels: int | None = None,
+        memory: int = DEFAULT_MEMORY,
+        tile: tuple[int, int] | None = None,
+        state: StreamState | None = None,
+    ) -> StreamEncoder:
+        """Start, or take up, the encoding of a clip that comes in runs of frames.
+
+        Args:
+            channels: how many channels to keep; all by default.
+            memory: bytes that one step may work in; sets the tile.
+            tile: latent rows and columns to work on at a time, instead of what `memory` suggests.
+            state: what `StreamEncoder.state` gave, to go on from there.
+
+        Raises:
+            OptionError: the tokenizer has not as many channels, or the memory fits not one tile.
+        """
+        return StreamEncoder(
+            self, channels=self.check_channels(channels), memory=memory, tile=tile, state=state
+        )
+
+    def stream_decoder(
+        self,
+        *,
+        height: int,
+        width: int,
+        frames: int | None = None,
+        first_step: int = 0,
+        memory: int = DEFAULT_MEMORY,
+        tile: tuple[int, int] | None = None,
+        state: StreamState | None = None,
+    ) -> StreamDecoder:
+        """Start, or take up, the decoding of a clip whose latent comes in runs of steps.
+
+        Args:
+            height: rows of pixels of the clip.
+            width: columns of pixels of the clip.
+            frames: its length, so that the filling of its last group is cut off; none keeps whole groups.
+            first_step: the first latent step that will be pushed. The frames of the first `warm_up` steps
+                after a start in the middle are approximate; those after them are exact.
+            memory: bytes that one step may work in; sets the tile.
+            tile: latent rows and columns to work on at a time, instead of what `memory` suggests.
+            state: what `StreamDecoder.state` gave, to go on from there.
+
+        Raises:
+            OptionError: the memory fits not one tile.
+            ShapeError: the size or length is not positive.
+        """
+        return StreamDecoder(
+            self,
+            size=(height, width),
+            frames=frames,
+            first_step=first_step,
+            memory=memory,
+            tile=tile,
+            state=state,
+        )
+
+    def bytes_per_cell(self) -> int:
+        """Working memory of a stream per latent position and step, in bytes; an upper estimate."""
+        pixels = 3 * self.stride.t * self.stride.h * self.stride.w
+        width = sum(2 * stack.width for stack in (self.encoder, self.decoder) if stack is not None)
+        return self.dtype.itemsize * (3 * pixels + 4 * width)
+
+    def check_channels(self, channels: int | None) -> int:
+        """How many channels are meant: all for none.
+
+        Raises:
+            OptionError: not between one and all.
+        """
+        if channels is None:
+            return self.channels
+        if not 1 <= channels <= self.channels:
+            raise OptionError(f"channels is {channels}; this tokenizer has 1 to {self.channels}.")
+        return channels
+
+    def check_latent(self, latent: Tensor) -> None:
+        """Raise unless `latent` can be decoded.
+
+        Raises:
+            OptionError: it has more channels than the tokenizer.
+            LatentError: it holds NaN or infinity.
+        """
+        self.check_channels(latent.shape[1])
+        if not latent.isfinite().all():
+            bad = int((~latent.isfinite()).sum())
+            raise LatentError(
+                f"{bad} of {latent.numel()} values of the latent are NaN or infinite; every one must be a "
+                "number. Look for a division by zero or an overflow where it was made."
+            )
+
+    def _differentiates(self, x: Tensor) -> bool:
+        """Whether somebody may ask for gradients of what is made from `x`."""
+        return torch.is_grad_enabled() and (
+            x.requires_grad or any(p.requires_grad for p in self.parameters())
+        )
+
+    def _encode_by_steps(self, video: Video, channels: int) -> Latent:
+        """A linear encoder sees one position at a time, so cache-sized tiles of single steps cost nothing."""
+        stream = self.stream_encoder(channels=channels)
+        return torch.cat([stream.push(video), stream.finish()], dim=2)
+
+    def _check_video(self, video: Tensor) -> None:
+        if video.ndim != 5 or video.shape[1] != 3 or 0 in video.shape:
+            raise ShapeError(
+                f"video is {tuple(video.shape)}; it must be (clips, 3, frames, height, width) with at least "
+                "one of each. tubelet.to_model makes it from decoded frames."
+            )

@@ -1,0 +1,83 @@
+"""How the frames of a clip of any length and size fall into latent positions, and back."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from tubelet.errors import ShapeError
+from tubelet.types import Stride, Video
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grouping:
+    """Which frames and pixels belong to which latent position.
+
+    With a lead frame the first frame is a group of its own, repeated to fill the patch (an image is a clip
+    that stands still), and every further latent step holds ``stride.t`` frames: 1 + t·n frames are n + 1
+    steps. Without one, every step holds ``stride.t`` frames. A last group that is not full is filled with
+    its last frame, and sides that are no multiple of the stride with their last row or column; decoding
+    cuts both off.
+    """
+
+    stride: Stride
+    lead_frame: bool
+
+    def steps(self, frames: int) -> int:
+        """Latent steps of a clip of `frames` frames."""
+        if frames <= 0:
+            return 0
+        lead = int(self.lead_frame)
+        return lead + -(-(frames - lead) // self.stride.t)
+
+    def first_frame(self, step: int) -> int:
+        """The first frame that latent step `step` holds; for the step past the end, the number of frames."""
+        if self.lead_frame:
+            return 0 if step == 0 else 1 + (step - 1) * self.stride.t
+        return step * self.stride.t
+
+    def step_of(self, frame: int) -> int:
+        """The latent step that holds frame `frame`."""
+        return self.steps(frame + 1) - 1
+
+    def frames_in(self, step: int) -> int:
+        """How many frames latent step `step` holds: one for a lead frame, else the stride."""
+        return self.first_frame(step + 1) - self.first_frame(step)
+
+    def cells(self, height: int, width: int) -> tuple[int, int]:
+        """Latent rows and columns of frames of this size."""
+        return -(-height // self.stride.h), -(-width // self.stride.w)
+
+    def group(self, video: Video) -> Video:
+        """Fill a clip up to whole groups and whole patches."""
+        if self.lead_frame:
+            video = torch.cat([video[:, :, :1].expand(-1, -1, self.stride.t - 1, -1, -1), video], dim=2)
+        return fill(video, Stride(*(-size % s for size, s in zip(video.shape[2:], self.stride, strict=True))))
+
+    def ungroup(self, groups: Video, *, frames: int, height: int, width: int) -> Video:
+        """Undo `group`; a repeated lead frame becomes the mean of its repeats, their best estimate."""
+        if self.lead_frame:
+            lead, rest = groups[:, :, : self.stride.t], groups[:, :, self.stride.t :]
+            groups = torch.cat([lead.mean(dim=2, keepdim=True), rest], dim=2)
+        return groups[:, :, :frames, :height, :width]
+
+    def check(self, *, steps: int, frames: int, height: int, width: int, cells: tuple[int, int]) -> None:
+        """Raise unless a latent of this many steps and cells belongs to a clip of this length and size.
+
+        Raises:
+            ShapeError: it does not.
+        """
+        expected = (self.steps(frames), *self.cells(height, width))
+        if min(frames, height, width) < 1 or expected != (steps, *cells):
+            raise ShapeError(
+                f"the latent has {steps}x{cells[0]}x{cells[1]} steps, rows and columns, but a clip of "
+                f"{frames}x{height}x{width} has {'x'.join(map(str, expected))} at stride {self.stride} "
+                f"{'with' if self.lead_frame else 'without'} a lead frame; give the size of the encoded clip."
+            )
+
+
+def fill(video: Video, missing: Stride) -> Video:
+    """Repeat the last frame, row and column `missing` times; nothing is copied if nothing is missing."""
+    if not any(missing):
+        return video
+    return F.pad(video, (0, missing.w, 0, missing.h, 0, missing.t), mode="replicate")

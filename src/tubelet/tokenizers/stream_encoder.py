@@ -1,0 +1,175 @@
+"""Encoding of a clip that comes in runs of frames, one latent step and one tile at a time."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from tubelet.video.pixels import to_model
+
+from tubelet.errors import ShapeError
+from tubelet.nn.blocks import Past
+from tubelet.tokenizers.grouping import fill
+from tubelet.tokenizers.stream_state import StreamState
+from tubelet.tokenizers.tiling import Tile, choose_tile, tiles
+from tubelet.types import Frames, Latent, Stride, Video
+
+if TYPE_CHECKING:
+    from tubelet.tokenizers.continuous import ContinuousTokenizer
+
+
+class StreamEncoder:
+    """Give frames in runs of any length, get the latent steps that are complete.
+
+    However the runs are cut, the stream always advances by one latent step and through the same tiles, so
+    the latent is the same bit for bit. Memory: the frames of one group, the network's past, and one tile.
+    """
+
+    def __init__(
+        self,
+        tokenizer: "ContinuousTokenizer",
+        *,
+        channels: int,
+        memory: int,
+        tile: tuple[int, int] | None,
+        state: StreamState | None,
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._channels = channels
+        self._memory = memory
+        self._tile = tile
+        self._step = 0
+        self._pending: list[Tensor] = []
+        self._size: tuple[int, int] | None = None
+        self._tiles: list[Tile] = []
+        self._past: list[tuple[Past, ...] | None] = []
+        if state is not None:
+            self._open(state.size, state.tile)
+            self._step = state.step
+            self._pending = list(state.pending)
+            self._past = list(state.past)
+
+    def push(self, video: Video) -> Latent:
+        """Take frames as model input; give the latent steps that they complete, which may be none.
+
+        Raises:
+            ShapeError: the frames are not of the size of those before.
+        """
+        return self._push(list(video.unbind(dim=2)))
+
+    def push_frames(self, frames: Frames) -> Latent:
+        """Take frames as decoded (one clip); they become model input tile by tile, which saves memory.
+
+        Raises:
+            ShapeError: the frames are not of the size of those before.
+        """
+        return self._push(list(torch.from_numpy(frames).unbind(dim=0)))
+
+    def finish(self) -> Latent:
+        """Fill up and encode the last group; the stream is then at its end.
+
+        Raises:
+            ShapeError: no frame was ever pushed.
+        """
+        if self._size is None:
+            raise ShapeError("no frame was pushed; a clip has at least one. Push frames before finishing.")
+        return self._advance(last=True)
+
+    def state(self) -> StreamState:
+        """A copy of all that the stream knows, to store and to go on from.
+
+        Raises:
+            ShapeError: no frame was pushed yet, so there is nothing to go on from.
+        """
+        if self._size is None or self._tile is None:
+            raise ShapeError("no frame was pushed; a stream has a state after its first frame.")
+        return StreamState(
+            step=self._step,
+            size=self._size,
+            tile=self._tile,
+            pending=tuple(frame.clone() for frame in self._pending),
+            past=tuple(past and tuple(tensor.clone() for tensor in past) for past in self._past),
+        )
+
+    def _push(self, frames: list[Tensor]) -> Latent:
+        for frame in frames:
+            size = frame_size(frame)
+            if self._size is None:
+                self._open(size, self._tile)
+            if size != self._size:
+                raise ShapeError(
+                    f"a frame is {size[0]}x{size[1]} and those before were {self._size[0]}x{self._size[1]}; "
+                    "a clip has one size. Start a new stream for the other size."
+                )
+        self._pending.extend(frames)
+        latent = self._advance(last=False)
+        # What waits for its group must not keep the caller's whole run alive, nor change with it.
+        self._pending = [frame.clone() for frame in self._pending]
+        return latent
+
+    def _open(self, size: tuple[int, int], tile: tuple[int, int] | None) -> None:
+        """Fix the size of the frames and lay out the tiles."""
+        tokenizer = self._tokenizer
+        cells = tokenizer.grouping.cells(*size)
+        halo = 0 if tokenizer.encoder is None else tokenizer.encoder.radius
+        self._size = size
+        self._tile = tile or choose_tile(
+            cells, halo=halo, bytes_per_cell=tokenizer.bytes_per_cell(), memory=self._memory
+        )
+        self._tiles = tiles(cells, self._tile, halo=halo)
+        self._past = [None] * len(self._tiles)
+
+    @torch.no_grad()
+    def _advance(self, *, last: bool) -> Latent:
+        """Encode every group that is complete; the last one of a clip is, whatever it holds."""
+        grouping = self._tokenizer.grouping
+        steps: list[Latent] = []
+        while self._pending:
+            wanted = grouping.frames_in(self._step)
+            if len(self._pending) < wanted and not last:
+                break
+            steps.append(self._encode(self._pending[:wanted]))
+            self._pending = self._pending[wanted:]
+            self._step += 1
+        return torch.cat(steps, dim=2) if steps else self._nothing()
+
+    def _encode(self, group: list[Tensor]) -> Latent:
+        """One latent step from the frames of its group, tile by tile."""
+        assert self._size is not None
+        batch = 1 if group[0].dtype == torch.uint8 else group[0].shape[0]
+        cells = self._tokenizer.grouping.cells(*self._size)
+        latent = torch.empty(batch, self._channels, 1, *cells, dtype=self._tokenizer.dtype)
+        for index, tile in enumerate(self._tiles):
+            part = self._region(group, tile)
+            encoded = self._tokenizer.encode_groups(part, self._past[index])
+            self._past[index] = encoded.past
+            rows, columns = tile.inside
+            latent[:, :, :, tile.rows, tile.columns] = encoded.latent[:, : self._channels, :, rows, columns]
+        return latent
+
+    def _region(self, group: list[Tensor], tile: Tile) -> Video:
+        """The pixels that a tile depends on, filled up to a whole group of whole patches."""
+        stride = self._tokenizer.stride
+        rows = slice(tile.region_rows.start * stride.h, tile.region_rows.stop * stride.h)
+        columns = slice(tile.region_columns.start * stride.w, tile.region_columns.stop * stride.w)
+        if group[0].dtype == torch.uint8:
+            video = to_model(torch.stack([frame[rows, columns] for frame in group]).numpy())
+        else:
+            video = torch.stack([frame[:, :, rows, columns] for frame in group], dim=2)
+        video = video.to(self._tokenizer.dtype)
+        missing = Stride(
+            stride.t - len(group),
+            rows.stop - rows.start - video.shape[3],
+            columns.stop - columns.start - video.shape[4],
+        )
+        return fill(video, missing)
+
+    def _nothing(self) -> Latent:
+        """A latent of no steps."""
+        cells = (0, 0) if self._size is None else self._tokenizer.grouping.cells(*self._size)
+        return torch.empty(1, self._channels, 0, *cells, dtype=self._tokenizer.dtype)
+
+
+def frame_size(frame: Tensor) -> tuple[int, int]:
+    """Height and width of a pending frame, ``UInt8 H W 3`` or ``Float b 3 H W``."""
+    shape = frame.shape[:2] if frame.dtype == torch.uint8 else frame.shape[2:]
+    return shape[0], shape[1]

@@ -1,0 +1,1 @@
+"""Training: fitting linear transforms, and networks around them."""

@@ -1,0 +1,36 @@
+"""The card of a fitted tokenizer: what it is, what it was made from, and how to make it again."""
+
+from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.train.fit_klt import Sampling
+
+
+def klt_card(
+    config: ContinuousConfig, tokenizer: ContinuousTokenizer, *, clips: int, sampling: Sampling, made_by: str
+) -> str:
+    """Write the card of a linear tokenizer as Markdown."""
+    stride = tokenizer.stride
+    numbers = 3 * stride.t * stride.h * stride.w
+    variances = tokenizer.transform.deviation.square()
+    sides = ", ".join("own size" if side is None else f"short side {side}" for side in sampling.short_sides)
+    levels = " then ".join(str(patch) for patch in config.patches)
+    shares = "\n".join(
+        f"| {kept} | {numbers / kept:.0f}:1 | {100 * float(variances[:kept].sum() / variances.sum()):.2f} % |"
+        for kept in (4, 8, 16, 32, 48, 64, 128, 256)
+        if kept <= config.channels
+    )
+    return f"""# {config.name}
+
+A linear tokenizer: the Karhunen-Loève transform of {stride} patches (frames x rows x columns) of RGB video,
+{config.channels} ordered channels of zero mean and unit variance. Levels: {levels}.
+
+- **Made by** `{made_by}`
+- **From** {clips} clips, each counting the same: {sampling.runs} places per clip, {sampling.patches} patches per
+  place, at each of these sizes: {sides}; seed {sampling.seed}; covariance in float64.
+- **Lead frame** {"yes" if config.lead_frame else "no"}: by default the first frame is a group of its own.
+- **Quality**: see `benchmarks/results/short256x33.json` in the repository, with its protocol and command.
+
+| channels | numbers in : numbers out | variance of the kept channels |
+|---|---|---|
+{shares}
+"""

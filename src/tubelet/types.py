@@ -1,0 +1,46 @@
+"""The nouns of tubelet and their shapes.
+
+Axis letters: b clips, c channels, k tokens per position. Capitals are pixels (T frames, H rows, W columns),
+lower case are latent positions (t, h, w).
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from tubelet.errors import OptionError
+
+Frames = UInt8[np.ndarray, "T H W 3"]
+"""Decoded pixels as stored: RGB, 0 to 255."""
+
+Video = Float[Tensor, "b 3 T H W"]
+"""Input and output of a tokenizer: RGB in [-1, 1]."""
+
+Latent = Float[Tensor, "b c t h w"]
+"""Output of an encoder, input of a decoder: zero mean and unit variance per channel, most important first."""
+
+
+class Stride(NamedTuple):
+    """Frames, rows and columns of pixels per latent position."""
+
+    t: int
+    h: int
+    w: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Stride":
+        """Read ``4x8x8``.
+
+        Raises:
+            OptionError: the text is not three positive whole numbers joined by ``x``.
+        """
+        match = re.fullmatch(r"([1-9]\d{0,3})x([1-9]\d{0,3})x([1-9]\d{0,3})", text)
+        if match is None:
+            raise OptionError(f"stride is {text!r}; it must be frames x rows x columns, such as 4x8x8.")
+        return cls(*(int(group) for group in match.groups()))
+
+    def __str__(self) -> str:
+        return f"{self.t}x{self.h}x{self.w}"

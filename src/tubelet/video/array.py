@@ -1,0 +1,96 @@
+"""Clips stored as NumPy arrays: `.npy`, uint8, axes T H W 3 (or H W 3: one frame), 24 frames per second."""
+
+import io
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from tubelet.errors import VideoError
+from tubelet.video.info import Colour, VideoInfo
+
+ARRAY_TIME_BASE = Fraction(1, 24)
+"""Seconds per frame of an array, which has no clock of its own."""
+
+
+def open_array(path: Path) -> np.ndarray:
+    """Map an array file as uint8 T H W 3; nothing is loaded yet.
+
+    Raises:
+        VideoError: the file is no array, or not one of RGB frames.
+    """
+    if not path.is_file():
+        raise VideoError(f"{path}: no such file. Check the spelling and the folder.")
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise VideoError(f"{path} is no array that can be read: {error}") from error
+    if not isinstance(array, np.ndarray):
+        raise VideoError(f"{path} is an archive of arrays; give one .npy with axes T H W 3.")
+    if array.dtype != np.uint8:
+        raise VideoError(
+            f"{path} holds {array.dtype}; frames are uint8, 0 to 255. Convert with .astype('uint8')."
+        )
+    if array.ndim == 3:
+        array = array[None]
+    if array.ndim != 4 or array.shape[-1] != 3 or 0 in array.shape:
+        raise VideoError(
+            f"{path} has the shape {array.shape}; frames have the axes T H W 3, none of them empty."
+        )
+    return array
+
+
+def probe_array(path: Path) -> VideoInfo:
+    """Describe an array file.
+
+    Raises:
+        VideoError: see `open_array`.
+    """
+    count, height, width, _ = open_array(path).shape
+    return VideoInfo(
+        path=path,
+        format="npy",
+        codec="raw",
+        width=width,
+        height=height,
+        coded_width=width,
+        coded_height=height,
+        frames=count,
+        duration_seconds=float(count * ARRAY_TIME_BASE),
+        time_base=ARRAY_TIME_BASE,
+        average_rate=1 / ARRAY_TIME_BASE,
+        pixel_format="rgb24",
+        bits=8,
+        colour=Colour(matrix="rgb", range="full", primaries=1, transfer=13, tagged=True),
+        interlaced=False,
+    )
+
+
+class ArrayFile:
+    """Writes frames to a `.npy` file one by one; the count goes into the header at the end."""
+
+    def __init__(self, path: Path, *, width: int, height: int) -> None:
+        self._file = path.open("wb")
+        self._size = (height, width, 3)
+        self._count = 0
+        self._file.write(self._header())
+
+    def _header(self) -> bytes:
+        # NumPy pads the header so that the first axis may grow to any length without moving the data.
+        header = io.BytesIO()
+        description = {"descr": "|u1", "fortran_order": False, "shape": (self._count, *self._size)}
+        np.lib.format.write_array_header_1_0(header, description)
+        return header.getvalue()
+
+    def write(self, pixels: np.ndarray, tick: int, duration: int) -> None:
+        """Append one picture (uint8 H W 3); an array stores no time."""
+        del tick, duration
+        self._file.write(np.ascontiguousarray(pixels).data)
+        self._count += 1
+
+    def close(self) -> None:
+        """Write the count and close the file."""
+        if not self._file.closed:
+            self._file.seek(0)
+            self._file.write(self._header())
+            self._file.close()

@@ -1,0 +1,227 @@
+"""The encoders behind `Writer`: one for films, one for images."""
+
+import os
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import numpy as np
+from av.codec import CodecContext
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
+
+from tubelet.video.audio import AudioPacket, AudioTrack, can_hold
+from tubelet.video.convert import SWSCALE_MATRICES, Encoding, FromRgb
+from tubelet.video.info import BT709, AudioInfo, Colour
+
+_THREADS = str(min(4, os.cpu_count() or 1))
+_HDR_TRANSFERS = {16, 18}
+_UNSPECIFIED = 2
+_MILLISECOND = Fraction(1, 1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A container format and the codec that fills it.
+
+    Attributes:
+        format: FFmpeg's name of the container.
+        codec: FFmpeg's name of the encoder.
+        options: the encoder's settings.
+        time_base: seconds per tick that the container stores; None if it stores any.
+    """
+
+    format: str
+    codec: str
+    options: dict[str, str]
+    time_base: Fraction | None = None
+
+
+# A short lookahead keeps x264 at a few dozen megabytes for 1080p at no measurable cost in quality at this
+# rate.
+_X264 = {"crf": "16", "preset": "veryfast", "rc-lookahead": "10", "threads": _THREADS}
+_VP9 = {
+    "crf": "20", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1", "lag-in-frames": "0",
+    "threads": _THREADS,
+}  # fmt: skip
+_FFV1 = {"level": "3", "slicecrc": "1", "threads": _THREADS}
+
+CONTAINERS = {
+    ".mp4": Container(format="mp4", codec="libx264", options=_X264),
+    ".m4v": Container(format="mp4", codec="libx264", options=_X264),
+    ".mov": Container(format="mov", codec="libx264", options=_X264),
+    ".webm": Container(format="webm", codec="libvpx-vp9", options=_VP9, time_base=_MILLISECOND),
+    ".mkv": Container(format="matroska", codec="ffv1", options=_FFV1, time_base=_MILLISECOND),
+}
+"""Film formats by suffix."""
+
+
+def encoding_for(codec: str, colour: Colour, width: int, height: int) -> Encoding:
+    """Choose the pixel format and matrix for a film codec and a size."""
+    if codec == "ffv1":
+        return Encoding("bgr0", "rgb", full=True)
+    matrix = colour.matrix if colour.tagged and colour.matrix in {"bt601", "bt709"} else "bt709"
+    # H.264 crops 4:2:0 in steps of two pixels; VP9 stores any size.
+    whole = codec != "libx264" or (width % 2 == 0 and height % 2 == 0)
+    return Encoding("yuv420p" if whole else "yuv444p", matrix, full=False)
+
+
+def _tags(colour: Colour, encoding: Encoding) -> tuple[int, int]:
+    """Return the primaries and transfer to state: the source's, where they say something that stays true."""
+    if not colour.tagged or (colour.matrix != encoding.matrix and encoding.matrix != "rgb"):
+        colour = BT709
+    fallback = 6 if encoding.matrix == "bt601" else 1
+    stays = {_UNSPECIFIED, *_HDR_TRANSFERS}.isdisjoint({colour.transfer})
+    return (
+        colour.primaries if colour.primaries not in {0, _UNSPECIFIED} else fallback,
+        colour.transfer if stays and colour.transfer != 0 else fallback,
+    )
+
+
+class Movie:
+    """A film file that is being written.
+
+    Attributes:
+        has_audio: whether the audio stream found a place in it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        container: Container,
+        *,
+        size: tuple[int, int],
+        time_base: Fraction,
+        colour: Colour | None,
+        sample_aspect: Fraction,
+        audio: AudioInfo | None,
+    ) -> None:
+        self._source_tick = time_base
+        self._tick = container.time_base or time_base
+        encoding = encoding_for(container.codec, colour or BT709, *size)
+        self._convert = FromRgb(encoding)
+        self._output = _open(path, container.format, self._tick)
+        self._video = _video_stream(self._output, container, encoding, size, self._tick)
+        context = self._video.codec_context
+        context.color_primaries, context.color_trc = _tags(colour or BT709, encoding)
+        context.sample_aspect_ratio = sample_aspect
+        self._audio = None
+        if audio is not None and can_hold(container.format, audio):
+            self._audio = AudioTrack(self._output, audio)
+        self.has_audio = self._audio is not None
+        self._waiting: deque[AudioPacket] = deque()
+        self._last: int | None = None
+
+    def write(self, pixels: np.ndarray, tick: int, duration: int) -> None:
+        """Append one picture (uint8 H W 3, contiguous) that is shown at `tick` for `duration` ticks."""
+        frame = self._convert.frame(pixels)
+        frame.time_base = self._tick
+        frame.pts = self._rescaled(tick)
+        frame.duration = max(1, round(duration * self._source_tick / self._tick))
+        if self._last is None:
+            self._video.codec_context.framerate = 1 / (duration * self._source_tick)
+        self._last = frame.pts
+        self._output.mux(self._video.encode(frame))
+        while self._waiting and self._audio is not None:
+            self._audio.write(self._waiting.popleft())
+
+    def _rescaled(self, tick: int) -> int:
+        if self._tick == self._source_tick:
+            return tick
+        # A coarser clock may round two frames onto one tick; the later is put on the next.
+        rounded = round(tick * self._source_tick / self._tick)
+        return rounded if self._last is None else max(rounded, self._last + 1)
+
+    def write_audio(self, packet: AudioPacket) -> None:
+        """Append one packet; kept back until the first picture has opened the encoder with its rate."""
+        if self._audio is None:
+            return
+        if self._last is None:
+            self._waiting.append(packet)
+        else:
+            self._audio.write(packet)
+
+    def close(self) -> None:
+        """Write what the encoder holds, and the container's index."""
+        try:
+            if self._last is not None:
+                self._output.mux(self._video.encode(None))
+        finally:
+            self._output.close()
+            if self._audio is not None:
+                self._audio.close()
+
+
+def _open(path: Path, format_: str, tick: Fraction) -> OutputContainer:
+    options = {"avoid_negative_ts": "disabled"}
+    if format_ in {"mp4", "mov"}:
+        # The start of a track is stored in the film's clock: give it the track's, so that no timestamp is
+        # rounded.
+        options = {"movie_timescale": str(tick.denominator)}
+    return av.open(f"file:{path}", "w", format=format_, container_options=options)
+
+
+def _video_stream(
+    output: OutputContainer, container: Container, encoding: Encoding, size: tuple[int, int], tick: Fraction
+) -> VideoStream:
+    # FFV1 cuts frames into slices to code them in parallel; small frames do not hold four.
+    slices = {"slices": "4" if min(size) >= 64 else "1"} if container.codec == "ffv1" else {}
+    stream = output.add_stream(container.codec, options=container.options | slices)
+    assert isinstance(stream, VideoStream)
+    context = stream.codec_context
+    context.width, context.height = size
+    context.pix_fmt = encoding.pixel_format
+    context.time_base = tick
+    stream.time_base = tick
+    context.flags |= Flags.frame_duration
+    context.colorspace = 0 if encoding.matrix == "rgb" else SWSCALE_MATRICES[encoding.matrix]
+    context.color_range = 2 if encoding.full else 1
+    return stream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StillCodec:
+    codec: str
+    encoding: Encoding
+    options: dict[str, str]
+
+
+STILLS = {
+    ".png": _StillCodec(codec="png", encoding=Encoding("rgb24", "rgb", full=True), options={}),
+    ".jpg": _StillCodec(
+        codec="mjpeg", encoding=Encoding("yuvj444p", "bt601", full=True), options={"qmin": "2", "qmax": "2"}
+    ),
+    ".webp": _StillCodec(
+        codec="libwebp", encoding=Encoding("bgra", "rgb", full=True), options={"lossless": "1"}
+    ),
+}
+"""Image formats by suffix."""
+STILLS[".jpeg"] = STILLS[".jpg"]
+
+
+class Still:
+    """An image file that is being written."""
+
+    def __init__(self, path: Path, suffix: str) -> None:
+        self._path = path
+        self._still = STILLS[suffix]
+
+    def write(self, pixels: np.ndarray, tick: int, duration: int) -> None:
+        """Write the one picture (uint8 H W 3, contiguous); it has no time."""
+        del tick, duration
+        frame = FromRgb(self._still.encoding).frame(pixels)
+        encoder = cast(VideoCodecContext, CodecContext.create(self._still.codec, "w"))
+        encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, frame.format.name
+        encoder.time_base = Fraction(1, 24)
+        encoder.options = dict(self._still.options)
+        frame.pts = 0
+        packets = [*encoder.encode(frame), *encoder.encode(None)]
+        self._path.write_bytes(b"".join(bytes(packet) for packet in packets))
+
+    def close(self) -> None:
+        """Do nothing: the file was written at once."""

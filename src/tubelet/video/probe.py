@@ -1,0 +1,129 @@
+"""What a video file is, found by opening it and decoding at most its first frame."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from av.sidedata.sidedata import Type
+from av.video.frame import VideoFrame
+
+from tubelet.errors import VideoError
+from tubelet.video.array import probe_array
+from tubelet.video.audio import describe_audio
+from tubelet.video.convert import colour_of, has_alpha
+from tubelet.video.info import Colour, VideoInfo
+from tubelet.video.orientation import Orientation
+from tubelet.video.sidedata import side_data
+from tubelet.video.source import Source, has_alpha_layer, is_encrypted, opened
+
+_HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+_WIDE_PRIMARIES = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
+_INTERLACED_ORDERS = {2, 3, 4, 5}
+
+
+def probe(source: Path | str) -> VideoInfo:
+    """Describe a video, an image or an array file.
+
+    Raises:
+        VideoError: there is no such file, or nothing in it can be decoded; the message says why.
+    """
+    path = Path(source)
+    if path.suffix.lower() == ".npy":
+        return probe_array(path)
+    with opened(path) as video:
+        return describe(path, video, first_frame(path, video.frames(), video))
+
+
+def first_frame(path: Path, frames: Iterator[VideoFrame], video: Source) -> VideoFrame:
+    """Take the first frame that decodes.
+
+    Raises:
+        VideoError: there is none.
+    """
+    frame = next(frames, None)
+    if frame is not None:
+        return frame
+    if is_encrypted(path):
+        raise VideoError(f"{path} is encrypted (DRM); it can only be read with its key. Decrypt it first.")
+    if video.failures:
+        raise VideoError(
+            f"{path}: none of its {video.packets} packets decodes ({video.failures[0]}). The file is "
+            "damaged; fetch or export it again."
+        )
+    raise VideoError(
+        f"{path} has a header but no frames; it may be one segment of a stream. Join it with the others."
+    )
+
+
+def orientation_of(frame: VideoFrame) -> Orientation:
+    """Return how a decoded frame must be laid to be upright."""
+    matrix = side_data(frame, Type.DISPLAYMATRIX)
+    return Orientation.from_matrix(matrix) if matrix else Orientation()
+
+
+def describe(path: Path, video: Source, frame: VideoFrame) -> VideoInfo:
+    """Describe an open video from its headers and its first frame.
+
+    Raises:
+        VideoError: its colours cannot be read.
+    """
+    stream, container = video.stream, video.container
+    turned = orientation_of(frame)
+    size = (frame.height, frame.width) if turned.transpose else (frame.width, frame.height)
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    try:
+        colour = colour_of(frame)
+    except VideoError as error:
+        raise VideoError(f"{path}: {error}") from error
+    time_base = stream.time_base or Fraction(1, 1000)
+    return VideoInfo(
+        path=path,
+        format=container.format.name,
+        codec=video.decoder.codec.canonical_name,
+        width=size[0],
+        height=size[1],
+        coded_width=frame.width,
+        coded_height=frame.height,
+        frames=stream.frames or None,
+        duration_seconds=_duration(video, time_base),
+        time_base=time_base,
+        average_rate=stream.average_rate or None,
+        pixel_format=frame.format.name,
+        bits=max(component.bits for component in frame.format.components),
+        colour=colour,
+        rotation=turned.rotation,
+        mirrored=turned.mirrored,
+        sample_aspect=1 / aspect if turned.transpose else aspect,
+        interlaced=frame.interlaced_frame or stream.codec_context.field_order in _INTERLACED_ORDERS,
+        alpha=has_alpha(frame.format) or has_alpha_layer(stream),
+        audio=describe_audio(path, container),
+        losses=tuple(_losses(video, frame, colour, aspect)),
+    )
+
+
+def _duration(video: Source, time_base: Fraction) -> float | None:
+    if video.stream.duration:
+        return float(video.stream.duration * time_base)
+    if video.container.duration:
+        return video.container.duration / 1_000_000
+    return None
+
+
+def _losses(video: Source, frame: VideoFrame, colour: Colour, aspect: Fraction) -> Iterator[str]:
+    bits = max(component.bits for component in frame.format.components)
+    if bits > 8:
+        yield f"it has {bits} bits per sample, of which 8 are kept"
+    if colour.transfer in _HDR_TRANSFERS:
+        yield f"it is HDR ({_HDR_TRANSFERS[colour.transfer]}); levels are kept as coded, not tone-mapped"
+    if colour.primaries in _WIDE_PRIMARIES:
+        name = _WIDE_PRIMARIES[colour.primaries]
+        yield f"its primaries are {name}; colours are kept as coded and look paler as sRGB"
+    if side_data(frame, Type.DOVI_METADATA):
+        yield "Dolby Vision's dynamic metadata is dropped"
+    if frame.interlaced_frame:
+        yield "it is interlaced; both fields stay woven into one frame, not deinterlaced"
+    if aspect != 1:
+        yield f"its pixels are not square ({aspect}); frames keep the stored {frame.width}x{frame.height}"
+    others = sum(each.codec_context is not None for each in video.container.streams.video) - 1
+    if others > 0:
+        yield f"it has {others + 1} video streams, of which the first is read"

@@ -1,0 +1,255 @@
+"""Video files as runs of RGB frames, in bounded memory."""
+
+import itertools
+import math
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from av.video.frame import VideoFrame
+from jaxtyping import Int64, UInt8
+
+from tubelet.errors import DamageWarning, LossWarning, OptionError, VideoError
+from tubelet.video.array import open_array, probe_array
+from tubelet.video.clock import Clock
+from tubelet.video.convert import ToRgb
+from tubelet.video.info import VideoInfo
+from tubelet.video.probe import describe, first_frame, orientation_of
+from tubelet.video.source import Source, opened
+
+# Containers with true timestamps and an index; in others a seek lands on frames whose time is a guess.
+_SEEKABLE = {"mov", "matroska"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Consecutive frames.
+
+    Attributes:
+        frames: RGB, 0 to 255, upright. The memory is used again once nothing refers to it or to a view of it.
+        timestamps: when each is shown, in ticks of `VideoInfo.time_base`; strictly increasing.
+    """
+
+    frames: UInt8[np.ndarray, "T H W 3"]
+    timestamps: Int64[np.ndarray, " T"]
+
+
+def read(source: Path | str, *, run: int = 16, start: int = 0, stop: int | None = None) -> Iterator[Run]:
+    """Yield the frames of a video, an image or an array file, at most `run` at a time.
+
+    Colours are converted by the matrix and range that the file names, without bias and with interpolated
+    chroma; a file that names none is read as BT.601, limited range unless its format is ``yuvj``, as FFmpeg
+    does. Frames are turned upright. Transparency is put on black. Memory holds two runs and the decoder,
+    whatever the length.
+
+    Args:
+        source: the file.
+        run: frames per run; the last may be shorter.
+        start: index of the first frame; those before are decoded, but neither converted nor kept.
+        stop: index after the last frame; None for all.
+
+    Raises:
+        OptionError: `run`, `start` or `stop` has no meaning.
+        VideoError: nothing can be read, or the size changes (raised after the frames before are yielded).
+
+    Warns:
+        LossWarning: the file holds more than 8-bit RGB does, or timestamps were repaired.
+        DamageWarning: parts of the file do not decode; what does was yielded.
+    """
+    _check_range(run, start, stop)
+    path = Path(source)
+    if path.suffix.lower() == ".npy":
+        yield from _read_array(path, run, start, stop)
+        return
+    with opened(path) as video:
+        decoded = video.frames()
+        first = first_frame(path, decoded, video)
+        info = describe(path, video, first)
+        reader = _Reader(info, video, run)
+        yield from reader.runs(itertools.islice(reader.stamped(first, decoded), start, stop))
+        reader.warn(to_the_end=stop is None)
+
+
+def read_from(source: Path | str, seconds: float | Fraction, *, run: int = 16) -> Iterator[Run]:
+    """Yield the frames of a video from a time on, the same frames as `read` gives from there.
+
+    The first frame is the first whose time is not before `seconds`, half a tick allowed for rounding. Nothing
+    is yielded if the video ends before. Files without trustworthy timestamps are read from their beginning.
+
+    Args:
+        source: the file.
+        seconds: time in the file's own clock, in which the first frame may not be at 0.
+        run: frames per run; the last may be shorter.
+
+    Raises:
+        OptionError: `run` or `seconds` has no meaning.
+        VideoError: see `read`.
+    """
+    _check_range(run, 0, None)
+    if not math.isfinite(seconds):
+        raise OptionError(f"seconds is {seconds}; a time is a finite number.")
+    path = Path(source)
+    if path.suffix.lower() == ".npy":
+        start = max(0, math.ceil(Fraction(seconds) / probe_array(path).time_base - Fraction(1, 2)))
+        yield from _read_array(path, run, start, None)
+        return
+    with opened(path) as video:
+        decoded = video.frames()
+        first = first_frame(path, decoded, video)
+        info = describe(path, video, first)
+        target = math.ceil(Fraction(seconds) / info.time_base - Fraction(1, 2))
+        if _is_seekable(video) and first.pts is not None and target > first.pts:
+            decoded = _seek(path, video, target, floor=first.pts)
+            first = first_frame(path, decoded, video)
+        reader = _Reader(info, video, run)
+        stamped = reader.stamped(first, decoded)
+        yield from reader.runs(itertools.dropwhile(lambda pair: pair[1] < target, stamped))
+        reader.warn(to_the_end=False)
+
+
+def _check_range(run: int, start: int, stop: int | None) -> None:
+    if run < 1:
+        raise OptionError(f"run is {run}; a run has at least 1 frame.")
+    if start < 0:
+        raise OptionError(f"start is {start}; frames are counted from 0.")
+    if stop is not None and stop < start:
+        raise OptionError(f"stop is {stop} but start is {start}; stop must not be before start.")
+
+
+def _read_array(path: Path, run: int, start: int, stop: int | None) -> Iterator[Run]:
+    array = open_array(path)
+    stop = len(array) if stop is None else min(stop, len(array))
+    for begin in range(start, stop, run):
+        end = min(begin + run, stop)
+        yield Run(frames=np.array(array[begin:end]), timestamps=np.arange(begin, end, dtype=np.int64))
+
+
+def _is_seekable(video: Source) -> bool:
+    return bool(_SEEKABLE & set(video.container.format.name.split(",")))
+
+
+def _seek(path: Path, video: Source, target: int, *, floor: int) -> Iterator[VideoFrame]:
+    """Return the frames from a key frame at or before `target`, seeking again where a landing is too late.
+
+    With open groups of pictures the index leads to a key frame whose leading frames cannot be decoded; then
+    the first frame that comes out is no key frame, or is after the target. Half a second, one, two … earlier
+    is tried.
+    """
+    second = round(1 / (video.stream.time_base or Fraction(1, 1000)))
+    back = 0
+    while True:
+        goal = max(floor, target - back)
+        video.seek(goal)
+        decoded = video.frames()
+        first = next(decoded, None)
+        if first is not None and first.key_frame and first.pts is not None and first.pts <= target:
+            return itertools.chain([first], decoded)
+        if goal == floor:
+            break
+        back = max(second // 2, 2 * back)
+    # Not even the first frame is where the index says: decode from the beginning.
+    video.seek(min(0, floor) - 10 * second)
+    return video.frames()
+
+
+class _Reader:
+    """The state of reading one video: its clock, its converter, and what there is to warn of."""
+
+    def __init__(self, info: VideoInfo, video: Source, run: int) -> None:
+        self._info = info
+        self._video = video
+        self._run = run
+        self._clock = Clock(time_base=info.time_base, rate=info.average_rate)
+        self._memory = _Memory()
+        self._read = 0
+        self._transparent = False
+        for loss in info.losses:
+            warnings.warn(f"{info.path}: {loss}.", LossWarning, stacklevel=4)
+
+    def stamped(self, first: VideoFrame, rest: Iterator[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
+        for frame in itertools.chain([first], rest):
+            self._read += 1
+            yield frame, self._clock.stamp(frame.pts, frame.duration)
+
+    def runs(self, stamped: Iterator[tuple[VideoFrame, int]]) -> Iterator[Run]:
+        info = self._info
+        to_rgb: ToRgb | None = None
+        while batch := next(stamped, None):
+            frames = self._memory.frames((self._run, info.height, info.width, 3))
+            timestamps: list[int] = []
+            problem = None
+            for frame, tick in itertools.chain([batch], itertools.islice(stamped, self._run - 1)):
+                if (frame.width, frame.height) != (info.coded_width, info.coded_height):
+                    problem = frame
+                    break
+                if to_rgb is None:
+                    to_rgb = ToRgb(orientation_of(frame))
+                to_rgb.write(frame, frames[len(timestamps)])
+                timestamps.append(tick)
+                self._transparent = to_rgb.saw_transparency
+            if timestamps:
+                yield Run(frames=frames[: len(timestamps)], timestamps=np.array(timestamps, np.int64))
+            if problem is not None:
+                raise VideoError(
+                    f"{info.path}: frame {self._read - 1} is {problem.width}x{problem.height}, those before "
+                    f"are {info.coded_width}x{info.coded_height}; one clip has one size. Cut the file there."
+                )
+            del frames
+
+    def warn(self, *, to_the_end: bool) -> None:
+        """Say, once all is read, what was lost and what was damaged."""
+        losses = []
+        if self._transparent:
+            losses.append("it has transparency, which was put on black")
+        if self._clock.repaired:
+            losses.append(
+                f"{self._clock.repaired} of {self._read} timestamps were missing or not increasing; repaired"
+            )
+        for loss in losses:
+            warnings.warn(f"{self._info.path}: {loss}.", LossWarning, stacklevel=3)
+        failures = self._video.failures
+        if failures:
+            warnings.warn(
+                f"{self._info.path}: {len(failures)} of {self._video.packets} packets do not decode "
+                f"({failures[0]}); {self._read} frames were read.",
+                DamageWarning,
+                stacklevel=3,
+            )
+        elif to_the_end and (cut := self._video.cut_short()):
+            warnings.warn(
+                f"{self._info.path} is cut short: {cut}; {self._read} frames were read.",
+                DamageWarning,
+                stacklevel=3,
+            )
+
+
+class _Memory:
+    """Memory for runs, used again when the caller has let go of the frames.
+
+    A fresh hundred megabytes per run costs more in page faults than their decoding. Each loan is an array of
+    its own over the same memory, and every view of it keeps it alive; once its weak reference is dead, nobody
+    can see it.
+    """
+
+    def __init__(self) -> None:
+        self._slots: list[tuple[np.ndarray, Callable[[], np.ndarray | None]]] = []
+
+    def frames(self, shape: tuple[int, ...]) -> np.ndarray:
+        for index, (memory, user) in enumerate(self._slots):
+            if user() is None:
+                return self._lend(index, memory, shape)
+        self._slots.append((np.empty(math.prod(shape), np.uint8), lambda: None))
+        if len(self._slots) > 2:
+            # The caller keeps what it is given; then it may keep this memory too.
+            self._slots.pop(0)
+        return self._lend(len(self._slots) - 1, self._slots[-1][0], shape)
+
+    def _lend(self, index: int, memory: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        # Views of an array refer to the deepest array below them: over a plain buffer, that is the loan.
+        loan = np.frombuffer(memory.data, np.uint8)
+        self._slots[index] = (memory, weakref.ref(loan))
+        return loan.reshape(shape)

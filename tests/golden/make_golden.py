@@ -1,0 +1,108 @@
+"""Writes ``version1.tube`` and ``version1.json``, the file that every later program must read alike.
+
+Run ``python tests/golden/make_golden.py`` when a new format version is decided on, and never else.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from tubelet.bitstream import AudioHeader, AudioPacket, Chunk, Header, TubeWriter
+
+HERE = Path(__file__).parent
+ROWS, COLUMNS = 3, 5
+EXTREME = 2**23 - 1
+
+
+def header():
+    return Header(
+        tokenizer="golden",
+        tokenizer_sha256=hashlib.sha256(b"golden").hexdigest(),
+        stride=(4, 8, 8),
+        lead_frame=True,
+        channels=3,
+        steps=(1 << 20, 1 << 19, 1),
+        height=20,
+        width=39,
+        latent_height=ROWS,
+        latent_width=COLUMNS,
+        time_base=(1, 90000),
+        sample_aspect=(4, 3),
+        colour={"matrix": "bt709", "full_range": False},
+        source={"codec": "h264", "rotation": 90, "title": "Grüße"},
+        audio=AudioHeader(
+            codec="aac",
+            sample_rate=48000,
+            layout="stereo",
+            channels=2,
+            time_base=(1, 48000),
+            extradata=bytes([0x11, 0x90]),
+            parameters={"frame_size": 1024, "profile": "LC"},
+        ),
+    )
+
+
+def bell(label, shape):
+    """Numbers shaped like a bell, by integer arithmetic that no library version changes."""
+    size = int(np.prod(shape))
+    stream = hashlib.shake_256(label.encode()).digest(2 * size)
+    values = [stream[2 * i].bit_count() - stream[2 * i + 1].bit_count() for i in range(size)]
+    return np.array(values, np.int32).reshape(shape)
+
+
+def chunks():
+    """Three chunks: one usual, one that completes no frame, one with the rarer forms of a table."""
+    timestamps = [[-3000, 0, 3003, 6006, 9009], [], [9010, 2**40, 2**40 + 1]]
+    first_step = first_frame = 0
+    for number, (times, steps) in enumerate(zip(timestamps, (2, 1, 3), strict=True)):
+        symbols = bell(f"chunk {number}", (3, steps, ROWS, COLUMNS))
+        symbols[2] *= 3  # holes in the table
+        if number == 1:
+            symbols[1] = -7  # one symbol alone
+        if number == 2:
+            symbols[1, 0, 0, :2] = -EXTREME, EXTREME
+        yield Chunk(
+            number=number,
+            first_step=first_step,
+            first_frame=first_frame,
+            timestamps=np.array(times, np.int64),
+            symbols=symbols,
+        )
+        first_step += steps
+        first_frame += len(times)
+
+
+def packets():
+    """Four packets; the first two say how many samples to cut."""
+    for number in range(4):
+        yield AudioPacket(
+            data=hashlib.shake_256(f"packet {number}".encode()).digest(5 * number),
+            pts=1024 * number - 1024,
+            dts=1024 * number - 2048,
+            duration=1024 if number else 0,
+            keyframe=number != 2,
+            side_data=bytes(10) if number < 2 else b"",
+        )
+
+
+def write(target):
+    """Chunks and audio in turns."""
+    sounds = list(packets())
+    with TubeWriter(target, header(), force=True) as writer:
+        for chunk in chunks():
+            writer.write_chunk(chunk)
+            writer.write_audio(sounds[2 * chunk.number : 2 * chunk.number + 2])
+
+
+def digest():
+    """SHA-256 over all symbols as the reference decoder takes it."""
+    return hashlib.sha256(b"".join(c.symbols.astype("<i4").tobytes() for c in chunks())).hexdigest()
+
+
+if __name__ == "__main__":
+    target = HERE / "version1.tube"
+    write(target)
+    facts = {"file": hashlib.sha256(target.read_bytes()).hexdigest(), "symbols": digest()}
+    (HERE / "version1.json").write_text(json.dumps(facts, indent=2) + "\n")
