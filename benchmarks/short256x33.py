@@ -1,7 +1,7 @@
 """Quality of a tokenizer on a folder of clips: `python benchmarks/short256x33.py FOLDER [TOKENIZER ...]`.
 
-Protocol short256x33: the first 33 frames of each clip, accurate colour conversion, area filter to a short side of
-256 (never up), rounded to 8 bits; the tokenizer's latent is not quantised; its output is rounded to 8 bits; PSNR
+Protocol short256x33: the first 33 frames of each clip, accurate colour conversion, area filter to a short
+side of 256 (never up), rounded to 8 bits; the latent is not quantised; the output is rounded to 8 bits; PSNR
 is 10 log10(255^2 / mean squared error over the clip's RGB); then the mean over the clips.
 """
 
@@ -24,7 +24,7 @@ from tubelet.video.resize import shrink_to_short_side
 FRAMES = 33
 CHANNELS = (4, 8, 16, 32, 48, 64, 128, 256)
 REFERENCE = {4: 23.45, 8: 27.05, 16: 29.23, 32: 32.02, 48: 34.18, 64: 35.84}
-"""An independent PCA at stride 4x8x8 on the clips of ../shared/data/dev, as the issue "Main job" states it."""
+"""An independent PCA at stride 4x8x8 on the same clips, as the issue "Main job" states it."""
 
 
 def main() -> None:

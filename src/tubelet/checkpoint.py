@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -33,6 +34,9 @@ SHIPPED = Path(__file__).parent / "weights"
 """The folder of the tokenizers that come with the package."""
 
 _CONFIG_BYTES = 1 << 20
+
+_LARGEST_SIZE = 1 << 16
+_MOST_BLOCKS = 1 << 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +91,11 @@ def read_checkpoint(name: str | Path | None = None, *, lead_frame: bool | None =
     config = _config_from_json(facts["config"], folder)
     if lead_frame is not None:
         config = replace(config, lead_frame=lead_frame)
-    tokenizer = config.build()
+    tokenizer = _without_weights(config, folder)
     try:
-        tokenizer.load_state_dict(load_file(folder / "weights.safetensors"))
+        weights = load_file(folder / "weights.safetensors")
+        # Cloned, because what was loaded may still be the file itself, mapped into memory.
+        tokenizer.load_state_dict({name: each.clone() for name, each in weights.items()}, assign=True)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(
             f"the weights in {folder} cannot be used: {error}. Fetch them again."
@@ -165,7 +171,7 @@ def _read_facts(folder: Path) -> dict:
         facts = json.loads(path.read_text(encoding="utf-8"))
         version, architecture = facts["format"], facts["architecture"]
         _ = facts["config"], facts["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{path} is no checkpoint of tubelet: {error!r}. Fetch it again.") from error
     if version != FORMAT:
         raise CheckpointError(f"{path} has format {version}; this program reads {FORMAT}. Upgrade it.")
@@ -186,12 +192,34 @@ def _config_from_json(numbers: dict, folder: Path) -> ContinuousConfig:
         patches = tuple(Stride(*(int(side) for side in patch)) for patch in numbers["patches"])
         coefficients = tuple(int(number) for number in numbers["coefficients"])
         config = ContinuousConfig(**{**numbers, "patches": patches, "coefficients": coefficients})
-        sides = [side for patch in patches for side in patch] + [*coefficients, config.channels, config.width]
-        if not all(1 <= number <= 1 << 16 for number in sides):
-            raise CheckpointError(f"{folder} sets sizes {sides}; each must lie between 1 and {1 << 16}.")
-        _ = config.encoder_blocks + config.decoder_blocks
-    except (TypeError, KeyError, ValueError, OptionError) as error:
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise CheckpointError(
             f"the configuration in {folder} is damaged: {error!r}. Fetch it again."
         ) from error
+    sides = [side for patch in patches for side in patch] + [*coefficients, config.channels, config.width]
+    blocks = [config.encoder_blocks, config.decoder_blocks]
+    if not all(type(size) is int and 1 <= size <= _LARGEST_SIZE for size in sides):
+        raise CheckpointError(
+            f"{folder} sets sizes {sides}; each must lie between 1 and {_LARGEST_SIZE}. Fetch it again."
+        )
+    if not all(type(count) is int and 0 <= count <= _MOST_BLOCKS for count in blocks):
+        raise CheckpointError(
+            f"{folder} sets blocks {blocks}; each must lie between 0 and {_MOST_BLOCKS}. Fetch it again."
+        )
+    if not (isinstance(config.name, str) and isinstance(config.lead_frame, bool)):
+        raise CheckpointError(
+            f"{folder} sets the name {config.name!r} and the lead frame {config.lead_frame!r}; they must be "
+            "a text, and true or false. Fetch it again."
+        )
     return config
+
+
+def _without_weights(config: ContinuousConfig, folder: Path) -> ContinuousTokenizer:
+    """Build a tokenizer that takes no memory, whatever sizes the configuration claims."""
+    try:
+        with torch.device("meta"):
+            return config.build()
+    except (OptionError, ValueError, IndexError, TypeError, RuntimeError) as error:
+        raise CheckpointError(
+            f"the configuration in {folder} makes no tokenizer: {error}. Fetch it again."
+        ) from error

@@ -1,6 +1,7 @@
 """Numbers that a run produced, with how they were produced, as JSON."""
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -35,12 +36,28 @@ def write_results(target: Path, *, protocol: str, figures: dict[str, Any], force
         figures: the numbers; units belong into their names.
         force: whether a file of that name is replaced.
 
+    Infinity and NaN, such as the PSNR of equal clips, are written as null: JSON has no such numbers.
+
     Raises:
         OutputError: the file cannot be written.
     """
-    content = {"protocol": protocol, "figures": figures, "circumstances": circumstances()}
+    content = {"protocol": protocol, "figures": _finite(figures), "circumstances": circumstances()}
     with replacing(target, force=force) as path:
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds
+    """The same figures, with null for numbers that JSON cannot hold."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {name: _finite(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_finite(each) for each in value]
+        case _:
+            return value
 
 
 def _version(package: str) -> str | None:
@@ -62,10 +79,17 @@ def _processor() -> str:
 
 def _commit() -> str | None:
     """The commit of the source that runs, if it runs from a repository."""
-    here = Path(__file__).parent
+    # An environment inside somebody's repository is no part of it: this very file must be tracked there.
+    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
+    return _git("rev-parse", "--short", "HEAD")
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says in the folder of this file; None if it says nothing good."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(here), "rev-parse", "--short", "HEAD"],
+            ["git", "-C", str(Path(__file__).parent), *arguments],
             capture_output=True,
             text=True,
             timeout=5,

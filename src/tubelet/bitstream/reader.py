@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from tubelet.bitstream import limits
 import numpy as np
 from numpy.typing import NDArray
 
+from tubelet.bitstream import limits
 from tubelet.bitstream.audio import AudioPacket, bytes_to_packets
 from tubelet.bitstream.chunk import Chunk, ChunkHead, read_chunk
 from tubelet.bitstream.container import AUDIO, CHUNK, RecordHead, UnknownKindError, Window, read_header
@@ -95,10 +95,7 @@ class TubeReader:
         entry = self.chunks[number]
         with _naming(self._path):
             window = self._payload(CHUNK, entry.offset, entry.length)
-            head = ChunkHead.read(window)
-            check_place(head, number=number, first_step=entry.first_step, first_frame=entry.first_frame)
-            self._check_size(head, entry)
-            return read_chunk(window, head, channels=channels)
+            return read_chunk(window, self._head(window, entry), channels=channels)
 
     def timestamps(self) -> NDArray[np.int64]:
         """When each frame of the clip is shown, in ticks of the header's time base; only heads are read.
@@ -109,9 +106,7 @@ class TubeReader:
         times: list[int] = []
         for entry in self.chunks:
             with _naming(self._path):
-                head = ChunkHead.read(self._payload(CHUNK, entry.offset, entry.length))
-                self._check_size(head, entry)
-                times += head.timestamps
+                times += self._head(self._payload(CHUNK, entry.offset, entry.length), entry).timestamps
         return np.array(times, dtype=np.int64)
 
     def audio(self) -> Iterator[AudioPacket]:
@@ -171,7 +166,10 @@ class TubeReader:
             )
         return window
 
-    def _check_size(self, head: ChunkHead, entry: ChunkEntry) -> None:
+    def _head(self, window: Window, entry: ChunkEntry) -> ChunkHead:
+        """The head of a chunk, checked against header and index; the window is left at its first segment."""
+        head = ChunkHead.read(window)
+        check_place(head, number=entry.number, first_step=entry.first_step, first_frame=entry.first_frame)
         expected = (self.header.channels, entry.steps, self.header.latent_height, self.header.latent_width)
         if head.shape != expected or len(head.timestamps) != entry.frames:
             raise BitstreamError(
@@ -179,6 +177,7 @@ class TubeReader:
                 f"{len(head.timestamps)} frames; header and index say {expected} with {entry.frames}. "
                 "The file is damaged; copy it again."
             )
+        return head
 
 
 def _open(path: Path) -> tuple[BinaryIO, int]:

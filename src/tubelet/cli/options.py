@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from fractions import Fraction
 from pathlib import Path
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
@@ -60,7 +61,7 @@ def size(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", text.strip().lower())
     if match is None or not float(match[1]):
         raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory; give one such as 512MiB or 1GiB.")
-    return int(float(match[1]) * _UNITS[match[2] or ""])
+    return int(Fraction(match[1]) * _UNITS[match[2] or ""])
 
 
 def seconds(text: str) -> float:
@@ -68,7 +69,7 @@ def seconds(text: str) -> float:
     match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)s?", text.strip())
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no time; give seconds or h:m:s, such as 2.5 or 1:30.")
-    return 3600 * int(match[1] or 0) + 60 * int(match[2] or 0) + float(match[3])
+    return 3600 * float(match[1] or 0) + 60 * float(match[2] or 0) + float(match[3])
 
 
 def bytes_text(count: float) -> str:

@@ -20,7 +20,7 @@ def make_header(
     return Header(
         tokenizer=checkpoint.config.name,
         tokenizer_sha256=checkpoint.sha256,
-        stride=tuple(grouping.stride),
+        stride=(grouping.stride.t, grouping.stride.h, grouping.stride.w),
         lead_frame=grouping.lead_frame,
         channels=len(quantizer.steps),
         steps=quantizer.steps,

@@ -93,9 +93,8 @@ def reconstruct_file(
         check_target(path, force=force)
     info = probe(source)
     checkpoint = as_checkpoint(tokenizer)
-    size = {"height": info.height, "width": info.width}
     encoder = checkpoint.tokenizer.stream_encoder(channels=channels, memory=memory)
-    decoder = checkpoint.tokenizer.stream_decoder(**size, memory=memory)
+    decoder = checkpoint.tokenizer.stream_decoder(height=info.height, width=info.width, memory=memory)
     quantizer = make_quantizer(checkpoint, channels=channels, step=step)
     sound = info.audio if audio else None
     header = make_header(info, checkpoint, quantizer, audio=sound)

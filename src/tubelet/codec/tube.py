@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import NamedTuple, Self
 
 import numpy as np
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int64, UInt8
 
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.reader import TubeReader
@@ -42,6 +43,8 @@ class Tube:
         self, path: Path, *, tokenizer: str | Path | None, channels: int | None, memory: int
     ) -> None:
         self._reader = TubeReader(path)
+        # Frames and audio may be asked for by different threads, and there is one place in the file.
+        self._reading = Lock()
         try:
             self.header: Header = self._reader.header
             self.complete: bool = self._reader.complete
@@ -64,6 +67,11 @@ class Tube:
 
     def __len__(self) -> int:
         return self.frames
+
+    def __iter__(self) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
+        """Decode frame after frame (``H W 3``), in bounded memory."""
+        for run in self.read():
+            yield from run.frames
 
     def __getitem__(self, index: int | slice) -> Frames:
         """Decode one frame (``H W 3``) or a range of frames (``T H W 3``).
@@ -106,12 +114,19 @@ class Tube:
 
     def audio_packets(self) -> Iterator[AudioPacket]:
         """The audio packets, untouched."""
-        return map(stored_to_packet, self._reader.audio())
+        packets = self._reader.audio()
+        while True:
+            with self._reading:
+                packet = next(packets, None)
+            if packet is None:
+                return
+            yield stored_to_packet(packet)
 
     @cached_property
     def timestamps(self) -> Int64[np.ndarray, " T"]:
         """When each frame is shown, in ticks of `time_base`."""
-        return self._reader.timestamps()
+        with self._reading:
+            return self._reader.timestamps()
 
     def frame_at(self, seconds: float) -> int:
         """The first frame shown `seconds` after the first or later; the number of frames if none is."""
@@ -168,7 +183,8 @@ class Tube:
             end = entry.first_step + entry.steps
             if end <= first_step or entry.first_step >= last_step:
                 continue
-            chunk = self._reader.read_chunk(entry.number, channels=self._channels)
+            with self._reading:
+                chunk = self._reader.read_chunk(entry.number, channels=self._channels)
             begin = max(first_step, entry.first_step)
             for step in range(begin, min(end, last_step), at_most):
                 stop = min(step + at_most, end, last_step)

@@ -10,30 +10,9 @@ from tubelet.types import Frames
 from tubelet.video.probe import probe
 from tubelet.video.read import read_from
 
-SUFFIXES = frozenset(
-    [
-        ".3gp",
-        ".avi",
-        ".flv",
-        ".gif",
-        ".m2ts",
-        ".m4v",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".mts",
-        ".mxf",
-        ".npy",
-        ".ogv",
-        ".ts",
-        ".webm",
-        ".wmv",
-        ".264",
-        ".265",
-    ]
-)
+_MOVIES = (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf")
+
+SUFFIXES = frozenset([*_MOVIES, ".264", ".265", ".gif", ".npy", ".ogv", ".ts", ".webm", ".wmv"])
 """What the names of clips end with."""
 
 

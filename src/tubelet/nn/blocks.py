@@ -105,8 +105,8 @@ class Block(nn.Module):
 
     def forward(self, x: Features, past: Past | None) -> tuple[Features, Past]:
         """Refine `x`; `past` and the returned past are those of the causal convolution."""
-        mixed, past = self.mix(F.silu(self.look(self.norm(x))), past)
-        return x + self.draw(F.silu(mixed)), past
+        mixed, after = self.mix(F.silu(self.look(self.norm(x))), past)
+        return x + self.draw(F.silu(mixed)), after
 
 
 class ResidualStack(nn.Module):

@@ -68,16 +68,21 @@ class KLTCascade(nn.Module):
         self.patches = patches
         self.stride = Stride(*(prod(sides) for sides in zip(*patches, strict=True)))
 
+    @property
+    def klts(self) -> list[KLT]:
+        """The levels, pixels first."""
+        return [level for level in self.levels if isinstance(level, KLT)]
+
     def forward(self, video: Float[Tensor, "b 3 T H W"]) -> Float[Tensor, "b k t h w"]:
         """Pixels to coefficients of unit variance; the sides are multiples of the stride."""
         x = video
-        for level in self.levels:
+        for level in self.klts:
             x = level(x)
         return x / rearrange(self.deviation, "k -> k 1 1 1")
 
     def inverse(self, coefficients: Float[Tensor, "b k t h w"]) -> Float[Tensor, "b 3 T H W"]:
         """Coefficients of unit variance, or the first k of them, to pixels."""
         x = coefficients * rearrange(self.deviation[: coefficients.shape[1]], "k -> k 1 1 1")
-        for level in reversed(self.levels):
+        for level in reversed(self.klts):
             x = level.inverse(x)
         return x

@@ -43,13 +43,14 @@ class ScalarQuantizer:
         """
         if not 0 < scale < float("inf"):
             raise OptionError(f"step is {scale}; it must be a positive number. 1 is the usual one.")
-        units = [round(float(step) * scale / STEP_UNIT) for step in base]
-        if min(units) < 1 or max(units) > LARGEST_STEP:
+        units = [float(step) * scale / STEP_UNIT for step in base]
+        # Written so that NaN and infinity, which no integer stands for, are refused as well.
+        if not all(0.5 < unit < LARGEST_STEP + 0.5 for unit in units):
             raise OptionError(
-                f"step is {scale}, which makes steps from {min(units)} to {max(units)} units; they must lie "
-                f"between 1 and {LARGEST_STEP}. Choose a step nearer to 1."
+                f"step is {scale}, which makes steps from {min(units):g} to {max(units):g} units; they must "
+                f"lie between 1 and {LARGEST_STEP}. Choose a step nearer to 1."
             )
-        return cls(steps=tuple(units))
+        return cls(steps=tuple(map(round, units)))
 
     def quantize(self, latent: Latent) -> Symbols:
         """Round the latent of one clip to symbols.

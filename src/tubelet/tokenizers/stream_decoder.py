@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 from einops import rearrange
-from tubelet.video.pixels import from_model
 
 from tubelet.errors import ShapeError
 from tubelet.nn.blocks import Past
 from tubelet.tokenizers.stream_state import StreamState
 from tubelet.tokenizers.tiling import choose_tile, tiles
 from tubelet.types import Frames, Latent, Video
+from tubelet.video.pixels import from_model
 
 if TYPE_CHECKING:
     from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -44,6 +44,7 @@ class StreamDecoder:
         self._cells = cells
         self._frames = frames
         self._step = first_step
+        self._clips = 1
         self._tile = tile or choose_tile(
             cells, halo=halo, bytes_per_cell=tokenizer.bytes_per_cell(), memory=memory
         )
@@ -66,8 +67,8 @@ class StreamDecoder:
         # Channels last, as the transform gives them and as frames lie in memory.
         memory = torch.empty(latent.shape[0], stop - start, *self._size, 3, dtype=self._tokenizer.dtype)
         video = rearrange(memory, "b T H W c -> b c T H W")
-        for step in latent.split(1, dim=2):
-            for part in self._decode(step):
+        for index in range(latent.shape[2]):
+            for part in self._decode(latent[:, :, index : index + 1]):
                 frames = slice(part.frames.start - start, part.frames.stop - start)
                 video[:, :, frames, part.rows, part.columns] = part.video
         return video
@@ -86,8 +87,8 @@ class StreamDecoder:
             )
         start, stop = self._span(latent.shape[2])
         result = np.empty((stop - start, *self._size, 3), dtype=np.uint8)
-        for step in latent.split(1, dim=2):
-            for part in self._decode(step):
+        for index in range(latent.shape[2]):
+            for part in self._decode(latent[:, :, index : index + 1]):
                 frames = slice(part.frames.start - start, part.frames.stop - start)
                 result[frames, part.rows, part.columns] = from_model(part.video)
         return result
@@ -104,7 +105,7 @@ class StreamDecoder:
                 f"the clip has {self._frames} frames and only {given} were decoded; push the latent steps "
                 f"from {self._step} on before finishing."
             )
-        return torch.empty(1, 3, 0, *self._size, dtype=self._tokenizer.dtype)
+        return torch.empty(self._clips, 3, 0, *self._size, dtype=self._tokenizer.dtype)
 
     def state(self) -> StreamState:
         """A copy of all that the stream knows, to store and to go on from."""
@@ -131,11 +132,14 @@ class StreamDecoder:
                 f"{self._tokenizer.grouping.steps(self._frames)}. Give the length of the encoded clip."
             )
         self._tokenizer.check_latent(latent)
+        self._clips = latent.shape[0]
 
     def _span(self, steps: int) -> tuple[int, int]:
         """The frames that the next steps hold, cut at the clip's end."""
-        start, stop = (self._tokenizer.grouping.first_frame(self._step + n) for n in (0, steps))
-        return start, stop if self._frames is None else min(stop, self._frames)
+        first_frame = self._tokenizer.grouping.first_frame
+        edges = first_frame(self._step), first_frame(self._step + steps)
+        start, stop = edges if self._frames is None else (min(edge, self._frames) for edge in edges)
+        return start, stop
 
     def _decode(self, step: Latent) -> Iterator["_Part"]:
         """The frames of one latent step, tile by tile; then the stream is one step on."""

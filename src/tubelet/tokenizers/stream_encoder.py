@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from tubelet.video.pixels import to_model
 
 from tubelet.errors import ShapeError
 from tubelet.nn.blocks import Past
@@ -12,6 +11,7 @@ from tubelet.tokenizers.grouping import fill
 from tubelet.tokenizers.stream_state import StreamState
 from tubelet.tokenizers.tiling import Tile, choose_tile, tiles
 from tubelet.types import Frames, Latent, Stride, Video
+from tubelet.video.pixels import to_model
 
 if TYPE_CHECKING:
     from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -38,6 +38,7 @@ class StreamEncoder:
         self._memory = memory
         self._tile = tile
         self._step = 0
+        self._clips = 1
         self._pending: list[Tensor] = []
         self._size: tuple[int, int] | None = None
         self._tiles: list[Tile] = []
@@ -46,6 +47,7 @@ class StreamEncoder:
             self._open(state.size, state.tile)
             self._step = state.step
             self._pending = list(state.pending)
+            self._clips = max(map(_clips_in, self._pending), default=1)
             self._past = list(state.past)
 
     def push(self, video: Video) -> Latent:
@@ -93,21 +95,21 @@ class StreamEncoder:
     def _push(self, frames: list[Tensor]) -> Latent:
         for frame in frames:
             size = frame_size(frame)
-            if self._size is None:
-                self._open(size, self._tile)
-            if size != self._size:
+            known = self._size or self._open(size, self._tile)
+            if size != known:
                 raise ShapeError(
-                    f"a frame is {size[0]}x{size[1]} and those before were {self._size[0]}x{self._size[1]}; "
+                    f"a frame is {size[0]}x{size[1]} and those before were {known[0]}x{known[1]}; "
                     "a clip has one size. Start a new stream for the other size."
                 )
+            self._clips = _clips_in(frame)
         self._pending.extend(frames)
         latent = self._advance(last=False)
         # What waits for its group must not keep the caller's whole run alive, nor change with it.
         self._pending = [frame.clone() for frame in self._pending]
         return latent
 
-    def _open(self, size: tuple[int, int], tile: tuple[int, int] | None) -> None:
-        """Fix the size of the frames and lay out the tiles."""
+    def _open(self, size: tuple[int, int], tile: tuple[int, int] | None) -> tuple[int, int]:
+        """Fix the size of the frames and lay out the tiles; give the size."""
         tokenizer = self._tokenizer
         cells = tokenizer.grouping.cells(*size)
         halo = 0 if tokenizer.encoder is None else tokenizer.encoder.radius
@@ -117,6 +119,7 @@ class StreamEncoder:
         )
         self._tiles = tiles(cells, self._tile, halo=halo)
         self._past = [None] * len(self._tiles)
+        return size
 
     @torch.no_grad()
     def _advance(self, *, last: bool) -> Latent:
@@ -135,9 +138,8 @@ class StreamEncoder:
     def _encode(self, group: list[Tensor]) -> Latent:
         """One latent step from the frames of its group, tile by tile."""
         assert self._size is not None
-        batch = 1 if group[0].dtype == torch.uint8 else group[0].shape[0]
         cells = self._tokenizer.grouping.cells(*self._size)
-        latent = torch.empty(batch, self._channels, 1, *cells, dtype=self._tokenizer.dtype)
+        latent = torch.empty(self._clips, self._channels, 1, *cells, dtype=self._tokenizer.dtype)
         for index, tile in enumerate(self._tiles):
             part = self._region(group, tile)
             encoded = self._tokenizer.encode_groups(part, self._past[index])
@@ -166,10 +168,15 @@ class StreamEncoder:
     def _nothing(self) -> Latent:
         """A latent of no steps."""
         cells = (0, 0) if self._size is None else self._tokenizer.grouping.cells(*self._size)
-        return torch.empty(1, self._channels, 0, *cells, dtype=self._tokenizer.dtype)
+        return torch.empty(self._clips, self._channels, 0, *cells, dtype=self._tokenizer.dtype)
 
 
 def frame_size(frame: Tensor) -> tuple[int, int]:
     """Height and width of a pending frame, ``UInt8 H W 3`` or ``Float b 3 H W``."""
     shape = frame.shape[:2] if frame.dtype == torch.uint8 else frame.shape[2:]
     return shape[0], shape[1]
+
+
+def _clips_in(frame: Tensor) -> int:
+    """How many clips a pending frame is of."""
+    return 1 if frame.dtype == torch.uint8 else frame.shape[0]

@@ -15,7 +15,7 @@ def klt_card(
     sides = ", ".join("own size" if side is None else f"short side {side}" for side in sampling.short_sides)
     levels = " then ".join(str(patch) for patch in config.patches)
     shares = "\n".join(
-        f"| {kept} | {numbers / kept:.0f}:1 | {100 * float(variances[:kept].sum() / variances.sum()):.2f} % |"
+        f"| {kept} | {numbers / kept:.0f}:1 | {float(variances[:kept].sum() / variances.sum()):.2%} |"
         for kept in (4, 8, 16, 32, 48, 64, 128, 256)
         if kept <= config.channels
     )
@@ -25,8 +25,8 @@ A linear tokenizer: the Karhunen-Loève transform of {stride} patches (frames x 
 {config.channels} ordered channels of zero mean and unit variance. Levels: {levels}.
 
 - **Made by** `{made_by}`
-- **From** {clips} clips, each counting the same: {sampling.runs} places per clip, {sampling.patches} patches per
-  place, at each of these sizes: {sides}; seed {sampling.seed}; covariance in float64.
+- **From** {clips} clips, each counting the same: {sampling.runs} places per clip, {sampling.patches} patches
+  per place, at each of these sizes: {sides}; seed {sampling.seed}; covariance in float64.
 - **Lead frame** {"yes" if config.lead_frame else "no"}: by default the first frame is a group of its own.
 - **Quality**: see `benchmarks/results/short256x33.json` in the repository, with its protocol and command.
 

@@ -74,6 +74,13 @@ class Sampling:
     short_sides: tuple[int | None, ...] = (256, None)
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if min(self.runs, self.patches) < 1 or self.seed < 0:
+            raise OptionError(
+                f"runs is {self.runs}, patches is {self.patches} and seed is {self.seed}; the first two "
+                "start at 1 and the seed at 0."
+            )
+
 
 def fit_klt(
     config: ContinuousConfig,
@@ -101,8 +108,7 @@ def fit_klt(
     cascade = tokenizer.transform
     known = 0 if start is None else _take_over(cascade, start.transform)
     strengths = cascade.deviation.square()
-    for depth, level in enumerate(cascade.levels):
-        assert isinstance(level, KLT)
+    for depth, level in enumerate(cascade.klts):
         if depth < known:
             continue
         moments = Moments(level.mean.numel())
@@ -127,7 +133,12 @@ def _take_over(cascade: KLTCascade, start: KLTCascade) -> int:
             f"the tokenizer to start from has the patches {start.patches}; they must be the first of "
             f"{cascade.patches}, and fewer. Start from another, or from none."
         )
-    for level, given in zip(cascade.levels, start.levels, strict=False):
+    for level, given in zip(cascade.klts, start.klts, strict=False):
+        if level.basis.shape != given.basis.shape:
+            raise OptionError(
+                f"the tokenizer to start from keeps {given.basis.shape[0]} coefficients of {given.patch} "
+                f"patches; here a level keeps {level.basis.shape[0]}. Start from another, or from none."
+            )
         level.load_state_dict(given.state_dict())
     return known
 
@@ -162,7 +173,7 @@ def _vectors(
             if not patches.size:
                 continue
             x = to_model(patches)
-            for level in cascade.levels[:depth]:
+            for level in cascade.klts[:depth]:
                 x = level(x)
             t, h, w = cascade.patches[depth]
             yield rearrange(x, "1 c (t pt) (h ph) (w pw) -> (t h w) (pt ph pw c)", pt=t, ph=h, pw=w)

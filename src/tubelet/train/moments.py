@@ -17,6 +17,8 @@ class Moments:
         """Add a batch of vectors."""
         batch = vectors.to(torch.float64)
         count = batch.shape[0]
+        if not count:
+            return
         mean = batch.mean(dim=0)
         centred = batch - mean
         shift = mean - self.mean

@@ -50,6 +50,17 @@ def test_every_frame_is_found_in_its_chunk(tmp_path, make_header, make_chunk):
                 reader.chunk_of_frame(frame)
 
 
+def test_the_timestamps_of_the_clip_need_no_symbols(tube, make_chunk):
+    expected = np.concatenate([make_chunk(number).timestamps for number in range(3)])
+    with TubeReader(tube) as reader:
+        entry = reader.chunks[2]
+    data = bytearray(tube.read_bytes())
+    data[entry.offset + 13 + entry.length - 1] ^= 0xFF
+    tube.write_bytes(data)
+    with TubeReader(tube) as reader:
+        np.testing.assert_array_equal(reader.timestamps(), expected)
+
+
 @pytest.mark.parametrize("number", [-1, 3])
 def test_a_chunk_that_is_not_there_is_named(tube, number):
     with TubeReader(tube) as reader, pytest.raises(OptionError, match=f"chunk {number} .* has 3"):
