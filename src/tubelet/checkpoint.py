@@ -152,8 +152,15 @@ def save(
 
 
 def fingerprint(config: ContinuousConfig, weights: Mapping[str, Tensor]) -> str:
-    """SHA-256 of what a tokenizer computes with; its name and the use of a lead frame do not change it."""
-    numbers = {key: value for key, value in asdict(config).items() if key not in {"name", "lead_frame"}}
+    """SHA-256 of what a tokenizer computes with; its name and the use of a lead frame do not change it.
+
+    Only numbers that differ from their defaults count, so a configuration may grow without changing who the
+    tokenizers of before are.
+    """
+    defaults = asdict(ContinuousConfig(name=""))
+    numbers = {key: value for key, value in asdict(config).items() if value != defaults[key]}
+    for free in ("name", "lead_frame"):
+        numbers.pop(free, None)
     digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode())
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()
@@ -183,9 +190,11 @@ def _read_facts(folder: Path) -> dict:
     return facts
 
 
-def _config_from_json(numbers: dict, folder: Path) -> ContinuousConfig:
+def _config_from_json(numbers: object, folder: Path) -> ContinuousConfig:
     """Rebuild a configuration; JSON knows no tuples and no strides."""
     known = {field.name for field in fields(ContinuousConfig)}
+    if not isinstance(numbers, dict):
+        raise CheckpointError(f"the configuration in {folder} is {numbers!r:.80}. Fetch it again.")
     try:
         if unknown := set(numbers) - known:
             raise CheckpointError(f"{folder} sets {sorted(unknown)}, unknown to this program. Upgrade it.")

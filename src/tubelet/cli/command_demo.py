@@ -35,10 +35,11 @@ def run(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from tubelet.cli.console import progress
-    from tubelet.data.photographs import DEMO_FRAMES, moving_photographs
+    from tubelet.data.photographs import DEMO_FRAMES, check_photographs, moving_photographs
     from tubelet.video.write import Writer
 
     folder = arguments.output
+    check_photographs()
     folder.mkdir(parents=True, exist_ok=True)
     clip = folder / "made-from-photographs.mkv"
     with progress("making the clip", total=DEMO_FRAMES) as advance:

@@ -59,7 +59,7 @@ def _tube_facts(path: Path) -> dict[str, object]:
             "height": header.height,
             "frames": reader.frames,
             "last_frame_seconds": round(span, 6),
-            "latent": [header.channels, reader.steps, header.latent_height, header.latent_width],
+            "latent": f"{header.channels}x{reader.steps}x{header.latent_height}x{header.latent_width}",
             "chunks": len(reader.chunks),
             "time_base": f"{numerator}/{denominator}",
             "colour": header.colour,

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from queue import Empty, Full, Queue
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
@@ -74,7 +74,7 @@ class Behind(Generic[Item]):
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Behind[Item]":
         self._thread.start()
         return self
 

@@ -1,12 +1,13 @@
 """A ``.tube`` file as a video that can be read from anywhere."""
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from jaxtyping import Int64, UInt8
 
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.reader import TubeReader
-from tubelet.checkpoint import read_checkpoint
+from tubelet.checkpoint import read_checkpoint, shipped
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
 from tubelet.errors import BitstreamError, CheckpointError, OptionError
 from tubelet.quantizers.scalar import ScalarQuantizer
@@ -57,7 +58,7 @@ class Tube:
             self._reader.close()
             raise
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Tube":
         return self
 
     def __exit__(
@@ -131,8 +132,9 @@ class Tube:
     def frame_at(self, seconds: float) -> int:
         """The first frame shown `seconds` after the first or later; the number of frames if none is."""
         times = self.timestamps
-        wanted = Fraction(seconds) / self.time_base - Fraction(1, 2)
-        return int(np.searchsorted(times - times[0], float(wanted))) if len(times) else 0
+        # A microsecond is allowed for seconds that were rounded when they were written down.
+        wanted = (Fraction(seconds) - Fraction(1, 10**6)) / self.time_base
+        return int(np.searchsorted(times - times[0], math.ceil(wanted))) if len(times) else 0
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Run]:
         """Decode frames `start` to `stop`, a run at a time, in bounded memory.
@@ -233,13 +235,13 @@ def open_tube(
 
 def _matching_tokenizer(path: Path, header: Header, name: str | Path | None) -> ContinuousTokenizer:
     """The tokenizer that made a file, by name and by what it computes with."""
-    try:
-        checkpoint = read_checkpoint(header.tokenizer if name is None else name, lead_frame=header.lead_frame)
-    except CheckpointError as error:
+    if name is None and header.tokenizer not in shipped():
+        # A name inside a file is no path: it never makes the program open a folder of the file's choice.
         raise CheckpointError(
-            f"{path} was made with the tokenizer {header.tokenizer!r} ({header.tokenizer_sha256[:16]}…), "
-            f"which is not here: {error} Give its folder with --tokenizer."
-        ) from error
+            f"{path} was made with the tokenizer {header.tokenizer!r} ({header.tokenizer_sha256[:16]}…), which "
+            f"is none of the shipped ones: {', '.join(shipped())}. Give its folder with --tokenizer."
+        )
+    checkpoint = read_checkpoint(header.tokenizer if name is None else name, lead_frame=header.lead_frame)
     if checkpoint.sha256 != header.tokenizer_sha256:
         raise CheckpointError(
             f"{path} was made with the tokenizer {header.tokenizer!r} of SHA-256 "

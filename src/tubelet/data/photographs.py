@@ -20,6 +20,8 @@ _SCENES = (("rocket", "chelsea"), ("coffee", "astronaut"), ("chelsea", "rocket")
 """For each scene the photograph at the back and the one that passes in front."""
 
 Picture = Float[Tensor, "1 c H W"]
+View = Float[Tensor, "1 c h w"]
+Disc = Float[Tensor, "1 4 H W"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,15 @@ def moving_photographs(frames: int, *, height: int, width: int) -> Iterator[UInt
         yield rearrange(levels, "1 c H W -> H W c").contiguous().numpy()
 
 
+def check_photographs() -> None:
+    """Raise unless the photographs are there.
+
+    Raises:
+        OptionError: scikit-image is not installed.
+    """
+    _photograph(_SCENES[0][0])
+
+
 def _photograph(name: str) -> Picture:
     """One of scikit-image's colour photographs, 0 to 1."""
     try:
@@ -79,7 +90,7 @@ def _photograph(name: str) -> Picture:
     return rearrange(torch.from_numpy(pixels.copy()).float() / 255, "H W c -> 1 c H W")
 
 
-def _disc(picture: Picture) -> Picture:
+def _disc(picture: Picture) -> Disc:
     """The middle of a picture as a disc with a soft edge; the fourth channel says how much it covers."""
     height, width = picture.shape[2:]
     y = torch.linspace(-1, 1, height)[:, None]
@@ -88,7 +99,7 @@ def _disc(picture: Picture) -> Picture:
     return torch.cat([picture, cover[None, None]], dim=1)
 
 
-def _look(picture: Picture, camera: _Camera, height: int, width: int) -> Picture:
+def _look(picture: Picture, camera: _Camera, height: int, width: int) -> View:
     """What a camera sees of a picture; black and uncovered beyond its border."""
     aspect = (width / height) / (picture.shape[3] / picture.shape[2])
     c, s, scale = cos(camera.angle), sin(camera.angle), 1 / camera.zoom

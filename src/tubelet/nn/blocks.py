@@ -12,7 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Features = Float[Tensor, "b c t h w"]
-Past = Float[Tensor, "b c 2 h w"]
+Mapped = Float[Tensor, "b d t h w"]
+"""Features of the same positions with another number of channels."""
+
+Past = Float[Tensor, "b _ 2 _ _"]
+"""What a `CausalMix` remembers; its sides are those of a tile."""
 
 MEMORY = 2
 """Latent steps that `CausalMix` looks back."""
@@ -41,7 +45,7 @@ class SpatialConv(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
 
-    def forward(self, x: Features) -> Features:
+    def forward(self, x: Features) -> Mapped:
         """Fold time into the batch: a 2-D convolution is the fast one on every machine."""
         folded = self.conv(rearrange(x, "b c t h w -> (b t) c h w"))
         return rearrange(folded, "(b t) c h w -> b c t h w", b=x.shape[0])
@@ -57,7 +61,7 @@ class PointMap(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, kernel_size=1)
 
-    def forward(self, x: Features) -> Features:
+    def forward(self, x: Features) -> Mapped:
         """Map every position by itself."""
         mapped = self.conv(rearrange(x, "b c t h w -> (b t) c h w"))
         return rearrange(mapped, "(b t) c h w -> b c t h w", b=x.shape[0])
@@ -70,7 +74,7 @@ class CausalMix(nn.Module):
         super().__init__()
         self.map = nn.Conv2d((MEMORY + 1) * inputs, outputs, kernel_size=1)
 
-    def forward(self, x: Features, past: Past | None) -> tuple[Features, Past]:
+    def forward(self, x: Features, past: Past | None) -> tuple[Mapped, Past]:
         """Mix `x` with what came before it.
 
         Args:
@@ -130,7 +134,7 @@ class ResidualStack(nn.Module):
         """Earlier latent steps that an output depends on."""
         return MEMORY * len(self.blocks)
 
-    def forward(self, x: Features, past: tuple[Past, ...] | None) -> tuple[Features, tuple[Past, ...]]:
+    def forward(self, x: Features, past: tuple[Past, ...] | None) -> tuple[Mapped, tuple[Past, ...]]:
         """Give the correction for `x`, and the past of every block for the steps after it."""
         hidden = self.enter(x)
         after: list[Past] = []

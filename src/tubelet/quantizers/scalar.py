@@ -58,7 +58,7 @@ class ScalarQuantizer:
         Raises:
             LatentError: a value is NaN, infinite, or more than 2²³ steps from zero.
         """
-        scaled = latent[0].to(torch.float32) / self._steps(latent.shape[1])
+        scaled = latent[0].to("cpu", torch.float32) / self._steps(latent.shape[1])
         largest = scaled.abs().amax() if scaled.numel() else torch.zeros(())
         if not largest <= LARGEST_SYMBOL:
             raise LatentError(

@@ -82,6 +82,11 @@ class ContinuousTokenizer(nn.Module):
         """The number format that the tokenizer computes in."""
         return self.transform.deviation.dtype
 
+    @property
+    def device(self) -> torch.device:
+        """Where the tokenizer computes, and where streams give their results."""
+        return self.transform.deviation.device
+
     def encode(self, video: Video, *, channels: int | None = None) -> Latent:
         """Encode a clip of any length and size, all steps at once.
 

@@ -3,10 +3,15 @@
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional as F
 
 from tubelet.errors import ShapeError
 from tubelet.types import Stride, Video
+
+Filled = Float[Tensor, "b 3 T_ H_ W_"]
+"""A clip of whole groups and whole patches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +53,13 @@ class Grouping:
         """Latent rows and columns of frames of this size."""
         return -(-height // self.stride.h), -(-width // self.stride.w)
 
-    def group(self, video: Video) -> Video:
+    def group(self, video: Video) -> Filled:
         """Fill a clip up to whole groups and whole patches."""
         if self.lead_frame:
             video = torch.cat([video[:, :, :1].expand(-1, -1, self.stride.t - 1, -1, -1), video], dim=2)
         return fill(video, Stride(*(-size % s for size, s in zip(video.shape[2:], self.stride, strict=True))))
 
-    def ungroup(self, groups: Video, *, frames: int, height: int, width: int) -> Video:
+    def ungroup(self, groups: Filled, *, frames: int, height: int, width: int) -> Video:
         """Undo `group`; a repeated lead frame becomes the mean of its repeats, their best estimate."""
         if self.lead_frame:
             lead, rest = groups[:, :, : self.stride.t], groups[:, :, self.stride.t :]
@@ -76,7 +81,7 @@ class Grouping:
             )
 
 
-def fill(video: Video, missing: Stride) -> Video:
+def fill(video: Video, missing: Stride) -> Filled:
     """Repeat the last frame, row and column `missing` times; nothing is copied if nothing is missing."""
     if not any(missing):
         return video

@@ -65,7 +65,8 @@ class StreamDecoder:
         self._check(latent)
         start, stop = self._span(latent.shape[2])
         # Channels last, as the transform gives them and as frames lie in memory.
-        memory = torch.empty(latent.shape[0], stop - start, *self._size, 3, dtype=self._tokenizer.dtype)
+        shape = (latent.shape[0], stop - start, *self._size, 3)
+        memory = torch.empty(shape, dtype=self._tokenizer.dtype, device=self._tokenizer.device)
         video = rearrange(memory, "b T H W c -> b c T H W")
         for index in range(latent.shape[2]):
             for part in self._decode(latent[:, :, index : index + 1]):
@@ -105,7 +106,8 @@ class StreamDecoder:
                 f"the clip has {self._frames} frames and only {given} were decoded; push the latent steps "
                 f"from {self._step} on before finishing."
             )
-        return torch.empty(self._clips, 3, 0, *self._size, dtype=self._tokenizer.dtype)
+        shape = (self._clips, 3, 0, *self._size)
+        return torch.empty(shape, dtype=self._tokenizer.dtype, device=self._tokenizer.device)
 
     def state(self) -> StreamState:
         """A copy of all that the stream knows, to store and to go on from."""
@@ -148,7 +150,9 @@ class StreamDecoder:
         for index, tile in enumerate(self._tiles):
             with torch.no_grad():
                 region = step[:, :, :, tile.region_rows, tile.region_columns]
-                decoded = self._tokenizer.decode_steps(region.to(self._tokenizer.dtype), self._past[index])
+                decoded = self._tokenizer.decode_steps(
+                    region.to(self._tokenizer.device, self._tokenizer.dtype), self._past[index]
+                )
             self._past[index] = decoded.past
             groups = decoded.groups
             if grouping.frames_in(self._step) == 1:

@@ -133,13 +133,13 @@ class StreamEncoder:
             steps.append(self._encode(self._pending[:wanted]))
             self._pending = self._pending[wanted:]
             self._step += 1
-        return torch.cat(steps, dim=2) if steps else self._nothing()
+        return torch.cat(steps, dim=2) if steps else self._empty(0)
 
     def _encode(self, group: list[Tensor]) -> Latent:
         """One latent step from the frames of its group, tile by tile."""
         assert self._size is not None
         cells = self._tokenizer.grouping.cells(*self._size)
-        latent = torch.empty(self._clips, self._channels, 1, *cells, dtype=self._tokenizer.dtype)
+        latent = self._empty(1)
         for index, tile in enumerate(self._tiles):
             part = self._region(group, tile)
             encoded = self._tokenizer.encode_groups(part, self._past[index])
@@ -157,7 +157,7 @@ class StreamEncoder:
             video = to_model(torch.stack([frame[rows, columns] for frame in group]).numpy())
         else:
             video = torch.stack([frame[:, :, rows, columns] for frame in group], dim=2)
-        video = video.to(self._tokenizer.dtype)
+        video = video.to(device=self._tokenizer.device, dtype=self._tokenizer.dtype)
         missing = Stride(
             stride.t - len(group),
             rows.stop - rows.start - video.shape[3],
@@ -165,10 +165,11 @@ class StreamEncoder:
         )
         return fill(video, missing)
 
-    def _nothing(self) -> Latent:
-        """A latent of no steps."""
+    def _empty(self, steps: int) -> Latent:
+        """Room for so many latent steps."""
         cells = (0, 0) if self._size is None else self._tokenizer.grouping.cells(*self._size)
-        return torch.empty(self._clips, self._channels, 0, *cells, dtype=self._tokenizer.dtype)
+        shape = (self._clips, self._channels, steps, *cells)
+        return torch.empty(shape, dtype=self._tokenizer.dtype, device=self._tokenizer.device)
 
 
 def frame_size(frame: Tensor) -> tuple[int, int]:

@@ -1,7 +1,6 @@
 """What a stream knows between two pushes: numbers only, so it can be stored and taken up elsewhere."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -38,7 +37,7 @@ class StreamState:
         return tensors
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, Tensor]) -> Self:
+    def from_tensors(cls, tensors: dict[str, Tensor]) -> "StreamState":
         """Undo `to_tensors`."""
         step, height, width, rows, columns, pending, tiles, depth = tensors["facts"].tolist()
         return cls(

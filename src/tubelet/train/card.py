@@ -28,9 +28,9 @@ A linear tokenizer: the Karhunen-Loève transform of {stride} patches (frames x 
 - **From** {clips} clips, each counting the same: {sampling.runs} places per clip, {sampling.patches} patches
   per place, at each of these sizes: {sides}; seed {sampling.seed}; covariance in float64.
 - **Lead frame** {"yes" if config.lead_frame else "no"}: by default the first frame is a group of its own.
-- **Quality**: see `benchmarks/results/short256x33.json` in the repository, with its protocol and command.
+- **Quality**: measure it with `benchmarks/short256x33.py FOLDER {config.name}`.
 
-| channels | numbers in : numbers out | variance of the kept channels |
+| channels | numbers in : numbers out | share of the variance of all {config.channels} channels |
 |---|---|---|
 {shares}
 """

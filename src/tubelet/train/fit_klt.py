@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from tubelet.data.clips import sample_runs
@@ -19,6 +19,9 @@ from tubelet.train.moments import Moments
 from tubelet.types import Frames, Stride
 from tubelet.video.pixels import to_model
 from tubelet.video.resize import shrink_to_short_side
+
+Patches = UInt8[np.ndarray, "T h w 3"]
+"""Whole patches of frames, side by side."""
 
 LEVELS = {
     Stride(4, 8, 8): ((Stride(4, 8, 8),), (64,)),
@@ -179,7 +182,7 @@ def _vectors(
             yield rearrange(x, "1 c (t pt) (h ph) (w pw) -> (t h w) (pt ph pw c)", pt=t, ph=h, pw=w)
 
 
-def _random_patches(frames: Frames, stride: Stride, count: int, generator: np.random.Generator) -> Frames:
+def _random_patches(frames: Frames, stride: Stride, count: int, generator: np.random.Generator) -> Patches:
     """Up to `count` whole patches of one group of frames, side by side in one row."""
     rows, columns = (side // step for side, step in zip(frames.shape[1:3], stride[1:], strict=True))
     grid = rearrange(

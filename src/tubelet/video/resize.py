@@ -3,13 +3,17 @@
 import numpy as np
 import torch
 from einops import rearrange
+from jaxtyping import UInt8
 from torch.nn import functional as F
 
 from tubelet.errors import OptionError
 from tubelet.types import Frames
 
+Small = UInt8[np.ndarray, "T h w 3"]
+"""Frames of another size."""
 
-def shrink_to_short_side(frames: Frames, side: int) -> Frames:
+
+def shrink_to_short_side(frames: Frames, side: int) -> Small:
     """Shrink until the short side has `side` pixels, keeping the shape; smaller frames stay as they are.
 
     The result is rounded to 8 bits. This is the resizing of the protocol ``short256x33``.
@@ -21,11 +25,11 @@ def shrink_to_short_side(frames: Frames, side: int) -> Frames:
     return shrink(frames, height=round(height * side / short), width=round(width * side / short))
 
 
-def shrink(frames: Frames, *, height: int, width: int) -> Frames:
+def shrink(frames: Frames, *, height: int, width: int) -> Small:
     """Shrink to `height` x `width` by PyTorch's area filter, rounded to 8 bits.
 
     Pixels at the edge of an output pixel's area count in full (``adaptive_avg_pool2d``), so frames become a
-    little softer than by exact areas; published figures are mostly made this way (docs/decisions/0009).
+    little softer than by exact areas; the protocol's reference was made this way (docs/decisions/0009).
 
     Raises:
         OptionError: the new size is not between 1 and the old one.

@@ -1,0 +1,159 @@
+"""Small tokenizers and tiny videos that all tests share."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from tubelet.checkpoint import save
+from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.types import Stride
+from tubelet.video.audio import AudioPacket, describe_audio, read_audio
+from tubelet.video.info import AudioInfo
+from tubelet.video.write import Writer
+
+# Test processes share the cores: a second thread each would only wait for the other processes.
+torch.set_num_threads(1)
+
+
+class Made(NamedTuple):
+    """A tokenizer and what it was made from."""
+
+    config: ContinuousConfig
+    tokenizer: ContinuousTokenizer
+
+
+class Sound(NamedTuple):
+    """A stream of coded audio."""
+
+    info: AudioInfo
+    packets: list[AudioPacket]
+
+
+@pytest.fixture(scope="session")
+def make_tokenizer() -> Callable[..., Made]:
+    """A tokenizer with a random orthonormal transform and random residual branches; the seed decides."""
+
+    def make(*, seed: int = 0, **numbers) -> Made:
+        usual = {"name": "small", "patches": (Stride(4, 8, 8),), "coefficients": (12,), "channels": 12}
+        config = ContinuousConfig(**(usual | numbers))
+        tokenizer = config.build().eval().requires_grad_(requires_grad=False)
+        generator = torch.Generator().manual_seed(seed)
+        for level in tokenizer.transform.klts:
+            kept, size = level.basis.shape
+            matrix = torch.randn(size, kept, generator=generator, dtype=torch.float64)
+            level.basis.copy_(torch.linalg.qr(matrix).Q.T)
+            level.mean.copy_(torch.randn(size, generator=generator) / 4)
+        deviation = tokenizer.transform.deviation
+        deviation.copy_(0.5 + torch.rand(deviation.shape, generator=generator))
+        for stack in (tokenizer.encoder, tokenizer.decoder):
+            for weights in () if stack is None else stack.parameters():
+                fan_in = max(1, weights[0].numel())
+                weights.copy_(torch.randn(weights.shape, generator=generator) / fan_in**0.5)
+        return Made(config, tokenizer)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def small_made(make_tokenizer) -> Made:
+    return make_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def small_tokenizer(small_made) -> ContinuousTokenizer:
+    """A linear tokenizer of stride 4x8x8 and 12 channels."""
+    return small_made.tokenizer
+
+
+@pytest.fixture(scope="session")
+def network_made(make_tokenizer) -> Made:
+    return make_tokenizer(name="network", width=16, encoder_blocks=1, decoder_blocks=2)
+
+
+@pytest.fixture(scope="session")
+def network_tokenizer(network_made) -> ContinuousTokenizer:
+    """The same with networks around it whose residual branches are not zero."""
+    return network_made.tokenizer
+
+
+@pytest.fixture(scope="session")
+def make_folder(tmp_path_factory) -> Callable[[Made], Path]:
+    """The checkpoint of a tokenizer, on disk."""
+    return lambda made: save(
+        made.tokenizer, made.config, tmp_path_factory.mktemp("checkpoint") / made.config.name, card="# test\n"
+    )
+
+
+@pytest.fixture(scope="session")
+def small_folder(make_folder, small_made) -> Path:
+    return make_folder(small_made)
+
+
+@pytest.fixture(scope="session")
+def network_folder(make_folder, network_made) -> Path:
+    return make_folder(network_made)
+
+
+@pytest.fixture(scope="session")
+def smooth() -> Callable[..., np.ndarray]:
+    """Smooth moving colours, uint8 T H W 3."""
+
+    def make(frames: int, height: int, width: int) -> np.ndarray:
+        t, y, x = np.meshgrid(np.arange(frames), np.arange(height), np.arange(width), indexing="ij")
+        channels = [np.sin(x / 19 + t / 5), np.cos(y / 13 - t / 7), np.sin((x + y) / 27 + t / 6)]
+        return np.round(127.5 + 100 * np.stack(channels, -1)).astype(np.uint8)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sine(tmp_path_factory) -> Sound:
+    """One second of a tone as AAC, by PyAV alone."""
+    path = tmp_path_factory.mktemp("sound") / "sine.mp4"
+    rate = 48000
+    tone = (9000 * np.sin(np.arange(rate) * 0.05)).astype(np.float32) / 32768
+    sound = av.AudioFrame.from_ndarray(tone[None], format="fltp", layout="mono")
+    sound.sample_rate, sound.pts, sound.time_base = rate, 0, Fraction(1, rate)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("aac", rate=rate, layout="mono")
+        resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate, frame_size=1024)
+        for part in [*resampler.resample(sound), *resampler.resample(None)]:
+            output.mux(stream.encode(part))
+        output.mux(stream.encode(None))
+    with av.open(str(path)) as container:
+        info = describe_audio(path, container)
+    assert info is not None
+    return Sound(info, list(read_audio(path)))
+
+
+@pytest.fixture
+def video_file(tmp_path, smooth) -> Callable[..., Path]:
+    """Write a tiny clip; the suffix of the name chooses the format, and .mkv is lossless."""
+
+    def make(
+        name: str = "clip.mkv",
+        *,
+        frames: int = 9,
+        height: int = 24,
+        width: int = 40,
+        timestamps: list[int] | None = None,
+        time_base: Fraction = Fraction(1, 25),
+        sound: Sound | None = None,
+    ) -> Path:
+        path = tmp_path / name
+        ticks = np.arange(frames) if timestamps is None else np.array(timestamps)
+        audio = None if sound is None else sound.info
+        with Writer(path, width=width, height=height, time_base=time_base, audio=audio) as writer:
+            writer.write(smooth(frames, height, width), ticks)
+            for packet in () if sound is None else sound.packets:
+                writer.write_audio(packet)
+        return path
+
+    return make

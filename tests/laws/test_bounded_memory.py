@@ -1,0 +1,85 @@
+"""Law 5: peak memory is flat in the clip's length; in its size it is the frames in flight."""
+
+import subprocess
+import sys
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from clips import LAW, make_clip, seeds
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tubelet.testing import check_state_is_bounded
+from tubelet.video.write import Writer
+
+_MEASURE = """
+import os, sys
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+import resource, torch
+torch.set_num_threads(1)
+from tubelet import {function}
+{function}(*sys.argv[1:], force=True)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+IN_FLIGHT = 60
+"""Bytes per pixel of a frame that a larger size may cost: a few runs of frames, and the video codecs."""
+
+
+def peak_mib(function, *paths):
+    """Peak resident set, in MiB, of a process that calls a file function."""
+    code = _MEASURE.format(function=function)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, paths)], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout.split()[-1]) / 1024
+
+
+def write_noise(path, *, frames, height, width):
+    """A clip whose content a codec cannot make small by chance."""
+    picture = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    with Writer(path, width=width, height=height, time_base=Fraction(1, 24)) as writer:
+        for index in range(frames):
+            writer.write(np.roll(picture, index, axis=1)[None], np.array([index]))
+    return path
+
+
+@LAW
+@given(side=st.integers(1, 40), seed=seeds)
+def test_what_a_stream_remembers_does_not_grow(tokenizer, side, seed):
+    check_state_is_bounded(tokenizer, make_clip(tokenizer, (2, side, side), seed))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("function", ["encode_file", "decode_file", "reconstruct_file"])
+def test_peak_memory_is_flat_in_the_length_of_the_clip(tmp_path, function):
+    peaks = []
+    for times in (1, 2, 8):
+        clip = write_noise(tmp_path / f"{times}.mp4", frames=64 * times, height=288, width=512)
+        peaks.append(_peak_of(function, clip, tmp_path))
+    assert max(peaks) < peaks[0] + 40, peaks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("function", ["encode_file", "decode_file", "reconstruct_file"])
+def test_peak_memory_grows_with_the_frames_in_flight_only(tmp_path, function):
+    peaks = {}
+    for height, width in ((360, 640), (720, 640), (1440, 1280)):
+        clip = write_noise(tmp_path / f"{height}.mp4", frames=24, height=height, width=width)
+        peaks[height * width] = _peak_of(function, clip, tmp_path)
+    sizes = sorted(peaks)
+    for small, large in pairwise(sizes):
+        # A run of frames has up to 32 MiB whatever the size; several are under way.
+        allowed = 160 + IN_FLIGHT * (large - small) / 2**20
+        assert peaks[large] < peaks[small] + allowed, peaks
+
+
+def _peak_of(function, clip, folder):
+    tube = folder / f"{clip.stem}.tube"
+    if function == "encode_file":
+        return peak_mib(function, clip, tube)
+    if function == "decode_file":
+        peak_mib("encode_file", clip, tube)
+        return peak_mib(function, tube, folder / "back.mp4")
+    return peak_mib(function, clip, folder / "back.mp4")

@@ -1,0 +1,124 @@
+import argparse
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tubelet
+from tubelet.cli.main import COMMANDS, make_parser
+
+GLOSSARY = Path(__file__).parents[2] / "docs" / "glossary.md"
+
+OPTIONS = {
+    "reconstruct": "--channels --force --help --json --memory --no-audio --output --side-by-side --step "
+    "--tokenizer IN",
+    "encode": "--channels --force --help --json --memory --no-audio --output --step --tokenizer IN",
+    "decode": "--channels --end --force --help --memory --no-audio --output --start --tokenizer IN.tube",
+    "info": "--help --json FILE",
+    "models": "--help",
+    "fit-klt": "--channels --exclude --force --help --output --patches --runs --seed --start --stride DATA",
+    "demo": "--channels --help --output --step --tokenizer",
+}
+"""What the command line takes. A change here is a change for every user: say it in CHANGELOG.md."""
+
+
+def subparsers() -> dict[str, argparse.ArgumentParser]:
+    for action in make_parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            return dict(action.choices)
+    raise AssertionError("the command line has commands")
+
+
+def modules_after(code: str) -> set[str]:
+    """The modules that a fresh process has imported after running `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return set(done.stdout.split())
+
+
+def test_every_public_name_can_be_imported():
+    for name in tubelet.__all__:
+        assert getattr(tubelet, name) is not None
+
+
+def test_public_names_are_in_order_and_dir_shows_them():
+    assert dir(tubelet) == sorted(tubelet.__all__) == sorted(set(tubelet.__all__))
+
+
+def test_type_checkers_see_the_names_that_programs_see():
+    tree = ast.parse(Path(tubelet.__file__).read_text(encoding="utf-8"))
+    homes = {
+        alias.name: node.module
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert homes == tubelet._HOMES
+    assert homes.keys() == set(tubelet.__all__)
+
+
+def test_a_name_that_is_not_there_is_answered_with_those_that_are():
+    with pytest.raises(AttributeError, match=r"no 'Tubelet'; it has .*ContinuousTokenizer"):
+        tubelet.Tubelet  # noqa: B018  asking is the test
+
+
+def test_the_version_is_that_of_the_package():
+    project = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'version = "{tubelet.__version__}"' in project
+
+
+def test_commands_and_options_change_on_purpose_only():
+    found = {
+        name: " ".join(
+            sorted(a.option_strings[-1] if a.option_strings else a.metavar or a.dest for a in parser._actions)
+        )
+        for name, parser in subparsers().items()
+    }
+    assert found == OPTIONS
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_says_what_it_does(name):
+    silent = [a.dest for a in subparsers()[name]._actions if not a.help and a.help is not argparse.SUPPRESS]
+    assert not silent
+
+
+def test_every_command_has_its_own_file():
+    assert {f"command_{command.NAME.replace('-', '_')}" for command in COMMANDS} == {
+        command.__name__.rpartition(".")[2] for command in COMMANDS
+    }
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import tubelet", "import tubelet.errors, tubelet.files, tubelet.results", "import tubelet.cli.main"],
+)
+def test_importing_brings_no_heavy_library(code):
+    assert not modules_after(code) & {"torch", "numpy", "av", "jaxtyping", "rich", "safetensors", "einops"}
+
+
+def test_a_token_file_needs_no_torch():
+    code = "import pkgutil, importlib, tubelet.bitstream as b\nfor m in pkgutil.iter_modules(b.__path__): "
+    assert not modules_after(f"{code}importlib.import_module('tubelet.bitstream.' + m.name)") & {
+        "torch",
+        "av",
+    }
+
+
+def test_results_need_no_torch():
+    assert "torch" not in modules_after("import tubelet.results as r; r.circumstances()")
+
+
+@pytest.mark.skipif(not GLOSSARY.is_file(), reason="docs/glossary.md is not written yet")
+def test_every_public_name_is_in_the_glossary():
+    words = set(re.findall(r"`(\w+)", GLOSSARY.read_text(encoding="utf-8")))
+    assert not set(tubelet.__all__) - words
