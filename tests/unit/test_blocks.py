@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -65,7 +67,7 @@ def test_any_cut_in_time_gives_what_one_go_gives(steps, data):
     edges = [0, *(cut for cut in cuts if cut < steps), steps]
     model, x = stack(), random(1, 5, steps, 3, 4)
     past, parts = None, []
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in pairwise(edges):
         part, past = model(x[:, :, begin:end], past)
         parts.append(part)
     assert torch.allclose(torch.cat(parts, dim=2), model(x, None)[0], rtol=0, atol=1e-12)

@@ -32,7 +32,7 @@ def test_the_temporary_file_keeps_the_suffix_and_the_folder(target):
 
 def test_an_existing_target_is_not_overwritten_unasked(target):
     target.write_bytes(b"old")
-    with pytest.raises(OutputError, match="nothing is overwritten unasked. Use --force"):
+    with pytest.raises(OutputError, match=r"nothing is overwritten unasked\. Use --force"):
         replacing(target, force=False).__enter__()
     assert target.read_bytes() == b"old"
 
@@ -87,7 +87,7 @@ def test_other_errors_stay_what_they_are(target):
 
 
 def test_a_folder_is_no_target(tmp_path):
-    with pytest.raises(OutputError, match="is a folder; .* Give a file name inside it"):
+    with pytest.raises(OutputError, match=r"is a folder; .* Give a file name inside it"):
         check_target(tmp_path, force=True)
 
 

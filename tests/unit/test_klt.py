@@ -32,11 +32,10 @@ def slow_forward(klt: KLT, x: torch.Tensor) -> torch.Tensor:
     out = torch.zeros(b, k, frames // p.t, height // p.h, width // p.w, dtype=x.dtype)
     for place in product(*(range(size) for size in out.shape)):
         n, channel, t, h, w = place
-        number = 0
-        for i, j, l, m in product(range(p.t), range(p.h), range(p.w), range(c)):  # noqa: E741
+        within = product(range(p.t), range(p.h), range(p.w), range(c))
+        for number, (i, j, l, m) in enumerate(within):  # noqa: E741
             pixel = x[n, m, t * p.t + i, h * p.h + j, w * p.w + l]
             out[place] += klt.basis[channel, number] * (pixel - klt.mean[number])
-            number += 1
     return out
 
 

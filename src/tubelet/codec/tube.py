@@ -236,7 +236,7 @@ def open_tube(
 def _matching_tokenizer(path: Path, header: Header, name: str | Path | None) -> ContinuousTokenizer:
     """The tokenizer that made a file, by name and by what it computes with."""
     if name is None and header.tokenizer not in shipped():
-        # A name inside a file is no path: it never makes the program open a folder of the file's choice.
+        # A name inside a file is no path: it never makes the program open a folder of its choice.
         raise CheckpointError(
             f"{path} was made with the tokenizer {header.tokenizer!r} ({header.tokenizer_sha256[:16]}…), which "
             f"is none of the shipped ones: {', '.join(shipped())}. Give its folder with --tokenizer."

@@ -138,7 +138,6 @@ class StreamEncoder:
     def _encode(self, group: list[Tensor]) -> Latent:
         """One latent step from the frames of its group, tile by tile."""
         assert self._size is not None
-        cells = self._tokenizer.grouping.cells(*self._size)
         latent = self._empty(1)
         for index, tile in enumerate(self._tiles):
             part = self._region(group, tile)
