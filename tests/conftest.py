@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from tubelet.checkpoint import save
 from tubelet.tokenizers.config import ContinuousConfig
@@ -20,6 +21,10 @@ from tubelet.video.write import Writer
 
 # Test processes share the cores: a second thread each would only wait for the other processes.
 torch.set_num_threads(1)
+
+# A machine that is busy is no reason for a law to fail.
+settings.register_profile("tubelet", deadline=None)
+settings.load_profile("tubelet")
 
 
 class Made(NamedTuple):
@@ -150,7 +155,7 @@ def video_file(tmp_path, smooth) -> Callable[..., Path]:
         path = tmp_path / name
         ticks = np.arange(frames) if timestamps is None else np.array(timestamps)
         audio = None if sound is None else sound.info
-        with Writer(path, width=width, height=height, time_base=time_base, audio=audio) as writer:
+        with Writer(path, width=width, height=height, time_base=time_base, audio=audio, force=True) as writer:
             writer.write(smooth(frames, height, width), ticks)
             for packet in () if sound is None else sound.packets:
                 writer.write_audio(packet)

@@ -72,7 +72,7 @@ def seconds(text: str) -> float:
     return 3600 * float(match[1] or 0) + 60 * float(match[2] or 0) + float(match[3])
 
 
-def bytes_text(count: float) -> str:
+def bytes_text(count: int | float) -> str:
     """A number of bytes as people read it."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:

@@ -84,7 +84,8 @@ def decode_file(
             feed = None
             if sound is not None:
                 until = None if stop == tube.frames else int(tube.timestamps[stop]) * tube.time_base
-                packets = _cut(tube, sound.time_base, origin * tube.time_base, until)
+                begin = origin * tube.time_base if first else None
+                packets = _cut(tube, sound.time_base, begin, until)
                 feed = AudioFeed(packets, time_base=sound.time_base)
             write = VideoSink(writer, feed, time_base=tube.time_base)
             with Behind[Run](write.put) as behind:
@@ -134,10 +135,16 @@ def _frames(tube: Tube, start: float | None, end: float | None) -> tuple[int, in
     return first, stop
 
 
-def _cut(tube: Tube, time_base: Fraction, begin: Fraction, until: Fraction | None) -> Iterator[AudioPacket]:
-    """The audio packets that sound in a part of the clip, on its clock."""
-    shift = round(begin / time_base)
+def _cut(
+    tube: Tube, time_base: Fraction, begin: Fraction | None, until: Fraction | None
+) -> Iterator[AudioPacket]:
+    """The audio packets that sound in a part of the clip, on its clock; nothing is cut off for none.
+
+    A codec's first packets may end before time zero and not sound at all: they prime its decoder, and belong
+    to every part that starts where the clip does.
+    """
+    shift = 0 if begin is None else round(begin / time_base)
     for packet in tube.audio_packets():
         ends = (packet.pts + max(packet.duration, 1)) * time_base
-        if ends > begin and (until is None or packet.pts * time_base < until):
+        if (begin is None or ends > begin) and (until is None or packet.pts * time_base < until):
             yield replace(packet, pts=packet.pts - shift, dts=packet.dts - shift)

@@ -16,7 +16,7 @@ from tubelet.checkpoint import Checkpoint, read_checkpoint
 from tubelet.codec.audio_feed import AudioFeed
 from tubelet.codec.chunking import Chunker
 from tubelet.codec.header import make_header, packet_to_stored
-from tubelet.codec.overlap import Behind, ahead
+from tubelet.codec.overlap import RUN_BYTES, Behind, ahead
 from tubelet.files import check_target
 from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY
@@ -25,9 +25,6 @@ from tubelet.video.audio import read_audio
 from tubelet.video.info import VideoInfo
 from tubelet.video.probe import probe
 from tubelet.video.read import read
-
-RUN_BYTES = 1 << 25
-"""Bytes of decoded frames that are handed on at a time."""
 
 BASE_STEP = 0.25
 """Quantiser step at ``step=1``, in units of an orthonormal coefficient of pixels in [-1, 1].

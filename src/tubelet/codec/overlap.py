@@ -8,6 +8,9 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
+RUN_BYTES = 1 << 24
+"""Bytes of decoded frames that are handed on at a time; up to ten such runs are in flight."""
+
 _DEPTH = 2
 """Items that may wait between two stages: enough to keep both busy, few enough to bound memory."""
 

@@ -17,16 +17,14 @@ from tubelet.bitstream.header import Header
 from tubelet.bitstream.reader import TubeReader
 from tubelet.checkpoint import read_checkpoint, shipped
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
+from tubelet.codec.overlap import RUN_BYTES
 from tubelet.errors import BitstreamError, CheckpointError, OptionError
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
-from tubelet.types import Frames, Latent
+from tubelet.types import Latent
 from tubelet.video.audio import AudioPacket
 from tubelet.video.info import AudioInfo, Colour
 from tubelet.video.read import Run
-
-RUN_BYTES = 1 << 25
-"""Bytes of decoded frames that are handed on at a time."""
 
 
 class Tube:
@@ -74,7 +72,7 @@ class Tube:
         for run in self.read():
             yield from run.frames
 
-    def __getitem__(self, index: int | slice) -> Frames:
+    def __getitem__(self, index: int | slice) -> UInt8[np.ndarray, "*T H W 3"]:
         """Decode one frame (``H W 3``) or a range of frames (``T H W 3``).
 
         Raises:
@@ -238,8 +236,8 @@ def _matching_tokenizer(path: Path, header: Header, name: str | Path | None) -> 
     if name is None and header.tokenizer not in shipped():
         # A name inside a file is no path: it never makes the program open a folder of its choice.
         raise CheckpointError(
-            f"{path} was made with the tokenizer {header.tokenizer!r} ({header.tokenizer_sha256[:16]}…), which "
-            f"is none of the shipped ones: {', '.join(shipped())}. Give its folder with --tokenizer."
+            f"{path} was made with the tokenizer {header.tokenizer!r} ({header.tokenizer_sha256[:16]}…), "
+            f"none of the shipped ones ({', '.join(shipped())}). Give its folder with --tokenizer."
         )
     checkpoint = read_checkpoint(header.tokenizer if name is None else name, lead_frame=header.lead_frame)
     if checkpoint.sha256 != header.tokenizer_sha256:
