@@ -1,5 +1,6 @@
 """Law 4: any length from one frame, any size from one pixel; an image is a clip of one frame."""
 
+import numpy as np
 import pytest
 import torch
 from clips import LAW, make_clip, seeds, shapes
@@ -67,6 +68,39 @@ def test_a_latent_that_is_no_number_is_refused(value):
         tokenizer.decode(latent, frames=5, height=16, width=16)
     with pytest.raises(LatentError):
         tokenizer.stream_decoder(height=16, width=16).push(latent)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        np.zeros((2, 8, 8, 3), np.float32),
+        np.zeros((8, 8, 3), np.uint8),
+        np.zeros((2, 8, 8, 4), np.uint8),
+    ],
+)
+def test_frames_of_another_kind_are_refused(frames):
+    push = type(tubelet.load().stream_encoder()).push_frames
+    with pytest.raises(ShapeError, match="they must be uint8"):
+        getattr(push, "__wrapped__", push)(tubelet.load().stream_encoder(), frames)
+
+
+def test_frames_that_may_not_be_written_or_are_turned_are_taken_as_they_are():
+    frames = np.random.default_rng(0).integers(0, 256, (1, 9, 9, 3), dtype=np.uint8)
+    turned = np.ascontiguousarray(frames[:, ::-1])[:, ::-1]
+    turned.flags.writeable = False
+    streams = [tubelet.load().stream_encoder() for _ in range(2)]
+    latents = [
+        torch.cat([stream.push_frames(clip), stream.finish()], dim=2)
+        for stream, clip in zip(streams, (frames, turned), strict=True)
+    ]
+    assert torch.equal(*latents)
+
+
+def test_frames_and_model_input_do_not_mix_in_a_group():
+    stream = tubelet.load().stream_encoder()
+    stream.push(torch.zeros(1, 3, 2, 8, 8))
+    with pytest.raises(ShapeError, match="a group is of one kind"):
+        stream.push_frames(np.zeros((1, 8, 8, 3), np.uint8))
 
 
 def test_more_channels_than_there_are_is_refused():

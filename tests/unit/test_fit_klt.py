@@ -122,12 +122,18 @@ def test_another_seed_sees_other_patches(clips):
     assert not torch.equal(one.transform.deviation, two.transform.deviation)
 
 
-def test_fitting_the_first_level_again_gives_what_is_taken_over(clips):
-    sampling = Sampling(short_sides=(None,))
-    start = fit_klt(config(), clips, sampling)
-    deep = fit_klt(DEEP, clips, sampling, start=start)
+def test_levels_that_are_taken_over_are_not_fitted_again(clips):
+    start = fit_klt(config(), clips[:1], Sampling(short_sides=(None,), seed=7))
+    deep = fit_klt(DEEP, clips, Sampling(short_sides=(None,)), start=start)
     assert torch.equal(deep.transform.klts[0].basis, start.transform.klts[0].basis)
     assert torch.equal(deep.transform.klts[0].mean, start.transform.klts[0].mean)
+
+
+def test_starting_from_what_would_be_fitted_changes_nothing(clips):
+    sampling = Sampling(short_sides=(None,))
+    started = fit_klt(DEEP, clips, sampling, start=fit_klt(config(), clips, sampling))
+    whole = fit_klt(DEEP, clips, sampling)
+    assert torch.equal(started.transform.deviation, whole.transform.deviation)
 
 
 @pytest.mark.parametrize(

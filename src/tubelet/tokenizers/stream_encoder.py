@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,17 +55,29 @@ class StreamEncoder:
         """Take frames as model input; give the latent steps that they complete, which may be none.
 
         Raises:
-            ShapeError: the frames are not of the size of those before.
+            ShapeError: the frames are not ``b 3 T H W``, or not of the size of those before.
         """
+        if video.ndim != 5 or video.shape[1] != 3 or not video.is_floating_point():
+            raise ShapeError(
+                f"video is {video.dtype} {tuple(video.shape)}; it must be floating-point (clips, 3, frames, "
+                "height, width). Push decoded frames with push_frames."
+            )
         return self._push(list(video.unbind(dim=2)))
 
     def push_frames(self, frames: Frames) -> Latent:
         """Take frames as decoded (one clip); they become model input tile by tile, which saves memory.
 
         Raises:
-            ShapeError: the frames are not of the size of those before.
+            ShapeError: the frames are not ``UInt8 T H W 3``, or not of the size of those before.
         """
-        return self._push(list(torch.from_numpy(frames).unbind(dim=0)))
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+            raise ShapeError(
+                f"frames are {frames.dtype} {frames.shape}; they must be uint8 (frames, height, width, 3). "
+                "Push model input with push."
+            )
+        # PyTorch takes only memory that is contiguous and may be written; most frames are.
+        writable = np.require(frames, requirements=["C_CONTIGUOUS", "WRITEABLE"])
+        return self._push(list(torch.from_numpy(writable).unbind(dim=0)))
 
     def finish(self) -> Latent:
         """Fill up and encode the last group; the stream is then at its end.
@@ -100,6 +113,11 @@ class StreamEncoder:
                 raise ShapeError(
                     f"a frame is {size[0]}x{size[1]} and those before were {known[0]}x{known[1]}; "
                     "a clip has one size. Start a new stream for the other size."
+                )
+            if self._pending and frame.dtype != self._pending[0].dtype:
+                raise ShapeError(
+                    f"a frame is {frame.dtype} and those that wait for it are {self._pending[0].dtype}; "
+                    "a group is of one kind. Use push or push_frames throughout."
                 )
             self._clips = _clips_in(frame)
         self._pending.extend(frames)
