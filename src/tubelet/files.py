@@ -1,7 +1,7 @@
 """Files are written beside their target and renamed, so a target is whole or absent."""
 
 import errno
-import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +34,8 @@ def replacing(target: Path, *, force: bool) -> Iterator[Path]:
         OutputError: see `check_target`; or the disk is full or refuses the file.
     """
     check_target(target, force=force)
-    beside = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+    # A part of the stem, because a name has at most 255 bytes; eight digits that nobody else draws.
+    beside = target.with_name(f".{target.stem[:40]}.{secrets.token_hex(4)}.part{target.suffix}")
     try:
         yield beside
         if target.exists() and not force:

@@ -66,7 +66,7 @@ def size(text: str) -> int:
 
 def seconds(text: str) -> float:
     """Read a time: ``2.5``, ``1:30``, ``0:01:30.5``."""
-    match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)s?", text.strip())
+    match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)s?", text.strip())
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no time; give seconds or h:m:s, such as 2.5 or 1:30.")
     return 3600 * float(match[1] or 0) + 60 * float(match[2] or 0) + float(match[3])
