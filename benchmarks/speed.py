@@ -4,10 +4,12 @@ Protocol speed1080p: a clip of 1920x1080 made from scikit-image's photographs wi
 24 frames per second; medians of interleaved rounds on one machine, nothing else running. *Tensors only* is
 `tokenizer.encode` and `tokenizer.decode` of 17 frames in float32 with all channels, against reading the file
 with accurate colour conversion. *File to file* is each file function against the slowest of its stages run
-alone. *Memory* is the peak resident set of a `tubelet reconstruct` process.
+alone, with half of the cores for torch, as the command line sets it. *Memory* is the peak resident set of a
+`tubelet reconstruct` process.
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import torch
 
 from tubelet.bitstream.chunk import Chunk, chunk_to_bytes
 from tubelet.checkpoint import read_checkpoint
@@ -92,6 +95,7 @@ def tensors_only(clip: Path, frames: Frames, rounds: int) -> dict[str, float]:
 
 def file_to_file(clip: Path, pictures: list[Frames], folder: Path, rounds: int) -> dict[str, object]:
     """Seconds of each file function, and of each of its stages alone on the same frames."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
     checkpoint = read_checkpoint()
     tokenizer = checkpoint.tokenizer
     quantizer = make_quantizer(checkpoint, channels=None, step=1.0)

@@ -45,9 +45,9 @@ exit codes: 0 done; 1 the run failed, or its input was damaged and the result is
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; give its exit code."""
-    # Reading, the tokenizer and writing run side by side: a thread that waits must not spin. Torch reads this
-    # when it is first imported, which no command has done yet.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Reading and writing run beside the tokenizer and need the other half of the cores. Torch reads this when
+    # it is first imported, which no command has done yet.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
     # A polite kill takes the same way out as Ctrl-C, so that no half-written file stays behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = make_parser().parse_args(arguments)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from tubelet.errors import ShapeError
@@ -173,7 +174,9 @@ class StreamEncoder:
         if group[0].dtype == torch.uint8:
             video = to_model(torch.stack([frame[rows, columns] for frame in group]).numpy())
         else:
-            video = torch.stack([frame[:, :, rows, columns] for frame in group], dim=2)
+            # Channels last, as the transform reads them.
+            parts = [rearrange(frame[:, :, rows, columns], "b c H W -> b H W c") for frame in group]
+            video = rearrange(torch.stack(parts, dim=1), "b T H W c -> b c T H W")
         video = video.to(device=self._tokenizer.device, dtype=self._tokenizer.dtype)
         missing = Stride(
             stride.t - len(group),
