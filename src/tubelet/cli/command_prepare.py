@@ -1,0 +1,63 @@
+"""Cut a folder of videos into crops, from which a tokenizer is trained without decoding video again.
+
+Every clip gives the same number of crops, at random times, places, frame rates and sizes. An interrupted
+preparation goes on when the same command is given again.
+
+for example:
+  tubelet prepare clips/ -o data
+  tubelet prepare clips/ -o data --per-clip 32 --exclude '*_val*'
+"""
+
+import argparse
+from pathlib import Path
+
+from tubelet.cli.console import progress, show_table
+from tubelet.cli.options import bytes_text
+
+NAME = "prepare"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument(
+        "videos", type=Path, metavar="VIDEOS", help="folder of clips; folders below it are searched"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATA", help="folder to write")
+    parser.add_argument("--crop", type=int, default=160, metavar="PX", help="rows and columns (default: 160)")
+    parser.add_argument("--frames", type=int, default=33, help="of a crop (default: 33)")
+    parser.add_argument("--per-clip", type=int, default=16, metavar="N", help="crops per clip (default: 16)")
+    parser.add_argument("--seed", type=int, default=0, help="of the random choices (default: 0)")
+    parser.add_argument(
+        "--exclude", action="append", default=[], metavar="PATTERN", help="leave out such names"
+    )
+    parser.add_argument("--force", action="store_true", help="replace another preparation in that folder")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Cut the crops, and say what there is and what to do with it."""
+    from collections import Counter
+
+    from tubelet.data.clips import find_clips
+    from tubelet.data.prepare import PrepareConfig, prepare_crops
+
+    config = PrepareConfig(
+        crop=arguments.crop, frames=arguments.frames, per_clip=arguments.per_clip, seed=arguments.seed
+    )
+    found = find_clips(arguments.videos, exclude=arguments.exclude)
+    # Crops are arrays, which are clips too, and may lie in the same folder.
+    clips = [clip for clip in found if not clip.resolve().is_relative_to(arguments.output.resolve())]
+    with progress("preparing", total=len(clips), unit="clips") as advance:
+        crops = prepare_crops(
+            clips, arguments.output, config, force=arguments.force, on_clip=lambda _: advance(1)
+        )
+    reasons = Counter(clip.skipped for clip in crops.skipped)
+    show_table(
+        [
+            ("data", str(arguments.output)),
+            ("crops", f"{len(crops)} of {crops.frames} frames, {crops.side}x{crops.side}"),
+            ("clips", f"{len(crops.clips)} used, {len(crops.skipped)} skipped"),
+            *(("skipped", f"{count}: {reason}") for reason, count in reasons.most_common()),
+            ("on disk", bytes_text(crops.size)),
+            ("next", f"tubelet train m --data {arguments.output} -o RUN"),
+        ]
+    )

@@ -1,0 +1,230 @@
+"""A folder of prepared crops: arrays that are mapped, not loaded, and an index of where each is from."""
+
+import json
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from tubelet.errors import OptionError, VideoError
+from tubelet.types import Frames
+
+FORMAT = 1
+"""Version of the folder's format; it grows when an older reader would misread the folder."""
+
+INDEX = "index.json"
+"""Name of the file that makes a folder of crops whole; it is written last."""
+
+SETTINGS = ("crop", "frames", "per_clip", "seed")
+"""What the index states of the preparation as a whole."""
+
+_LARGEST = 2**32
+"""No number of an index is larger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Where a crop was cut out of its clip.
+
+    Attributes:
+        first: index of its first frame in the clip.
+        stride: frames of the clip per frame of the crop.
+        scale: by which the clip's frames were shrunk before the cut; 1 is none.
+        row: of its upper left corner, in pixels of the shrunk frame.
+        column: the same.
+    """
+
+    first: int
+    stride: int
+    scale: float
+    row: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """What was cut out of one file.
+
+    Attributes:
+        name: of the file, without its folder.
+        size: of the file, in bytes.
+        cuts: one for each crop; none if the clip was skipped.
+        skipped: why it was skipped; empty if it was not.
+    """
+
+    name: str
+    size: int
+    cuts: tuple[Cut, ...] = ()
+    skipped: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """What `index.json` says.
+
+    Attributes:
+        settings: of the preparation, by the names in `SETTINGS`.
+        clips: all clips in order, with those that were skipped. The crops of clip number n are in the file
+            that `shard_name` gives for n.
+    """
+
+    settings: dict[str, int]
+    clips: tuple[Clip, ...]
+
+
+@final
+class Crops:
+    """The crops of a folder, clip after clip; a sequence of read-only arrays.
+
+    Attributes:
+        frames: of every crop.
+        side: rows and columns of every crop.
+        clips: those that gave a crop.
+        skipped: those that gave none.
+        settings: of the preparation, by the names in `SETTINGS`.
+    """
+
+    def __init__(self, index: Index, shards: Sequence[np.ndarray]) -> None:
+        self.settings = index.settings
+        self.frames = index.settings["frames"]
+        self.side = index.settings["crop"]
+        self.clips = tuple(clip for clip in index.clips if clip.cuts)
+        self.skipped = tuple(clip for clip in index.clips if not clip.cuts)
+        self._shards = shards
+        self._starts = [0, *accumulate(map(len, shards))]
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __getitem__(self, index: int) -> Frames:
+        if not 0 <= index < len(self):
+            raise IndexError(f"crop {index} of {len(self)}; crops are counted from 0.")
+        clip = self.clip_of(index)
+        return self._shards[clip][index - self._starts[clip]]
+
+    def clip_of(self, index: int) -> int:
+        """The position in `clips` of the clip that a crop is from."""
+        return bisect_right(self._starts, index) - 1
+
+    def of_clip(self, clip: int) -> range:
+        """The indices of the crops of a clip, given by its position in `clips`."""
+        return range(self._starts[clip], self._starts[clip + 1])
+
+    @property
+    def size(self) -> int:
+        """Bytes of all crops on disk, without the headers of their files."""
+        return sum(shard.nbytes for shard in self._shards)
+
+
+def shard_name(number: int) -> str:
+    """The name of the file with the crops of clip `number`, counted with the clips that were skipped."""
+    return f"crops-{number:05d}.npy"
+
+
+def open_crops(folder: Path) -> Crops:
+    """Open a folder that `tubelet prepare` has made; the arrays are mapped, and nothing is loaded yet.
+
+    Raises:
+        OptionError: the folder holds no finished preparation.
+        VideoError: a file of it is damaged or missing.
+    """
+    index = read_index(folder)
+    side, frames = index.settings["crop"], index.settings["frames"]
+    shards = [
+        _open_shard(folder / shard_name(number), (len(clip.cuts), frames, side, side, 3))
+        for number, clip in enumerate(index.clips)
+        if clip.cuts
+    ]
+    return Crops(index, shards)
+
+
+def read_index(folder: Path) -> Index:
+    """Read and check the index of a folder of crops.
+
+    Raises:
+        OptionError: the folder holds no finished preparation.
+        VideoError: the index is damaged, or of a newer format.
+    """
+    path = folder / INDEX
+    if not path.is_file():
+        raise OptionError(
+            f"{folder} holds no {INDEX}, so it is no finished preparation. Make one with "
+            f"`tubelet prepare VIDEOS -o {folder}`; the same command goes on where one was interrupted."
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        settings = settings_from_json(content)
+        clips = tuple(clip_from_json(each, settings) for each in content["clips"])
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise VideoError(f"{path} is damaged ({reason}). Prepare the crops again, with --force.") from error
+    if not any(clip.cuts for clip in clips):
+        raise VideoError(f"{path} lists 0 crops; at least one is needed. Prepare them again, with --force.")
+    return Index(settings=settings, clips=clips)
+
+
+def settings_from_json(content: dict[str, Any]) -> dict[str, int]:
+    """The settings of an index.
+
+    Raises:
+        KeyError, TypeError, ValueError: something is missing or has no meaning.
+    """
+    if content["format"] != FORMAT:
+        raise ValueError(f"its format is {content['format']!r} and this program reads {FORMAT}")
+    given = content["settings"]
+    least = {"crop": 1, "frames": 1, "per_clip": 1, "seed": 0}
+    return {name: _whole(given[name], name, least=least[name]) for name in SETTINGS}
+
+
+def clip_from_json(content: dict[str, Any], settings: dict[str, int]) -> Clip:
+    """The record of a clip.
+
+    Raises:
+        KeyError, TypeError, ValueError: something is missing or has no meaning.
+    """
+    name, skipped = content["name"], content["skipped"]
+    if not isinstance(name, str) or not isinstance(skipped, str):
+        raise TypeError(f"name is {name!r} and skipped is {skipped!r}; both are texts")
+    cuts = tuple(_cut_from_json(each) for each in content["cuts"])
+    if len(cuts) > settings["per_clip"] or bool(cuts) == bool(skipped):
+        raise ValueError(
+            f"{name} has {len(cuts)} crops of at most {settings['per_clip']}, and was skipped for {skipped!r}"
+        )
+    return Clip(name=name, size=_whole(content["size"], "size"), cuts=cuts, skipped=skipped)
+
+
+def _cut_from_json(content: dict[str, Any]) -> Cut:
+    scale = content["scale"]
+    if not isinstance(scale, int | float) or isinstance(scale, bool) or not 1 <= scale <= _LARGEST:
+        raise ValueError(f"scale is {scale!r}; it is a number from 1 on")
+    return Cut(
+        first=_whole(content["first"], "first"),
+        stride=_whole(content["stride"], "stride", least=1),
+        scale=float(scale),
+        row=_whole(content["row"], "row"),
+        column=_whole(content["column"], "column"),
+    )
+
+
+def _whole(value: object, name: str, *, least: int = 0) -> int:
+    if type(value) is not int or not least <= value <= _LARGEST:
+        raise ValueError(f"{name} is {value!r}; it is a whole number from {least} to {_LARGEST}")
+    return value
+
+
+def _open_shard(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    again = "Prepare the crops again, with --force."
+    if not path.is_file():
+        raise VideoError(f"{path} is missing, and the index lists {shape[0]} crops in it. {again}")
+    try:
+        shard = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise VideoError(f"{path} is no array that can be read: {error}. {again}") from error
+    if not isinstance(shard, np.ndarray) or shard.dtype != np.uint8 or shard.shape != shape:
+        what = f"{shard.dtype} {shard.shape}" if isinstance(shard, np.ndarray) else "an archive"
+        raise VideoError(f"{path} holds {what}; the index says uint8 {shape}. {again}")
+    return shard

@@ -1,0 +1,195 @@
+"""Batches of random windows of prepared crops, the same for every number of processes, made ahead."""
+
+import threading
+import time
+from dataclasses import dataclass
+from queue import Empty, Full, Queue
+from types import TracebackType
+from typing import final
+
+import numpy as np
+from jaxtyping import UInt8
+
+from tubelet.data.crops import Crops
+from tubelet.errors import OptionError
+from tubelet.types import Frames
+
+Batch = UInt8[np.ndarray, "b T H W 3"]
+"""Windows of crops, RGB, 0 to 255."""
+
+_DEPTH = 3
+"""Batches that may wait for their consumer."""
+
+_PATIENCE = 0.1
+"""Seconds between looks at whether the other side is still there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """What one step of training sees.
+
+    Attributes:
+        batch: windows of a step, over all processes.
+        frames: of a window.
+        side: rows and columns of a window, in pixels.
+        flip: whether half of the windows, at random, are mirrored left to right.
+        reverse: whether half of the windows, at random, run backwards.
+    """
+
+    batch: int
+    frames: int
+    side: int
+    flip: bool = True
+    reverse: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.batch, self.frames, self.side) < 1:
+            raise OptionError(
+                f"batch is {self.batch}, frames is {self.frames} and side is {self.side}; each is at least 1."
+            )
+
+    def check(self, crops: Crops) -> None:
+        """Raise if the windows do not fit into the crops.
+
+        Raises:
+            OptionError: they do not.
+        """
+        if self.frames > crops.frames or self.side > crops.side:
+            raise OptionError(
+                f"windows have {self.frames} frames of {self.side}x{self.side} and crops have {crops.frames} "
+                f"of {crops.side}x{crops.side}; a window lies inside a crop. Draw smaller windows or prepare "
+                "larger crops."
+            )
+
+
+def draw_clip(crops: Crops, draw: Draw, *, seed: int, step: int, index: int) -> Frames:
+    """Draw a window: a clip, one of its crops, a place in it, and whether it is mirrored or runs backwards.
+
+    All choices are uniform, so every clip counts the same, and they depend on nothing but the arguments.
+
+    Args:
+        crops: where windows are cut from.
+        draw: their size.
+        seed: of the run.
+        step: of the run, from 0.
+        index: of the window in the batch of all processes, from 0.
+
+    Raises:
+        OptionError: the windows do not fit into the crops, or a number is negative.
+    """
+    draw.check(crops)
+    if min(seed, step, index) < 0:
+        raise OptionError(f"seed is {seed}, step is {step} and index is {index}; none is negative.")
+    generator = np.random.default_rng((seed, step, index))
+    own = crops.of_clip(int(generator.integers(len(crops.clips))))
+    crop = crops[own[int(generator.integers(len(own)))]]
+    first = int(generator.integers(crops.frames - draw.frames + 1))
+    row, column = (int(each) for each in generator.integers(crops.side - draw.side + 1, size=2))
+    mirrored, backwards = (bool(each) for each in generator.integers(2, size=2))
+    window = crop[first : first + draw.frames, row : row + draw.side, column : column + draw.side]
+    if draw.flip and mirrored:
+        window = window[:, :, ::-1]
+    if draw.reverse and backwards:
+        window = window[::-1]
+    return np.array(window, order="C")
+
+
+def draw_batch(crops: Crops, draw: Draw, *, seed: int, step: int, indices: range) -> Batch:
+    """Draw the windows `indices` of the batch of a step; the union over all processes is the whole batch.
+
+    Raises:
+        OptionError: an index is not in the batch, or see `draw_clip`.
+    """
+    if not indices or min(indices) < 0 or max(indices) >= draw.batch:
+        raise OptionError(
+            f"indices is {indices} and a batch has {draw.batch} windows; give some of those from 0 on."
+        )
+    return np.stack([draw_clip(crops, draw, seed=seed, step=step, index=index) for index in indices])
+
+
+@final
+class Feed:
+    """The batches of all steps from `first_step` on, made ahead in a thread; a context manager and iterator.
+
+    It never ends by itself; leaving the context ends it and its thread. An error in the thread is raised at
+    the batch that it hit.
+
+    Args:
+        crops: where windows are cut from.
+        draw: their size, and how many a step has.
+        seed: of the run.
+        first_step: of the first batch; the step to go on with after a restart.
+        indices: the windows of each batch that this process needs; None for all.
+
+    Attributes:
+        waited_seconds: how long the consumer has waited for batches so far.
+
+    Raises:
+        OptionError: the windows do not fit into the crops.
+    """
+
+    def __init__(
+        self, crops: Crops, draw: Draw, *, seed: int, first_step: int = 0, indices: range | None = None
+    ) -> None:
+        draw.check(crops)
+        self.waited_seconds = 0.0
+        self._crops = crops
+        self._draw = draw
+        self._seed = seed
+        self._step = first_step
+        self._indices = range(draw.batch) if indices is None else indices
+        self._queue: Queue[Batch | BaseException] = Queue(_DEPTH)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="tubelet-feed", daemon=True)
+
+    def __enter__(self) -> "Feed":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def __iter__(self) -> "Feed":
+        return self
+
+    def __next__(self) -> Batch:
+        began = time.perf_counter()
+        item = self._take()
+        self.waited_seconds += time.perf_counter() - began
+        if isinstance(item, BaseException):
+            self._stopped.set()
+            raise item
+        return item
+
+    def _take(self) -> Batch | BaseException:
+        while not self._stopped.is_set():
+            alive = self._thread.is_alive()
+            try:
+                return self._queue.get(timeout=_PATIENCE) if alive else self._queue.get_nowait()
+            except Empty:
+                # A thread that has ended has put its error first.
+                if not alive:
+                    break
+        return RuntimeError("a feed gives batches inside its `with` block only, and none after an error.")
+
+    def _work(self) -> None:
+        step = self._step
+        try:
+            while not self._stopped.is_set():
+                self._offer(
+                    draw_batch(self._crops, self._draw, seed=self._seed, step=step, indices=self._indices)
+                )
+                step += 1
+        except BaseException as error:  # noqa: BLE001  it is raised again on the other side
+            self._offer(error)
+
+    def _offer(self, item: Batch | BaseException) -> None:
+        while not self._stopped.is_set():
+            try:
+                return self._queue.put(item, timeout=_PATIENCE)
+            except Full:
+                continue
+        return None
