@@ -1,0 +1,1 @@
+"""Losses, one file each: a reference and a video in, one number with a gradient out."""

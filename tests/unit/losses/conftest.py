@@ -1,0 +1,18 @@
+"""Random clips that a seed decides."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[..., Tensor]:
+    """Values between -1 and 1."""
+
+    def make(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return torch.rand(shape, generator=generator, dtype=torch.float64).mul(2).sub(1).to(dtype)
+
+    return make
