@@ -88,14 +88,13 @@ def read_checkpoint(name: str | Path | None = None, *, lead_frame: bool | None =
     """
     folder = find(name)
     facts = _read_facts(folder)
-    config = _config_from_json(facts["config"], folder)
+    config = config_from_json(facts["config"], folder)
     if lead_frame is not None:
         config = replace(config, lead_frame=lead_frame)
     tokenizer = _without_weights(config, folder)
     try:
         weights = load_file(folder / "weights.safetensors")
-        # Cloned, because what was loaded may still be the file itself, mapped into memory.
-        tokenizer.load_state_dict({name: each.clone() for name, each in weights.items()}, assign=True)
+        tokenizer.load_state_dict({name: _widened(each) for name, each in weights.items()}, assign=True)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(
             f"the weights in {folder} cannot be used: {error}. Fetch them again."
@@ -134,7 +133,7 @@ def save(
         OutputError: a file of it exists and `force` is false.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: tensor.contiguous() for name, tensor in tokenizer.state_dict().items()}
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()}
     facts = {
         "format": FORMAT,
         "architecture": "continuous",
@@ -142,13 +141,28 @@ def save(
         "sha256": fingerprint(config, weights),
     }
     with replacing(folder / "weights.safetensors", force=force) as path:
-        save_file(weights, path)
+        save_file({name: _narrowed(tensor) for name, tensor in weights.items()}, path)
     with replacing(folder / "card.md", force=force) as path:
         path.write_text(card, encoding="utf-8")
     # The file that makes the folder a checkpoint comes last.
     with replacing(folder / "config.json", force=force) as path:
         path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return folder
+
+
+def _narrowed(tensor: Tensor) -> Tensor:
+    """A tensor of float32 as bfloat16, if that loses nothing: half the bytes on disk."""
+    half = tensor.to(torch.bfloat16)
+    exact = tensor.dtype == torch.float32 and tensor.ndim > 1 and torch.equal(half.to(torch.float32), tensor)
+    return half if exact else tensor
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    """A tensor as it is computed with: what was stored as bfloat16 is float32 again.
+
+    Always a copy, because what was loaded may still be the file itself, mapped into memory.
+    """
+    return tensor.to(torch.float32) if tensor.dtype == torch.bfloat16 else tensor.clone()
 
 
 def fingerprint(config: ContinuousConfig, weights: Mapping[str, Tensor]) -> str:
@@ -190,8 +204,12 @@ def _read_facts(folder: Path) -> dict:
     return facts
 
 
-def _config_from_json(numbers: object, folder: Path) -> ContinuousConfig:
-    """Rebuild a configuration; JSON knows no tuples and no strides."""
+def config_from_json(numbers: object, folder: Path) -> ContinuousConfig:
+    """Rebuild a configuration; JSON knows no tuples and no strides.
+
+    Raises:
+        CheckpointError: it is damaged, or newer than this program; `folder` is named.
+    """
     known = {field.name for field in fields(ContinuousConfig)}
     if not isinstance(numbers, dict):
         raise CheckpointError(f"the configuration in {folder} is {numbers!r:.80}. Fetch it again.")
@@ -206,7 +224,7 @@ def _config_from_json(numbers: object, folder: Path) -> ContinuousConfig:
             f"the configuration in {folder} is damaged: {error!r}. Fetch it again."
         ) from error
     sides = [side for patch in patches for side in patch] + [*coefficients, config.channels, config.width]
-    blocks = [config.encoder_blocks, config.decoder_blocks]
+    blocks = [config.encoder_blocks, config.decoder_blocks, config.memory]
     if not all(type(size) is int and 1 <= size <= _LARGEST_SIZE for size in sides):
         raise CheckpointError(
             f"{folder} sets sizes {sides}; each must lie between 1 and {_LARGEST_SIZE}. Fetch it again."
@@ -215,10 +233,14 @@ def _config_from_json(numbers: object, folder: Path) -> ContinuousConfig:
         raise CheckpointError(
             f"{folder} sets blocks {blocks}; each must lie between 0 and {_MOST_BLOCKS}. Fetch it again."
         )
-    if not (isinstance(config.name, str) and isinstance(config.lead_frame, bool)):
+    if not (
+        isinstance(config.name, str)
+        and isinstance(config.lead_frame, bool)
+        and isinstance(config.variational, bool)
+    ):
         raise CheckpointError(
-            f"{folder} sets the name {config.name!r} and the lead frame {config.lead_frame!r}; they must be "
-            "a text, and true or false. Fetch it again."
+            f"{folder} sets the name {config.name!r}, the lead frame {config.lead_frame!r} and variational "
+            f"{config.variational!r}; they must be a text, and true or false. Fetch it again."
         )
     return config
 

@@ -16,7 +16,13 @@ CASCADES = {
 
 
 def make_tokenizer(
-    *, cascade: str = "4x8x8", blocks: int = 0, lead_frame: bool = True, dtype: torch.dtype = torch.float32
+    *,
+    cascade: str = "4x8x8",
+    blocks: int = 0,
+    lead_frame: bool = True,
+    dtype: torch.dtype = torch.float32,
+    memory: int = 2,
+    variational: bool = False,
 ) -> ContinuousTokenizer:
     """A tokenizer with a random orthonormal transform and, with blocks, networks that change everything."""
     patches, coefficients = CASCADES[cascade]
@@ -29,6 +35,8 @@ def make_tokenizer(
         width=16,
         encoder_blocks=blocks,
         decoder_blocks=blocks,
+        memory=memory,
+        variational=variational,
     )
     tokenizer = config.build().requires_grad_(requires_grad=False)
     generator = torch.Generator().manual_seed(blocks + 7)
@@ -49,6 +57,8 @@ TOKENIZERS = {
     "network": lambda: make_tokenizer(blocks=1),
     "network float64": lambda: make_tokenizer(blocks=2, dtype=torch.float64),
     "network without lead frame": lambda: make_tokenizer(blocks=2, lead_frame=False),
+    "network 1x8x8 without time": lambda: make_tokenizer(cascade="1x8x8", blocks=1, memory=0),
+    "variational network": lambda: make_tokenizer(blocks=1, variational=True),
     "network 8x16x16": lambda: make_tokenizer(cascade="8x16x16", blocks=1),
 }
 

@@ -2,11 +2,21 @@ from itertools import pairwise
 
 import pytest
 import torch
+from einops import rearrange
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from tubelet.nn.blocks import BLOCK_RADIUS, MEMORY, Block, CausalMix, PointMap, PositionNorm, ResidualStack
+from tubelet.nn.blocks import (
+    BLOCK_RADIUS,
+    MEMORY,
+    Block,
+    CausalMix,
+    PositionNorm,
+    RateGain,
+    ResidualStack,
+    SpatialConv,
+)
 
 DOUBLE = torch.float64
 
@@ -35,29 +45,61 @@ def changed(stack: ResidualStack, x: torch.Tensor, t: int, h: int, w: int) -> to
 
 
 def test_causal_mix_is_a_convolution_over_time_of_a_clip_that_stood_still_before():
-    mix, x = awake(CausalMix(5, 4)), random(2, 5, 6, 3, 2)
-    kernel = torch.stack(mix.map.weight[..., 0, 0].split(5, dim=1), dim=-1)
-    padded = torch.cat([x[:, :, :1], x[:, :, :1], x], dim=2)
+    mix, x = awake(CausalMix(5, 4)), random(2, 6, 3, 2, 5)
+    kernel = torch.stack(mix.map.weight.split(5, dim=1), dim=-1)
+    padded = rearrange(torch.cat([x[:, :1], x[:, :1], x], dim=1), "b t h w c -> b c t h w")
     slow = F.conv3d(padded, kernel[..., None, None], mix.map.bias)
-    assert torch.allclose(mix(x, None)[0], slow, rtol=0, atol=1e-12)
+    assert torch.allclose(mix(x, None)[0], rearrange(slow, "b c t h w -> b t h w c"), rtol=0, atol=1e-12)
+
+
+def test_causal_mix_without_memory_sees_one_position_at_a_time():
+    mix, x = awake(CausalMix(5, 4, memory=0)), random(2, 6, 3, 2, 5)
+    mixed, past = mix(x, None)
+    slow = torch.einsum("oi,bthwi->bthwo", mix.map.weight, x) + mix.map.bias
+    assert torch.allclose(mixed, slow, rtol=0, atol=1e-12)
+    assert past.shape == (2, 0, 3, 2, 5)
+
+
+def test_spatial_conv_is_a_convolution_of_every_step_by_itself():
+    conv, x = awake(SpatialConv(5, 4)), random(2, 3, 4, 6, 5)
+    padded = F.pad(x, (0, 0, 1, 1, 1, 1))
+    kernel = rearrange(conv.map.weight, "d (kh kw c) -> kh kw c d", kh=3, kw=3)
+    slow = sum(
+        padded[:, :, row : row + 4, column : column + 6] @ kernel[row, column]
+        for row in range(3)
+        for column in range(3)
+    )
+    assert torch.allclose(conv(x), slow + conv.map.bias, rtol=0, atol=1e-12)
 
 
 def test_position_norm_sees_one_position_at_a_time():
-    norm, x = awake(PositionNorm(5)), random(2, 5, 3, 2, 2)
+    norm, x = awake(PositionNorm(5)), random(2, 3, 2, 2, 5)
     slow = torch.zeros_like(x)
     for n in range(2):
         for t in range(3):
             for h in range(2):
                 for w in range(2):
-                    vector = x[n, :, t, h, w]
-                    slow[n, :, t, h, w] = norm.gain * vector / (vector.square().mean() + 1e-6).sqrt()
+                    vector = x[n, t, h, w]
+                    slow[n, t, h, w] = norm.gain * vector / (vector.square().mean() + 1).sqrt()
     assert torch.allclose(norm(x), slow, rtol=0, atol=1e-12)
 
 
-def test_point_map_is_a_matrix_at_every_position():
-    point, x = awake(PointMap(5, 4)), random(2, 5, 3, 2, 2)
-    slow = torch.einsum("oi,bithw->bothw", point.conv.weight[..., 0, 0], x)
-    assert torch.allclose(point(x), slow + point.conv.bias[:, None, None, None], rtol=0, atol=1e-12)
+@pytest.mark.parametrize("knot", range(len(RateGain.KNOTS)))
+def test_a_knot_has_a_gain_of_its_own(knot):
+    gain = awake(RateGain(6))
+    rate = torch.full((1, 1, 1, 1, 1), RateGain.KNOTS[knot], dtype=DOUBLE)
+    assert torch.allclose(gain(RateGain.weigh(rate))[0, 0, 0, 0], 1 + gain.table[knot], rtol=0, atol=1e-12)
+
+
+@given(rate=st.floats(0, 1))
+def test_between_knots_a_gain_lies_on_the_line_between_theirs(rate):
+    gain = awake(RateGain(3))
+    knots = torch.tensor(RateGain.KNOTS, dtype=DOUBLE)
+    right = int((knots < rate).sum().clamp(1, len(knots) - 1))
+    share = (rate - knots[right - 1]) / (knots[right] - knots[right - 1])
+    slow = 1 + torch.lerp(gain.table[right - 1], gain.table[right], share)
+    fast = gain(RateGain.weigh(torch.full((1, 1, 1, 1, 1), rate, dtype=DOUBLE)))[0, 0, 0, 0]
+    assert torch.allclose(fast, slow, rtol=0, atol=1e-12)
 
 
 @settings(max_examples=30, deadline=None)
@@ -93,13 +135,15 @@ def test_memory_is_as_far_back_as_an_output_sees_and_no_further(blocks):
 
 def test_the_past_is_two_steps_per_block_however_long_the_clip():
     past = stack(2)(random(1, 5, 9, 3, 4), None)[1]
-    assert [tuple(each.shape) for each in past] == [(1, 6, MEMORY, 3, 4)] * 2
+    assert [tuple(each.shape) for each in past] == [(1, MEMORY, 3, 4, 6)] * 2
 
 
 def test_a_new_block_changes_nothing():
-    x = random(1, 6, 3, 4, 4)
-    block = Block(6).double()
-    assert torch.equal(block(x, None)[0], x)
+    x = random(1, 3, 4, 4, 6)
+    rates = RateGain.weigh(torch.rand(1, 3, 4, 4, 1, dtype=DOUBLE))
+    for block in (Block(6).double(), Block(6, memory=0).double()):
+        assert torch.equal(block(x, None)[0], x)
+    assert torch.equal(Block(6, rated=True).double()(x, None, rates)[0], x)
 
 
 def test_a_new_stack_corrects_nothing():

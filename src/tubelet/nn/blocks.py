@@ -3,6 +3,9 @@
 Every operator looks at a bounded neighbourhood and every norm at one position, so a stack gives the same
 numbers whether a clip is processed whole, in runs or in tiles with a halo. Time enters only through
 `CausalMix`, whose last inputs are the whole state: the caller holds it and passes it back.
+
+Inside a stack channels come last: then a convolution of every step, a linear map of every position and a
+norm read memory in the order in which it lies.
 """
 
 import torch
@@ -11,86 +14,110 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Features = Float[Tensor, "b c t h w"]
-Mapped = Float[Tensor, "b d t h w"]
+Features = Float[Tensor, "b t h w c"]
+Mapped = Float[Tensor, "b t h w d"]
 """Features of the same positions with another number of channels."""
 
-Past = Float[Tensor, "b _ 2 _ _"]
-"""What a `CausalMix` remembers; its sides are those of a tile."""
+Past = Float[Tensor, "b _ _ _ _"]
+"""What a `CausalMix` remembers: its last inputs, ``b m h w c``; the sides are those of a tile."""
+
+Rates = Float[Tensor, "_ _ _ _ k"]
+"""How much of each knot of `RateGain` a position's rate is; sides of 1 stand for all positions."""
 
 MEMORY = 2
-"""Latent steps that `CausalMix` looks back."""
+"""Latent steps that a `CausalMix` looks back in a network that uses time."""
 
 BLOCK_RADIUS = 2
 """Positions that one `Block` looks to each side: two 3 x 3 convolutions."""
 
 
 class PositionNorm(nn.Module):
-    """Root-mean-square norm of each position's channels (Zhang & Sennrich 2019, arXiv:1910.07467)."""
+    """A soft root-mean-square norm of each position's channels (Zhang & Sennrich 2019, arXiv:1910.07467).
+
+    One is added to the mean square, so strong positions come out with unit power and weak ones as they are:
+    a flat patch, whose coefficients are near zero, is not blown up into a busy one.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.gain = nn.Parameter(torch.ones(channels))
 
     def forward(self, x: Features) -> Features:
-        """Scale every position to unit mean square, then each channel by its gain."""
-        power = x.square().mean(dim=1, keepdim=True)
-        return x * torch.rsqrt(power + 1e-6) * rearrange(self.gain, "c -> c 1 1 1")
+        """Scale every position, then each channel by its gain."""
+        power = x.square().mean(dim=-1, keepdim=True)
+        return x * torch.rsqrt(power + 1) * self.gain
 
 
 class SpatialConv(nn.Module):
-    """A 3 x 3 convolution of every latent step by itself; zeros beyond the frame."""
+    """A 3 x 3 convolution of every latent step by itself; zeros beyond the frame.
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
-
-    def forward(self, x: Features) -> Mapped:
-        """Fold time into the batch: a 2-D convolution is the fast one on every machine."""
-        folded = self.conv(rearrange(x, "b c t h w -> (b t) c h w"))
-        return rearrange(folded, "(b t) c h w -> b c t h w", b=x.shape[0])
-
-
-class PointMap(nn.Module):
-    """A linear map of the channels of every position: a 1 x 1 x 1 convolution.
-
-    Done as a 2-D convolution, because a 3-D one takes a slow path in float32 on a CPU.
+    The kernel is kept as the matrix that it is, ``d (3 3 c)``: in this order it lies in memory as a
+    convolution with channels last reads it, and optimisers that work on matrices can work on it.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel_size=1)
+        self.map = nn.Linear(9 * inputs, outputs)
 
     def forward(self, x: Features) -> Mapped:
-        """Map every position by itself."""
-        mapped = self.conv(rearrange(x, "b c t h w -> (b t) c h w"))
-        return rearrange(mapped, "(b t) c h w -> b c t h w", b=x.shape[0])
+        """Fold time into the batch: a 2-D convolution is the fast one on every machine."""
+        kernel = rearrange(self.map.weight, "d (kh kw c) -> d c kh kw", kh=3, kw=3)
+        folded = F.conv2d(rearrange(x, "b t h w c -> (b t) c h w"), kernel, self.map.bias, padding=1)
+        return rearrange(folded, "(b t) c h w -> b t h w c", b=x.shape[0])
 
 
 class CausalMix(nn.Module):
-    """A linear map of each position's present and its last two steps: a causal 3 x 1 x 1 convolution."""
+    """A linear map of each position's present and its last `memory` steps: a causal convolution over time.
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    With a memory of zero it is a linear map of every position by itself.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, memory: int = MEMORY) -> None:
         super().__init__()
-        self.map = nn.Conv2d((MEMORY + 1) * inputs, outputs, kernel_size=1)
+        self.memory = memory
+        self.map = nn.Linear((memory + 1) * inputs, outputs)
 
     def forward(self, x: Features, past: Past | None) -> tuple[Mapped, Past]:
         """Mix `x` with what came before it.
 
         Args:
             x: one or more consecutive latent steps.
-            past: the two steps before `x`; none at the start of a clip, which stands still before it begins.
+            past: the steps before `x`; none at the start of a clip, which stands still before it begins.
 
         Returns:
             The mixed steps, and the past for the steps after `x`.
         """
         if past is None:
-            past = repeat(x[:, :, 0], "b c h w -> b c m h w", m=MEMORY)
-        steps = x.shape[2]
-        known = torch.cat([past, x], dim=2)
-        taps = torch.cat([known[:, :, tap : tap + steps] for tap in range(MEMORY + 1)], dim=1)
-        mixed = self.map(rearrange(taps, "b c t h w -> (b t) c h w"))
-        return rearrange(mixed, "(b t) c h w -> b c t h w", b=x.shape[0]), known[:, :, steps:]
+            past = repeat(x[:, 0], "b h w c -> b m h w c", m=self.memory)
+        steps = x.shape[1]
+        known = torch.cat([past, x], dim=1)
+        taps = torch.cat([known[:, tap : tap + steps] for tap in range(self.memory + 1)], dim=-1)
+        return self.map(taps), known[:, steps:]
+
+
+class RateGain(nn.Module):
+    """A gain per channel that depends on a position's rate, linear between `KNOTS`; one until trained.
+
+    The rate is the share of the latent's channels that a position has. With a gain of its own at every rate
+    a branch can serve the lowest one and keep out of the way of the highest.
+    """
+
+    KNOTS = (0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(len(self.KNOTS), width))
+
+    def forward(self, rates: Rates) -> Features:
+        """Gains of positions whose rates were weighed by `weigh`."""
+        return 1 + rates.to(self.table.dtype) @ self.table
+
+    @classmethod
+    def weigh(cls, rates: Float[Tensor, "_ _ _ _ 1"]) -> Rates:
+        """Write rates from 0 to 1 as weights of the two knots that they lie between (hat functions)."""
+        knots = torch.tensor(cls.KNOTS, dtype=rates.dtype, device=rates.device)
+        rising = ((rates - knots[:-1]) / (knots[1:] - knots[:-1])).clamp(0, 1)
+        return F.pad(rising, (1, 0), value=1) - F.pad(rising, (0, 1))
 
 
 class Block(nn.Module):
@@ -99,30 +126,63 @@ class Block(nn.Module):
     Of the blocks compared at equal training time on a CPU, this order gave the most dB (docs/lab-log.md).
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, memory: int = MEMORY, rated: bool = False) -> None:
         super().__init__()
         self.norm = PositionNorm(width)
         self.look = SpatialConv(width, width)
-        self.mix = CausalMix(width, width)
+        self.mix = CausalMix(width, width, memory=memory)
         self.draw = SpatialConv(width, width)
-        _zero(self.draw.conv)
+        self.gain_in = RateGain(width) if rated else None
+        self.gain_out = RateGain(width) if rated else None
+        _zero(self.draw.map)
 
-    def forward(self, x: Features, past: Past | None) -> tuple[Features, Past]:
-        """Refine `x`; `past` and the returned past are those of the causal convolution."""
-        mixed, after = self.mix(F.silu(self.look(self.norm(x))), past)
-        return x + self.draw(F.silu(mixed)), after
+    def forward(self, x: Features, past: Past | None, rates: Rates | None = None) -> tuple[Features, Past]:
+        """Refine `x`; `past` and the returned past are those of the causal convolution.
+
+        Args:
+            x: the residual stream, which keeps its own precision whatever the weights have.
+            past: what the block gave for the steps before; none at the start of a clip.
+            rates: weights of `RateGain.weigh`; none in a network that knows no rates.
+        """
+        hidden = self.norm(x)
+        if self.gain_in is not None and rates is not None:
+            hidden = hidden * self.gain_in(rates)
+        mixed, after = self.mix(F.silu(self.look(hidden.to(self.mix.map.weight.dtype))), past)
+        change = self.draw(F.silu(mixed)).to(x.dtype)
+        if self.gain_out is not None and rates is not None:
+            change = change * self.gain_out(rates)
+        return x + change, after
 
 
 class ResidualStack(nn.Module):
-    """Project to the width, refine in blocks, project to a correction that starts at zero."""
+    """Project to the width, refine in blocks, project to a correction that starts at zero.
 
-    def __init__(self, inputs: int, outputs: int, *, width: int, blocks: int) -> None:
+    Args:
+        inputs: channels that come in.
+        outputs: channels of the correction.
+        width: channels inside.
+        blocks: how many refine.
+        memory: latent steps that each block looks back; zero for a network without time.
+        rated: whether the blocks have gains that depend on a position's rate.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        width: int,
+        blocks: int,
+        memory: int = MEMORY,
+        rated: bool = False,
+    ) -> None:
         super().__init__()
         self.width = width
-        self.enter = PointMap(inputs, width)
-        self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
-        self.leave = PointMap(width, outputs)
-        _zero(self.leave.conv)
+        self.enter = nn.Linear(inputs, width)
+        self.blocks = nn.ModuleList(Block(width, memory=memory, rated=rated) for _ in range(blocks))
+        self.leave = nn.Linear(width, outputs)
+        self._memory = memory
+        _zero(self.leave)
 
     @property
     def radius(self) -> int:
@@ -132,20 +192,30 @@ class ResidualStack(nn.Module):
     @property
     def memory(self) -> int:
         """Earlier latent steps that an output depends on."""
-        return MEMORY * len(self.blocks)
+        return self._memory * len(self.blocks)
 
-    def forward(self, x: Features, past: tuple[Past, ...] | None) -> tuple[Mapped, tuple[Past, ...]]:
-        """Give the correction for `x`, and the past of every block for the steps after it."""
-        hidden = self.enter(x)
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of the convolutions and linear maps."""
+        return self.enter.weight.dtype
+
+    def forward(
+        self,
+        x: Float[Tensor, "b c t h w"],
+        past: tuple[Past, ...] | None,
+        rates: Rates | None = None,
+    ) -> tuple[Float[Tensor, "b d t h w"], tuple[Past, ...]]:
+        """Give the correction for `x` in the precision of `x`, and the past of every block."""
+        hidden = self.enter(rearrange(x, "b c t h w -> b t h w c").to(self.dtype)).to(x.dtype)
         after: list[Past] = []
         for index, block in enumerate(self.blocks):
-            hidden, last = block(hidden, None if past is None else past[index])
+            hidden, last = block(hidden, None if past is None else past[index], rates)
             after.append(last)
-        return self.leave(hidden), tuple(after)
+        correction = self.leave(hidden.to(self.dtype)).to(x.dtype)
+        return rearrange(correction, "b t h w c -> b c t h w"), tuple(after)
 
 
-def _zero(conv: nn.Conv2d) -> None:
-    """Let a convolution give zero, so that a residual branch starts as no change."""
-    nn.init.zeros_(conv.weight)
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
+def _zero(layer: nn.Linear) -> None:
+    """Let a layer give zero, so that a residual branch starts as no change."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)

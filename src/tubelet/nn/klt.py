@@ -35,14 +35,17 @@ class KLT(nn.Module):
         """Transform whole patches; the sides of `x` are multiples of the patch."""
         p = self.patch
         patches = rearrange(x, "b c (t pt) (h ph) (w pw) -> b t h w (pt ph pw c)", pt=p.t, ph=p.h, pw=p.w)
-        coefficients = F.linear(patches, self.basis, -(self.basis @ self.mean))
+        with torch.autocast(x.device.type, enabled=False):  # a rounded basis is not orthonormal
+            coefficients = F.linear(patches, self.basis, -(self.basis @ self.mean))
         return rearrange(coefficients, "b t h w k -> b k t h w")
 
     def inverse(self, coefficients: Float[Tensor, "b k t h w"]) -> Float[Tensor, "b c T H W"]:
         """Rebuild patches from the first k coefficients; the others are taken as zero."""
         p = self.patch
         basis = self.basis[: coefficients.shape[1]]
-        patches = F.linear(rearrange(coefficients, "b k t h w -> b t h w k"), basis.T, self.mean)
+        rows = rearrange(coefficients, "b k t h w -> b t h w k")
+        with torch.autocast(rows.device.type, enabled=False):  # a rounded basis is not orthonormal
+            patches = F.linear(rows, basis.T, self.mean)
         # Channels last, as frames lie in memory: whole runs of a patch are copied, not single numbers.
         x = rearrange(
             patches, "b t h w (pt ph pw c) -> b (t pt) (h ph) (w pw) c", pt=p.t, ph=p.h, pw=p.w, c=self.inputs

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tubelet.errors import OptionError
-from tubelet.nn.blocks import ResidualStack
+from tubelet.nn.blocks import MEMORY, ResidualStack
 from tubelet.nn.klt import KLTCascade
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Stride
@@ -22,6 +22,8 @@ class ContinuousConfig:
         width: channels inside the networks.
         encoder_blocks: residual blocks of the encoder; none for a linear encoder.
         decoder_blocks: residual blocks of the decoder; none for a linear decoder.
+        memory: latent steps that each block looks back; zero for networks that see every step by itself.
+        variational: whether the encoder gives a distribution: a mean and a variance.
     """
 
     name: str
@@ -32,6 +34,8 @@ class ContinuousConfig:
     width: int = 192
     encoder_blocks: int = 0
     decoder_blocks: int = 0
+    memory: int = MEMORY
+    variational: bool = False
 
     def build(self) -> ContinuousTokenizer:
         """Make the tokenizer; its statistics are those of no data until it is fitted or loaded.
@@ -40,16 +44,29 @@ class ContinuousConfig:
             OptionError: the numbers contradict one another.
         """
         kept = self.coefficients[-1]
+        if self.variational and not self.encoder_blocks:
+            raise OptionError(
+                "a linear encoder gives no distribution; give encoder_blocks, or no variational."
+            )
         if not 1 <= self.channels <= kept:
             raise OptionError(f"channels is {self.channels}; the last KLT keeps {kept}, so give 1 to {kept}.")
         return ContinuousTokenizer(
             KLTCascade(self.patches, self.coefficients),
             channels=self.channels,
             lead_frame=self.lead_frame,
-            encoder=_stack(kept, self.channels, width=self.width, blocks=self.encoder_blocks),
-            decoder=_stack(self.channels + 1, kept, width=self.width, blocks=self.decoder_blocks),
+            encoder=self._stack(kept, self._encoder_outputs, blocks=self.encoder_blocks),
+            decoder=self._stack(self.channels + 1, kept, blocks=self.decoder_blocks, rated=True),
+            variational=self.variational,
         )
 
+    @property
+    def _encoder_outputs(self) -> int:
+        """What the encoder corrects: the channels, and their variances if there are any."""
+        return self.channels * (2 if self.variational else 1)
 
-def _stack(inputs: int, outputs: int, *, width: int, blocks: int) -> ResidualStack | None:
-    return ResidualStack(inputs, outputs, width=width, blocks=blocks) if blocks else None
+    def _stack(self, inputs: int, outputs: int, *, blocks: int, rated: bool = False) -> ResidualStack | None:
+        if not blocks:
+            return None
+        return ResidualStack(
+            inputs, outputs, width=self.width, blocks=blocks, memory=self.memory, rated=rated
+        )

@@ -5,19 +5,24 @@ video ─ group ─ KLT ─┬─ encoder ─ + ─ latent          latent ─�
                      └─ first K ─ ┘                           └─ zeros ─── ┘
 ```
 
-The networks' last layers start at zero, so an untrained tokenizer equals the linear one bit for bit.
+A trained encoder's channels drift from unit variance; `standardise` undoes that once and for all.
 """
 
+from math import log, prod
 from typing import NamedTuple
 
 import torch
+from einops import rearrange
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubelet.errors import LatentError, OptionError, ShapeError
 from tubelet.nn.blocks import Past, ResidualStack
 from tubelet.nn.klt import KLTCascade
+from tubelet.nn.prefix import Counts, PrefixInput
 from tubelet.tokenizers.grouping import Grouping
+from tubelet.tokenizers.posterior import Posterior
 from tubelet.tokenizers.stream_decoder import StreamDecoder
 from tubelet.tokenizers.stream_encoder import StreamEncoder
 from tubelet.tokenizers.stream_state import StreamState
@@ -27,10 +32,21 @@ DEFAULT_MEMORY = 1 << 30
 """Bytes that one step of a stream may work in, the temporal state and the frames in flight not counted."""
 
 
+FIRST_DEVIATION = 0.02
+"""Standard deviation that an untrained posterior has, in those of the latent: too little to be seen."""
+
+
 class Encoded(NamedTuple):
-    """Latent steps, and what the encoder must remember for the steps after them."""
+    """Latent steps, and what the encoder must remember for the steps after them.
+
+    Attributes:
+        latent: the steps; the mean, where the tokenizer knows a distribution.
+        log_variance: of the distribution around them; none where the tokenizer knows none.
+        past: what the encoder remembers.
+    """
 
     latent: Latent
+    log_variance: Latent | None
     past: tuple[Past, ...] | None
 
 
@@ -48,6 +64,7 @@ class ContinuousTokenizer(nn.Module):
         stride: frames, rows and columns of pixels per latent position.
         channels: channels of a full latent; the first k of them are a latent of k channels.
         lead_frame: whether the first frame is a group of its own (see `Grouping`).
+        variational: whether the encoder gives a distribution (see `posterior`).
     """
 
     def __init__(
@@ -58,11 +75,19 @@ class ContinuousTokenizer(nn.Module):
         lead_frame: bool = True,
         encoder: ResidualStack | None = None,
         decoder: ResidualStack | None = None,
+        variational: bool = False,
     ) -> None:
         super().__init__()
         self.transform = transform
         self.encoder = encoder
         self.decoder = decoder
+        self.prefix = None if decoder is None else PrefixInput(channels)
+        self.variational = variational
+        if encoder is not None:
+            self.register_buffer("latent_mean", torch.zeros(channels))
+            self.register_buffer("latent_deviation", torch.ones(channels))
+        self.latent_mean: Tensor
+        self.latent_deviation: Tensor
         self.channels = channels
         self.lead_frame = lead_frame
         self.stride = transform.stride
@@ -106,7 +131,25 @@ class ContinuousTokenizer(nn.Module):
             return self._encode_by_steps(video, kept)
         return self.encode_groups(self.grouping.group(video), None).latent[:, :kept]
 
-    def decode(self, latent: Latent, *, frames: int, height: int, width: int) -> Video:
+    def posterior(self, video: Video) -> Posterior:
+        """Encode a clip to the distribution that its latent is drawn from; `encode` gives its mean.
+
+        Raises:
+            ShapeError: `video` is no clip of at least one frame and one pixel.
+            OptionError: the tokenizer was built without a distribution.
+        """
+        self._check_video(video)
+        encoded = self.encode_groups(self.grouping.group(video), None)
+        if encoded.log_variance is None:
+            raise OptionError(
+                "this tokenizer knows no distribution, only a latent; one that does is built with "
+                "variational=True. Use encode."
+            )
+        return Posterior(mean=encoded.latent, log_variance=encoded.log_variance)
+
+    def decode(
+        self, latent: Latent, *, frames: int, height: int, width: int, counts: Counts | None = None
+    ) -> Video:
         """Decode a latent of any number of leading channels to a clip, all steps at once.
 
         Memory grows with the clip; `stream_decoder` gives the same video in bounded memory.
@@ -116,6 +159,8 @@ class ContinuousTokenizer(nn.Module):
             frames: length of the clip that was encoded.
             height: its rows of pixels.
             width: its columns of pixels.
+            counts: how many of the k channels each position has; what lies beyond is not looked at. All k
+                by default; none at all is allowed: such a position is predicted from those around it.
 
         Returns:
             RGB around [-1, 1], not clamped.
@@ -129,9 +174,9 @@ class ContinuousTokenizer(nn.Module):
         grouping = self.grouping
         grouping.check(steps=steps, frames=frames, height=height, width=width, cells=(cells[0], cells[1]))
         self.check_latent(latent)
-        if self.decoder is None and not self._differentiates(latent):
+        if self.decoder is None and counts is None and not self._differentiates(latent):
             return self.stream_decoder(height=height, width=width, frames=frames).push(latent)
-        groups = self.decode_steps(latent, None).groups
+        groups = self.decode_steps(latent, None, counts=counts).groups
         return grouping.ungroup(groups, frames=frames, height=height, width=width)
 
     def forward(self, video: Video) -> Video:
@@ -149,22 +194,53 @@ class ContinuousTokenizer(nn.Module):
         coefficients = self.transform(groups)
         latent = coefficients[:, : self.channels]
         if self.encoder is None:
-            return Encoded(latent, None)
+            return Encoded(latent, None, None)
         correction, past = self.encoder(coefficients, past)
-        return Encoded(latent + correction, past)
+        even = self._evenly(torch.tensor(self.channels, device=latent.device))[: self.channels]
+        raw = latent + even * correction[:, : self.channels]
+        mean = (raw - _column(self.latent_mean)) / _column(self.latent_deviation)
+        if not self.variational:
+            return Encoded(mean, None, past)
+        spread = correction[:, self.channels :] + 2 * log(FIRST_DEVIATION)
+        return Encoded(mean, spread - 2 * _column(self.latent_deviation).log(), past)
 
-    def decode_steps(self, latent: Latent, past: tuple[Past, ...] | None) -> Decoded:
-        """Decode consecutive latent steps to whole groups of frames; the mirror of `encode_groups`."""
-        if self.decoder is None:
-            return Decoded(self.transform.inverse(latent), None)
+    def decode_steps(
+        self, latent: Latent, past: tuple[Past, ...] | None, *, counts: Counts | None = None
+    ) -> Decoded:
+        """Decode consecutive latent steps to whole groups of frames; the mirror of `encode_groups`.
+
+        Args:
+            latent: the first k channels of the steps.
+            past: what `decode_steps` gave for the steps before; none at the start of a clip.
+            counts: how many of the k channels each position has; all by default.
+        """
         known = latent.shape[1]
-        full = F.pad(latent, (0, 0, 0, 0, 0, 0, 0, self.channels - known))
-        count = torch.full_like(latent[:, :1], known / self.channels)
-        correction, past = self.decoder(torch.cat([full, count], dim=1), past)
-        missing = correction.shape[1] - known
-        return Decoded(
-            self.transform.inverse(F.pad(latent, (0, 0, 0, 0, 0, 0, 0, missing)) + correction), past
+        if self.encoder is not None:
+            latent = latent * _column(self.latent_deviation[:known]) + _column(self.latent_mean[:known])
+        if self.decoder is None or self.prefix is None:
+            if counts is not None:
+                latent = torch.where(_column(torch.arange(known, device=latent.device)) < counts, latent, 0)
+            return Decoded(self.transform.inverse(latent), None)
+        told = self.prefix(latent, counts)
+        correction, past = self.decoder(told.inputs, past, told.rates)
+        missing = correction.shape[1] - self.channels
+        coefficients = (
+            F.pad(told.skip, (0, 0, 0, 0, 0, 0, 0, missing)) + self._evenly(told.counts) * correction
         )
+        return Decoded(self.transform.inverse(coefficients), past)
+
+    def standardise(self, mean: Float[Tensor, " c"], deviation: Float[Tensor, " c"]) -> None:
+        """Say what mean and standard deviation the latent turned out to have, in units of today's latent.
+
+        From now on it has zero mean and unit variance, and decodes to the same video as before.
+
+        Raises:
+            OptionError: the tokenizer is linear; its transform is standardised already.
+        """
+        if self.encoder is None:
+            raise OptionError("a linear tokenizer's transform is standardised already. Leave it as it is.")
+        self.latent_mean.add_(self.latent_deviation * mean)
+        self.latent_deviation.mul_(deviation)
 
     def stream_encoder(
         self,
@@ -232,6 +308,29 @@ class ContinuousTokenizer(nn.Module):
         width = sum(2 * stack.width for stack in (self.encoder, self.decoder) if stack is not None)
         return self.dtype.itemsize * (3 * pixels + 4 * width)
 
+    def flops_per_pixel(self) -> float:
+        """Operations to encode and decode a pixel: two per multiplication of a weight, all channels kept."""
+        weights, pixels = 0.0, prod(self.stride)
+        covered = 1
+        for level in self.transform.klts:
+            covered *= prod(level.patch)
+            weights += 2 * level.basis.numel() * pixels / covered
+        for stack in (self.encoder, self.decoder):
+            if stack is not None:
+                weights += sum(p.numel() for name, p in stack.named_parameters() if name.endswith("weight"))
+        return 2 * weights / pixels
+
+    def networks_to(self, dtype: torch.dtype) -> "ContinuousTokenizer":
+        """Let the networks compute in another number format, such as ``torch.bfloat16``; give the tokenizer.
+
+        The transform and the skips keep theirs, so video and latent stay what they are, and half precision
+        costs accuracy only in the correction.
+        """
+        for stack in (self.encoder, self.decoder):
+            if stack is not None:
+                stack.to(dtype)
+        return self
+
     def check_channels(self, channels: int | None) -> int:
         """How many channels are meant: all for none.
 
@@ -259,6 +358,23 @@ class ContinuousTokenizer(nn.Module):
                 "number. Look for a division by zero or an overflow where it was made."
             )
 
+    def _evenly(self, counts: Int[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """By how much to scale a network's corrections, so that they are of the order of one at every rate.
+
+        With the first k coefficients known, a linear decoder errs by the size of coefficient k, in pixels. No
+        correction moves pixels by more than that, nor by more than its own coefficient can (decision 0015).
+
+        Args:
+            counts: known channels, a number or ``b 1 t h w``.
+
+        Returns:
+            A factor for each coefficient, ``b c t h w``.
+        """
+        deviation = self.transform.deviation
+        level = deviation[counts.clamp(max=len(deviation) - 1)]
+        own = _column(deviation)
+        return torch.minimum(level, own) / own
+
     def _differentiates(self, x: Tensor) -> bool:
         """Whether somebody may ask for gradients of what is made from `x`."""
         return torch.is_grad_enabled() and (
@@ -276,3 +392,8 @@ class ContinuousTokenizer(nn.Module):
                 f"video is {tuple(video.shape)}; it must be (clips, 3, frames, height, width) with at least "
                 "one of each. tubelet.to_model makes it from decoded frames."
             )
+
+
+def _column(values: Shaped[Tensor, " c"]) -> Shaped[Tensor, "c 1 1 1"]:
+    """One value per channel, ready to meet a latent."""
+    return rearrange(values, "c -> c 1 1 1")

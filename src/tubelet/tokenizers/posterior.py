@@ -1,0 +1,34 @@
+"""The distribution that a variational encoder gives for a clip."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from tubelet.types import Latent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posterior:
+    """Independent normal distributions, one per value of a latent (Kingma & Welling 2014, arXiv:1312.6114).
+
+    Attributes:
+        mean: what `encode` gives; the likeliest latent.
+        log_variance: natural logarithm of the variance of every value.
+    """
+
+    mean: Latent
+    log_variance: Latent
+
+    def sample(self, generator: torch.Generator) -> Latent:
+        """Draw a latent; gradients reach the mean and the variance (the reparameterisation trick)."""
+        noise = torch.randn(
+            self.mean.shape, generator=generator, dtype=self.mean.dtype, device=self.mean.device
+        )
+        return self.mean + (self.log_variance / 2).exp() * noise
+
+    def kl(self) -> Float[Tensor, " b"]:
+        """The divergence of each clip's distribution from the standard normal one, in nats."""
+        nats = (self.mean.square() + self.log_variance.exp() - self.log_variance - 1) / 2
+        return nats.sum(dim=(1, 2, 3, 4))
