@@ -1,5 +1,6 @@
 """Small tokenizers and tiny videos that all tests share."""
 
+import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -162,3 +163,29 @@ def video_file(tmp_path, smooth) -> Callable[..., Path]:
         return path
 
     return make
+
+
+def moving_noise(random: np.random.Generator) -> np.ndarray:
+    """Frames of smooth noise that moves: nothing to learn by heart, and something to learn."""
+    field = random.normal(size=(33, 33, 3))
+    for axis in (0, 1, 0, 1):
+        field = field + np.roll(field, 1, axis)
+    field = np.clip(128 + field * (45 / field.std()), 0, 255)
+    return np.stack([field[t : t + 24, t : t + 24] for t in range(9)]).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory) -> Path:
+    """A folder as `tubelet prepare` makes it: three clips of six crops."""
+    folder = tmp_path_factory.mktemp("crops")
+    random = np.random.default_rng(0)
+    cut = {"first": 0, "stride": 1, "scale": 1.0, "row": 0, "column": 0}
+    clips = []
+    for number in range(3):
+        crops = np.stack([moving_noise(random) for _ in range(6)])
+        np.save(folder / f"crops-{number:05d}.npy", crops)
+        clips.append({"name": f"{number}.mp4", "size": 1, "cuts": [cut] * 6, "skipped": ""})
+    settings = {"crop": 24, "frames": 9, "per_clip": 6, "seed": 0}
+    index = {"format": 1, "settings": settings, "clips": clips}
+    (folder / "index.json").write_text(json.dumps(index))
+    return folder

@@ -8,6 +8,7 @@ TubeletError
 ├── VideoError         a video cannot be read or written
 ├── BitstreamError     a .tube file is damaged, newer than this program, or no .tube file
 ├── CheckpointError    a tokenizer is unknown, damaged, or not the one that a file was made with
+├── TrainingError      a training run cannot go on, or cannot be taken up
 └── OutputError        the result cannot be stored: it exists, or there is no room
 
 TubeletWarning
@@ -43,6 +44,10 @@ class BitstreamError(TubeletError):
 
 class CheckpointError(TubeletError):
     """A tokenizer is unknown, damaged, or not the one that a file was made with."""
+
+
+class TrainingError(TubeletError):
+    """A training run cannot go on, or cannot be taken up."""
 
 
 class OutputError(TubeletError):

@@ -20,6 +20,9 @@ OPTIONS = {
     "info": "--help --json FILE",
     "models": "--help",
     "fit-klt": "--channels --exclude --force --help --output --patches --runs --seed --start --stride DATA",
+    "prepare": "--crop --exclude --force --frames --help --output --per-clip --seed VIDEOS",
+    "train": "--data --force --help --output --resume --shard --time-limit RECIPE",
+    "export-checkpoint": "--data --force --help --output RUN",
     "demo": "--channels --help --output --step --tokenizer",
 }
 """What the command line takes. A change here is a change for every user: say it in CHANGELOG.md."""

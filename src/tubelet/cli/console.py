@@ -10,6 +10,8 @@ from tubelet.errors import DamageWarning, OptionError, TubeletError
 
 DONE, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
+_A_MINUTE = 60.0
+
 _PATIENCE = 2.0
 """Seconds after which work gets a progress bar."""
 
@@ -77,6 +79,35 @@ def progress(doing: str, *, total: int | None, unit: str = "frames") -> Iterator
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+@contextmanager
+def run_progress() -> Iterator[Callable[[float, int, dict[str, float]], None]]:
+    """Give a function to call after each step of a long run with its share done, its number and its figures.
+
+    On a terminal it moves a bar; elsewhere it prints a line a minute.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    spoken = time.monotonic()
+    usual: dict[str, float] = {}
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=1.0)
+
+        def show(share: float, step: int, figures: dict[str, float]) -> None:
+            nonlocal spoken
+            for name, value in figures.items():
+                usual[name] = usual.get(name, value) + 0.02 * (value - usual.get(name, value))
+            text = f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in usual.items())
+            bar.update(task, completed=share, description=text)
+            if not console.is_terminal and time.monotonic() - spoken > _A_MINUTE:
+                spoken = time.monotonic()
+                print(f"{share:.1%}  {text}", file=sys.stderr, flush=True)
+
+        yield show
 
 
 def show_table(rows: list[tuple[str, ...]], *, header: tuple[str, ...] | None = None) -> None:

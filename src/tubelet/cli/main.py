@@ -5,16 +5,20 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from tubelet import __version__
 from tubelet.cli import (
     command_decode,
     command_demo,
     command_encode,
+    command_export_checkpoint,
     command_fit_klt,
     command_info,
     command_models,
+    command_prepare,
     command_reconstruct,
+    command_train,
 )
 from tubelet.cli.console import guarded
 
@@ -25,6 +29,9 @@ COMMANDS = (
     command_info,
     command_models,
     command_fit_klt,
+    command_prepare,
+    command_train,
+    command_export_checkpoint,
     command_demo,
 )
 
@@ -45,17 +52,25 @@ exit codes: 0 done; 1 the run failed, or its input was damaged and the result is
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; give its exit code."""
-    # Reading and writing run beside the tokenizer and need the other half of the cores. Torch reads this when
-    # it is first imported, which no command has done yet.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
     # A polite kill takes the same way out as Ctrl-C, so that no half-written file stays behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    chosen = make_parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    chosen, unknown = make_parser(arguments).parse_known_args(arguments)
+    if unknown:
+        chosen.parser.error(_unknown_text(chosen.parser, unknown))
+    if chosen.run is not command_train.run:
+        # Reading and writing run beside the tokenizer and need the other half of the cores. Torch reads this
+        # when it is first imported, which no other command has done yet.
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
     return guarded(lambda: chosen.run(chosen))
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The parser of the whole command line.
+
+    Args:
+        arguments: the command line, which decides what `tubelet train` takes: the fields of a recipe.
+    """
     parser = argparse.ArgumentParser(
         prog="tubelet",
         description=_DESCRIPTION,
@@ -73,8 +88,19 @@ def make_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         command.add_arguments(sub)
-        sub.set_defaults(run=command.run)
+        sub.set_defaults(run=command.run, parser=sub)
+        if command is command_train and list(arguments[:1]) == [command_train.NAME]:
+            command_train.add_recipe(sub, arguments[1:])
     return parser
+
+
+def _unknown_text(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> str:
+    """Say which arguments are not known, and which options are spelt nearly so or end in the same name."""
+    names = parser._option_string_actions
+    word = unknown[0].partition("=")[0]
+    ending = [name for name in names if name.endswith(f".{word.lstrip('-')}")]
+    near = dict.fromkeys(ending + get_close_matches(word, names, cutoff=0.75)) if word.startswith("-") else ()
+    return f"unrecognized arguments: {' '.join(unknown)}" + (f"; near are {', '.join(near)}" if near else "")
 
 
 if __name__ == "__main__":

@@ -72,6 +72,19 @@ def seconds(text: str) -> float:
     return 3600 * float(match[1] or 0) + 60 * float(match[2] or 0) + float(match[3])
 
 
+def duration(text: str) -> float:
+    """Read a span of time in seconds: ``90m``, ``1h30m``, ``45s``, ``1:30:00``; every number has a unit."""
+    number = r"(\d{1,9}(?:\.\d*)?)"
+    units = re.fullmatch(rf"(?:{number}h)?(?:{number}m)?(?:{number}s)?", text.strip())
+    match = units or re.fullmatch(r"(\d{1,9}):(\d\d):(\d\d)", text.strip())
+    length = 0.0 if match is None else sum(float(match[i] or 0) * 60 ** (3 - i) for i in (1, 2, 3))
+    if not length:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no span of time; give one with units, such as 90m or 1h30m, or as h:mm:ss."
+        )
+    return length
+
+
 def bytes_text(count: int | float) -> str:
     """A number of bytes as people read it."""
     for unit in ("B", "kB", "MB"):

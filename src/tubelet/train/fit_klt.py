@@ -123,7 +123,7 @@ def fit_klt(
                 if depth == known:
                     on_skip(clip, error)
             on_clip((depth - known) * len(clips) + index + 1)
-        strengths = _set_level(level, moments)
+        strengths = set_level(level, moments)
     cascade.deviation.copy_(strengths.sqrt())
     return tokenizer.eval()
 
@@ -146,7 +146,7 @@ def _take_over(cascade: KLTCascade, start: KLTCascade) -> int:
     return known
 
 
-def _set_level(level: KLT, moments: Moments) -> Tensor:
+def set_level(level: KLT, moments: Moments) -> Tensor:
     """Make a level the KLT of what was seen; give the variance of each of its coefficients."""
     kept, size = level.basis.shape
     if moments.count < size:

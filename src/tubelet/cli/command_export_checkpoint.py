@@ -1,0 +1,40 @@
+"""Make a tokenizer of a training run, to be used wherever a tokenizer is named.
+
+for example:
+  tubelet export-checkpoint run -o tubelet-m
+  tubelet reconstruct my.mp4 --tokenizer tubelet-m
+"""
+
+import argparse
+from pathlib import Path
+
+from tubelet.cli.console import show_table
+
+NAME = "export-checkpoint"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("training", type=Path, metavar="RUN", help="folder of the run (`tubelet train`)")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DATA",
+        help="where the crops of the run are now (default: where they were)",
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="checkpoint to write")
+    parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write the checkpoint, and say where it is."""
+    from tubelet.train.export import export_run
+
+    folder = export_run(arguments.training, arguments.output, data=arguments.data, force=arguments.force)
+    show_table(
+        [
+            ("tokenizer", str(folder)),
+            ("trained in", str(arguments.training)),
+            ("use it", f"tubelet reconstruct my.mp4 --tokenizer {folder}"),
+        ]
+    )

@@ -1,0 +1,103 @@
+"""Train a tokenizer by a recipe.
+
+Every field of the recipe is an option too, by its path; `tubelet train RECIPE --help` lists them all. The
+recipe comes first. Start several processes with torchrun, and they train one tokenizer together.
+
+for example:
+  tubelet train m --data data -o run --time-limit 6h
+  tubelet train m --data data -o run --time-limit 6h --resume
+  tubelet train m --data data -o run --steps 1000 --model.width 128 --stages.0.batch 8
+  tubelet train my.recipes:large --data data -o run --time-limit 6h
+  torchrun --nproc-per-node 8 -m tubelet train m --data data -o run --time-limit 6h
+"""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tubelet.cli import options
+
+NAME = "train"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes for every recipe."""
+    parser.allow_abbrev = False
+    parser.usage = (
+        "tubelet train RECIPE --data DATA -o RUN [--time-limit TIME] [--resume] [--shard] [--force]\n"
+        "                     [--FIELD VALUE ...]"
+    )
+    parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe, or package.module:function")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DATA", help="folder of crops (`tubelet prepare`)"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="folder of the run")
+    parser.add_argument(
+        "--time-limit",
+        type=options.duration,
+        metavar="TIME",
+        help="length of the run, such as 90m, 1h30m or 1:30:00; instead of --steps",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in RUN")
+    parser.add_argument(
+        "--shard", action="store_true", help="split the weights over the processes instead of copying them"
+    )
+    parser.add_argument("--force", action="store_true", help="start anew in a folder that holds a run")
+
+
+def add_recipe(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """Declare the fields of the recipe that the command line names, or list the recipes if it names none.
+
+    Args:
+        parser: the parser of this command.
+        words: what stands behind the name of the command.
+    """
+    from tubelet.cli.fields import add_fields
+    from tubelet.errors import OptionError
+    from tubelet.recipes.table import RECIPES, first_line, make_config
+
+    if words and not words[0].startswith("-"):
+        try:
+            config = make_config(words[0])
+        except OptionError as error:
+            parser.error(str(error))
+        add_fields(parser, config)
+        parser.set_defaults(config=config)
+    elif not words or {"-h", "--help"} & set(words):
+        lines = [f"  {name:<14}{first_line(recipe)}" for name, recipe in RECIPES.items()]
+        parser.epilog = "\n".join(["recipes:", *lines])
+    else:
+        parser.error(f"the command begins with {words[0]}; give the recipe first: {', '.join(RECIPES)}.")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train."""
+    import torch
+
+    from tubelet.cli.console import run_progress, show_table
+    from tubelet.cli.fields import with_fields
+    from tubelet.train.run import train
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // neighbours))
+    with run_progress() as show:
+        state = train(
+            with_fields(arguments.config, arguments),
+            data=arguments.data,
+            folder=arguments.output,
+            time_limit=arguments.time_limit,
+            resume=arguments.resume,
+            shard=arguments.shard,
+            force=arguments.force,
+            on_step=lambda share, step, figures: show(share, step, figures.losses),
+        )
+    if os.environ.get("RANK", "0") == "0":
+        show_table(
+            [
+                ("run", str(arguments.output)),
+                ("steps", f"{state.step} in {state.seconds / 3600:.2f} hours"),
+                ("use it", f"tubelet export-checkpoint {arguments.output} -o tubelet-mine"),
+            ]
+        )

@@ -1,0 +1,123 @@
+"""Recipes for tokenizers whose reconstruction is near in squared error.
+
+All of them start as a shipped linear tokenizer, move the matrices inside blocks with Muon, and minimise the
+logarithm of each clip's squared error, whose gradient is that of the mean PSNR; docs/lab-log.md has what else
+was tried. Crops grow while the run goes on: small ones teach most per second, large ones have fewer borders.
+"""
+
+from dataclasses import replace
+
+from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.train.config import LossWeights, Optimizer, Stage, TrainConfig
+from tubelet.types import Stride
+
+CPU_STAGES = (
+    Stage(until=0.5, batch=8, frames=17, side=64),
+    Stage(until=0.8, batch=4, frames=17, side=96),
+    Stage(until=1.0, batch=2, frames=17, side=128),
+)
+"""About 560 thousand pixels per step: what two cores turn over in half a second."""
+
+
+def m() -> TrainConfig:
+    """Medium, the usual one: 4x8x8 pixels per position, causal, 0.05 MFLOP per pixel.
+
+    ``tubelet train m --data DATA -o RUN --time-limit 70m``
+    """
+    return TrainConfig(
+        model=ContinuousConfig(
+            name="tubelet-m",
+            coefficients=(256,),
+            channels=64,
+            width=192,
+            encoder_blocks=2,
+            decoder_blocks=6,
+        ),
+        linear="klt-4x8x8",
+        stages=CPU_STAGES,
+        losses=LossWeights(log_mse=0.1),
+        optimizer=Optimizer(kind="muon", rate=1.5e-3, clip=0.1),
+    )
+
+
+def s() -> TrainConfig:
+    """Small: as medium, at 0.02 MFLOP per pixel.
+
+    ``tubelet train s --data DATA -o RUN --time-limit 15m``
+    """
+    medium = m()
+    model = replace(medium.model, name="tubelet-s", width=128, decoder_blocks=4)
+    return replace(medium, model=model)
+
+
+def image() -> TrainConfig:
+    """The spatial-only baseline: 1x8x8 pixels per position, and every frame by itself.
+
+    ``tubelet train image --data DATA -o RUN --time-limit 15m``
+    """
+    model = ContinuousConfig(
+        name="tubelet-image",
+        patches=(Stride(1, 8, 8),),
+        coefficients=(192,),
+        channels=64,
+        width=128,
+        encoder_blocks=2,
+        decoder_blocks=4,
+        memory=0,
+    )
+    stages = (
+        Stage(until=0.5, batch=8, frames=5, side=64),
+        Stage(until=0.8, batch=4, frames=5, side=96),
+        Stage(until=1.0, batch=2, frames=5, side=128),
+    )
+    return replace(m(), model=model, linear="klt-1x8x8", stages=stages)
+
+
+def m16() -> TrainConfig:
+    """Medium at 16 channels only: what nesting costs (docs/lab-log.md).
+
+    ``tubelet train m16 --data DATA -o RUN --time-limit 70m``
+    """
+    medium = m()
+    prefixes = replace(medium.prefixes, counts=(16,), weights=(1.0,), maps=0.0)
+    return replace(medium, model=replace(medium.model, name="tubelet-m16", channels=16), prefixes=prefixes)
+
+
+def m_vae() -> TrainConfig:
+    """Medium as a VAE: the encoder gives a distribution, for generators that learn from samples.
+
+    The weight of the divergence is in nats per value. docs/lab-log.md shows what it costs in PSNR.
+    ``tubelet train m_vae --data DATA -o RUN --time-limit 70m``
+    """
+    medium = m()
+    return replace(
+        medium,
+        model=replace(medium.model, name="tubelet-m-vae", variational=True),
+        losses=replace(medium.losses, kl=1e-4),
+    )
+
+
+def m_robust() -> TrainConfig:
+    """Medium whose decoder bears noise on the latent, such as a generator's errors.
+
+    Only the decoder is trained in the second half: the latent stays that of the first.
+    ``tubelet train m_robust --data DATA -o RUN --time-limit 70m``
+    """
+    medium = m()
+    stages = (CPU_STAGES[0], *(replace(stage, encoder=False) for stage in CPU_STAGES[1:]))
+    return replace(medium, model=replace(medium.model, name="tubelet-m-robust"), noise=0.2, stages=stages)
+
+
+def m_perceptual() -> TrainConfig:
+    """Medium with a decoder that is trained against a discriminator at last: sharper, and further in PSNR.
+
+    These weights and those of `m` are never compared in one table.
+    ``tubelet train m_perceptual --data DATA -o RUN --time-limit 70m``
+    """
+    medium = m()
+    stages = (
+        Stage(until=0.5, batch=8, frames=17, side=64),
+        Stage(until=0.85, batch=4, frames=17, side=96, encoder=False),
+        Stage(until=1.0, batch=4, frames=5, side=96, encoder=False, adversarial=0.01),
+    )
+    return replace(medium, model=replace(medium.model, name="tubelet-m-perceptual"), stages=stages)

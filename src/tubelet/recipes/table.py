@@ -1,0 +1,69 @@
+"""Names of recipes, and the recipes they stand for."""
+
+import inspect
+import re
+from collections.abc import Callable
+from importlib import import_module
+
+from tubelet.errors import OptionError
+from tubelet.recipes import fidelity, gpu
+from tubelet.train.config import TrainConfig
+
+RECIPES: dict[str, Callable[[], TrainConfig]] = {
+    "s": fidelity.s,
+    "m": fidelity.m,
+    "image": fidelity.image,
+    "m_vae": fidelity.m_vae,
+    "m_robust": fidelity.m_robust,
+    "m_perceptual": fidelity.m_perceptual,
+    "m16": fidelity.m16,
+    "m_gpu": gpu.m_gpu,
+}
+
+
+def make_config(name: str) -> TrainConfig:
+    """The configuration that a recipe gives.
+
+    Args:
+        name: of a recipe in `RECIPES`, or ``package.module:function`` of one's own, which is imported and
+            called.
+
+    Raises:
+        OptionError: there is no such recipe, or it gives something else.
+    """
+    recipe = RECIPES[name] if name in RECIPES else _own_recipe(name)
+    config = recipe()
+    if not isinstance(config, TrainConfig):
+        raise OptionError(
+            f"recipe {name!r} gives a {type(config).__name__}; a recipe gives a "
+            "tubelet.train.config.TrainConfig. Return one."
+        )
+    return config
+
+
+def first_line(recipe: Callable[[], TrainConfig]) -> str:
+    """What a recipe says of itself, in a line."""
+    return (inspect.getdoc(recipe) or "").partition("\n")[0]
+
+
+def _own_recipe(name: str) -> Callable[[], object]:
+    match = re.fullmatch(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)", name)
+    if match is None:
+        raise OptionError(
+            f"recipe is {name!r}; known are {', '.join(RECIPES)}. Give one of them, or "
+            "package.module:function of your own."
+        )
+    module, function = match.groups()
+    try:
+        recipe = getattr(import_module(module), function, None)
+    except ImportError as error:
+        raise OptionError(
+            f"recipe {name!r} cannot be imported ({error}); its module must be where Python looks. Install "
+            "it, or put its folder into PYTHONPATH."
+        ) from error
+    if not callable(recipe):
+        raise OptionError(
+            f"recipe is {name!r}; {module} has no function {function}. Give the name of one that returns a "
+            "TrainConfig."
+        )
+    return recipe

@@ -1,0 +1,72 @@
+"""What a training step runs: a tokenizer there and back in one call, so that processes can share it."""
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from tubelet.nn.prefix import Counts
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.posterior import Posterior
+from tubelet.types import Latent, Video
+
+
+class Reconstruction(NamedTuple):
+    """A clip there and back.
+
+    Attributes:
+        video: what came back.
+        latent: what was decoded, before noise.
+        posterior: the distribution of the latent; none if the tokenizer knows none.
+    """
+
+    video: Video
+    latent: Latent
+    posterior: Posterior | None
+
+
+class Network(nn.Module):
+    """Encode, add noise, drop channels, decode: one call, because DDP and FSDP watch calls of a module."""
+
+    def __init__(self, tokenizer: ContinuousTokenizer) -> None:
+        super().__init__()
+        self.tokenizer = tokenizer
+
+    def forward(
+        self, video: Video, counts: Counts, noise: Latent | None, spread: Latent | None
+    ) -> Reconstruction:
+        """Reconstruct clips.
+
+        Args:
+            video: clips in [-1, 1].
+            counts: channels that each position keeps.
+            noise: added to the latent before it is decoded.
+            spread: standard normal noise for drawing from the posterior; none to decode its mean.
+        """
+        tokenizer = self.tokenizer
+        frames, height, width = video.shape[2:]
+        grouping = tokenizer.grouping
+        encoded = tokenizer.encode_groups(grouping.group(video), None)
+        posterior = None
+        latent = encoded.latent
+        if encoded.log_variance is not None:
+            posterior = Posterior(mean=encoded.latent, log_variance=encoded.log_variance)
+            if spread is not None:
+                latent = latent + (encoded.log_variance / 2).exp() * spread
+        noisy = latent if noise is None else latent + noise
+        groups = tokenizer.decode_steps(noisy, None, counts=counts).groups
+        back = grouping.ungroup(groups, frames=frames, height=height, width=width)
+        return Reconstruction(back, latent, posterior)
+
+
+def set_trainable(tokenizer: ContinuousTokenizer, *, encoder: bool, transform: bool) -> None:
+    """Freeze what a stage does not train; a frozen encoder keeps the transform frozen too."""
+    tokenizer.requires_grad_()
+    tokenizer.transform.requires_grad_(transform and encoder)
+    if tokenizer.encoder is not None:
+        tokenizer.encoder.requires_grad_(encoder)
+
+
+def autocast(device: torch.device, *, bfloat16: bool) -> torch.autocast:
+    """Let networks compute in bfloat16; what must be float32 says so itself."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=bfloat16)

@@ -1,0 +1,287 @@
+"""A training run from its first step to its last: data, steps, figures, checkpoints."""
+
+import json
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from einops import rearrange
+from jaxtyping import UInt8
+
+from tubelet import checkpoint
+from tubelet.data.crops import Crops, open_crops
+from tubelet.data.feed import Draw, Feed
+from tubelet.errors import OptionError, TrainingError
+from tubelet.files import replacing
+from tubelet.losses.adversarial import SpaceTimeDiscriminator
+from tubelet.losses.perceptual import LPIPS
+from tubelet.losses.perceptual_weights import read_lpips
+from tubelet.results import circumstances
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.train.config import Stage, TrainConfig
+from tubelet.train.journal import Journal
+from tubelet.train.network import Network, set_trainable
+from tubelet.train.optimizers import make_optimizers
+from tubelet.train.processes import Processes, processes, sharded, together
+from tubelet.train.start import start_from_crops
+from tubelet.train.state import TrainState, checkpoint_name, checkpoints, load_state, save_state
+from tubelet.train.step import Part, StepFigures, train_step
+from tubelet.types import Video
+
+RUN_FILE = "run.json"
+"""Says what a run is: its configuration and its data."""
+
+Progress = Callable[[float, int, StepFigures], None]
+"""Called after every step with the share of the run that is done, the step's number and its figures."""
+
+
+def train(
+    config: TrainConfig,
+    *,
+    data: Path,
+    folder: Path,
+    time_limit: float | None = None,
+    resume: bool = False,
+    shard: bool = False,
+    force: bool = False,
+    on_step: Progress = lambda _share, _step, _figures: None,
+) -> TrainState:
+    """Train a tokenizer; started by torchrun, all processes train one together.
+
+    The run ends after ``config.steps`` steps or `time_limit` seconds, and the learning rate is zero just
+    then. On SIGTERM it writes a checkpoint and stops early. Clips, channels and noise depend on the seed and
+    the step only, so an interrupted run goes on as an unbroken one would, and any number of processes sees
+    the same batches.
+
+    Args:
+        config: the run.
+        data: a folder of prepared crops (`tubelet prepare`).
+        folder: of the run: checkpoints, ``run.json``, ``log.jsonl`` and TensorBoard's files.
+        time_limit: seconds of training over all sessions; instead of a number of steps.
+        resume: go on from the newest checkpoint; from the start if there is none yet.
+        shard: split the weights over the processes (FSDP2) instead of copying them to each (DDP).
+        force: start anew in a folder that holds a run.
+        on_step: for showing progress.
+
+    Raises:
+        OptionError: there is no end, or the data are too small, or the batch does not split.
+        TrainingError: gradients stayed bad, or a checkpoint cannot be taken up.
+    """
+    if (config.steps is None) == (time_limit is None):
+        raise OptionError(
+            f"steps is {config.steps} and the time limit is {time_limit}; a run has one end. Give one."
+        )
+    crops = open_crops(data)
+    for stage in config.stages:
+        _draw(stage).check(crops)
+    with processes() as who, _stop_asked() as stop_asked:
+        if who.is_first:
+            _prepare_folder(folder, config, crops, data, resume=resume, force=force)
+        state = _new_state(config, crops, who, shard=shard)
+        if resume and (known := checkpoints(folder)):
+            load_state(state, known[-1])
+        with Journal(folder, first_step=state.step, writes=who.is_first) as journal:
+            session = _Session(
+                config=config,
+                crops=crops,
+                who=who,
+                folder=folder,
+                journal=journal,
+                perceptual=_perceptual(config, who),
+                time_limit=time_limit,
+                shard=shard,
+                stop_asked=stop_asked,
+                on_step=on_step,
+            )
+            while not _run_stage(state, session):
+                pass
+    return state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Session:
+    """What stays the same from a start of a run to its end or interruption."""
+
+    config: TrainConfig
+    crops: Crops
+    who: Processes
+    folder: Path
+    journal: Journal
+    perceptual: LPIPS | None
+    time_limit: float | None
+    shard: bool
+    stop_asked: Callable[[], bool]
+    on_step: Progress
+
+
+def _run_stage(state: TrainState, session: _Session) -> bool:
+    """Do the steps of one stage, and write a checkpoint; tell whether the run is done, or asked to stop."""
+    config, who = session.config, session.who
+    share = share_done(state, config, session.time_limit)
+    stage = config.stage_at(share)
+    set_trainable(state.network.tokenizer, encoder=stage.encoder, transform=config.transform)
+    model = together(state.network, who, shard=session.shard)
+    indices = who.share(stage.batch)
+    began, before, saved = time.monotonic(), state.seconds, state.seconds
+    stopping = share >= 1
+    with Feed(session.crops, _draw(stage), seed=config.seed, first_step=state.step, indices=indices) as feed:
+        while not stopping and share < 1 and config.stage_at(share) is stage:
+            part = Part(video=to_video(next(feed)).to(who.device), indices=indices, progress=share)
+            figures = train_step(state, model, config, part, perceptual=session.perceptual)
+            state.seconds, stopping = who.agree(before + time.monotonic() - began, stop=session.stop_asked())
+            share = share_done(state, config, session.time_limit)
+            figures = figures._replace(losses=who.mean(figures.losses))
+            session.journal.step(state, figures, waited=feed.waited_seconds)
+            session.on_step(min(share, 1.0), state.step, figures)
+            _check_patience(state, session, figures)
+            if state.seconds - saved >= config.save_seconds and not state.bad_steps:
+                save_state(state, session.folder)
+                session.journal.pictures(state, session.crops)
+                saved = state.seconds
+    if checkpoints(session.folder)[-1:] != [session.folder / checkpoint_name(state.step)]:
+        save_state(state, session.folder)
+        session.journal.pictures(state, session.crops)
+    return stopping or share >= 1
+
+
+def _check_patience(state: TrainState, session: _Session, figures: StepFigures) -> None:
+    """Give up after too many bad steps in a row; the newest checkpoint is from before them."""
+    if state.bad_steps >= session.config.patience:
+        raise TrainingError(
+            f"{state.bad_steps} steps in a row had gradients that are no numbers or jumped (the last norm is "
+            f"{figures.gradient:g}, the usual one {state.usual_gradient:g}); the newest checkpoint in "
+            f"{session.folder} is from before them. Train with a lower rate."
+        )
+
+
+def share_done(state: TrainState, config: TrainConfig, time_limit: float | None) -> float:
+    """The share of a run that is done, by its time limit or else its steps."""
+    if time_limit is not None:
+        return state.seconds / time_limit
+    assert config.steps is not None
+    return state.step / config.steps
+
+
+def to_video(batch: UInt8[np.ndarray, "b T H W 3"]) -> Video:
+    """Stored frames of several clips as model input."""
+    levels = torch.from_numpy(batch).to(torch.float32) / 127.5 - 1
+    return rearrange(levels, "b T H W c -> b c T H W")
+
+
+def _draw(stage: Stage) -> Draw:
+    return Draw(batch=stage.batch, frames=stage.frames, side=stage.side)
+
+
+def _new_state(config: TrainConfig, crops: Crops, who: Processes, *, shard: bool) -> TrainState:
+    """The state before the first step, the same in every process."""
+    tokenizer = _start(config, crops)
+    network = Network(tokenizer).to(who.device).train()
+    if who.count > 1:
+        for tensor in network.state_dict().values():
+            dist.broadcast(tensor, src=0)
+    set_trainable(tokenizer, encoder=True, transform=config.transform)
+    if shard and who.count > 1:
+        sharded(network)
+    state = TrainState(network=network, optimizers=make_optimizers(network, config.optimizer))
+    if any(stage.adversarial for stage in config.stages):
+        if who.count > 1:
+            raise OptionError(
+                f"an adversarial stage runs in one process, and there are {who.count}. Start it alone."
+            )
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(config.seed)
+            state.discriminator = SpaceTimeDiscriminator().to(who.device)
+        state.judge = torch.optim.AdamW(
+            state.discriminator.parameters(), lr=config.optimizer.rate, betas=(0.0, 0.99), weight_decay=0.0
+        )
+    return state
+
+
+def _start(config: TrainConfig, crops: Crops) -> ContinuousTokenizer:
+    """What a run starts from: a trained tokenizer, or the linear one with new networks around it."""
+    if config.start is None:
+        linear = None if config.linear is None else checkpoint.load(config.linear)
+        return start_from_crops(config.model, crops, seed=config.seed, linear=linear)
+    known = checkpoint.read_checkpoint(config.start)
+    if replace(known.config, name=config.model.name) != config.model:
+        raise OptionError(
+            f"start is {config.start}, a tokenizer of {known.config}, and the run's model is {config.model}; "
+            "a run goes on from the same model. Change the model's fields, or leave start out."
+        )
+    return known.tokenizer.requires_grad_()
+
+
+def _perceptual(config: TrainConfig, who: Processes) -> LPIPS | None:
+    if not config.losses.perceptual:
+        return None
+    assert config.perceptual is not None
+    assert config.perceptual_sha256 is not None
+    return read_lpips(Path(config.perceptual), sha256=config.perceptual_sha256).to(who.device)
+
+
+def _prepare_folder(
+    folder: Path, config: TrainConfig, crops: Crops, data: Path, *, resume: bool, force: bool
+) -> None:
+    """Make the folder of a run and say what it is; refuse another run's."""
+    path = folder / RUN_FILE
+    # Through JSON and back: tuples become lists on both sides of the comparison.
+    wanted: dict[str, Any] = json.loads(json.dumps({"config": asdict(config), "data": crops.settings}))
+    if path.exists() and resume:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        if changed := _differences(known["config"], wanted["config"]):
+            raise OptionError(
+                f"the run in {folder} has other numbers: {', '.join(changed)}. Resume with the same ones, or "
+                "start another run."
+            )
+        return
+    if path.exists() and not force:
+        raise OptionError(f"{folder} holds a run; --resume goes on with it, --force starts anew.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in checkpoints(folder):
+        shutil.rmtree(old)
+    (folder / "log.jsonl").unlink(missing_ok=True)
+    clips = [clip.name for clip in crops.clips]
+    with replacing(path, force=True) as beside:
+        content = wanted | {"folder": str(data.resolve()), "clips": clips, "crops": len(crops)}
+        content["circumstances"] = circumstances()
+        beside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:
+    """The fields in which two configurations differ, with both values."""
+    found: list[str] = []
+    for name in one.keys() | other.keys():
+        a, b = one.get(name), other.get(name)
+        if isinstance(a, dict) and isinstance(b, dict):
+            found += _differences(a, b, f"{prefix}{name}.")
+        elif a != b:
+            found.append(f"{prefix}{name} {a!r} there and {b!r} here")
+    return sorted(found)
+
+
+@contextmanager
+def _stop_asked() -> Iterator[Callable[[], bool]]:
+    """Give a function that tells whether SIGTERM or Ctrl-C came; a second one acts at once."""
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            signal.default_int_handler(number, frame)
+        asked = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,99 @@
+"""Where training starts: a linear tokenizer, around which networks change nothing yet."""
+
+from collections.abc import Iterator
+from math import prod
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from tubelet.data.crops import Crops
+from tubelet.errors import OptionError
+from tubelet.nn.klt import KLT, KLTCascade
+from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.train.fit_klt import LEAST_VARIANCE, set_level
+from tubelet.train.moments import Moments
+from tubelet.types import Stride
+from tubelet.video.pixels import to_model
+
+PATCHES = 400_000
+"""About as many patches are looked at; they come from all crops evenly."""
+
+
+def start_from_crops(
+    config: ContinuousConfig, crops: Crops, *, seed: int, linear: ContinuousTokenizer | None = None
+) -> ContinuousTokenizer:
+    """Build a tokenizer whose linear part is fitted to prepared crops; its networks change nothing yet.
+
+    Every crop counts the same, so every clip does.
+
+    Args:
+        config: what to build.
+        crops: what it will be trained on.
+        seed: of the patches that are looked at, and of the networks' first weights.
+        linear: a linear tokenizer of one level whose coefficients come first; those that follow are the KLT
+            of what they leave. None fits all of them.
+
+    Raises:
+        OptionError: the crops give fewer patches than a patch has numbers, or `linear` is of another kind.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        tokenizer = config.build()
+    cascade = tokenizer.transform.requires_grad_(requires_grad=False)
+    strengths = cascade.deviation
+    for depth, level in enumerate(cascade.klts):
+        moments = Moments(level.mean.numel())
+        for vectors in _vectors(cascade, depth, crops, seed):
+            moments.update(vectors)
+        if linear is None:
+            strengths = set_level(level, moments)
+        else:
+            _check_linear(linear, cascade)
+            strengths = _extend(level, linear.transform, moments)
+    cascade.deviation.copy_(strengths.sqrt())
+    return tokenizer
+
+
+def _check_linear(linear: ContinuousTokenizer, cascade: KLTCascade) -> None:
+    known, wanted = len(linear.transform.deviation), len(cascade.deviation)
+    if len(cascade.levels) > 1 or linear.transform.patches != cascade.patches or known > wanted:
+        raise OptionError(
+            f"the linear tokenizer has patches {linear.transform.patches} and {known} coefficients, and "
+            f"the model {cascade.patches} and {wanted}; only one level of the same patch can be extended. "
+            "Start from another, or from none."
+        )
+
+
+def _extend(level: KLT, known: KLTCascade, moments: Moments) -> Float[Tensor, " k"]:
+    """Take the coefficients of a KLT over and add those of what it leaves; give the variance of each."""
+    basis, mean = known.klts[0].basis.double(), known.klts[0].mean.double()
+    about = moments.mean - mean
+    scatter = moments.covariance + torch.outer(about, about)
+    left = torch.eye(len(mean), dtype=torch.float64) - basis.T @ basis
+    strengths, vectors = torch.linalg.eigh(left @ scatter @ left)
+    order = strengths.argsort(descending=True)[: len(level.basis) - len(basis)]
+    level.basis.copy_(torch.cat([basis, vectors[:, order].T]))
+    level.mean.copy_(mean)
+    return torch.cat([known.deviation.double().square(), strengths[order].clamp_min(LEAST_VARIANCE)])
+
+
+def _vectors(cascade: KLTCascade, depth: int, crops: Crops, seed: int) -> Iterator[Float[Tensor, "n d"]]:
+    """Random patches of a random group of frames of every crop, as one level of a cascade sees them."""
+    patch = cascade.patches[depth]
+    stride = Stride(*(prod(sides) for sides in zip(*cascade.patches[: depth + 1], strict=True)))
+    side = crops.side // stride.h * stride.h
+    wanted = -(-PATCHES // len(crops))
+    for index in range(len(crops)):
+        random = np.random.default_rng((seed, index, depth))
+        first = random.integers(0, max(1, crops.frames - stride.t + 1))
+        x = to_model(crops[index][first : first + stride.t, :side, :side])
+        for level in cascade.klts[:depth]:
+            x = level(x)
+        vectors = rearrange(
+            x, "1 c (t pt) (h ph) (w pw) -> (t h w) (pt ph pw c)", pt=patch.t, ph=patch.h, pw=patch.w
+        )
+        yield vectors[torch.from_numpy(random.permutation(len(vectors))[:wanted])]

@@ -1,0 +1,103 @@
+"""Training as processes: killed, resumed and shared."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tubelet.train.journal import read_log
+from tubelet.train.state import checkpoints
+
+RECIPE = """
+from dataclasses import replace
+
+from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.train.config import LossWeights, Optimizer, Prefixes, Stage, TrainConfig
+from tubelet.types import Stride
+
+
+def tiny() -> TrainConfig:
+    model = ContinuousConfig(
+        name="tiny", patches=(Stride(2, 4, 4),), coefficients=(16,), channels=8, width=12,
+        encoder_blocks=1, decoder_blocks=1,
+    )
+    return TrainConfig(
+        model=model,
+        stages=(
+            Stage(until=0.5, batch=4, frames=5, side=16),
+            Stage(batch=4, frames=3, side=16, encoder=False),
+        ),
+        losses=LossWeights(charbonnier=1.0, difference=0.5),
+        prefixes=Prefixes(counts=(2, 8), weights=(1.0, 1.0), maps=0.5),
+        optimizer=Optimizer(rate=2e-3),
+        noise=0.1,
+        bfloat16=False,
+        save_seconds=0.0,
+    )
+"""
+
+
+@pytest.fixture
+def start(data, tmp_path):
+    """Start `tubelet train` on the small data in a process, or in two."""
+    (tmp_path / "own_recipe.py").write_text(RECIPE)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+
+    def launch(run: str, *options: str, processes: int = 1) -> subprocess.Popen:
+        torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+        launcher = [*torchrun, "-m"] if processes > 1 else []
+        command = [sys.executable, "-m", *launcher, "tubelet", "train", "own_recipe:tiny"]
+        return subprocess.Popen(
+            [*command, "--data", str(data), "-o", str(tmp_path / run), *options],
+            env=environment,
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return launch
+
+
+def finished(process: subprocess.Popen) -> None:
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output
+
+
+def totals(folder: Path) -> list[float]:
+    return [line["total"] for line in read_log(folder)]
+
+
+@pytest.mark.parametrize("shard", [False, True], ids=["copied", "sharded"])
+def test_two_processes_have_the_losses_of_one(start, tmp_path, shard):
+    finished(start("one", "--steps", "6"))
+    finished(start("two", "--steps", "6", *(["--shard"] if shard else []), processes=2))
+    assert len(totals(tmp_path / "one")) == 6
+    assert totals(tmp_path / "two") == pytest.approx(totals(tmp_path / "one"), rel=1e-5)
+
+
+def test_what_two_processes_began_one_can_finish(start, tmp_path):
+    finished(start("one", "--steps", "6"))
+    two = start("two", "--steps", "6", "--shard", processes=2)
+    while not checkpoints(tmp_path / "two") and two.poll() is None:
+        time.sleep(0.02)
+    two.send_signal(signal.SIGTERM)
+    two.communicate(timeout=240)
+    finished(start("two", "--steps", "6", "--resume"))
+    assert totals(tmp_path / "two") == pytest.approx(totals(tmp_path / "one"), rel=1e-4)
+
+
+def test_a_run_that_was_killed_goes_on_to_the_same_losses(start, tmp_path):
+    finished(start("unbroken", "--steps", "30"))
+    killed = start("killed", "--steps", "30")
+    while len(checkpoints(tmp_path / "killed")) < 2 and killed.poll() is None:
+        time.sleep(0.01)
+    killed.kill()
+    killed.communicate(timeout=60)
+    assert len(totals(tmp_path / "killed")) < 30
+    finished(start("killed", "--steps", "30", "--resume"))
+    assert totals(tmp_path / "killed") == totals(tmp_path / "unbroken")

@@ -1,0 +1,83 @@
+"""Recipes by name: those in the table, and a user's own."""
+
+import sys
+
+import pytest
+
+from tubelet.errors import OptionError
+from tubelet.recipes.table import RECIPES, first_line, make_config
+from tubelet.train.config import TrainConfig
+
+OWN = """
+from dataclasses import replace
+from tubelet.recipes.fidelity import s
+
+def wide():
+    return replace(s(), seed=7)
+
+def wrong():
+    return 3
+
+width = 5
+"""
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    (tmp_path / "my_recipes.py").write_text(OWN)
+    (tmp_path / "lacking_recipes.py").write_text("import no_such_module\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "my_recipes"
+    sys.modules.pop("my_recipes", None)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_makes_a_tokenizer_that_its_prefixes_fit(name):
+    config = make_config(name)
+    tokenizer = config.model.build()
+    assert max(config.prefixes.counts) <= tokenizer.channels
+    assert (config.losses.kl > 0) <= tokenizer.variational
+    # Positions at the edge of a clip are halves of a patch for nobody.
+    assert all(stage.side % tokenizer.stride.h == 0 for stage in config.stages)
+    assert all((stage.frames - 1) % tokenizer.stride.t == 0 for stage in config.stages)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_says_what_it_is(name):
+    assert 20 < len(first_line(RECIPES[name])) <= 110
+
+
+def test_names_of_checkpoints_differ():
+    assert len({make_config(name).model.name for name in RECIPES}) == len(RECIPES)
+
+
+def test_an_unknown_recipe_is_answered_with_the_known_ones():
+    with pytest.raises(OptionError, match=rf"recipe is 'xl'; known are {', '.join(RECIPES)}\. .*module:f"):
+        make_config("xl")
+
+
+def test_a_recipe_of_the_users_own_is_imported(own):
+    config = make_config(f"{own}:wide")
+    assert isinstance(config, TrainConfig)
+    assert config.seed == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_such_package.recipes:f", "No module named 'no_such_package'.*PYTHONPATH"),
+        ("lacking_recipes:f", "No module named 'no_such_module'"),
+        ("my_recipes:narrow", "my_recipes has no function narrow"),
+        ("my_recipes:width", "has no function width"),
+        ("my_recipes:wrong", "gives a int; a recipe gives a .*TrainConfig"),
+        ("my_recipes", "known are"),
+        (":wide", "known are"),
+        ("my_recipes:", "known are"),
+        (".my_recipes:wide", "known are"),
+        ("my recipes:wide", "known are"),
+        ("", "known are"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(own, name, message):
+    with pytest.raises(OptionError, match=message):
+        make_config(name)

@@ -1,0 +1,235 @@
+"""A run is the same run, whether it is interrupted, killed, or shared by processes."""
+
+import json
+import math
+import os
+import signal
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+import torch
+
+import tubelet
+from tubelet.data.crops import open_crops
+from tubelet.data.feed import Draw, draw_batch
+from tubelet.errors import OptionError, TrainingError
+from tubelet.train import run as run_module
+from tubelet.train.config import LossWeights, Optimizer, Prefixes, Stage
+from tubelet.train.export import export_run
+from tubelet.train.journal import read_log
+from tubelet.train.optimizers import rate_at
+from tubelet.train.run import to_video, train
+from tubelet.train.start import start_from_crops
+from tubelet.train.state import checkpoints
+from tubelet.train.step import StepFigures
+
+
+def totals(folder):
+    return [line["total"] for line in read_log(folder)]
+
+
+@pytest.fixture
+def unbroken(config, data, tmp_path):
+    train(config, data=data, folder=tmp_path / "unbroken")
+    return totals(tmp_path / "unbroken")
+
+
+def stop_after(step):
+    """Ask to stop as `kill` does, once a step is done; the next one may be under way then."""
+
+    def on_step(_share: float, number: int, _figures: StepFigures) -> None:
+        if number == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return on_step
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+@pytest.mark.parametrize("step", [1, 3, 4, 6])
+def test_a_run_that_is_stopped_and_resumed_has_the_losses_of_an_unbroken_one(
+    config, data, tmp_path, kind, step
+):
+    config = replace(config, optimizer=Optimizer(kind=kind))
+    train(config, data=data, folder=tmp_path / "unbroken")
+    broken = tmp_path / "broken"
+    train(config, data=data, folder=broken, on_step=stop_after(step))
+    assert step <= len(totals(broken)) <= step + 1
+    train(config, data=data, folder=broken, resume=True)
+    assert totals(broken) == totals(tmp_path / "unbroken")
+
+
+def test_steps_after_the_last_checkpoint_of_a_killed_run_are_done_again(config, data, tmp_path, unbroken):
+    def die(_share: float, number: int, _figures: StepFigures) -> None:
+        if number == 6:
+            raise KeyboardInterrupt
+
+    folder = tmp_path / "killed"
+    train(config, data=data, folder=folder, on_step=stop_after(2))
+    with pytest.raises(KeyboardInterrupt):
+        train(config, data=data, folder=folder, resume=True, on_step=die)
+    with (folder / "log.jsonl").open("a") as log:
+        log.write('{"step": 7, "tot')
+    train(config, data=data, folder=folder, resume=True)
+    assert totals(folder) == unbroken
+
+
+def test_resuming_where_nothing_was_started_starts(config, data, tmp_path, unbroken):
+    train(config, data=data, folder=tmp_path / "new", resume=True)
+    assert totals(tmp_path / "new") == unbroken
+
+
+def test_a_trained_network_is_nearer_than_its_linear_start(config, data, tmp_path):
+    config = replace(
+        config,
+        model=replace(config.model, variational=False),
+        steps=150,
+        stages=(Stage(batch=8, frames=5, side=24),),
+        losses=LossWeights(log_mse=1.0),
+        prefixes=Prefixes(counts=(8,), weights=(1.0,), maps=0.0),
+        optimizer=Optimizer(kind="muon", rate=3e-3),
+        noise=0.0,
+    )
+    trained = train(config, data=data, folder=tmp_path).network.tokenizer
+    crops = open_crops(data)
+    linear = start_from_crops(config.model, crops, seed=0)
+    video = to_video(draw_batch(crops, Draw(batch=18, frames=9, side=24), seed=9, step=0, indices=range(18)))
+    with torch.no_grad():
+        errors = [(tokenizer(video) - video).square().mean().item() for tokenizer in (trained, linear)]
+    assert errors[0] < 0.99 * errors[1]
+
+
+def test_a_frozen_encoder_stays_what_it_was(config, data, tmp_path):
+    folder = tmp_path / "run"
+    half = train(config, data=data, folder=folder, on_step=stop_after(4))
+    before = {name: p.clone() for name, p in half.network.tokenizer.named_parameters()}
+    after = train(config, data=data, folder=folder, resume=True).network.tokenizer
+    changed = {name for name, p in after.named_parameters() if not torch.equal(p, before[name])}
+    assert not any(name.startswith(("encoder", "transform")) for name in changed)
+    assert any(name.startswith("decoder") for name in changed)
+
+
+def test_the_last_rate_is_nearly_zero(config, data, tmp_path):
+    train(replace(config, steps=40), data=data, folder=tmp_path)
+    rates = [line["rate"] for line in read_log(tmp_path)]
+    assert rates[-1] < max(rates) / 50
+
+
+def test_a_run_by_time_ends_on_time_and_its_rate_follows_the_clock(config, data, tmp_path):
+    config = replace(config, steps=None, optimizer=Optimizer(warm_up=0.5))
+    train(config, data=data, folder=tmp_path, time_limit=2.0)
+    log = read_log(tmp_path)
+    assert log[-2]["seconds"] < 2.0 <= log[-1]["seconds"]
+    for before, line in pairwise(log):
+        assert line["rate"] == pytest.approx(rate_at(before["seconds"] / 2.0, config.optimizer), abs=2e-6)
+
+
+def test_a_bad_step_moves_nothing_and_the_run_goes_on(config, data, tmp_path, monkeypatch):
+    usual = run_module.to_video
+    calls = iter(range(100))
+    monkeypatch.setattr(run_module, "to_video", lambda b: usual(b) * (math.nan if next(calls) == 2 else 1))
+    state = train(config, data=data, folder=tmp_path)
+    log = read_log(tmp_path)
+    assert [line["taken"] for line in log] == [True, True, False, True, True, True, True, True]
+    assert all(p.isfinite().all() for p in state.network.parameters())
+    assert all(p.isfinite().all() for p in state.average.values())
+
+
+def test_a_run_gives_up_after_repeated_bad_steps_and_keeps_its_last_good_checkpoint(
+    config, data, tmp_path, monkeypatch
+):
+    usual = run_module.to_video
+    train(config, data=data, folder=tmp_path, on_step=stop_after(3))
+    monkeypatch.setattr(run_module, "to_video", lambda batch: usual(batch) * math.nan)
+    with pytest.raises(TrainingError, match="2 steps in a row"):
+        train(config, data=data, folder=tmp_path, resume=True)
+    assert [folder.name for folder in checkpoints(tmp_path)] == ["step-00000004"]
+
+
+def test_a_jump_of_the_gradients_is_left_out(config, data, tmp_path, monkeypatch):
+    usual = run_module.to_video
+    calls = iter(range(100))
+    monkeypatch.setattr(run_module, "to_video", lambda b: usual(b) * (1e4 if next(calls) == 5 else 1))
+    config = replace(config, losses=replace(config.losses, log_mse=0.0), jump=50.0)
+    train(config, data=data, folder=tmp_path)
+    assert [line["step"] for line in read_log(tmp_path) if not line["taken"]] == [6]
+
+
+def test_a_run_needs_one_end(config, data, tmp_path):
+    with pytest.raises(OptionError, match="one end"):
+        train(replace(config, steps=None), data=data, folder=tmp_path)
+    with pytest.raises(OptionError, match="one end"):
+        train(config, data=data, folder=tmp_path, time_limit=5.0)
+
+
+def test_another_run_is_not_overwritten_unasked(config, data, tmp_path):
+    train(config, data=data, folder=tmp_path)
+    with pytest.raises(OptionError, match="--resume goes on with it"):
+        train(config, data=data, folder=tmp_path)
+    train(replace(config, steps=2), data=data, folder=tmp_path, force=True)
+    assert len(totals(tmp_path)) == 2
+
+
+def test_resuming_with_other_numbers_says_which(config, data, tmp_path):
+    train(config, data=data, folder=tmp_path)
+    with pytest.raises(OptionError, match=r"model.width 12 there and 16 here"):
+        train(replace(config, model=replace(config.model, width=16)), data=data, folder=tmp_path, resume=True)
+
+
+def test_a_damaged_checkpoint_is_named(config, data, tmp_path):
+    train(config, data=data, folder=tmp_path)
+    newest = checkpoints(tmp_path)[-1]
+    for file in newest.glob("*.safetensors"):
+        file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(TrainingError, match="cannot be taken up"):
+        train(config, data=data, folder=tmp_path, resume=True)
+
+
+def test_nothing_in_a_checkpoint_can_be_executed(config, data, tmp_path):
+    train(config, data=data, folder=tmp_path)
+    files = [path.name for path in checkpoints(tmp_path)[-1].iterdir()]
+    assert all(name.endswith((".safetensors", ".json")) for name in files), files
+
+
+def test_only_the_newest_checkpoints_are_kept(config, data, tmp_path):
+    train(replace(config, save_seconds=0.0), data=data, folder=tmp_path)
+    assert [folder.name for folder in checkpoints(tmp_path)] == ["step-00000007", "step-00000008"]
+
+
+def test_what_a_run_is_lies_beside_it(config, data, tmp_path):
+    train(config, data=data, folder=tmp_path)
+    facts = json.loads((tmp_path / "run.json").read_text())
+    assert facts["clips"] == ["0.mp4", "1.mp4", "2.mp4"]
+    assert facts["config"]["model"]["width"] == 12
+
+
+def test_an_adversarial_stage_trains_the_discriminator_and_the_decoder_and_resumes(config, data, tmp_path):
+    stages = (
+        Stage(until=0.5, batch=2, frames=3, side=16),
+        Stage(batch=2, frames=3, side=16, adversarial=0.1),
+    )
+    config = replace(config, stages=stages, steps=6)
+    train(config, data=data, folder=tmp_path / "unbroken")
+    log = read_log(tmp_path / "unbroken")
+    assert ["discriminator" in line for line in log] == [False] * 3 + [True] * 3
+    train(config, data=data, folder=tmp_path / "broken", on_step=stop_after(4))
+    train(config, data=data, folder=tmp_path / "broken", resume=True)
+    assert totals(tmp_path / "broken") == totals(tmp_path / "unbroken")
+
+
+def test_a_run_can_go_on_from_a_trained_tokenizer(config, data, tmp_path):
+    train(config, data=data, folder=tmp_path / "first")
+    known = tubelet.load(export_run(tmp_path / "first", tmp_path / "mine"))
+    # Nothing is learnt in one step at a rate of zero, so what a run starts from is what it ends with.
+    still = replace(config, start=str(tmp_path / "mine"), steps=1, optimizer=Optimizer(rate=0.0))
+    state = train(still, data=data, folder=tmp_path / "second")
+    weights = dict(state.network.tokenizer.state_dict())
+    assert all(torch.equal(weights[name], tensor) for name, tensor in known.state_dict().items())
+
+
+def test_a_run_goes_on_from_the_same_model_only(config, data, tmp_path):
+    train(config, data=data, folder=tmp_path / "first")
+    folder = export_run(tmp_path / "first", tmp_path / "mine")
+    other = replace(config, start=str(folder), model=replace(config.model, width=16))
+    with pytest.raises(OptionError, match="the same model"):
+        train(other, data=data, folder=tmp_path / "second")

@@ -1,0 +1,73 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tubelet.data.crops import open_crops
+from tubelet.data.feed import Draw, draw_batch
+from tubelet.errors import OptionError
+from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.train import start
+from tubelet.train.run import to_video
+from tubelet.train.start import start_from_crops
+from tubelet.types import Stride
+
+DEEP = ContinuousConfig(
+    name="deep",
+    patches=(Stride(2, 4, 4), Stride(1, 2, 2)),
+    coefficients=(12, 10),
+    channels=10,
+    lead_frame=False,
+)
+
+
+def test_a_tokenizer_starts_as_the_klt_of_its_crops(config, data):
+    crops = open_crops(data)
+    tokenizer = start_from_crops(config.model, crops, seed=0)
+    basis = tokenizer.transform.klts[0].basis
+    assert torch.allclose(basis @ basis.T, torch.eye(16), atol=1e-5)
+    video = to_video(draw_batch(crops, Draw(batch=18, frames=9, side=24), seed=0, step=0, indices=range(18)))
+    latent = tokenizer.encode(video)[:, :, 1:].detach()
+    assert latent.mean(dim=(0, 2, 3, 4)).abs().max() < 0.2
+    assert (latent.std(dim=(0, 2, 3, 4)) - 1).abs().max() < 0.3
+
+
+def test_a_cascade_is_fitted_level_by_level(data):
+    tokenizer = start_from_crops(DEEP, open_crops(data), seed=0)
+    for level in tokenizer.transform.klts:
+        assert torch.allclose(level.basis @ level.basis.T, torch.eye(len(level.basis)), atol=1e-5)
+    assert (tokenizer.transform.deviation.diff() <= 0).all()
+
+
+def test_the_same_seed_gives_the_same_start_and_leaves_the_global_generator_alone(config, data):
+    crops = open_crops(data)
+    before = torch.get_rng_state()
+    one, other = (start_from_crops(config.model, crops, seed=1).state_dict() for _ in range(2))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_as_many_patches_as_are_asked_for_come_from_all_crops(config, data, monkeypatch):
+    monkeypatch.setattr(start, "PATCHES", 36)
+    crops = open_crops(data)
+    parts = list(start._vectors(config.model.build().transform, 0, crops, 0))
+    assert [len(part) for part in parts] == [2] * len(crops)
+
+
+def test_a_linear_tokenizer_is_taken_over_and_extended(config, data):
+    crops = open_crops(data)
+    known = start_from_crops(replace(config.model, coefficients=(8,), variational=False), crops, seed=0)
+    tokenizer = start_from_crops(config.model, crops, seed=0, linear=known)
+    basis = tokenizer.transform.klts[0].basis
+    assert torch.equal(basis[:8], known.transform.klts[0].basis)
+    assert torch.equal(tokenizer.transform.deviation[:8], known.transform.deviation)
+    assert torch.allclose(basis @ basis.T, torch.eye(16), atol=1e-5)
+    whole = start_from_crops(config.model, crops, seed=0).transform
+    assert torch.allclose(tokenizer.transform.deviation[8:], whole.deviation[8:], rtol=0.02)
+
+
+def test_another_patch_cannot_be_extended(config, data):
+    crops = open_crops(data)
+    other = start_from_crops(replace(config.model, patches=(Stride(1, 4, 4),)), crops, seed=0)
+    with pytest.raises(OptionError, match="only one level of the same patch"):
+        start_from_crops(config.model, crops, seed=0, linear=other)
