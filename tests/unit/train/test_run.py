@@ -1,5 +1,6 @@
 """A run is the same run, whether it is interrupted, killed, or shared by processes."""
 
+import hashlib
 import json
 import math
 import os
@@ -9,11 +10,12 @@ from itertools import pairwise
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import tubelet
 from tubelet.data.crops import open_crops
 from tubelet.data.feed import Draw, draw_batch
-from tubelet.errors import OptionError, TrainingError
+from tubelet.errors import CheckpointError, OptionError, TrainingError
 from tubelet.train import run as run_module
 from tubelet.train.config import LossWeights, Optimizer, Prefixes, Stage
 from tubelet.train.export import export_run
@@ -201,6 +203,7 @@ def test_what_a_run_is_lies_beside_it(config, data, tmp_path):
     facts = json.loads((tmp_path / "run.json").read_text())
     assert facts["clips"] == ["0.mp4", "1.mp4", "2.mp4"]
     assert facts["config"]["model"]["width"] == 12
+    assert list((tmp_path / "tensorboard").glob("events.*"))
 
 
 def test_an_adversarial_stage_trains_the_discriminator_and_the_decoder_and_resumes(config, data, tmp_path):
@@ -233,3 +236,40 @@ def test_a_run_goes_on_from_the_same_model_only(config, data, tmp_path):
     other = replace(config, start=str(folder), model=replace(config.model, width=16))
     with pytest.raises(OptionError, match="the same model"):
         train(other, data=data, folder=tmp_path / "second")
+
+
+@pytest.fixture
+def network_file(tmp_path):
+    """A perceptual network of VGG-16's layers with two channels each."""
+    layers, inputs, tensors = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28), 3, {}
+    random = torch.Generator().manual_seed(0)
+    for layer in layers:
+        tensors[f"features.{layer}.weight"] = torch.randn(2, inputs, 3, 3, generator=random) / 3
+        tensors[f"features.{layer}.bias"] = torch.zeros(2)
+        inputs = 2
+    tensors |= {f"lin{stage}.model.1.weight": torch.ones(1, 2, 1, 1) for stage in range(5)}
+    path = tmp_path / "tiny.safetensors"
+    save_file(tensors, path)
+    return path
+
+
+def test_the_perceptual_loss_counts_where_its_network_is_given(config, data, tmp_path, network_file):
+    config = replace(
+        config,
+        losses=LossWeights(charbonnier=1.0, perceptual=0.1),
+        perceptual=str(network_file),
+        perceptual_sha256=hashlib.sha256(network_file.read_bytes()).hexdigest(),
+    )
+    train(config, data=data, folder=tmp_path / "run")
+    line = read_log(tmp_path / "run")[0]
+    assert line["total"] == pytest.approx(line["charbonnier"] + 0.1 * line["perceptual"], rel=1e-5)
+    assert line["perceptual"] > 0
+
+
+def test_a_perceptual_network_that_is_not_there_is_no_silent_zero(config, data, tmp_path):
+    losses = LossWeights(charbonnier=1.0, perceptual=0.1)
+    with pytest.raises(OptionError, match="without the weights of its network"):
+        replace(config, losses=losses)
+    absent = replace(config, losses=losses, perceptual=str(tmp_path / "no"), perceptual_sha256="0" * 64)
+    with pytest.raises(CheckpointError, match="no"):
+        train(absent, data=data, folder=tmp_path / "run")
