@@ -17,9 +17,23 @@ def test_it_is_what_its_hash_says(checkpoint):
     assert checkpoint.sha256 == fingerprint(checkpoint.config, checkpoint.tokenizer.state_dict())
 
 
-def test_its_name_is_its_folder_and_its_stride(checkpoint):
+def test_its_name_is_its_folder(checkpoint):
     assert (SHIPPED / checkpoint.config.name).is_dir()
-    assert str(checkpoint.tokenizer.stride) in checkpoint.config.name
+
+
+def test_a_linear_tokenizer_is_called_by_its_stride(checkpoint):
+    if not checkpoint.config.decoder_blocks:
+        assert checkpoint.config.name == f"klt-{checkpoint.tokenizer.stride}"
+
+
+def test_weights_of_networks_take_at_most_16_megabytes(checkpoint):
+    assert (SHIPPED / checkpoint.config.name / "weights.safetensors").stat().st_size <= 16_000_000
+
+
+def test_its_cost_is_within_the_budget_of_its_size(checkpoint):
+    budget = {"tubelet-s": 50e3, "tubelet-m": 150e3, "tubelet-image": 150e3}
+    if checkpoint.config.name in budget:
+        assert checkpoint.tokenizer.flops_per_pixel() <= budget[checkpoint.config.name]
 
 
 def test_it_comes_with_a_card(checkpoint):
