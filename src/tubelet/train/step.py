@@ -147,10 +147,17 @@ def _losses(
         posterior = back.posterior
         count("kl", weights.kl, kl_standard_normal(posterior.mean, posterior.log_variance))
     if weights.perceptual and perceptual is not None:
-        random = generator_of(config.seed, state.step, part.indices.start)
-        frames = min(PERCEPTUAL_FRAMES, video.shape[2])
-        seen = sample(video, back.video, frames=frames, generator=random)
-        count("perceptual", weights.perceptual, perceptual(seen.reference, seen.video))
+        seen = [
+            sample(
+                video[place : place + 1],
+                back.video[place : place + 1],
+                frames=PERCEPTUAL_FRAMES,
+                generator=generator_of(config.seed, state.step, index),
+            )
+            for place, index in enumerate(part.indices)
+        ]
+        frames, decoded = (torch.cat(side) for side in zip(*seen, strict=True))
+        count("perceptual", weights.perceptual, perceptual(frames, decoded))
     if stage.adversarial and state.discriminator is not None:
         state.discriminator.requires_grad_(requires_grad=False)
         count("adversarial", stage.adversarial, r3gan_generator(state.discriminator, video, back.video))
