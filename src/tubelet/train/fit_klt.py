@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from einops import rearrange
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from tubelet.data.clips import sample_runs
 from tubelet.errors import OptionError, VideoError
-from tubelet.nn.klt import KLT, KLTCascade
+from tubelet.nn.klt import KLTCascade
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.moments import Moments
+from tubelet.train.moments import Moments, set_level
 from tubelet.types import Frames, Stride
 from tubelet.video.pixels import to_model
 from tubelet.video.resize import shrink_to_short_side
@@ -31,9 +30,6 @@ LEVELS = {
     Stride(8, 32, 32): ((Stride(4, 8, 8), Stride(2, 2, 2), Stride(1, 2, 2)), (64, 128, 256)),
 }
 """For the usual strides: the patch of each level, and how many coefficients each keeps."""
-
-LEAST_VARIANCE = 1e-8
-"""A coefficient that never varies is divided by the root of this, not by zero."""
 
 LARGEST_PATCH = 4096
 """Numbers in a patch of one level; a covariance of the square of that must fit into memory."""
@@ -144,24 +140,6 @@ def _take_over(cascade: KLTCascade, start: KLTCascade) -> int:
             )
         level.load_state_dict(given.state_dict())
     return known
-
-
-def set_level(level: KLT, moments: Moments) -> Tensor:
-    """Make a level the KLT of what was seen; give the variance of each of its coefficients."""
-    kept, size = level.basis.shape
-    if moments.count < size:
-        raise OptionError(
-            f"the clips gave {moments.count} patches of {size} numbers; at least {size} are needed. Give "
-            "more or longer clips, or a smaller stride."
-        )
-    strengths, vectors = torch.linalg.eigh(moments.covariance)
-    order = strengths.argsort(descending=True)[:kept]
-    basis = vectors[:, order].T
-    # An eigenvector's sign is arbitrary: let the largest entry be positive, so that every machine agrees.
-    largest = basis.gather(1, basis.abs().argmax(dim=1, keepdim=True))
-    level.basis.copy_(basis * largest.sign())
-    level.mean.copy_(moments.mean)
-    return strengths[order].clamp_min(LEAST_VARIANCE)
 
 
 def _vectors(

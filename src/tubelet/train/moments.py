@@ -1,8 +1,14 @@
-"""Mean and covariance of more vectors than memory holds."""
+"""Mean and covariance of more vectors than memory holds, and the KLT that they give."""
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
+
+from tubelet.errors import OptionError
+from tubelet.nn.klt import KLT
+
+LEAST_VARIANCE = 1e-8
+"""A coefficient that never varies is divided by the root of this, not by zero."""
 
 
 class Moments:
@@ -32,3 +38,21 @@ class Moments:
     def covariance(self) -> Float64[Tensor, "d d"]:
         """The covariance of all vectors so far, about their mean."""
         return self._scatter / max(self.count, 1)
+
+
+def set_level(level: KLT, moments: Moments) -> Tensor:
+    """Make a level the KLT of what was seen; give the variance of each of its coefficients."""
+    kept, size = level.basis.shape
+    if moments.count < size:
+        raise OptionError(
+            f"the clips gave {moments.count} patches of {size} numbers; at least {size} are needed. Give "
+            "more or longer clips, or a smaller stride."
+        )
+    strengths, vectors = torch.linalg.eigh(moments.covariance)
+    order = strengths.argsort(descending=True)[:kept]
+    basis = vectors[:, order].T
+    # An eigenvector's sign is arbitrary: let the largest entry be positive, so that every machine agrees.
+    largest = basis.gather(1, basis.abs().argmax(dim=1, keepdim=True))
+    level.basis.copy_(basis * largest.sign())
+    level.mean.copy_(moments.mean)
+    return strengths[order].clamp_min(LEAST_VARIANCE)

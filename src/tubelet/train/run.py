@@ -135,7 +135,7 @@ def _run_stage(state: TrainState, session: _Session) -> bool:
     stopping = share >= 1
     with Feed(session.crops, _draw(stage), seed=config.seed, first_step=state.step, indices=indices) as feed:
         while not stopping and share < 1 and config.stage_at(share) is stage:
-            part = Part(video=to_video(next(feed)).to(who.device), indices=indices, progress=share)
+            part = Part(video=to_video(next(feed), who.device), indices=indices, progress=share)
             figures = train_step(state, model, config, part, perceptual=session.perceptual)
             state.seconds, stopping = who.agree(before + time.monotonic() - began, stop=session.stop_asked())
             share = share_done(state, config, session.time_limit)
@@ -171,9 +171,9 @@ def share_done(state: TrainState, config: TrainConfig, time_limit: float | None)
     return state.step / config.steps
 
 
-def to_video(batch: UInt8[np.ndarray, "b T H W 3"]) -> Video:
-    """Stored frames of several clips as model input."""
-    levels = torch.from_numpy(batch).to(torch.float32) / 127.5 - 1
+def to_video(batch: UInt8[np.ndarray, "b T H W 3"], device: torch.device | None = None) -> Video:
+    """Stored frames of several clips as model input; a quarter of the bytes travel to the device."""
+    levels = torch.from_numpy(batch).to(device).to(torch.float32) / 127.5 - 1
     return rearrange(levels, "b T H W c -> b c T H W")
 
 

@@ -14,8 +14,7 @@ from tubelet.errors import OptionError
 from tubelet.nn.klt import KLT, KLTCascade
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.fit_klt import LEAST_VARIANCE, set_level
-from tubelet.train.moments import Moments
+from tubelet.train.moments import LEAST_VARIANCE, Moments, set_level
 from tubelet.types import Stride
 from tubelet.video.pixels import to_model
 

@@ -129,7 +129,9 @@ def test_a_run_by_time_ends_on_time_and_its_rate_follows_the_clock(config, data,
 def test_a_bad_step_moves_nothing_and_the_run_goes_on(config, data, tmp_path, monkeypatch):
     usual = run_module.to_video
     calls = iter(range(100))
-    monkeypatch.setattr(run_module, "to_video", lambda b: usual(b) * (math.nan if next(calls) == 2 else 1))
+    monkeypatch.setattr(
+        run_module, "to_video", lambda b, *rest: usual(b, *rest) * (math.nan if next(calls) == 2 else 1)
+    )
     state = train(config, data=data, folder=tmp_path)
     log = read_log(tmp_path)
     assert [line["taken"] for line in log] == [True, True, False, True, True, True, True, True]
@@ -142,7 +144,7 @@ def test_a_run_gives_up_after_repeated_bad_steps_and_keeps_its_last_good_checkpo
 ):
     usual = run_module.to_video
     train(config, data=data, folder=tmp_path, on_step=stop_after(3))
-    monkeypatch.setattr(run_module, "to_video", lambda batch: usual(batch) * math.nan)
+    monkeypatch.setattr(run_module, "to_video", lambda batch, *rest: usual(batch, *rest) * math.nan)
     with pytest.raises(TrainingError, match="2 steps in a row"):
         train(config, data=data, folder=tmp_path, resume=True)
     assert [folder.name for folder in checkpoints(tmp_path)] == ["step-00000004"]
@@ -151,7 +153,9 @@ def test_a_run_gives_up_after_repeated_bad_steps_and_keeps_its_last_good_checkpo
 def test_a_jump_of_the_gradients_is_left_out(config, data, tmp_path, monkeypatch):
     usual = run_module.to_video
     calls = iter(range(100))
-    monkeypatch.setattr(run_module, "to_video", lambda b: usual(b) * (1e4 if next(calls) == 5 else 1))
+    monkeypatch.setattr(
+        run_module, "to_video", lambda b, *rest: usual(b, *rest) * (1e4 if next(calls) == 5 else 1)
+    )
     config = replace(config, losses=replace(config.losses, log_mse=0.0), jump=50.0)
     train(config, data=data, folder=tmp_path)
     assert [line["step"] for line in read_log(tmp_path) if not line["taken"]] == [6]
