@@ -48,9 +48,7 @@ def main() -> None:
         split(arguments.data, fitted, measured)
         run = arguments.keep or Path(scratch) / "run"
         state = train(config, data=fitted, folder=run, time_limit=arguments.seconds, force=True)
-        with torch.no_grad():
-            for name, parameter in state.network.named_parameters():
-                parameter.copy_(state.average[name])
+        state.use_average()
         video = windows(open_crops(measured))
     linear = checkpoint.load(config.linear)
     floor = psnr(linear, video, bfloat16=False)

@@ -22,13 +22,18 @@ STRIDES = ("4x8x8", "1x8x8", "8x8x8", "8x16x16", "8x32x32")
 STARTS = {"8x16x16": "klt-4x8x8", "8x32x32": "klt-8x16x16"}
 
 
-def main(folder: Path) -> None:
-    """Fit every stride in turn."""
+def training_clips(folder: Path) -> list[Path]:
+    """The clips of a folder that its manifest does not mark as part of a benchmark."""
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
         benchmarks = [
             row["file"] for row in csv.DictReader(file) if row["benchmark"].strip() not in {"", "no"}
         ]
-    clips = find_clips(folder, exclude=benchmarks)
+    return find_clips(folder, exclude=benchmarks)
+
+
+def main(folder: Path) -> None:
+    """Fit every stride in turn."""
+    clips = training_clips(folder)
     for stride in STRIDES:
         name = f"klt-{stride}"
         target = checkpoint.SHIPPED / name

@@ -7,11 +7,11 @@ Takes about ten minutes on two cores and 8 GB of disk. Then:
     tubelet export-checkpoint runs/m -o src/tubelet/weights/tubelet-m
 """
 
-import csv
 import sys
 from pathlib import Path
 
-from tubelet.data.clips import find_clips
+from fit_shipped import training_clips
+
 from tubelet.data.prepare import PrepareConfig, prepare_crops
 
 PER_CLIP = 24
@@ -19,13 +19,8 @@ PER_CLIP = 24
 
 def main(folder: Path, target: Path) -> None:
     """Prepare, and say which clips gave nothing."""
-    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        benchmarks = [
-            row["file"] for row in csv.DictReader(file) if row["benchmark"].strip() not in {"", "no"}
-        ]
-    clips = find_clips(folder, exclude=benchmarks)
     crops = prepare_crops(
-        clips,
+        training_clips(folder),
         target,
         PrepareConfig(per_clip=PER_CLIP),
         on_skip=lambda path, reason: print(f"{path.name}: {reason}"),

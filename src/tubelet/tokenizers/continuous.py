@@ -5,7 +5,8 @@ video ─ group ─ KLT ─┬─ encoder ─ + ─ latent          latent ─�
                      └─ first K ─ ┘                           └─ zeros ─── ┘
 ```
 
-A trained encoder's channels drift from unit variance; `standardise` undoes that once and for all.
+The networks' last layers start at zero, so an untrained tokenizer equals the linear one bit for bit. A
+trained encoder's channels drift from unit variance; `standardise` undoes that once and for all.
 """
 
 from math import log, prod
@@ -30,7 +31,6 @@ from tubelet.types import Latent, Video
 
 DEFAULT_MEMORY = 1 << 30
 """Bytes that one step of a stream may work in, the temporal state and the frames in flight not counted."""
-
 
 FIRST_DEVIATION = 0.02
 """Standard deviation that an untrained posterior has, in those of the latent: too little to be seen."""

@@ -53,6 +53,10 @@ class Grouping:
         """Latent rows and columns of frames of this size."""
         return -(-height // self.stride.h), -(-width // self.stride.w)
 
+    def grid(self, frames: int, height: int, width: int) -> tuple[int, int, int]:
+        """Latent steps, rows and columns of a clip of this length and size."""
+        return (self.steps(frames), *self.cells(height, width))
+
     def group(self, video: Video) -> Filled:
         """Fill a clip up to whole groups and whole patches."""
         if self.lead_frame:
@@ -72,7 +76,7 @@ class Grouping:
         Raises:
             ShapeError: it does not.
         """
-        expected = (self.steps(frames), *self.cells(height, width))
+        expected = self.grid(frames, height, width)
         if min(frames, height, width) < 1 or expected != (steps, *cells):
             raise ShapeError(
                 f"the latent has {steps}x{cells[0]}x{cells[1]} steps, rows and columns, but a clip of "

@@ -26,6 +26,10 @@ class Posterior:
         noise = torch.randn(
             self.mean.shape, generator=generator, dtype=self.mean.dtype, device=self.mean.device
         )
+        return self.at(noise)
+
+    def at(self, noise: Latent) -> Latent:
+        """The latent that standard normal noise stands for."""
         return self.mean + (self.log_variance / 2).exp() * noise
 
     def kl(self) -> Float[Tensor, " b"]:

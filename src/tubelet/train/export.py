@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from tubelet.nn.blocks import ResidualStack
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.journal import read_log
+from tubelet.train.moments import LEAST_VARIANCE, Moments
 from tubelet.train.network import Network
 from tubelet.train.run import RUN_FILE, to_video
 from tubelet.train.state import checkpoints, read_average
@@ -84,16 +86,10 @@ def _statistics(
     tokenizer: ContinuousTokenizer, crops: Crops
 ) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
     """Mean and standard deviation of each channel over random windows of the data, every clip the same."""
-    count = 0
-    total = squares = torch.zeros(tokenizer.channels, dtype=torch.float64)
+    moments = Moments(tokenizer.channels)
     for latent in _latents(tokenizer, crops):
-        values = latent.double().transpose(0, 1).flatten(1)
-        count += values.shape[1]
-        total = total + values.sum(dim=1)
-        squares = squares + values.square().sum(dim=1)
-    mean = total / count
-    deviation = (squares / count - mean.square()).clamp_min(1e-12).sqrt()
-    return mean.float(), deviation.float()
+        moments.update(rearrange(latent, "b c t h w -> (b t h w) c"))
+    return moments.mean.float(), moments.covariance.diagonal().clamp_min(LEAST_VARIANCE).sqrt().float()
 
 
 def _latents(tokenizer: ContinuousTokenizer, crops: Crops) -> Iterator[Latent]:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from tubelet.data.crops import Crops
+from tubelet.files import replacing
 from tubelet.train.network import Network
 from tubelet.train.state import TrainState
 from tubelet.train.step import StepFigures
@@ -35,7 +36,6 @@ class Journal:
     """
 
     def __init__(self, folder: Path, *, first_step: int, writes: bool) -> None:
-        self._writes = writes
         self._board: Any = None
         self._file: TextIO | None = None
         if not writes:
@@ -43,7 +43,8 @@ class Journal:
         path = folder / LOG_FILE
         if path.exists():
             lines = [line for line in _whole_lines(path) if line["step"] <= first_step]
-            path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+            with replacing(path, force=True) as beside:
+                beside.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
         self._file = path.open("a", encoding="utf-8", buffering=1)
         if _HAS_BOARD:
             from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  an extra
@@ -109,8 +110,8 @@ def _reconstructed(network: Network, video: Float[Tensor, "b 3 T H W"]) -> Float
     """What the weights as they are make of clips, all channels kept."""
     tokenizer = network.tokenizer
     frames, height, width = video.shape[2:]
-    cells = (tokenizer.grouping.steps(frames), *tokenizer.grouping.cells(height, width))
-    counts = torch.full((len(video), 1, *cells), tokenizer.channels, device=tokenizer.device)
+    grid = tokenizer.grouping.grid(frames, height, width)
+    counts = torch.full((len(video), 1, *grid), tokenizer.channels, device=tokenizer.device)
     return network(video.to(tokenizer.device), counts, None, None).video.cpu()
 
 

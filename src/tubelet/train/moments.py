@@ -1,5 +1,7 @@
 """Mean and covariance of more vectors than memory holds, and the KLT that they give."""
 
+from typing import NamedTuple
+
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
@@ -9,6 +11,13 @@ from tubelet.nn.klt import KLT
 
 LEAST_VARIANCE = 1e-8
 """A coefficient that never varies is divided by the root of this, not by zero."""
+
+
+class Axes(NamedTuple):
+    """Orthonormal directions, a row each, and the variance along each of them."""
+
+    basis: Float64[Tensor, "k d"]
+    variances: Float64[Tensor, " k"]
 
 
 class Moments:
@@ -48,11 +57,17 @@ def set_level(level: KLT, moments: Moments) -> Tensor:
             f"the clips gave {moments.count} patches of {size} numbers; at least {size} are needed. Give "
             "more or longer clips, or a smaller stride."
         )
-    strengths, vectors = torch.linalg.eigh(moments.covariance)
+    axes = principal_axes(moments.covariance, kept)
+    level.basis.copy_(axes.basis)
+    level.mean.copy_(moments.mean)
+    return axes.variances
+
+
+def principal_axes(covariance: Float64[Tensor, "d d"], kept: int) -> Axes:
+    """The strongest axes of a covariance, strongest first."""
+    strengths, vectors = torch.linalg.eigh(covariance)
     order = strengths.argsort(descending=True)[:kept]
     basis = vectors[:, order].T
     # An eigenvector's sign is arbitrary: let the largest entry be positive, so that every machine agrees.
     largest = basis.gather(1, basis.abs().argmax(dim=1, keepdim=True))
-    level.basis.copy_(basis * largest.sign())
-    level.mean.copy_(moments.mean)
-    return strengths[order].clamp_min(LEAST_VARIANCE)
+    return Axes(basis * largest.sign(), strengths[order].clamp_min(LEAST_VARIANCE))

@@ -16,12 +16,10 @@ class Reconstruction(NamedTuple):
 
     Attributes:
         video: what came back.
-        latent: what was decoded, before noise.
         posterior: the distribution of the latent; none if the tokenizer knows none.
     """
 
     video: Video
-    latent: Latent
     posterior: Posterior | None
 
 
@@ -52,11 +50,11 @@ class Network(nn.Module):
         if encoded.log_variance is not None:
             posterior = Posterior(mean=encoded.latent, log_variance=encoded.log_variance)
             if spread is not None:
-                latent = latent + (encoded.log_variance / 2).exp() * spread
+                latent = posterior.at(spread)
         noisy = latent if noise is None else latent + noise
         groups = tokenizer.decode_steps(noisy, None, counts=counts).groups
         back = grouping.ungroup(groups, frames=frames, height=height, width=width)
-        return Reconstruction(back, latent, posterior)
+        return Reconstruction(back, posterior)
 
 
 def set_trainable(tokenizer: ContinuousTokenizer, *, encoder: bool, transform: bool) -> None:

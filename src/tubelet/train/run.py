@@ -86,9 +86,13 @@ def train(
     with processes() as who, _stop_asked() as stop_asked:
         if who.is_first:
             _prepare_folder(folder, config, crops, data, resume=resume, force=force)
-        state = _new_state(config, crops, who, shard=shard)
-        if resume and (known := checkpoints(folder)):
-            load_state(state, known[-1])
+        known = checkpoints(folder)[-1] if resume and checkpoints(folder) else None
+        # Fitting the linear start takes a minute, and a checkpoint or the first process overwrites it.
+        fresh = known is None and who.is_first
+        tokenizer = _start(config, crops) if fresh else config.model.build()
+        state = _new_state(tokenizer, config, who, shard=shard)
+        if known is not None:
+            load_state(state, known)
         with Journal(folder, first_step=state.step, writes=who.is_first) as journal:
             session = _Session(
                 config=config,
@@ -181,9 +185,10 @@ def _draw(stage: Stage) -> Draw:
     return Draw(batch=stage.batch, frames=stage.frames, side=stage.side)
 
 
-def _new_state(config: TrainConfig, crops: Crops, who: Processes, *, shard: bool) -> TrainState:
-    """The state before the first step, the same in every process."""
-    tokenizer = _start(config, crops)
+def _new_state(
+    tokenizer: ContinuousTokenizer, config: TrainConfig, who: Processes, *, shard: bool
+) -> TrainState:
+    """The state before the first step, in every process that of the first."""
     network = Network(tokenizer).to(who.device).train()
     if who.count > 1:
         for tensor in network.state_dict().values():

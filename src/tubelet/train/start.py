@@ -14,7 +14,7 @@ from tubelet.errors import OptionError
 from tubelet.nn.klt import KLT, KLTCascade
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.moments import LEAST_VARIANCE, Moments, set_level
+from tubelet.train.moments import Moments, principal_axes, set_level
 from tubelet.types import Stride
 from tubelet.video.pixels import to_model
 
@@ -43,16 +43,14 @@ def start_from_crops(
         torch.default_generator.manual_seed(seed)
         tokenizer = config.build()
     cascade = tokenizer.transform.requires_grad_(requires_grad=False)
+    if linear is not None:
+        _check_linear(linear, cascade)
     strengths = cascade.deviation
     for depth, level in enumerate(cascade.klts):
         moments = Moments(level.mean.numel())
         for vectors in _vectors(cascade, depth, crops, seed):
             moments.update(vectors)
-        if linear is None:
-            strengths = set_level(level, moments)
-        else:
-            _check_linear(linear, cascade)
-            strengths = _extend(level, linear.transform, moments)
+        strengths = set_level(level, moments) if linear is None else _extend(level, linear.transform, moments)
     cascade.deviation.copy_(strengths.sqrt())
     return tokenizer
 
@@ -73,11 +71,10 @@ def _extend(level: KLT, known: KLTCascade, moments: Moments) -> Float[Tensor, " 
     about = moments.mean - mean
     scatter = moments.covariance + torch.outer(about, about)
     left = torch.eye(len(mean), dtype=torch.float64) - basis.T @ basis
-    strengths, vectors = torch.linalg.eigh(left @ scatter @ left)
-    order = strengths.argsort(descending=True)[: len(level.basis) - len(basis)]
-    level.basis.copy_(torch.cat([basis, vectors[:, order].T]))
+    further = principal_axes(left @ scatter @ left, len(level.basis) - len(basis))
+    level.basis.copy_(torch.cat([basis, further.basis]))
     level.mean.copy_(mean)
-    return torch.cat([known.deviation.double().square(), strengths[order].clamp_min(LEAST_VARIANCE)])
+    return torch.cat([known.deviation.double().square(), further.variances])
 
 
 def _vectors(cascade: KLTCascade, depth: int, crops: Crops, seed: int) -> Iterator[Float[Tensor, "n d"]]:

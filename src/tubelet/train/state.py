@@ -68,6 +68,12 @@ class TrainState:
             named |= _memory(self.judge, self.discriminator, "judge_memory")
         return named
 
+    @torch.no_grad()
+    def use_average(self) -> None:
+        """Let the network have the averaged weights."""
+        for name, parameter in self.network.named_parameters():
+            parameter.copy_(self.average[name])
+
     def numbers(self) -> dict[str, int | float]:
         """Everything else."""
         return {name: getattr(self, name) for name in ("step", "seconds", "usual_gradient", "bad_steps")}
@@ -153,9 +159,7 @@ def read_average(checkpoint: Path, network: Network) -> None:
     """
     state = TrainState(network=network, optimizers=[])
     load_state(state, checkpoint)
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            parameter.copy_(state.average[name])
+    state.use_average()
 
 
 def _check_names(wanted: dict[str, Tensor], there: Container[str]) -> None:

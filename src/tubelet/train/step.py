@@ -102,7 +102,7 @@ def _reconstruct(state: TrainState, model: nn.Module, config: TrainConfig, part:
     """There and back, with the channels, the noise and the draw from the posterior that this step has."""
     tokenizer, video = state.network.tokenizer, part.video
     frames, height, width = video.shape[2:]
-    cells = (tokenizer.grouping.steps(frames), *tokenizer.grouping.cells(height, width))
+    cells = tokenizer.grouping.grid(frames, height, width)
     keys = {"seed": config.seed, "step": state.step, "indices": part.indices}
     shape = (tokenizer.channels, *cells)
     counts = draw_counts(config.prefixes, cells=cells, channels=tokenizer.channels, **keys)

@@ -277,3 +277,10 @@ def test_a_perceptual_network_that_is_not_there_is_no_silent_zero(config, data, 
     absent = replace(config, losses=losses, perceptual=str(tmp_path / "no"), perceptual_sha256="0" * 64)
     with pytest.raises(CheckpointError, match="no"):
         train(absent, data=data, folder=tmp_path / "run")
+
+
+def test_a_run_that_is_taken_up_does_not_fit_its_start_again(config, data, tmp_path, monkeypatch):
+    train(config, data=data, folder=tmp_path, on_step=stop_after(3))
+    monkeypatch.setattr(run_module, "start_from_crops", lambda *_, **__: pytest.fail("it was fitted again"))
+    train(config, data=data, folder=tmp_path, resume=True)
+    assert len(totals(tmp_path)) == 8
