@@ -5,6 +5,7 @@ TubeletError
 ├── OptionError        an argument or option has no meaning (exit code 2 on the command line)
 ├── ShapeError         sizes that cannot work together
 ├── LatentError        a latent holds values that stand for nothing: NaN or infinity
+├── TokenError         a token or digit is outside its codebook
 ├── VideoError         a video cannot be read or written
 ├── BitstreamError     a .tube file is damaged, newer than this program, or no .tube file
 ├── CheckpointError    a tokenizer is unknown, damaged, or not the one that a file was made with
@@ -32,6 +33,10 @@ class ShapeError(TubeletError, ValueError):
 
 class LatentError(TubeletError, ValueError):
     """A latent holds values that stand for nothing: NaN, infinity, or beyond the range of a file."""
+
+
+class TokenError(TubeletError, ValueError):
+    """A token or digit is outside its codebook, or a codebook too large to be numbered."""
 
 
 class VideoError(TubeletError):

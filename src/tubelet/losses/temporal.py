@@ -1,7 +1,10 @@
 """How far the motion of a video is from that of its reference."""
 
+from jaxtyping import Float
+from torch import Tensor
+
 from tubelet.losses.pair import Loss, comparable
-from tubelet.losses.reconstruction import charbonnier, l1
+from tubelet.losses.reconstruction import charbonnier, l1, log_mse
 from tubelet.types import Video
 
 
@@ -24,10 +27,37 @@ def frame_difference(reference: Video, video: Video, *, epsilon: float | None = 
         OptionError: epsilon is not above 0.
         ShapeError: the shapes differ or hold no numbers.
     """
-    reference, video = comparable(reference, video)
-    expected, found = (each[:, :, 1:] - each[:, :, :-1] for each in (reference, video))
+    expected, found = map(_changes, comparable(reference, video))
     if not found.numel():
-        return found.sum()  # Zero, and still a part of the graph: a batch of images can take a step.
+        return found.sum()
     if epsilon is None:
         return l1(expected, found)
     return charbonnier(expected, found, epsilon=epsilon)
+
+
+def log_frame_difference(reference: Video, video: Video, *, floor: float = 1e-6) -> Loss:
+    """The mean over clips of log(MSE of the changes from frame to frame + floor); 0 for a single frame.
+
+    Its gradient is that of the mean PSNR of frame differences, as that of `log_mse` is that of the mean PSNR;
+    the two take weights of the same unit.
+
+    Source: the definition of PSNR, of the differences.
+
+    Args:
+        reference: what `video` should be.
+        video: what is judged.
+        floor: an MSE below which being better gains little.
+
+    Raises:
+        OptionError: floor is not above 0.
+        ShapeError: the shapes differ or hold no numbers.
+    """
+    expected, found = map(_changes, comparable(reference, video))
+    if not found.numel():
+        return found.sum()
+    return log_mse(expected, found, floor=floor)
+
+
+def _changes(video: Video) -> Float[Tensor, "b 3 _ H W"]:
+    """From frame to frame. Those of a batch of images are empty, and a sum of nothing lets it take a step."""
+    return video[:, :, 1:] - video[:, :, :-1]

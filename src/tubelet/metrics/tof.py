@@ -1,18 +1,13 @@
 """Distance between the motion of 8-bit RGB clips, by optical flow."""
 
-from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, UInt8
 
-from tubelet.errors import OptionError, ShapeError
+from tubelet.errors import ShapeError
+from tubelet.metrics.flow import DISFlow, Grey, check_size
+from tubelet.metrics.runs import check_runs, nothing_compared
 from tubelet.types import Frames
-
-SMALLEST = 48
-"""Rows and columns that a frame needs: on smaller ones the flow picks other settings, or crashes."""
-
-Grey = UInt8[np.ndarray, "H W"]
 
 
 class Pair(NamedTuple):
@@ -27,7 +22,7 @@ class ClipTOF:
 
     Optical flow is taken between consecutive frames of the reference, and between the same frames of the
     other clip; tOF is the length of the difference of the two flows, in the mean over all pixels and pairs of
-    frames. Flow comes from OpenCV's DIS (Kroeger et al. 2016), preset MEDIUM, on grey frames (BT.601 luma).
+    frames. Flow comes from OpenCV's DIS (Kroeger et al. 2016), preset MEDIUM, on grey frames (`DISFlow`).
     TecoGAN took Farnebäck's and left out a border: values by other flows cannot be compared with these.
 
     Raises:
@@ -35,8 +30,7 @@ class ClipTOF:
     """
 
     def __init__(self) -> None:
-        self._cv2 = _opencv()
-        self._flow = self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow = DISFlow()
         self._sum = 0.0
         self._pairs = 0
         self._last: Pair | None = None
@@ -46,16 +40,15 @@ class ClipTOF:
 
         Raises:
             ShapeError: the runs differ in length or size, or in size from those before, or a side of the
-                frames is shorter than `SMALLEST`.
+                frames is shorter than `tubelet.metrics.flow.SMALLEST`.
         """
-        if reference.shape != frames.shape:
-            raise ShapeError(f"the runs are {reference.shape} and {frames.shape}; tOF compares equal sizes.")
+        check_runs(reference, frames, measure="tOF")
         self._check_size(*frames.shape[1:3])
         for one, other in zip(reference, frames, strict=True):
-            pair = Pair(self._grey(one), self._grey(other))
+            pair = Pair(self._flow.grey(one), self._flow.grey(other))
             if self._last is not None:
-                expected = self._flow_between(self._last.reference, pair.reference)
-                found = self._flow_between(self._last.frame, pair.frame)
+                expected = self._flow.between(self._last.reference, pair.reference)
+                found = self._flow.between(self._last.frame, pair.frame)
                 self._sum += float(np.linalg.norm(found - expected, axis=2).mean(dtype=np.float64))
                 self._pairs += 1
             self._last = pair
@@ -67,35 +60,14 @@ class ClipTOF:
             ShapeError: no frame was added.
         """
         if self._last is None:
-            raise ShapeError("no frames were compared; tOF needs at least one. Call update first.")
+            raise nothing_compared("tOF")
         return self._sum / max(1, self._pairs)
 
     def _check_size(self, height: int, width: int) -> None:
-        if min(height, width) < SMALLEST:
-            raise ShapeError(
-                f"the frames have {height}x{width} pixels; optical flow needs {SMALLEST} rows and columns. "
-                "Leave this clip out."
-            )
+        check_size(height, width)
         if self._last is not None and (height, width) != self._last.frame.shape:
             before = "x".join(map(str, self._last.frame.shape))
             raise ShapeError(
                 f"the frames have {height}x{width} pixels and those before {before}; the frames of a clip "
                 "have one size. Use one ClipTOF per clip."
             )
-
-    def _grey(self, frame: UInt8[np.ndarray, "H W 3"]) -> Grey:
-        return self._cv2.cvtColor(np.ascontiguousarray(frame), self._cv2.COLOR_RGB2GRAY)
-
-    def _flow_between(self, first: Grey, second: Grey) -> Float32[np.ndarray, "H W 2"]:
-        return self._flow.calc(first, second, None)
-
-
-def _opencv() -> ModuleType:
-    try:
-        import cv2  # noqa: PLC0415  an extra, needed only here
-    except ImportError as error:
-        raise OptionError(
-            "OpenCV is not installed; tOF takes its optical flow from there. Install it with "
-            "`pip install 'tubelet[flow]'`."
-        ) from error
-    return cv2

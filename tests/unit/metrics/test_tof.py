@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tubelet.errors import OptionError, ShapeError
-from tubelet.metrics.tof import SMALLEST, ClipTOF
+from tubelet.metrics.flow import SMALLEST
+from tubelet.metrics.tof import ClipTOF
 
 HEIGHT, WIDTH, LENGTH = 64, 80, 4
 

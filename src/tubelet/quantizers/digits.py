@@ -1,0 +1,125 @@
+"""Digits and tokens: a token is a whole number written in mixed radix, the first digit counting least.
+
+Digits are what is computed with and stored: they fit a byte and are exact. A token is formed in 64-bit
+integers, never in floating point: as float32 it would be wrong from 2²⁴ values on.
+"""
+
+from itertools import chain
+from math import prod
+
+import torch
+from einops import rearrange
+from jaxtyping import Int, Integer
+from torch import Tensor
+
+from tubelet.errors import ShapeError, TokenError
+
+Digits = Integer[Tensor, "b d t h w"]
+"""Digits of all tokens of every position, in the smallest integer type that holds them."""
+
+Tokens = Int[Tensor, "b k t h w"]
+"""Whole numbers, k per position, ``torch.int64``."""
+
+Bases = tuple[tuple[int, ...], ...]
+"""For each token of a position, how many values each of its digits has."""
+
+_KINDS = (torch.uint8, torch.int16, torch.int32, torch.int64)
+
+
+def smallest_kind(values: int) -> torch.dtype:
+    """The smallest integer type of torch's usual ones that holds 0 to `values` - 1."""
+    return next(kind for kind in _KINDS if values - 1 <= torch.iinfo(kind).max)
+
+
+def digits_kind(bases: Bases) -> torch.dtype:
+    """The type that digits of these bases are kept in."""
+    return smallest_kind(max(chain.from_iterable(bases)))
+
+
+def codebook_sizes(bases: Bases) -> tuple[int, ...]:
+    """How many values each token has."""
+    return tuple(map(prod, bases))
+
+
+def digits_to_tokens(digits: Digits, bases: Bases) -> Tokens:
+    """Write each token's digits as one number.
+
+    Raises:
+        TokenError: a token has more than 2⁶³ values; keep the digits.
+        ShapeError: there are not as many digits as bases.
+    """
+    check_digits(digits, bases)
+    for size in codebook_sizes(bases):
+        if size > 1 << 63:
+            raise TokenError(
+                f"a token has {size} values, and 64-bit integers number up to 2^63 of them exactly. "
+                "Use the digits."
+            )
+    tokens = []
+    start = 0
+    for token in bases:
+        value = torch.zeros_like(digits[:, 0], dtype=torch.int64)
+        for digit in reversed(range(len(token))):
+            value = value * token[digit] + digits[:, start + digit]
+        tokens.append(value)
+        start += len(token)
+    return rearrange(tokens, "k b t h w -> b k t h w")
+
+
+def tokens_to_digits(tokens: Tokens, bases: Bases) -> Digits:
+    """Undo `digits_to_tokens`.
+
+    Raises:
+        ShapeError: there are not as many tokens per position as bases.
+        TokenError: a token is outside its codebook.
+    """
+    if tokens.ndim != 5 or tokens.shape[1] != len(bases):
+        raise ShapeError(
+            f"tokens are of shape {tuple(tokens.shape)}; they must be b k t h w with k = {len(bases)}."
+        )
+    digits = []
+    for index, (token, size) in enumerate(zip(bases, codebook_sizes(bases), strict=True)):
+        value = tokens[:, index].to(torch.int64)
+        check_tokens(value, size)
+        for base in token:
+            digits.append(value % base)
+            value = value // base
+    return rearrange(digits, "d b t h w -> b d t h w").to(digits_kind(bases))
+
+
+def check_tokens(tokens: Int[Tensor, "*any"], size: int) -> None:
+    """Raise unless all of them are numbers of a codebook.
+
+    Raises:
+        TokenError: one is not.
+    """
+    if tokens.numel():
+        low, high = int(tokens.min()), int(tokens.max())
+        if low < 0 or high >= size:
+            raise TokenError(
+                f"a token is {low if low < 0 else high}; the codebook has {size} values, counted from 0. "
+                "They are of another tokenizer, or still offset into a larger vocabulary."
+            )
+
+
+def check_digits(digits: Digits, bases: Bases) -> None:
+    """Raise unless they can be digits of these bases.
+
+    Raises:
+        ShapeError: there are not as many digits as bases.
+        TokenError: one is outside its base.
+    """
+    flat = tuple(chain.from_iterable(bases))
+    if digits.ndim != 5 or digits.shape[1] != len(flat):
+        raise ShapeError(
+            f"digits are of shape {tuple(digits.shape)}; they must be b d t h w with d = {len(flat)}."
+        )
+    if not digits.numel():
+        return
+    for index, base in enumerate(flat):
+        low, high = int(digits[:, index].min()), int(digits[:, index].max())
+        if low < 0 or high >= base:
+            raise TokenError(
+                f"digit {index} is {low if low < 0 else high}; its base is {base}, counted from 0. "
+                "They are of another tokenizer, or damaged."
+            )
