@@ -21,8 +21,9 @@ from tubelet.cli.fields import add_fields, with_fields
 from tubelet.data.crops import INDEX, Crops, open_crops, shard_name
 from tubelet.recipes.table import make_config
 from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.train.batches import to_video
 from tubelet.train.network import Network, autocast
-from tubelet.train.run import to_video, train
+from tubelet.train.run import train
 from tubelet.types import Video
 
 HELD_OUT = 8

@@ -109,15 +109,15 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def earlier_figures(path: Path, clips: set[str]) -> dict[str, Figures]:
+def earlier_figures(path: Path, clips: set[str], *, protocol: str = PROTOCOL) -> dict[str, Figures]:
     """The figures that a file holds already, by tokenizer; ends the program if they are of another kind."""
     if not path.exists():
         return {}
     content = json.loads(path.read_text(encoding="utf-8"))
     figures = content["figures"]["tokenizers"]
     found = {clip for each in figures.values() for by_clip in each["psnr_db"].values() for clip in by_clip}
-    if content["protocol"] != PROTOCOL or found != clips:
-        what = "on other clips" if content["protocol"] == PROTOCOL else "by another protocol"
+    if content["protocol"] != protocol or found != clips:
+        what = "on other clips" if content["protocol"] == protocol else "by another protocol"
         raise SystemExit(
             f"{path} was measured {what}; its figures cannot stand beside new ones. Move it away, or name "
             "another file with -o."

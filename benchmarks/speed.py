@@ -35,6 +35,9 @@ from tubelet.video.pixels import to_model
 from tubelet.video.read import read
 from tubelet.video.write import Writer
 
+TOKENIZER = "klt-4x8x8"
+"""The linear one: with networks their time is all that counts (`benchmarks/rivals.py`)."""
+
 HEIGHT, WIDTH, RATE = 1080, 1920, 24
 CLIP_FRAMES = 120
 TENSOR_FRAMES = 17
@@ -77,7 +80,7 @@ def write_clip(target: Path, pictures: list[Frames], *, seconds: int) -> Path:
 
 def tensors_only(clip: Path, frames: Frames, rounds: int) -> dict[str, float]:
     """Megapixels per second of the linear transform, and of reading."""
-    tokenizer = read_checkpoint().tokenizer
+    tokenizer = read_checkpoint(TOKENIZER).tokenizer
     video = to_model(frames)
     latent = tokenizer.encode(video)
     pixels = frames.size / 3
@@ -96,7 +99,7 @@ def tensors_only(clip: Path, frames: Frames, rounds: int) -> dict[str, float]:
 def file_to_file(clip: Path, pictures: list[Frames], folder: Path, rounds: int) -> dict[str, object]:
     """Seconds of each file function, and of each of its stages alone on the same frames."""
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // 2))
-    checkpoint = read_checkpoint()
+    checkpoint = read_checkpoint(TOKENIZER)
     tokenizer = checkpoint.tokenizer
     quantizer = make_quantizer(checkpoint, channels=None, step=1.0)
     symbols: list[np.ndarray] = []
@@ -121,7 +124,7 @@ def file_to_file(clip: Path, pictures: list[Frames], folder: Path, rounds: int) 
 
     tokenize()
     tube, back, again = folder / "clip.tube", folder / "back.mp4", folder / "again.mp4"
-    encode_file(clip, tube, force=True)
+    encode_file(clip, tube, tokenizer=TOKENIZER, force=True)
     tasks: dict[str, Callable[[], object]] = {
         "read": lambda: [None for _ in read(clip)],
         "tokenize": tokenize,
@@ -130,9 +133,9 @@ def file_to_file(clip: Path, pictures: list[Frames], folder: Path, rounds: int) 
         "write": lambda: write_clip(
             folder / f"{time.monotonic_ns()}.mp4", pictures, seconds=CLIP_FRAMES // RATE
         ),
-        "encode_file": lambda: encode_file(clip, tube, force=True),
+        "encode_file": lambda: encode_file(clip, tube, tokenizer=TOKENIZER, force=True),
         "decode_file": lambda: decode_file(tube, back, force=True),
-        "reconstruct_file": lambda: reconstruct_file(clip, again, force=True),
+        "reconstruct_file": lambda: reconstruct_file(clip, again, tokenizer=TOKENIZER, force=True),
     }
     times = interleaved(tasks, rounds)
     stages = {
@@ -170,6 +173,7 @@ def peak_rss(clip: Path) -> float:
     )
     target = str(clip.with_suffix(".back.mp4"))
     command = [sys.executable, "-m", "tubelet", "reconstruct", str(clip), "-o", target]
+    command += ["--tokenizer", TOKENIZER]
     done = subprocess.run(
         [sys.executable, "-c", measured, *command], capture_output=True, text=True, check=True
     )

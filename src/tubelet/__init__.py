@@ -8,15 +8,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tubelet.checkpoint import load, save, shipped
+    from tubelet.checkpoint import load, load_discrete, save, shipped
     from tubelet.codec.decode import decode_file
     from tubelet.codec.encode import encode_file
     from tubelet.codec.reconstruct import reconstruct_file
     from tubelet.codec.tube import Tube, open_tube
     from tubelet.errors import TubeletError, TubeletWarning
-    from tubelet.tokenizers.config import ContinuousConfig
+    from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
     from tubelet.tokenizers.continuous import ContinuousTokenizer
+    from tubelet.tokenizers.discrete import DiscreteTokenizer
     from tubelet.tokenizers.stream_state import StreamState
+    from tubelet.tokenizers.token_grid import TokenGrid
     from tubelet.types import Frames, Latent, Stride, Video
     from tubelet.video.pixels import from_model, to_model
     from tubelet.video.probe import probe
@@ -27,10 +29,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "ContinuousConfig": "tubelet.tokenizers.config",
     "ContinuousTokenizer": "tubelet.tokenizers.continuous",
+    "DiscreteConfig": "tubelet.tokenizers.config",
+    "DiscreteTokenizer": "tubelet.tokenizers.discrete",
     "Frames": "tubelet.types",
     "Latent": "tubelet.types",
     "StreamState": "tubelet.tokenizers.stream_state",
     "Stride": "tubelet.types",
+    "TokenGrid": "tubelet.tokenizers.token_grid",
     "Tube": "tubelet.codec.tube",
     "TubeletError": "tubelet.errors",
     "TubeletWarning": "tubelet.errors",
@@ -39,6 +44,7 @@ _HOMES = {
     "encode_file": "tubelet.codec.encode",
     "from_model": "tubelet.video.pixels",
     "load": "tubelet.checkpoint",
+    "load_discrete": "tubelet.checkpoint",
     "open_tube": "tubelet.codec.tube",
     "probe": "tubelet.video.probe",
     "read": "tubelet.video.read",
@@ -51,10 +57,13 @@ _HOMES = {
 __all__ = [
     "ContinuousConfig",
     "ContinuousTokenizer",
+    "DiscreteConfig",
+    "DiscreteTokenizer",
     "Frames",
     "Latent",
     "StreamState",
     "Stride",
+    "TokenGrid",
     "Tube",
     "TubeletError",
     "TubeletWarning",
@@ -63,6 +72,7 @@ __all__ = [
     "encode_file",
     "from_model",
     "load",
+    "load_discrete",
     "open_tube",
     "probe",
     "read",

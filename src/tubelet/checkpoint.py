@@ -6,9 +6,11 @@ with.
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -17,14 +19,17 @@ from torch import Tensor
 
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.files import replacing
-from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
+from tubelet.tokenizers.config_json import continuous_from_json, discrete_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.types import Stride
+from tubelet.tokenizers.discrete import DiscreteTokenizer
 
 FORMAT = 1
 """The newest checkpoint format that this program reads, and the one it writes."""
 
-ARCHITECTURES = {"continuous": ContinuousConfig}
+Architecture = Literal["continuous", "discrete"]
+
+ARCHITECTURES: dict[Architecture, type] = {"continuous": ContinuousTokenizer, "discrete": DiscreteTokenizer}
 """Every kind of tokenizer that a checkpoint may hold."""
 
 DEFAULT = "klt-4x8x8"
@@ -35,13 +40,10 @@ SHIPPED = Path(__file__).parent / "weights"
 
 _CONFIG_BYTES = 1 << 20
 
-_LARGEST_SIZE = 1 << 16
-_MOST_BLOCKS = 1 << 8
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A tokenizer and who it is.
+    """A continuous tokenizer and who it is.
 
     Attributes:
         config: the numbers that it was built from.
@@ -51,6 +53,15 @@ class Checkpoint:
 
     config: ContinuousConfig
     tokenizer: ContinuousTokenizer
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscreteCheckpoint:
+    """A discrete tokenizer and who it is; attributes as those of `Checkpoint`."""
+
+    config: DiscreteConfig
+    tokenizer: DiscreteTokenizer
     sha256: str
 
 
@@ -76,42 +87,60 @@ def find(name: str | Path | None = None) -> Path:
     )
 
 
+def architecture(name: str | Path | None = None) -> Architecture:
+    """What kind of tokenizer a checkpoint holds.
+
+    Raises:
+        CheckpointError: it is unknown, damaged, or newer than this program.
+    """
+    return _read_facts(find(name))["architecture"]
+
+
 def read_checkpoint(name: str | Path | None = None, *, lead_frame: bool | None = None) -> Checkpoint:
-    """Read a tokenizer, with the identity that files refer to.
+    """Read a continuous tokenizer, with the identity that files refer to.
 
     Args:
         name: a shipped tokenizer or a folder; the default tokenizer for none.
         lead_frame: whether the first frame is a group of its own; what the checkpoint says for none.
 
     Raises:
-        CheckpointError: it is unknown, damaged, or newer than this program.
+        CheckpointError: it is unknown, damaged, newer than this program, or discrete.
     """
     folder = find(name)
-    facts = _read_facts(folder)
-    config = config_from_json(facts["config"], folder)
+    facts = _read_facts(folder, "continuous")
+    config = continuous_from_json(facts["config"], folder)
     if lead_frame is not None:
         config = replace(config, lead_frame=lead_frame)
-    tokenizer = _without_weights(config, folder)
-    try:
-        weights = load_file(folder / "weights.safetensors")
-        tokenizer.load_state_dict({name: _widened(each) for name, each in weights.items()}, assign=True)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise CheckpointError(
-            f"the weights in {folder} cannot be used: {error}. Fetch them again."
-        ) from error
-    sha256 = fingerprint(config, tokenizer.state_dict())
-    if sha256 != facts["sha256"]:
-        raise CheckpointError(
-            f"the checkpoint in {folder} has SHA-256 {sha256[:16]}… and its config.json says "
-            f"{str(facts['sha256'])[:16]}…; they must agree. It was changed or damaged: fetch it again."
-        )
-    return Checkpoint(
-        config=config, tokenizer=tokenizer.eval().requires_grad_(requires_grad=False), sha256=sha256
-    )
+    # Without memory until the weights are there, whatever sizes the configuration claims.
+    with _building(folder), torch.device("meta"):
+        tokenizer = config.build()
+    sha256 = _fill(tokenizer, config, folder, facts)
+    return Checkpoint(config=config, tokenizer=tokenizer, sha256=sha256)
+
+
+def read_discrete(name: str | Path, *, lead_frame: bool | None = None) -> DiscreteCheckpoint:
+    """Read a discrete tokenizer, with the identity that files refer to; arguments as `read_checkpoint`.
+
+    Raises:
+        CheckpointError: it is unknown, damaged, newer than this program, or continuous.
+    """
+    folder = find(name)
+    facts = _read_facts(folder, "discrete")
+    config = discrete_from_json(facts["config"], folder)
+    if lead_frame is not None:
+        config = replace(config, backbone=replace(config.backbone, lead_frame=lead_frame))
+    with _building(folder), torch.device("meta"):
+        backbone = config.backbone.build()
+    with _building(folder):  # A quantiser is small, and some of its numbers are in no file.
+        tokenizer = DiscreteTokenizer(backbone, config.quantizer.build(backbone.channels))
+    sha256 = _fill(tokenizer, config, folder, facts)
+    return DiscreteCheckpoint(config=config, tokenizer=tokenizer, sha256=sha256)
 
 
 def load(name: str | Path | None = None, *, lead_frame: bool | None = None) -> ContinuousTokenizer:
-    """Load a tokenizer, ready to use: evaluation mode, no gradients (``requires_grad_()`` to train it).
+    """Load a continuous tokenizer, ready to use: evaluation mode, no gradients.
+
+    ``requires_grad_()`` lets it be trained.
 
     Args:
         name: a shipped tokenizer (`shipped`) or a folder; the default tokenizer for none.
@@ -119,13 +148,27 @@ def load(name: str | Path | None = None, *, lead_frame: bool | None = None) -> C
             what the checkpoint says for none.
 
     Raises:
-        CheckpointError: it is unknown, damaged, or newer than this program.
+        CheckpointError: it is unknown, damaged, newer than this program, or discrete.
     """
     return read_checkpoint(name, lead_frame=lead_frame).tokenizer
 
 
+def load_discrete(name: str | Path, *, lead_frame: bool | None = None) -> DiscreteTokenizer:
+    """Load a discrete tokenizer, ready to use; arguments as `load`.
+
+    Raises:
+        CheckpointError: it is unknown, damaged, newer than this program, or continuous.
+    """
+    return read_discrete(name, lead_frame=lead_frame).tokenizer
+
+
 def save(
-    tokenizer: ContinuousTokenizer, config: ContinuousConfig, folder: Path, *, card: str, force: bool = False
+    tokenizer: ContinuousTokenizer | DiscreteTokenizer,
+    config: ContinuousConfig | DiscreteConfig,
+    folder: Path,
+    *,
+    card: str,
+    force: bool = False,
 ) -> Path:
     """Write a checkpoint; `card` says in Markdown what it was made from and how good it is.
 
@@ -136,7 +179,7 @@ def save(
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()}
     facts = {
         "format": FORMAT,
-        "architecture": "continuous",
+        "architecture": "discrete" if isinstance(config, DiscreteConfig) else "continuous",
         "config": asdict(config),
         "sha256": fingerprint(config, weights),
     }
@@ -165,17 +208,13 @@ def _widened(tensor: Tensor) -> Tensor:
     return tensor.to(torch.float32) if tensor.dtype == torch.bfloat16 else tensor.clone()
 
 
-def fingerprint(config: ContinuousConfig, weights: Mapping[str, Tensor]) -> str:
+def fingerprint(config: ContinuousConfig | DiscreteConfig, weights: Mapping[str, Tensor]) -> str:
     """SHA-256 of what a tokenizer computes with; its name and the use of a lead frame do not change it.
 
     Only numbers that differ from their defaults count, so a configuration may grow without changing who the
     tokenizers of before are.
     """
-    defaults = asdict(ContinuousConfig(name=""))
-    numbers = {key: value for key, value in asdict(config).items() if value != defaults[key]}
-    for free in ("name", "lead_frame"):
-        numbers.pop(free, None)
-    digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(_numbers(config), sort_keys=True).encode())
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
@@ -183,7 +222,24 @@ def fingerprint(config: ContinuousConfig, weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _read_facts(folder: Path) -> dict:
+def _numbers(config: ContinuousConfig | DiscreteConfig) -> dict[str, Any]:
+    """What of a configuration decides what is computed, and is not the default."""
+    if isinstance(config, DiscreteConfig):
+        usual = asdict(type(config.quantizer)())
+        quantizer = {key: value for key, value in asdict(config.quantizer).items() if value != usual[key]}
+        # The kind stands there always: so no quantiser is known by the absence of numbers.
+        return {
+            "backbone": _numbers(config.backbone),
+            "quantizer": quantizer | {"kind": config.quantizer.kind},
+        }
+    usual = asdict(ContinuousConfig(name=""))
+    numbers = {key: value for key, value in asdict(config).items() if value != usual[key]}
+    for free in ("name", "lead_frame"):
+        numbers.pop(free, None)
+    return numbers
+
+
+def _read_facts(folder: Path, wanted: Architecture | None = None) -> dict[str, Any]:
     """The content of a checkpoint's config.json, as far as any architecture shares it."""
     path = folder / "config.json"
     if path.stat().st_size > _CONFIG_BYTES:
@@ -201,55 +257,47 @@ def _read_facts(folder: Path) -> dict:
         raise CheckpointError(
             f"{path} holds a {architecture!r} tokenizer; this program knows {known}. Upgrade it."
         )
+    if wanted is not None and architecture != wanted:
+        other = {
+            "continuous": "It gives latents: use `tubelet encode`, or `load`",
+            "discrete": "It gives tokens: use `tubelet tokenize`, or `load_discrete`",
+        }
+        raise CheckpointError(
+            f"{folder.name} is a {architecture} tokenizer, and a {wanted} one is needed. "
+            f"{other[architecture]}."
+        )
     return facts
 
 
-def config_from_json(numbers: object, folder: Path) -> ContinuousConfig:
-    """Rebuild a configuration; JSON knows no tuples and no strides.
-
-    Raises:
-        CheckpointError: it is damaged, or newer than this program; `folder` is named.
-    """
-    known = {field.name for field in fields(ContinuousConfig)}
-    if not isinstance(numbers, dict):
-        raise CheckpointError(f"the configuration in {folder} is {numbers!r:.80}. Fetch it again.")
+def _fill(
+    tokenizer: ContinuousTokenizer | DiscreteTokenizer,
+    config: ContinuousConfig | DiscreteConfig,
+    folder: Path,
+    facts: dict[str, Any],
+) -> str:
+    """Give an empty tokenizer its weights, and make it ready to use; give its SHA-256."""
     try:
-        if unknown := set(numbers) - known:
-            raise CheckpointError(f"{folder} sets {sorted(unknown)}, unknown to this program. Upgrade it.")
-        patches = tuple(Stride(*(int(side) for side in patch)) for patch in numbers["patches"])
-        coefficients = tuple(int(number) for number in numbers["coefficients"])
-        config = ContinuousConfig(**{**numbers, "patches": patches, "coefficients": coefficients})
-    except (TypeError, KeyError, ValueError, OverflowError) as error:
+        weights = load_file(folder / "weights.safetensors")
+        tokenizer.load_state_dict({name: _widened(each) for name, each in weights.items()}, assign=True)
+    except (OSError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(
-            f"the configuration in {folder} is damaged: {error!r}. Fetch it again."
+            f"the weights in {folder} cannot be used: {error}. Fetch them again."
         ) from error
-    sides = [side for patch in patches for side in patch] + [*coefficients, config.channels, config.width]
-    blocks = [config.encoder_blocks, config.decoder_blocks, config.memory]
-    if not all(type(size) is int and 1 <= size <= _LARGEST_SIZE for size in sides):
+    sha256 = fingerprint(config, tokenizer.state_dict())
+    if sha256 != facts["sha256"]:
         raise CheckpointError(
-            f"{folder} sets sizes {sides}; each must lie between 1 and {_LARGEST_SIZE}. Fetch it again."
+            f"the checkpoint in {folder} has SHA-256 {sha256[:16]}… and its config.json says "
+            f"{str(facts['sha256'])[:16]}…; they must agree. It was changed or damaged: fetch it again."
         )
-    if not all(type(count) is int and 0 <= count <= _MOST_BLOCKS for count in blocks):
-        raise CheckpointError(
-            f"{folder} sets blocks {blocks}; each must lie between 0 and {_MOST_BLOCKS}. Fetch it again."
-        )
-    if not (
-        isinstance(config.name, str)
-        and isinstance(config.lead_frame, bool)
-        and isinstance(config.variational, bool)
-    ):
-        raise CheckpointError(
-            f"{folder} sets the name {config.name!r}, the lead frame {config.lead_frame!r} and variational "
-            f"{config.variational!r}; they must be a text, and true or false. Fetch it again."
-        )
-    return config
+    tokenizer.eval().requires_grad_(requires_grad=False)
+    return sha256
 
 
-def _without_weights(config: ContinuousConfig, folder: Path) -> ContinuousTokenizer:
-    """Build a tokenizer that takes no memory, whatever sizes the configuration claims."""
+@contextmanager
+def _building(folder: Path) -> Iterator[None]:
+    """Name the checkpoint whose numbers contradict one another."""
     try:
-        with torch.device("meta"):
-            return config.build()
+        yield
     except (OptionError, ValueError, IndexError, TypeError, RuntimeError) as error:
         raise CheckpointError(
             f"the configuration in {folder} makes no tokenizer: {error}. Fetch it again."

@@ -7,7 +7,7 @@ TubeletError
 ├── LatentError        a latent holds values that stand for nothing: NaN or infinity
 ├── TokenError         a token or digit is outside its codebook
 ├── VideoError         a video cannot be read or written
-├── BitstreamError     a .tube file is damaged, newer than this program, or no .tube file
+├── BitstreamError     a .tube file, or a file of tokens, is damaged, newer than this program, or none
 ├── CheckpointError    a tokenizer is unknown, damaged, or not the one that a file was made with
 ├── TrainingError      a training run cannot go on, or cannot be taken up
 └── OutputError        the result cannot be stored: it exists, or there is no room
@@ -44,7 +44,7 @@ class VideoError(TubeletError):
 
 
 class BitstreamError(TubeletError):
-    """A ``.tube`` file is damaged, newer than this program, or no ``.tube`` file at all."""
+    """A ``.tube`` file, or a file of tokens, is damaged, newer than this program, or none at all."""
 
 
 class CheckpointError(TubeletError):

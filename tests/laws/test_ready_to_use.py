@@ -13,14 +13,14 @@ from tubelet.video.pixels import to_model
 def test_a_latent_of_unit_scale_comes_out_of_typical_video():
     pytest.importorskip("skimage", reason="scikit-image carries the photographs")
     frames = np.stack(list(moving_photographs(25, height=240, width=320)))
-    latent = tubelet.load().encode(to_model(frames))
+    latent = tubelet.load("klt-4x8x8").encode(to_model(frames))
     # One clip is not the data that the statistics are of; far from them would still be a wrong scale.
     deviation = latent.transpose(0, 1).flatten(1).std(dim=1)
     assert 0.2 < float(deviation.median()) < 5
 
 
 def test_a_wrong_scale_is_noticed():
-    tokenizer = tubelet.load()
+    tokenizer = tubelet.load("klt-4x8x8")
     clips = [torch.rand(1, 3, 8, 64, 64) * 2 - 1]
     with pytest.raises(LawBrokenError, match="law 10"):
         check_ready_to_use(tokenizer, clips, within=0.1)

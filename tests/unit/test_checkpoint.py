@@ -121,9 +121,9 @@ def test_another_format_is_refused(edit, version):
 
 def test_another_architecture_is_refused(edit):
     with pytest.raises(
-        CheckpointError, match=r"'discrete' tokenizer; this program knows continuous. Upgrade"
+        CheckpointError, match=r"'other' tokenizer; this program knows continuous, discrete. Upgrade"
     ):
-        load(edit(architecture="discrete"))
+        load(edit(architecture="other"))
 
 
 def test_an_unknown_setting_is_refused(edit, folder):

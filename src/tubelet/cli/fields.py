@@ -83,7 +83,7 @@ def _add_group(
             parts += [(f"{name}.{index}", part, text) for index, part in enumerate(value)]
         elif _is_configuration(value):
             parts.append((name, value, text))
-        else:
+        elif not _is_absent_part(types[field.name], value):
             _add_option(group, name, types[field.name], value, text)
     for name, part, text in parts:
         _add_group(parser, part, path=f"{name}.", title=name, about=text)
@@ -123,6 +123,11 @@ def _changed(config: Config, given: dict[str, Any], *, path: str) -> Config:
 
 def _is_configuration(value: object) -> TypeGuard[Configuration]:
     return is_dataclass(value) and not isinstance(value, type)
+
+
+def _is_absent_part(annotation: object, value: object) -> bool:
+    """Whether a field is for a dataclass and has none: then it has no fields that could be set."""
+    return value is None and any(is_dataclass(each) for each in get_args(annotation))
 
 
 def _parts(value: object) -> bool:

@@ -58,8 +58,9 @@ def digits_to_tokens(digits: Digits, bases: Bases) -> Tokens:
     tokens = []
     start = 0
     for token in bases:
-        value = torch.zeros_like(digits[:, 0], dtype=torch.int64)
-        for digit in reversed(range(len(token))):
+        # The last digit's base is never a factor: 2⁶³ itself is no 64-bit number.
+        value = digits[:, start + len(token) - 1].to(torch.int64)
+        for digit in reversed(range(len(token) - 1)):
             value = value * token[digit] + digits[:, start + digit]
         tokens.append(value)
         start += len(token)
@@ -81,9 +82,10 @@ def tokens_to_digits(tokens: Tokens, bases: Bases) -> Digits:
     for index, (token, size) in enumerate(zip(bases, codebook_sizes(bases), strict=True)):
         value = tokens[:, index].to(torch.int64)
         check_tokens(value, size)
-        for base in token:
+        for base in token[:-1]:
             digits.append(value % base)
             value = value // base
+        digits.append(value)
     return rearrange(digits, "d b t h w -> b d t h w").to(digits_kind(bases))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from tubelet.errors import OptionError
-from tubelet.recipes import fidelity, gpu
+from tubelet.recipes import fidelity, gpu, tokens
 from tubelet.train.config import TrainConfig
 
 RECIPES: dict[str, Callable[[], TrainConfig]] = {
@@ -18,6 +18,8 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "m_perceptual": fidelity.m_perceptual,
     "m16": fidelity.m16,
     "m_gpu": gpu.m_gpu,
+    "fsq": tokens.fsq,
+    "fsq_deep": tokens.fsq_deep,
 }
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from tubelet.errors import OptionError
 from tubelet.nn.blocks import MEMORY, ResidualStack
 from tubelet.nn.klt import KLTCascade
+from tubelet.quantizers.config import QuantizerConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.types import Stride
 
 
@@ -70,3 +72,31 @@ class ContinuousConfig:
         return ResidualStack(
             inputs, outputs, width=self.width, blocks=blocks, memory=self.memory, rated=rated
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscreteConfig:
+    """A discrete tokenizer.
+
+    Attributes:
+        name: what files call it.
+        backbone: the continuous tokenizer around the quantiser; its channels are those that are quantised.
+        quantizer: what makes digits of them.
+    """
+
+    name: str
+    backbone: ContinuousConfig
+    quantizer: QuantizerConfig
+
+    @property
+    def lead_frame(self) -> bool:
+        """Whether the first frame is a group of its own."""
+        return self.backbone.lead_frame
+
+    def build(self) -> DiscreteTokenizer:
+        """Make the tokenizer; its statistics are those of no data until it is fitted or loaded.
+
+        Raises:
+            OptionError: the numbers contradict one another.
+        """
+        return DiscreteTokenizer(self.backbone.build(), self.quantizer.build(self.backbone.channels))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tubelet.errors import OptionError
+from tubelet.quantizers.config import QuantizerConfig
 from tubelet.tokenizers.config import ContinuousConfig
 
 
@@ -36,6 +37,7 @@ class LossWeights:
         charbonnier: of `losses.reconstruction.charbonnier`.
         log_mse: of `losses.reconstruction.log_mse`.
         difference: of `losses.temporal.frame_difference`.
+        log_difference: of `losses.temporal.log_frame_difference`.
         wavelet: of `losses.wavelet`.
         kl: of `losses.regularisation.kl_standard_normal`, in nats per value of the latent; the tokenizer must
             be variational.
@@ -45,6 +47,7 @@ class LossWeights:
     charbonnier: float = 0.0
     log_mse: float = 0.0
     difference: float = 0.0
+    log_difference: float = 0.0
     wavelet: float = 0.0
     kl: float = 0.0
     perceptual: float = 0.0
@@ -109,7 +112,8 @@ class TrainConfig:
     """A complete training run.
 
     Attributes:
-        model: what is trained.
+        model: what is trained; with a quantiser, its backbone.
+        quantizer: what makes tokens of the latent; none for a continuous tokenizer.
         linear: the linear tokenizer that it starts as, by name or folder; its coefficients come first, and
             those that follow are fitted to the data. None fits all of them.
         start: a trained tokenizer of the same model to go on from, by name or folder, not a linear one.
@@ -131,6 +135,7 @@ class TrainConfig:
     """
 
     model: ContinuousConfig
+    quantizer: QuantizerConfig | None = None
     linear: str | None = None
     start: str | None = None
     stages: tuple[Stage, ...] = (Stage(),)
@@ -159,6 +164,13 @@ class TrainConfig:
             )
         if self.losses.kl and not self.model.variational:
             raise OptionError("the weight of kl is set and the model is not variational. Set both or none.")
+        if self.quantizer is not None and self.model.variational:
+            raise OptionError("the model is variational and has a quantiser; a token is no distribution.")
+        if self.quantizer is not None and set(self.prefixes.counts) != {self.model.channels}:
+            raise OptionError(
+                f"prefixes are {self.prefixes.counts} and the quantiser needs all {self.model.channels}; "
+                "draw that number only."
+            )
         if self.losses.perceptual and not (self.perceptual and self.perceptual_sha256):
             raise OptionError(
                 "the weight of perceptual is set without the weights of its network; give their file as "

@@ -1,7 +1,6 @@
 """From a training run to a tokenizer that anybody can load."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,20 @@ from torch import Tensor
 
 from tubelet import checkpoint
 from tubelet.data.crops import Crops, open_crops
-from tubelet.data.feed import Draw, draw_batch
 from tubelet.errors import OptionError, TrainingError
 from tubelet.files import check_target
+from tubelet.metrics.usage import DigitUsage
 from tubelet.nn.blocks import ResidualStack
-from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
+from tubelet.tokenizers.config_json import continuous_from_json, quantizer_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.train.batches import latents_of
 from tubelet.train.journal import read_log
 from tubelet.train.moments import LEAST_VARIANCE, Moments
 from tubelet.train.network import Network
-from tubelet.train.run import RUN_FILE, to_video
+from tubelet.train.run import RUN_FILE
 from tubelet.train.state import checkpoints, read_average
-from tubelet.types import Latent
 
 _WINDOWS = 512
 """Windows of the data from which mean and deviation of each channel are measured."""
@@ -49,16 +50,26 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     if folder.exists():
         check_target(folder / "config.json", force=force)
     facts = _read_facts(run)
-    config = checkpoint.config_from_json(facts["config"]["model"] | {"name": folder.name}, run)
-    tokenizer = config.build()
-    read_average(checkpoints(run)[-1], Network(tokenizer))
-    tokenizer.eval().requires_grad_(requires_grad=False)
+    model = continuous_from_json(facts["config"]["model"] | {"name": folder.name}, run)
+    numbers = facts["config"].get("quantizer")
+    quantizer = None if numbers is None else quantizer_from_json(numbers, run)
+    network = Network.build(model, quantizer)
+    read_average(checkpoints(run)[-1], network)
+    network.eval().requires_grad_(requires_grad=False)
+    tokenizer = network.tokenizer
     for stack in (tokenizer.encoder, tokenizer.decoder):
         if stack is not None:
             _round(stack)
+    crops = open_crops(data or Path(facts["folder"]))
+    if quantizer is not None and network.quantizer is not None:
+        discrete = DiscreteTokenizer(tokenizer, network.quantizer)
+        card = _card(model, tokenizer, run, facts, about=_tokens_text(discrete, crops))
+        config = DiscreteConfig(name=folder.name, backbone=model, quantizer=quantizer)
+        return checkpoint.save(discrete, config, folder, card=card, force=force)
     if tokenizer.encoder is not None:
-        tokenizer.standardise(*_statistics(tokenizer, open_crops(data or Path(facts["folder"]))))
-    return checkpoint.save(tokenizer, config, folder, card=_card(config, tokenizer, run, facts), force=force)
+        tokenizer.standardise(*_statistics(tokenizer, crops))
+    card = _card(model, tokenizer, run, facts, about=_latent_text(model))
+    return checkpoint.save(tokenizer, model, folder, card=card, force=force)
 
 
 def _read_facts(run: Path) -> dict[str, Any]:
@@ -87,23 +98,31 @@ def _statistics(
 ) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
     """Mean and standard deviation of each channel over random windows of the data, every clip the same."""
     moments = Moments(tokenizer.channels)
-    for latent in _latents(tokenizer, crops):
+    for latent in latents_of(tokenizer, crops, windows=_WINDOWS):
         moments.update(rearrange(latent, "b c t h w -> (b t h w) c"))
     return moments.mean.float(), moments.covariance.diagonal().clamp_min(LEAST_VARIANCE).sqrt().float()
 
 
-def _latents(tokenizer: ContinuousTokenizer, crops: Crops) -> Iterator[Latent]:
-    """Latents of random windows, without the lead step, which stands still."""
-    frames = min(17, crops.frames)
-    draw = Draw(batch=8, frames=frames, side=crops.side)
-    lead = int(tokenizer.lead_frame)
-    for step in range(_WINDOWS // draw.batch):
-        batch = draw_batch(crops, draw, seed=0, step=step, indices=range(draw.batch))
-        with torch.no_grad():
-            yield tokenizer.encode(to_video(batch))[:, :, lead:]
+def _latent_text(model: ContinuousConfig) -> str:
+    return f"A continuous tokenizer: {model.channels} ordered channels of zero mean and unit variance"
 
 
-def _card(config: ContinuousConfig, tokenizer: ContinuousTokenizer, run: Path, facts: dict[str, Any]) -> str:
+def _tokens_text(tokenizer: DiscreteTokenizer, crops: Crops) -> str:
+    """What the tokens are, and how much of the codebook the data use."""
+    usage = DigitUsage(tokenizer.bases)
+    for latent in latents_of(tokenizer.backbone, crops, windows=_WINDOWS):
+        usage.update(tokenizer.quantizer.quantize(latent))
+    joint = usage.compute().joint
+    sizes = " x ".join(map(str, tokenizer.codebook_sizes))
+    return (
+        f"A discrete tokenizer of {sizes} values per position; {joint.count} positions of the training data "
+        f"use {100 * joint.share:.1f} % of them, with a perplexity of {joint.perplexity:.0f}"
+    )
+
+
+def _card(
+    config: ContinuousConfig, tokenizer: ContinuousTokenizer, run: Path, facts: dict[str, Any], *, about: str
+) -> str:
     """What the tokenizer is, what it was made from, and how it went."""
     log = read_log(run)
     last = log[-1] if log else {"step": 0, "seconds": 0.0}
@@ -111,9 +130,8 @@ def _card(config: ContinuousConfig, tokenizer: ContinuousTokenizer, run: Path, f
     where = facts["circumstances"]
     return f"""# {config.name}
 
-A continuous tokenizer of stride {tokenizer.stride}: {config.channels} ordered channels of zero mean and unit
-variance, {weights / 1e6:.2f} million weights, {tokenizer.flops_per_pixel() / 1e6:.3f} MFLOP per pixel to
-encode and decode.
+{about}. Stride {tokenizer.stride}, {weights / 1e6:.2f} million weights,
+{tokenizer.flops_per_pixel() / 1e6:.3f} MFLOP per pixel to encode and decode.
 
 - **Made by** `{where["command"]}`, {last["step"]} steps in {last["seconds"] / 3600:.2f} hours on
   {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.

@@ -16,6 +16,7 @@ from tubelet.files import replacing
 from tubelet.train.network import Network
 from tubelet.train.state import TrainState
 from tubelet.train.step import StepFigures
+from tubelet.train.token_figures import TokenFigures
 from tubelet.video.pixels import to_model
 
 LOG_FILE = "log.jsonl"
@@ -38,6 +39,7 @@ class Journal:
     def __init__(self, folder: Path, *, first_step: int, writes: bool) -> None:
         self._board: Any = None
         self._file: TextIO | None = None
+        self._tokens: TokenFigures | None = None
         if not writes:
             return
         path = folder / LOG_FILE
@@ -72,7 +74,7 @@ class Journal:
         """
         if self._file is None:
             return
-        line = {
+        line: dict[str, Any] = {
             "step": state.step,
             "seconds": round(state.seconds, 3),
             "rate": figures.rate,
@@ -80,12 +82,23 @@ class Journal:
             "taken": figures.taken,
             "waited": round(waited, 3),
         } | figures.losses
+        if figures.digits is not None:
+            line |= self._tokens_of(state).step(figures.digits)
         self._file.write(json.dumps(line) + "\n")
         if self._board is not None and state.step % 10 == 0:
             for name, value in figures.losses.items():
                 self._board.add_scalar(f"loss/{name}", value, state.step)
+            for name in ("share", "perplexity", "total_correlation") if "tokens" in line else ():
+                self._board.add_scalar(f"tokens/{name}", line["tokens"][name], state.step)
             self._board.add_scalar("rate", figures.rate, state.step)
             self._board.add_scalar("gradient", figures.gradient, state.step)
+
+    def _tokens_of(self, state: TrainState) -> TokenFigures:
+        """What counts the tokens, made when there are some; they are those of the process that writes."""
+        if self._tokens is None:
+            assert state.network.quantizer is not None
+            self._tokens = TokenFigures(state.network.quantizer.bases)
+        return self._tokens
 
     def pictures(self, state: TrainState, crops: Crops) -> None:
         """Show reconstructions of fixed crops: middle frames as images, one clip as a strip of frames.

@@ -6,6 +6,9 @@ import torch
 from torch import nn
 
 from tubelet.nn.prefix import Counts
+from tubelet.quantizers.config import QuantizerConfig
+from tubelet.quantizers.protocol import Quantized, Quantizer
+from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.posterior import Posterior
 from tubelet.types import Latent, Video
@@ -17,18 +20,33 @@ class Reconstruction(NamedTuple):
     Attributes:
         video: what came back.
         posterior: the distribution of the latent; none if the tokenizer knows none.
+        latent: what the encoder gave.
+        quantized: what the quantiser made of it; none where there is none.
     """
 
     video: Video
     posterior: Posterior | None
+    latent: Latent
+    quantized: Quantized | None
 
 
 class Network(nn.Module):
-    """Encode, add noise, drop channels, decode: one call, because DDP and FSDP watch calls of a module."""
+    """Encode, quantise, add noise, drop channels, decode: one call, because DDP and FSDP watch calls.
 
-    def __init__(self, tokenizer: ContinuousTokenizer) -> None:
+    Attributes:
+        tokenizer: the continuous tokenizer, or the backbone of a discrete one.
+        quantizer: of a discrete one.
+    """
+
+    def __init__(self, tokenizer: ContinuousTokenizer, quantizer: Quantizer | None = None) -> None:
         super().__init__()
         self.tokenizer = tokenizer
+        self.quantizer = quantizer
+
+    @classmethod
+    def build(cls, model: ContinuousConfig, quantizer: QuantizerConfig | None) -> "Network":
+        """A network of no data yet."""
+        return cls(model.build(), None if quantizer is None else quantizer.build(model.channels))
 
     def forward(
         self, video: Video, counts: Counts, noise: Latent | None, spread: Latent | None
@@ -51,15 +69,21 @@ class Network(nn.Module):
             posterior = Posterior(mean=encoded.latent, log_variance=encoded.log_variance)
             if spread is not None:
                 latent = posterior.at(spread)
+        quantized = None if self.quantizer is None else self.quantizer(latent)
+        if quantized is not None:
+            latent = quantized.latent
         noisy = latent if noise is None else latent + noise
         groups = tokenizer.decode_steps(noisy, None, counts=counts).groups
         back = grouping.ungroup(groups, frames=frames, height=height, width=width)
-        return Reconstruction(back, posterior)
+        return Reconstruction(back, posterior, encoded.latent, quantized)
 
 
-def set_trainable(tokenizer: ContinuousTokenizer, *, encoder: bool, transform: bool) -> None:
-    """Freeze what a stage does not train; a frozen encoder keeps the transform frozen too."""
-    tokenizer.requires_grad_()
+def set_trainable(network: Network, *, encoder: bool, transform: bool) -> None:
+    """Freeze what a stage does not train; a frozen encoder keeps transform and quantiser frozen too."""
+    tokenizer = network.tokenizer
+    network.requires_grad_()
+    if isinstance(network.quantizer, nn.Module):
+        network.quantizer.requires_grad_(encoder)
     tokenizer.transform.requires_grad_(transform and encoder)
     if tokenizer.encoder is not None:
         tokenizer.encoder.requires_grad_(encoder)

@@ -11,11 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
 import torch
 import torch.distributed as dist
-from einops import rearrange
-from jaxtyping import UInt8
 
 from tubelet import checkpoint
 from tubelet.data.crops import Crops, open_crops
@@ -25,17 +22,18 @@ from tubelet.files import replacing
 from tubelet.losses.adversarial import SpaceTimeDiscriminator
 from tubelet.losses.perceptual import LPIPS
 from tubelet.losses.perceptual_weights import read_lpips
+from tubelet.quantizers.config import QuantizerConfig
 from tubelet.results import circumstances
-from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.train.batches import to_video
 from tubelet.train.config import Stage, TrainConfig
 from tubelet.train.journal import Journal
 from tubelet.train.network import Network, set_trainable
 from tubelet.train.optimizers import make_optimizers
 from tubelet.train.processes import Processes, processes, sharded, together
-from tubelet.train.start import start_from_crops
+from tubelet.train.start import fitted_quantizer, start_from_crops
 from tubelet.train.state import TrainState, checkpoint_name, checkpoints, load_state, save_state
 from tubelet.train.step import Part, StepFigures, train_step
-from tubelet.types import Video
 
 RUN_FILE = "run.json"
 """Says what a run is: its configuration and its data."""
@@ -89,8 +87,8 @@ def train(
         known = checkpoints(folder)[-1] if resume and checkpoints(folder) else None
         # Fitting the linear start takes a minute, and a checkpoint or the first process overwrites it.
         fresh = known is None and who.is_first
-        tokenizer = _start(config, crops) if fresh else config.model.build()
-        state = _new_state(tokenizer, config, who, shard=shard)
+        network = _start(config, crops) if fresh else Network.build(config.model, config.quantizer)
+        state = _new_state(network, config, who, shard=shard)
         if known is not None:
             load_state(state, known)
         with Journal(folder, first_step=state.step, writes=who.is_first) as journal:
@@ -132,7 +130,7 @@ def _run_stage(state: TrainState, session: _Session) -> bool:
     config, who = session.config, session.who
     share = share_done(state, config, session.time_limit)
     stage = config.stage_at(share)
-    set_trainable(state.network.tokenizer, encoder=stage.encoder, transform=config.transform)
+    set_trainable(state.network, encoder=stage.encoder, transform=config.transform)
     model = together(state.network, who, shard=session.shard)
     indices = who.share(stage.batch)
     began, before, saved = time.monotonic(), state.seconds, state.seconds
@@ -175,25 +173,17 @@ def share_done(state: TrainState, config: TrainConfig, time_limit: float | None)
     return state.step / config.steps
 
 
-def to_video(batch: UInt8[np.ndarray, "b T H W 3"], device: torch.device | None = None) -> Video:
-    """Stored frames of several clips as model input; a quarter of the bytes travel to the device."""
-    levels = torch.from_numpy(batch).to(device).to(torch.float32) / 127.5 - 1
-    return rearrange(levels, "b T H W c -> b c T H W")
-
-
 def _draw(stage: Stage) -> Draw:
     return Draw(batch=stage.batch, frames=stage.frames, side=stage.side)
 
 
-def _new_state(
-    tokenizer: ContinuousTokenizer, config: TrainConfig, who: Processes, *, shard: bool
-) -> TrainState:
+def _new_state(network: Network, config: TrainConfig, who: Processes, *, shard: bool) -> TrainState:
     """The state before the first step, in every process that of the first."""
-    network = Network(tokenizer).to(who.device).train()
+    network.to(who.device).train()
     if who.count > 1:
         for tensor in network.state_dict().values():
             dist.broadcast(tensor, src=0)
-    set_trainable(tokenizer, encoder=True, transform=config.transform)
+    set_trainable(network, encoder=True, transform=config.transform)
     if shard and who.count > 1:
         sharded(network)
     state = TrainState(network=network, optimizers=make_optimizers(network, config.optimizer))
@@ -211,18 +201,33 @@ def _new_state(
     return state
 
 
-def _start(config: TrainConfig, crops: Crops) -> ContinuousTokenizer:
+def _start(config: TrainConfig, crops: Crops) -> Network:
     """What a run starts from: a trained tokenizer, or the linear one with new networks around it."""
     if config.start is None:
         linear = None if config.linear is None else checkpoint.load(config.linear)
-        return start_from_crops(config.model, crops, seed=config.seed, linear=linear)
-    known = checkpoint.read_checkpoint(config.start)
-    if replace(known.config, name=config.model.name) != config.model:
+        tokenizer = start_from_crops(config.model, crops, seed=config.seed, linear=linear)
+        quantizer = None
+        if config.quantizer is not None:
+            quantizer = fitted_quantizer(config.quantizer, tokenizer, crops, seed=config.seed)
+        return Network(tokenizer, quantizer)
+    network, model, quantizer = _trained(config.start)
+    if (replace(model, name=config.model.name), quantizer) != (config.model, config.quantizer):
         raise OptionError(
-            f"start is {config.start}, a tokenizer of {known.config}, and the run's model is {config.model}; "
-            "a run goes on from the same model. Change the model's fields, or leave start out."
+            f"start is {config.start}, a tokenizer of {model} and {quantizer}, and the run's model is "
+            f"{config.model} and {config.quantizer}; a run goes on from the same model. Change the model's "
+            "fields, or leave start out."
         )
-    return known.tokenizer.requires_grad_()
+    return network.requires_grad_()
+
+
+def _trained(name: str) -> tuple[Network, ContinuousConfig, QuantizerConfig | None]:
+    """The network of a trained tokenizer of either kind, and its numbers."""
+    if checkpoint.architecture(name) == "discrete":
+        discrete = checkpoint.read_discrete(name)
+        network = Network(discrete.tokenizer.backbone, discrete.tokenizer.quantizer)
+        return network, discrete.config.backbone, discrete.config.quantizer
+    known = checkpoint.read_checkpoint(name)
+    return Network(known.tokenizer), known.config, None
 
 
 def _perceptual(config: TrainConfig, who: Processes) -> LPIPS | None:

@@ -12,14 +12,20 @@ from torch import Tensor
 from tubelet.data.crops import Crops
 from tubelet.errors import OptionError
 from tubelet.nn.klt import KLT, KLTCascade
+from tubelet.quantizers.config import QuantizerConfig
+from tubelet.quantizers.protocol import Quantizer
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.train.batches import latents_of
 from tubelet.train.moments import Moments, principal_axes, set_level
 from tubelet.types import Stride
 from tubelet.video.pixels import to_model
 
 PATCHES = 400_000
 """About as many patches are looked at; they come from all crops evenly."""
+
+_FITTING_WINDOWS = 256
+"""Windows of crops whose latents a quantiser is fitted to."""
 
 
 def start_from_crops(
@@ -33,8 +39,8 @@ def start_from_crops(
         config: what to build.
         crops: what it will be trained on.
         seed: of the patches that are looked at, and of the networks' first weights.
-        linear: a linear tokenizer of one level whose coefficients come first; those that follow are the KLT
-            of what they leave. None fits all of them.
+        linear: a linear tokenizer whose coefficients come first; those that follow are the KLT of what they
+            leave, at the last level. None fits all of them.
 
     Raises:
         OptionError: the crops give fewer patches than a patch has numbers, or `linear` is of another kind.
@@ -47,6 +53,9 @@ def start_from_crops(
         _check_linear(linear, cascade)
     strengths = cascade.deviation
     for depth, level in enumerate(cascade.klts):
+        if linear is not None and level is not cascade.klts[-1]:
+            level.load_state_dict(linear.transform.klts[depth].state_dict())
+            continue
         moments = Moments(level.mean.numel())
         for vectors in _vectors(cascade, depth, crops, seed):
             moments.update(vectors)
@@ -55,19 +64,42 @@ def start_from_crops(
     return tokenizer
 
 
+def fitted_quantizer(
+    config: QuantizerConfig, tokenizer: ContinuousTokenizer, crops: Crops, *, seed: int
+) -> Quantizer:
+    """Build a quantiser and fit it to the latents of random windows of crops.
+
+    Args:
+        config: what to build.
+        tokenizer: whose latents; as yet the linear ones.
+        crops: what it will be trained on.
+        seed: of the windows, and of all that the quantiser draws.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        quantizer = config.build(tokenizer.channels)
+    latents = latents_of(tokenizer, crops, windows=_FITTING_WINDOWS)
+    vectors = torch.cat([rearrange(latent, "b c t h w -> (b t h w) c") for latent in latents])
+    kept = torch.randperm(len(vectors), generator=generator)[:PATCHES]
+    quantizer.fit(vectors[kept], generator=generator)
+    return quantizer
+
+
 def _check_linear(linear: ContinuousTokenizer, cascade: KLTCascade) -> None:
-    known, wanted = len(linear.transform.deviation), len(cascade.deviation)
-    if len(cascade.levels) > 1 or linear.transform.patches != cascade.patches or known > wanted:
+    known, wanted = ([len(level.basis) for level in each.klts] for each in (linear.transform, cascade))
+    same = linear.transform.patches == cascade.patches and known[:-1] == wanted[:-1]
+    if not same or known[-1] > wanted[-1]:
         raise OptionError(
             f"the linear tokenizer has patches {linear.transform.patches} and {known} coefficients, and "
-            f"the model {cascade.patches} and {wanted}; only one level of the same patch can be extended. "
-            "Start from another, or from none."
+            f"the model {cascade.patches} and {wanted}; only the last level can be extended. Start from "
+            "another, or from none."
         )
 
 
 def _extend(level: KLT, known: KLTCascade, moments: Moments) -> Float[Tensor, " k"]:
     """Take the coefficients of a KLT over and add those of what it leaves; give the variance of each."""
-    basis, mean = known.klts[0].basis.double(), known.klts[0].mean.double()
+    basis, mean = known.klts[-1].basis.double(), known.klts[-1].mean.double()
     about = moments.mean - mean
     scatter = moments.covariance + torch.outer(about, about)
     left = torch.eye(len(mean), dtype=torch.float64) - basis.T @ basis

@@ -1,6 +1,7 @@
 """One step of training: clips in, weights moved, figures out. Read this to know what training does."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,9 +14,10 @@ from tubelet.losses.perceptual import LPIPS
 from tubelet.losses.reconstruction import charbonnier, log_mse
 from tubelet.losses.regularisation import kl_standard_normal
 from tubelet.losses.sampling import sample
-from tubelet.losses.temporal import frame_difference
+from tubelet.losses.temporal import frame_difference, log_frame_difference
 from tubelet.losses.wavelet import wavelet_l1
-from tubelet.train.config import Stage, TrainConfig
+from tubelet.quantizers.digits import Digits
+from tubelet.train.config import LossWeights, Stage, TrainConfig
 from tubelet.train.draws import draw_counts, draw_noise, generator_of
 from tubelet.train.network import Reconstruction, autocast
 from tubelet.train.optimizers import follow, rate_at, set_rate
@@ -40,12 +42,14 @@ class StepFigures(NamedTuple):
         gradient: norm of all gradients together, before clipping.
         rate: the learning rate.
         taken: whether the weights moved; not, if a gradient was no number or the norm jumped.
+        digits: what this process's clips were quantised to; none without a quantiser.
     """
 
     losses: dict[str, float]
     gradient: float
     rate: float
     taken: bool
+    digits: Digits | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +93,20 @@ def train_step(
         weights = [parameter.detach() for parameter in state.network.parameters()]
         follow(list(state.average.values()), weights, decay=config.optimizer.average, step=state.step)
         state.usual_gradient += (norm - state.usual_gradient) / min(100, state.step + 1)
+        _update_quantizer(state, config, back)
     for optimizer in state.optimizers:
         optimizer.zero_grad(set_to_none=True)
     if stage.adversarial and taken:
         losses["discriminator"] = _judge_step(state, part.video, back.video.detach())
     state.bad_steps = 0 if taken else state.bad_steps + 1
     state.step += 1
-    return StepFigures({name: loss.item() for name, loss in losses.items()}, norm, rate, taken)
+    return StepFigures(
+        losses={name: loss.item() for name, loss in losses.items()},
+        gradient=norm,
+        rate=rate,
+        taken=taken,
+        digits=None if back.quantized is None else back.quantized.digits,
+    )
 
 
 def _reconstruct(state: TrainState, model: nn.Module, config: TrainConfig, part: Part) -> Reconstruction:
@@ -127,42 +138,67 @@ def _losses(
 ) -> dict[str, Tensor]:
     """Every loss that counts, before its weight, and their weighted sum as ``total``."""
     weights, video = config.losses, part.video
-    losses: dict[str, Tensor] = {}
-    total = torch.zeros((), device=video.device)
-
-    def count(name: str, weight: float, loss: Tensor) -> None:
-        nonlocal total
-        losses[name] = loss
-        total = total + weight * loss
-
-    if weights.charbonnier:
-        count("charbonnier", weights.charbonnier, charbonnier(video, back.video))
-    if weights.log_mse:
-        count("log_mse", weights.log_mse, log_mse(video, back.video, floor=FLOOR))
-    if weights.difference:
-        count("difference", weights.difference, frame_difference(video, back.video))
-    if weights.wavelet:
-        count("wavelet", weights.wavelet, wavelet_l1(video, back.video, levels=2))
+    counted = list(_of_samples(weights, video, back.video))
     if weights.kl and back.posterior is not None:
         posterior = back.posterior
-        count("kl", weights.kl, kl_standard_normal(posterior.mean, posterior.log_variance))
+        counted.append(_Loss("kl", weights.kl, kl_standard_normal(posterior.mean, posterior.log_variance)))
+    if back.quantized is not None and back.quantized.loss.requires_grad:
+        counted.append(_Loss("quantizer", 1.0, back.quantized.loss))
     if weights.perceptual and perceptual is not None:
-        seen = [
-            sample(
-                video[place : place + 1],
-                back.video[place : place + 1],
-                frames=PERCEPTUAL_FRAMES,
-                generator=generator_of(config.seed, state.step, index),
-            )
-            for place, index in enumerate(part.indices)
-        ]
-        frames, decoded = (torch.cat(side) for side in zip(*seen, strict=True))
-        count("perceptual", weights.perceptual, perceptual(frames, decoded))
+        distance = perceptual(*_some_frames(state, config, part, back.video))
+        counted.append(_Loss("perceptual", weights.perceptual, distance))
     if stage.adversarial and state.discriminator is not None:
         state.discriminator.requires_grad_(requires_grad=False)
-        count("adversarial", stage.adversarial, r3gan_generator(state.discriminator, video, back.video))
+        distance = r3gan_generator(state.discriminator, video, back.video)
+        counted.append(_Loss("adversarial", stage.adversarial, distance))
         state.discriminator.requires_grad_(requires_grad=True)
-    return losses | {"total": total}
+    total = sum((each.weight * each.value for each in counted), torch.zeros((), device=video.device))
+    return {each.name: each.value for each in counted} | {"total": total}
+
+
+class _Loss(NamedTuple):
+    """One of the losses that count."""
+
+    name: str
+    weight: float
+    value: Tensor
+
+
+def _of_samples(weights: LossWeights, video: Video, back: Video) -> Iterator[_Loss]:
+    """Those that compare clips sample by sample."""
+    if weights.charbonnier:
+        yield _Loss("charbonnier", weights.charbonnier, charbonnier(video, back))
+    if weights.log_mse:
+        yield _Loss("log_mse", weights.log_mse, log_mse(video, back, floor=FLOOR))
+    if weights.difference:
+        yield _Loss("difference", weights.difference, frame_difference(video, back))
+    if weights.log_difference:
+        changes = log_frame_difference(video, back, floor=FLOOR)
+        yield _Loss("log_difference", weights.log_difference, changes)
+    if weights.wavelet:
+        yield _Loss("wavelet", weights.wavelet, wavelet_l1(video, back, levels=2))
+
+
+def _some_frames(state: TrainState, config: TrainConfig, part: Part, back: Video) -> tuple[Video, Video]:
+    """A few frames of every clip, and what came back of them."""
+    seen = [
+        sample(
+            part.video[place : place + 1],
+            back[place : place + 1],
+            frames=PERCEPTUAL_FRAMES,
+            generator=generator_of(config.seed, state.step, index),
+        )
+        for place, index in enumerate(part.indices)
+    ]
+    frames, decoded = (torch.cat(side) for side in zip(*seen, strict=True))
+    return frames, decoded
+
+
+def _update_quantizer(state: TrainState, config: TrainConfig, back: Reconstruction) -> None:
+    """Let the quantiser move what no gradient moves."""
+    if state.network.quantizer is not None and back.quantized is not None:
+        generator = generator_of(config.seed, state.step, 0)
+        state.network.quantizer.update(back.latent.detach(), back.quantized.digits, generator=generator)
 
 
 def _judge_step(state: TrainState, video: Video, back: Video) -> Tensor:

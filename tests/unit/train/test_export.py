@@ -6,8 +6,9 @@ import tubelet
 from tubelet.data.crops import open_crops
 from tubelet.data.feed import Draw, draw_batch
 from tubelet.errors import OptionError, OutputError
+from tubelet.train.batches import to_video
 from tubelet.train.export import export_run
-from tubelet.train.run import to_video, train
+from tubelet.train.run import train
 
 
 @pytest.fixture

@@ -17,11 +17,12 @@ from tubelet.data.crops import open_crops
 from tubelet.data.feed import Draw, draw_batch
 from tubelet.errors import CheckpointError, OptionError, TrainingError
 from tubelet.train import run as run_module
+from tubelet.train.batches import to_video
 from tubelet.train.config import LossWeights, Optimizer, Prefixes, Stage
 from tubelet.train.export import export_run
 from tubelet.train.journal import read_log
 from tubelet.train.optimizers import rate_at
-from tubelet.train.run import to_video, train
+from tubelet.train.run import train
 from tubelet.train.start import start_from_crops
 from tubelet.train.state import checkpoints
 from tubelet.train.step import StepFigures

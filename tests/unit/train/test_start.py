@@ -8,7 +8,7 @@ from tubelet.data.feed import Draw, draw_batch
 from tubelet.errors import OptionError
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.train import start
-from tubelet.train.run import to_video
+from tubelet.train.batches import to_video
 from tubelet.train.start import start_from_crops
 from tubelet.types import Stride
 

@@ -1,0 +1,215 @@
+"""Who uses a codebook: `python benchmarks/collapse.py DATA [--steps 200] [--seeds 3] [-o FILE]`.
+
+Protocol collapse: the same small network (recipe fsq at width 64, one block in the encoder, two in the
+decoder, latents of 8 channels, or as many as the quantiser needs digits), the same crops in the same order,
+the same number of steps; only the quantiser and the seed change. Trained on seven eighths of the prepared
+clips; usage, perplexity (of all tokens together) and PSNR are measured on 128 windows of 17 x 128 x 128 of
+the others, networks in float32. Step times are medians of the run; compare those of one machine that did
+nothing else. A run that the file holds already is not done again, so an interrupted experiment goes on.
+"""
+
+import argparse
+import json
+import math
+import statistics
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from ablate import split
+
+from tubelet.data.crops import Crops, open_crops
+from tubelet.data.feed import Draw, draw_batch
+from tubelet.metrics.usage import DigitUsage
+from tubelet.quantizers.config import (
+    BSQConfig,
+    FSQConfig,
+    IBQConfig,
+    LFQConfig,
+    QuantizerConfig,
+    SimVQConfig,
+    VQConfig,
+)
+from tubelet.quantizers.fsq import PUBLISHED
+from tubelet.recipes.tokens import fsq
+from tubelet.results import write_results
+from tubelet.train.batches import to_video
+from tubelet.train.config import Prefixes, Stage, TrainConfig
+from tubelet.train.journal import read_log
+from tubelet.train.run import train
+from tubelet.train.state import TrainState
+from tubelet.train.token_figures import figures_to_json
+from tubelet.types import Video
+
+SIZES = (1 << 10, 1 << 14, 1 << 16)
+CHANNELS = 8
+"""Of the latent under a codebook of vectors."""
+
+WINDOWS, FRAMES, SIDE = 128, 17, 128
+
+
+def methods(size: int) -> dict[str, tuple[QuantizerConfig, int]]:
+    """Every quantiser at about so many values of a token, and the channels that it takes."""
+    bits = size.bit_length() - 1
+    levels = PUBLISHED[size]
+    return {
+        "VQ": (VQConfig(codes=size), CHANNELS),
+        "VQ, restart": (VQConfig(codes=size, restart_below=0.1), CHANNELS),
+        "SimVQ": (SimVQConfig(codes=size), CHANNELS),
+        "IBQ": (IBQConfig(codes=size), CHANNELS),
+        "LFQ, no entropy term": (LFQConfig(entropy_weight=0.0), bits),
+        "LFQ": (LFQConfig(), bits),
+        "BSQ": (BSQConfig(), bits),
+        "FSQ": (FSQConfig(levels=levels), len(levels)),
+    }
+
+
+def main() -> None:
+    """Train and measure everything; write benchmarks/results/collapse.json, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("-o", type=Path, default=Path("benchmarks/results/collapse.json"))
+    parser.add_argument("--figure", type=Path, help="an .svg or .png of the figures (needs matplotlib)")
+    arguments = parser.parse_args()
+    protocol = " ".join((__doc__ or "").split())
+    figures: dict[str, Any] = {}
+    if arguments.o.exists():
+        figures = json.loads(arguments.o.read_text(encoding="utf-8"))["figures"]
+    with tempfile.TemporaryDirectory() as scratch:
+        fitted, measured = (Path(scratch) / name for name in ("fit", "measure"))
+        split(arguments.data, fitted, measured)
+        clips = list(windows(open_crops(measured)))
+        for name, config in runs(arguments.sizes, arguments.seeds, arguments.steps):
+            if name not in figures:
+                folder = Path(scratch) / "run"
+                state = train(config, data=fitted, folder=folder, force=True)
+                figures[name] = measure(state, clips, folder)
+                print(name, json.dumps(figures[name]), flush=True)
+                write_results(arguments.o, protocol=protocol, figures=figures)
+    print(table(figures))
+    if arguments.figure is not None:
+        draw(figures, arguments.figure)
+
+
+def runs(sizes: list[int], seeds: int, steps: int) -> Iterator[tuple[str, TrainConfig]]:
+    """Every run, and what it is called: method, size and seed."""
+    base = fsq()
+    for seed in range(seeds):
+        for size in sizes:
+            for method, (quantizer, channels) in methods(size).items():
+                model = replace(
+                    base.model,
+                    channels=channels,
+                    coefficients=(64,),
+                    width=64,
+                    encoder_blocks=1,
+                    decoder_blocks=2,
+                )
+                config = replace(
+                    base,
+                    model=model,
+                    quantizer=quantizer,
+                    prefixes=Prefixes(counts=(channels,), weights=(1.0,), maps=0.0),
+                    stages=(Stage(batch=8, frames=17, side=64),),
+                    steps=steps,
+                    seed=seed,
+                    save_seconds=1e9,
+                )
+                yield f"{method} | {size} | {seed}", config
+
+
+def windows(crops: Crops) -> Iterator[Video]:
+    """The same windows for every run, a few at a time."""
+    draw_ = Draw(batch=8, frames=FRAMES, side=SIDE)
+    for step in range(WINDOWS // draw_.batch):
+        yield to_video(draw_batch(crops, draw_, seed=11, step=step, indices=range(draw_.batch)))
+
+
+@torch.no_grad()
+def measure(state: TrainState, clips: list[Video], folder: Path) -> dict[str, Any]:
+    """What a run's averaged weights do on clips that it has not seen."""
+    state.use_average()
+    network = state.network.eval()
+    quantizer = network.quantizer
+    assert quantizer is not None
+    usage, psnrs = DigitUsage(quantizer.bases), []
+    for video in clips:
+        digits = quantizer.quantize(network.tokenizer.encode(video))
+        usage.update(digits)
+        back = network.tokenizer.decode(
+            quantizer.dequantize(digits), frames=FRAMES, height=SIDE, width=SIDE
+        ).clamp(-1, 1)
+        psnrs += (10 * torch.log10(4 / (back - video).square().mean(dim=(1, 2, 3, 4)))).tolist()
+    seconds = [line["seconds"] for line in read_log(folder)]
+    steps = [after - before for before, after in pairwise(seconds)]
+    return {
+        "psnr_db": round(statistics.fmean(psnrs), 3),
+        "step_seconds": round(statistics.median(steps), 4),
+        "tokens": figures_to_json(usage.compute()),
+    }
+
+
+def gathered(figures: dict[str, Any]) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    """The figures of all seeds of a method and size."""
+    together: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for name, each in figures.items():
+        method, size, _ = name.split(" | ")
+        together.setdefault((method, int(size)), []).append(each)
+    return together
+
+
+def table(figures: dict[str, Any]) -> str:
+    """Markdown: means over the seeds, and the least and largest."""
+    lines = [
+        "| quantiser | values | usage, % | perplexity | PSNR, dB | step, s | runs |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for (method, size), each in sorted(gathered(figures).items(), key=lambda item: item[0][1]):
+        shares = [100 * one["tokens"]["share"] for one in each]
+        perplexities = [one["tokens"]["perplexity"] for one in each]
+        psnrs = [one["psnr_db"] for one in each]
+        seconds = [one["step_seconds"] for one in each]
+        lines.append(
+            f"| {method} | 2^{math.log2(size):.0f} | {_spread(shares, 1)} | {_spread(perplexities, 0)} | "
+            f"{_spread(psnrs, 2)} | {statistics.median(seconds):.2f} | {len(each)} |"
+        )
+    return "\n".join(lines)
+
+
+def _spread(values: list[float], digits: int) -> str:
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def draw(figures: dict[str, Any], path: Path) -> None:
+    """Usage and PSNR against the size of the codebook."""
+    from matplotlib.figure import Figure  # noqa: PLC0415  an extra
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    panels = figure.subplots(1, 2)
+    together = gathered(figures)
+    for index, method in enumerate(dict.fromkeys(method for method, _ in together)):
+        sizes = sorted(size for each, size in together if each == method)
+        points = [together[method, size] for size in sizes]
+        shares = [100 * statistics.fmean(one["tokens"]["share"] for one in each) for each in points]
+        psnrs = [statistics.fmean(one["psnr_db"] for one in each) for each in points]
+        for panel, values in zip(panels, (shares, psnrs), strict=True):
+            panel.plot(sizes, values, marker="osv^D<>p"[index % 8], label=method)
+    for panel, title in zip(panels, ("share of the codebook used, %", "PSNR, dB"), strict=True):
+        panel.set_xscale("log", base=2)
+        panel.set_xlabel("values of a token")
+        panel.set_title(title)
+    panels[0].legend(fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+
+
+if __name__ == "__main__":
+    main()

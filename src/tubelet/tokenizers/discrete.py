@@ -1,0 +1,294 @@
+"""The discrete tokenizer: a continuous one whose latent is rounded to the entries of a codebook."""
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from tubelet.errors import OptionError
+from tubelet.quantizers.digits import Bases, Digits, Tokens, codebook_sizes, tokens_to_digits
+from tubelet.quantizers.protocol import Quantizer
+from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
+from tubelet.tokenizers.grouping import Grouping
+from tubelet.tokenizers.stream_decoder import StreamDecoder
+from tubelet.tokenizers.stream_encoder import StreamEncoder
+from tubelet.tokenizers.stream_state import StreamState
+from tubelet.tokenizers.token_grid import TokenGrid, one_codebook_size
+from tubelet.types import Frames, Latent, Stride, Video
+
+
+class DiscreteTokenizer(nn.Module):
+    """Video to a grid of tokens, and back.
+
+    Every position is quantised by itself and in float32, so streams and tiles give the tokens that their
+    latents have: cuts change none on a CPU; tiles round the latent differently in its last bits, so a value
+    that lies on the edge of two digits may fall to the other side (none of half a million did).
+
+    Attributes:
+        backbone: the continuous tokenizer around the quantiser.
+        quantizer: latent to digits and back.
+        stride: frames, rows and columns of pixels per position.
+        lead_frame: whether the first frame is a step of its own.
+    """
+
+    def __init__(self, backbone: ContinuousTokenizer, quantizer: Quantizer) -> None:
+        super().__init__()
+        if backbone.channels != quantizer.channels:
+            raise OptionError(
+                f"the backbone has {backbone.channels} channels and the quantiser takes "
+                f"{quantizer.channels}; they must be as many."
+            )
+        if not isinstance(quantizer, nn.Module):
+            raise OptionError("the quantiser is no torch module; its weights could not be stored.")
+        self.backbone = backbone
+        self.quantizer = quantizer
+        self.stride: Stride = backbone.stride
+        self.lead_frame = backbone.lead_frame
+
+    @property
+    def bases(self) -> Bases:
+        """For each token of a position, how many values each of its digits has."""
+        return self.quantizer.bases
+
+    @property
+    def codebook_size(self) -> int:
+        """How many values a token has.
+
+        Raises:
+            OptionError: tokens of a position have different numbers of values; `codebook_sizes` has each.
+        """
+        return one_codebook_size(self.bases)
+
+    @property
+    def codebook_sizes(self) -> tuple[int, ...]:
+        """How many values each token of a position has."""
+        return codebook_sizes(self.bases)
+
+    @property
+    def grouping(self) -> Grouping:
+        """Which frames belong to which latent step."""
+        return self.backbone.grouping
+
+    @property
+    def warm_up(self) -> int:
+        """Latent steps that decoding must start before the first step that is wanted."""
+        return self.backbone.warm_up
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format that the backbone computes in."""
+        return self.backbone.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tokenizer computes."""
+        return self.backbone.device
+
+    def tokenize(self, video: Video) -> TokenGrid:
+        """Turn clips of any length and size into tokens, all steps at once.
+
+        Memory grows with the clip; `stream_encoder` gives the same tokens in bounded memory.
+
+        Args:
+            video: RGB in [-1, 1].
+
+        Raises:
+            ShapeError: `video` is no clip of at least one frame and one pixel.
+            LatentError: it holds NaN or infinity.
+        """
+        frames, height, width = video.shape[2:]
+        digits = self.quantizer.quantize(self.backbone.encode(video))
+        return self._grid(digits, frames=frames, height=height, width=width)
+
+    def detokenize(self, grid: TokenGrid) -> Video:
+        """Turn tokens back into clips; the mirror of `tokenize`.
+
+        Returns:
+            RGB around [-1, 1], not clamped.
+
+        Raises:
+            OptionError: the grid is of another kind of tokenizer.
+            TokenError: a token is outside its codebook.
+        """
+        return self.backbone.decode(
+            self.embed(grid), frames=grid.frames, height=grid.height, width=grid.width
+        )
+
+    def embed(self, grid: TokenGrid) -> Latent:
+        """What tokens stand for: the latent that the backbone decodes.
+
+        Raises:
+            OptionError: the grid is of another kind of tokenizer.
+            TokenError: a token is outside its codebook.
+        """
+        mine, other = (self.bases, self.stride, self.lead_frame), (grid.bases, grid.stride, grid.lead_frame)
+        if mine != other:
+            raise OptionError(
+                f"the grid has bases, stride and lead frame {other}, and this tokenizer {mine}. Use the "
+                "tokenizer that made it."
+            )
+        return self.quantizer.dequantize(grid.digits).to(self.dtype)
+
+    def grid(self, tokens: Tokens, *, frames: int, height: int, width: int) -> TokenGrid:
+        """Say which clips tokens are of, such as generated ones.
+
+        Args:
+            tokens: ``Int b k t h w``.
+            frames: length of the clips.
+            height: their rows of pixels.
+            width: their columns of pixels.
+
+        Raises:
+            ShapeError: such clips have more or fewer tokens.
+            TokenError: a token is outside its codebook.
+        """
+        digits = tokens_to_digits(tokens, self.bases)
+        return self._grid(digits, frames=frames, height=height, width=width)
+
+    def forward(self, video: Video) -> Video:
+        """Tokenize and detokenize."""
+        return self.detokenize(self.tokenize(video))
+
+    def stream_encoder(
+        self,
+        *,
+        memory: int = DEFAULT_MEMORY,
+        tile: tuple[int, int] | None = None,
+        state: StreamState | None = None,
+    ) -> "StreamTokenizer":
+        """Start, or take up, the tokenizing of a clip that comes in runs of frames.
+
+        Args:
+            memory: bytes that one step may work in; sets the tile.
+            tile: latent rows and columns to work on at a time, instead of what `memory` suggests.
+            state: what `StreamTokenizer.state` gave, to go on from there.
+
+        Raises:
+            OptionError: the memory fits not one tile.
+        """
+        return StreamTokenizer(
+            self.backbone.stream_encoder(memory=memory, tile=tile, state=state), self.quantizer
+        )
+
+    def stream_decoder(
+        self,
+        *,
+        height: int,
+        width: int,
+        frames: int | None = None,
+        first_step: int = 0,
+        memory: int = DEFAULT_MEMORY,
+        tile: tuple[int, int] | None = None,
+        state: StreamState | None = None,
+    ) -> "StreamDetokenizer":
+        """Start, or take up, the decoding of a clip whose digits come in runs of steps.
+
+        The arguments are those of `ContinuousTokenizer.stream_decoder`.
+
+        Raises:
+            OptionError: the memory fits not one tile.
+            ShapeError: the size or length is not positive.
+        """
+        stream = self.backbone.stream_decoder(
+            height=height,
+            width=width,
+            frames=frames,
+            first_step=first_step,
+            memory=memory,
+            tile=tile,
+            state=state,
+        )
+        return StreamDetokenizer(stream, self.quantizer, self.dtype)
+
+    def flops_per_pixel(self) -> float:
+        """Operations of the backbone to encode and decode a pixel; quantising costs next to nothing."""
+        return self.backbone.flops_per_pixel()
+
+    def networks_to(self, dtype: torch.dtype) -> "DiscreteTokenizer":
+        """Let the networks compute in another number format; give the tokenizer.
+
+        Tokens may then differ from those in float32; the quantiser itself stays in float32.
+        """
+        self.backbone.networks_to(dtype)
+        return self
+
+    def _grid(self, digits: Digits, *, frames: int, height: int, width: int) -> TokenGrid:
+        return TokenGrid(
+            digits=digits,
+            bases=self.bases,
+            stride=self.stride,
+            lead_frame=self.lead_frame,
+            frames=frames,
+            height=height,
+            width=width,
+        )
+
+
+class StreamTokenizer(NamedTuple):
+    """Give frames in runs of any length, get the digits of the latent steps that are complete."""
+
+    stream: StreamEncoder
+    quantizer: Quantizer
+
+    def push(self, video: Video) -> Digits:
+        """Take frames as model input; give the digits of the steps that they complete, which may be none.
+
+        Raises:
+            ShapeError: the frames are not ``b 3 T H W``, or not of the size of those before.
+            LatentError: the frames hold NaN or infinity.
+        """
+        return self.quantizer.quantize(self.stream.push(video))
+
+    def push_frames(self, frames: Frames) -> Digits:
+        """Take frames of 8 bits; give the digits of the steps that they complete, which may be none.
+
+        Raises:
+            ShapeError: the frames are not of the size of those before.
+        """
+        return self.quantizer.quantize(self.stream.push_frames(frames))
+
+    def finish(self) -> Digits:
+        """Say that no more frames come; give the digits of the last step, if one is begun."""
+        return self.quantizer.quantize(self.stream.finish())
+
+    def state(self) -> StreamState:
+        """A copy of all that the stream knows, to store and to go on from."""
+        return self.stream.state()
+
+
+class StreamDetokenizer(NamedTuple):
+    """Give digits of latent steps in runs of any length, get their frames."""
+
+    stream: StreamDecoder
+    quantizer: Quantizer
+    dtype: torch.dtype
+
+    def push(self, digits: Digits) -> Video:
+        """Take digits; give their frames as model output.
+
+        Raises:
+            ShapeError: they are not of the clip's size, or go on past its end.
+            TokenError: a digit is outside its base.
+        """
+        return self.stream.push(self.quantizer.dequantize(digits).to(self.dtype))
+
+    def push_frames(self, digits: Digits) -> Frames:
+        """Take digits of one clip; give frames of 8 bits.
+
+        Raises:
+            ShapeError: they are not of the clip's size, go on past its end, or are of several clips.
+            TokenError: a digit is outside its base.
+        """
+        return self.stream.push_frames(self.quantizer.dequantize(digits).to(self.dtype))
+
+    def finish(self) -> Video:
+        """Say that no more steps come: gives no frames, because none are held back.
+
+        Raises:
+            ShapeError: the clip's length was given, and frames are missing.
+        """
+        return self.stream.finish()
+
+    def state(self) -> StreamState:
+        """A copy of all that the stream knows, to store and to go on from."""
+        return self.stream.state()

@@ -1,0 +1,115 @@
+"""Training with a quantiser: from the fitted start to tokens that anybody can load."""
+
+import json
+import os
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tubelet.checkpoint import load_discrete
+from tubelet.data.crops import open_crops
+from tubelet.data.feed import Draw, draw_batch
+from tubelet.errors import OptionError
+from tubelet.quantizers.config import FSQConfig
+from tubelet.train import token_figures
+from tubelet.train.batches import latents_of, to_video
+from tubelet.train.config import LossWeights, Prefixes
+from tubelet.train.export import export_run
+from tubelet.train.journal import read_log
+from tubelet.train.run import train
+from tubelet.train.start import fitted_quantizer, start_from_crops
+
+LEVELS = (5, 4, 3)
+
+
+def totals(folder):
+    return [line["total"] for line in read_log(folder)]
+
+
+def stop_after(step):
+    def on_step(_share, number, _figures):
+        if number == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return on_step
+
+
+@pytest.fixture
+def discrete(config):
+    return replace(
+        config,
+        model=replace(config.model, channels=3, variational=False),
+        quantizer=FSQConfig(levels=LEVELS),
+        losses=LossWeights(log_mse=0.1, log_difference=0.1),
+        prefixes=Prefixes(counts=(3,), weights=(1.0,), maps=0.0),
+        noise=0.0,
+    )
+
+
+def test_a_fitted_start_quantises_better_than_an_unfitted_one(discrete, data):
+    crops = open_crops(data)
+    tokenizer = start_from_crops(discrete.model, crops, seed=0)
+    latent = next(latents_of(tokenizer, crops, windows=8))
+    fitted = fitted_quantizer(discrete.quantizer, tokenizer, crops, seed=0)
+    plain = discrete.quantizer.build(3)
+
+    def error(quantizer):
+        return (quantizer.dequantize(quantizer.quantize(latent)) - latent).square().mean()
+
+    assert error(fitted) < 0.7 * error(plain)
+
+
+def test_an_exported_run_gives_the_tokens_of_its_averaged_weights(discrete, data, tmp_path):
+    state = train(discrete, data=data, folder=tmp_path / "run")
+    tokenizer = load_discrete(export_run(tmp_path / "run", tmp_path / "mine", data=data))
+    draw = Draw(batch=4, frames=9, side=24)
+    video = to_video(draw_batch(open_crops(data), draw, seed=5, step=0, indices=range(4)))
+    state.use_average()
+    with torch.no_grad():
+        network = state.network.eval()
+        expected = network.quantizer.quantize(network.tokenizer.encode(video))
+    found = tokenizer.tokenize(video)
+    assert tokenizer.bases == (LEVELS,)
+    # Weights are rounded to bfloat16: few digits fall to the other side.
+    assert (found.digits != expected).float().mean() < 0.02
+    assert "60 values per position" in (tmp_path / "mine" / "card.md").read_text()
+
+
+def test_a_run_that_is_stopped_and_resumed_has_the_losses_of_an_unbroken_one(discrete, data, tmp_path):
+    train(discrete, data=data, folder=tmp_path / "unbroken")
+    train(discrete, data=data, folder=tmp_path / "broken", on_step=stop_after(3))
+    train(discrete, data=data, folder=tmp_path / "broken", resume=True)
+    assert totals(tmp_path / "broken") == totals(tmp_path / "unbroken")
+
+
+def test_a_run_goes_on_from_exported_tokens(discrete, data, tmp_path):
+    train(discrete, data=data, folder=tmp_path / "run")
+    mine = str(export_run(tmp_path / "run", tmp_path / "mine", data=data))
+    state = train(replace(discrete, start=mine, steps=1), data=data, folder=tmp_path / "more")
+    assert state.step == 1
+    with pytest.raises(OptionError, match="goes on from the same model"):
+        train(
+            replace(discrete, start=mine, quantizer=FSQConfig(levels=(5, 5, 5))),
+            data=data,
+            folder=tmp_path / "other",
+        )
+
+
+def test_a_log_tells_how_much_of_the_codebook_is_used(discrete, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(token_figures, "STEPS", 4)
+    train(discrete, data=data, folder=tmp_path / "run")
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    tokens = [line["tokens"] for line in lines if "tokens" in line]
+    assert [line["step"] for line in lines if "tokens" in line] == [4, 8]
+    assert tokens[0]["size"] == 60
+    assert 1 <= tokens[0]["perplexity"] <= 60
+    assert tokens[0]["count"] == 4 * 4 * 3 * 4 * 4
+
+
+def test_a_quantiser_takes_all_channels_of_a_plain_latent(discrete):
+    with pytest.raises(OptionError, match="needs all 3"):
+        replace(discrete, prefixes=Prefixes(counts=(2, 3), weights=(1.0, 1.0)))
+    with pytest.raises(OptionError, match="a token is no distribution"):
+        replace(discrete, model=replace(discrete.model, variational=True))
