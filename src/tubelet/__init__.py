@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tubelet.checkpoint import load, load_discrete, save, shipped
     from tubelet.codec.decode import decode_file
+    from tubelet.codec.detokenize import detokenize_file
     from tubelet.codec.encode import encode_file
     from tubelet.codec.reconstruct import reconstruct_file
+    from tubelet.codec.tokenize import tokenize_file
     from tubelet.codec.tube import Tube, open_tube
     from tubelet.errors import TubeletError, TubeletWarning
     from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
@@ -41,6 +43,7 @@ _HOMES = {
     "TubeletWarning": "tubelet.errors",
     "Video": "tubelet.types",
     "decode_file": "tubelet.codec.decode",
+    "detokenize_file": "tubelet.codec.detokenize",
     "encode_file": "tubelet.codec.encode",
     "from_model": "tubelet.video.pixels",
     "load": "tubelet.checkpoint",
@@ -52,6 +55,7 @@ _HOMES = {
     "save": "tubelet.checkpoint",
     "shipped": "tubelet.checkpoint",
     "to_model": "tubelet.video.pixels",
+    "tokenize_file": "tubelet.codec.tokenize",
 }
 
 __all__ = [
@@ -69,6 +73,7 @@ __all__ = [
     "TubeletWarning",
     "Video",
     "decode_file",
+    "detokenize_file",
     "encode_file",
     "from_model",
     "load",
@@ -80,6 +85,7 @@ __all__ = [
     "save",
     "shipped",
     "to_model",
+    "tokenize_file",
 ]
 
 

@@ -1,10 +1,11 @@
-"""Writes ``version1.tube`` and ``version1.json``, the file that every later program must read alike.
+"""Writes ``version1.tube``, ``version2.tube`` and their digests: every later program must read them alike.
 
 Run ``python tests/golden/make_golden.py`` when a new format version is decided on, and never else.
 """
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from tubelet.bitstream import AudioHeader, AudioPacket, Chunk, Header, TubeWrite
 HERE = Path(__file__).parent
 ROWS, COLUMNS = 3, 5
 EXTREME = 2**23 - 1
+BASES = ((8, 5, 3), (2,), (1 << 14, 1000, 1 << 18))
 
 
 def header():
@@ -98,11 +100,61 @@ def write(target):
 
 def digest():
     """SHA-256 over all symbols as the reference decoder takes it."""
-    return hashlib.sha256(b"".join(c.symbols.astype("<i4").tobytes() for c in chunks())).hexdigest()
+    return digest_of(chunks())
+
+
+def digest_of(some_chunks):
+    return hashlib.sha256(b"".join(c.symbols.astype("<i4").tobytes() for c in some_chunks)).hexdigest()
+
+
+# Version 2: tokens.
+
+
+def token_header():
+    digits = sum(map(len, BASES))
+    return replace(header(), tokenizer="golden tokens", channels=digits, steps=(), bases=BASES)
+
+
+def digits_of(label, base, shape):
+    """Digits of a base, small ones more often, by integer arithmetic that no library version changes."""
+    size = int(np.prod(shape))
+    stream = hashlib.shake_256(label.encode()).digest(8 * size)
+    pairs = [
+        (int.from_bytes(stream[8 * i :][:4]), int.from_bytes(stream[8 * i + 4 :][:4])) for i in range(size)
+    ]
+    return np.array([min(one % base, other % base) for one, other in pairs], np.int32).reshape(shape)
+
+
+def token_chunks():
+    """The chunks of `chunks`, with digits: of even and uneven bases, one alone, the largest and smallest."""
+    flat = [base for token in BASES for base in token]
+    for chunk in chunks():
+        shape = chunk.symbols.shape[1:]
+        digits = [digits_of(f"chunk {chunk.number}, digit {i}", base, shape) for i, base in enumerate(flat)]
+        if chunk.number == 1:
+            digits[0][:] = 7
+        if chunk.number == 2:
+            digits[6][0, 0, :2] = 0, flat[6] - 1
+            digits[5][:] %= 4  # few different ones of many: a table is shorter
+        yield replace(chunk, symbols=np.stack(digits))
+
+
+def write_tokens(target):
+    """Chunks and audio in turns."""
+    sounds = list(packets())
+    with TubeWriter(target, token_header(), force=True) as writer:
+        for chunk in token_chunks():
+            writer.write_audio(sounds[2 * chunk.number : 2 * chunk.number + 2])
+            writer.write_chunk(chunk)
+
+
+def store(name, write_file, symbols):
+    target = HERE / f"{name}.tube"
+    write_file(target)
+    facts = {"file": hashlib.sha256(target.read_bytes()).hexdigest(), "symbols": symbols}
+    (HERE / f"{name}.json").write_text(json.dumps(facts, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    target = HERE / "version1.tube"
-    write(target)
-    facts = {"file": hashlib.sha256(target.read_bytes()).hexdigest(), "symbols": digest()}
-    (HERE / "version1.json").write_text(json.dumps(facts, indent=2) + "\n")
+    store("version1", write, digest())
+    store("version2", write_tokens, digest_of(token_chunks()))

@@ -58,9 +58,11 @@ def decode(data):
     """A whole file as its header, its chunks and its audio packets, as plain dictionaries and lists."""
     file = Bytes(data)
     assert file.take(8) == MAGIC
-    assert file.fixed(2) == 1, "version"
+    version = file.fixed(2)
+    assert version in (1, 2), "version"
     header = json.loads(file.take(file.fixed(4)))
     file.check(0)
+    assert ("steps" in header, "bases" in header) == (version == 1, version == 2)
     records, chunks, packets = [], [], []
     while True:
         at = file.at
@@ -116,10 +118,12 @@ def chunk(payload, header):
     entries = [(head.uv(), head.fixed(4), head.fixed(4)) for _ in range(shape[0])]
     head.done()
     channels = []
-    for size, crc_segment, crc_symbols in entries:
+    bases = [base for token in header.get("bases", []) for base in token] or [None] * shape[0]
+    assert len(bases) == shape[0]
+    for (size, crc_segment, crc_symbols), base in zip(entries, bases, strict=True):
         data = payload.take(size)
         assert zlib.crc32(data) == crc_segment
-        symbols = segment(data, shape[1] * shape[2] * shape[3])
+        symbols = segment(data, shape[1] * shape[2] * shape[3], base)
         assert zlib.crc32(raster(symbols)) == crc_symbols
         channels.append(symbols)
     payload.done()
@@ -138,25 +142,33 @@ def raster(symbols):
     return b"".join(symbol.to_bytes(4, "little", signed=True) for symbol in symbols)
 
 
-def segment(data, total):
-    """Section 6."""
+def segment(data, total, base=None):
+    """Section 6; `base` is that of the channel in version 2."""
     table = Bytes(data)
     size = table.uv()
+    if base is not None and size == 0:
+        frequencies = [2**24 // base] * base
+        frequencies[-1] = 2**24 - sum(frequencies[:-1])
+        return list(range_decode(words_of(data[table.at :]), frequencies, total))
     symbols = [table.sv()]
     for _ in range(size - 1):
         symbols.append(symbols[-1] + table.uv() + 1)
     counts = [table.uv() + 1 for _ in range(size - 1)]
     counts.append(total - sum(counts))
     assert counts[-1] >= 1
+    assert base is None or 0 <= symbols[0] <= symbols[-1] < base
     if size == 1:
         table.done()
         return symbols * total
     frequencies = [1 + count * (2**24 - size) // total for count in counts]
     frequencies[counts.index(max(counts))] += 2**24 - sum(frequencies)
-    rest = data[table.at :]
+    return [symbols[i] for i in range_decode(words_of(data[table.at :]), frequencies, total)]
+
+
+def words_of(rest):
+    """What follows the table."""
     assert len(rest) % 4 == 0
-    words = [int.from_bytes(rest[i : i + 4], "little") for i in range(0, len(rest), 4)]
-    return [symbols[i] for i in range_decode(words, frequencies, total)]
+    return [int.from_bytes(rest[i : i + 4], "little") for i in range(0, len(rest), 4)]
 
 
 def range_decode(words, frequencies, total):

@@ -130,7 +130,7 @@ NO_TUBES = {
     "zeros": (bytes(1000), "no .tube file"),
     "line ends changed": (GOLDEN.replace(b"\r\n", b"\n"), "transfer as text"),
     "seven bits": (bytes(byte & 0x7F for byte in GOLDEN), "transfer as text"),
-    "newer": (MAGIC + b"\x02\x00" + GOLDEN[10:], "format version 2; this program reads up to 1. Upgrade"),
+    "newer": (MAGIC + b"\x03\x00" + GOLDEN[10:], "format version 3; this program reads up to 2. Upgrade"),
     "version 0": (MAGIC + b"\x00\x00" + GOLDEN[10:], "version 0"),
     "endless header": (GOLDEN[:10] + b"\xff" * 4 + GOLDEN[14:], "4294967295 bytes; at most 16777216"),
     "header beyond the file": (GOLDEN[:10] + u32(10**6) + GOLDEN[14:], "cut short"),

@@ -13,6 +13,8 @@ from tubelet.cli.main import COMMANDS, make_parser
 GLOSSARY = Path(__file__).parents[2] / "docs" / "glossary.md"
 
 OPTIONS = {
+    "tokenize": "--force --help --json --memory --no-audio --output --tokenizer IN",
+    "detokenize": "--clip --force --help --memory --no-audio --output --tokenizer IN",
     "reconstruct": "--channels --force --help --json --memory --no-audio --output --side-by-side --step "
     "--tokenizer IN",
     "encode": "--channels --force --help --json --memory --no-audio --output --step --tokenizer IN",

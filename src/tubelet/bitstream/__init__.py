@@ -1,4 +1,4 @@
-"""The ``.tube`` file: quantised latents as bytes, and back. ``SPEC.md`` beside this file is its definition.
+"""The ``.tube`` file: quantised latents or tokens as bytes, and back. ``SPEC.md`` here is its definition.
 
 Knows integers and bytes only: no torch, no video library, nothing of what the symbols mean.
 """

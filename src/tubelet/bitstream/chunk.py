@@ -31,7 +31,7 @@ class Chunk:
     timestamps: NDArray[np.int64]
     """When each completed frame is shown, in ticks of the header's time base; increasing."""
     symbols: NDArray[np.int32]
-    """Quantised latent: channels x steps x rows x columns."""
+    """Quantised latent or digits of tokens: channels x steps x rows x columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +130,12 @@ class EncodedChunk:
         return b"".join([self.head, *(segment.to_bytes() for segment in self.segments)])
 
 
-def chunk_to_bytes(chunk: Chunk) -> EncodedChunk:
+def chunk_to_bytes(chunk: Chunk, *, bases: tuple[int, ...] = ()) -> EncodedChunk:
     """Encode a chunk.
+
+    Args:
+        chunk: what to encode.
+        bases: how many values each channel has, where channels are digits; empty for a latent.
 
     Raises:
         BitstreamError: sizes, times or symbols that a ``.tube`` file cannot hold.
@@ -145,7 +149,9 @@ def chunk_to_bytes(chunk: Chunk) -> EncodedChunk:
     _check_size(shape)
     _check_timestamps(chunk.timestamps)
     flat = chunk.symbols.reshape(shape[0], -1)
-    segments = tuple(encode_symbols(channel) for channel in flat)
+    segments = tuple(
+        encode_symbols(channel, base) for channel, base in zip(flat, bases or (None,) * shape[0], strict=True)
+    )
     head = ChunkHead(
         number=chunk.number,
         first_step=chunk.first_step,
@@ -164,14 +170,22 @@ def chunk_to_bytes(chunk: Chunk) -> EncodedChunk:
     return EncodedChunk(head=head.to_bytes(), segments=segments)
 
 
-def bytes_to_chunk(data: bytes, *, channels: int | None = None) -> Chunk:
+def bytes_to_chunk(data: bytes, *, channels: int | None = None, bases: tuple[int, ...] = ()) -> Chunk:
     """Undo `chunk_to_bytes`, for the first `channels` channels or all; raises like `read_chunk`."""
     window = Window(io.BytesIO(data), 0, len(data))
-    return read_chunk(window, ChunkHead.read(window), channels=channels)
+    return read_chunk(window, ChunkHead.read(window), channels=channels, bases=bases)
 
 
-def read_chunk(window: Window, head: ChunkHead, *, channels: int | None = None) -> Chunk:
+def read_chunk(
+    window: Window, head: ChunkHead, *, channels: int | None = None, bases: tuple[int, ...] = ()
+) -> Chunk:
     """Decode the chunk of `head`, whose segments begin at `window`; segments past `channels` are not read.
+
+    Args:
+        window: where to read.
+        head: the head that was read there.
+        channels: how many channels to decode; all for none.
+        bases: how many values each channel has, where channels are digits; empty for a latent.
 
     Raises:
         OptionError: the chunk does not have that many channels.
@@ -187,7 +201,7 @@ def read_chunk(window: Window, head: ChunkHead, *, channels: int | None = None) 
         data = window.take(entry.length, what)
         if zlib.crc32(data) != entry.crc_bytes:
             raise BitstreamError(f"{what} does not match its checksum: the file is damaged. Copy it again.")
-        values = decode_symbols(data, symbols[channel].size)
+        values = decode_symbols(data, symbols[channel].size, bases[channel] if bases else None)
         if _crc_symbols(values) != entry.crc_symbols:
             raise BitstreamError(
                 f"{what} decodes to symbols that do not match their checksum: "

@@ -8,8 +8,8 @@ from tubelet.bitstream.fields import sealed, unsealed
 from tubelet.bitstream.header import Header
 from tubelet.errors import BitstreamError
 
-VERSION = 1
-"""The format that this program writes, and the newest that it reads."""
+VERSION = 2
+"""The newest format that this program reads; it writes the oldest that can hold the content."""
 
 MAGIC = b"\x93TUB\r\n\x1a\n"
 """First bytes of a file. A transfer as text changes the first byte or the line ends, and so is noticed."""
@@ -80,7 +80,7 @@ class Window:
 def header_to_bytes(header: Header) -> bytes:
     """Everything before the first record: magic, version, length, header, checksum."""
     data = header.to_bytes()
-    return sealed(MAGIC + VERSION.to_bytes(2, "little") + len(data).to_bytes(4, "little") + data)
+    return sealed(MAGIC + header.version.to_bytes(2, "little") + len(data).to_bytes(4, "little") + data)
 
 
 def read_header(window: Window) -> Header:
@@ -104,7 +104,7 @@ def read_header(window: Window) -> Header:
     if length > limits.HEADER_BYTES:
         raise BitstreamError(f"the header claims {length} bytes; at most {limits.HEADER_BYTES} are allowed.")
     body = window.take(length + 4, "the header")
-    return Header.from_bytes(unsealed(start + body, "the header")[_PRELUDE:])
+    return Header.from_bytes(unsealed(start + body, "the header")[_PRELUDE:], version=version)
 
 
 def _check_magic(start: bytes) -> None:

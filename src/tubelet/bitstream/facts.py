@@ -10,7 +10,7 @@ from typing import NoReturn
 from tubelet.errors import BitstreamError
 
 _DEPTH = 4
-"""Header, audio, parameters, and one to spare."""
+"""Header, audio, parameters, and one to spare; or header, bases, those of a token."""
 
 
 def facts_to_bytes(facts: dict[str, object]) -> bytes:
@@ -58,7 +58,7 @@ def check_keys(facts: dict[str, object], keys: Iterable[str], what: str) -> None
         raise BitstreamError(f"{what} lacks {', '.join(missing)}. The file was not written by the format.")
     if unknown := sorted(facts.keys() - expected):
         raise BitstreamError(
-            f"{what} holds {', '.join(unknown)}, unknown to format version 1. Upgrade this program."
+            f"{what} holds {', '.join(unknown)}, unknown to its format version. Upgrade this program."
         )
 
 
@@ -90,6 +90,14 @@ def integers(facts: dict[str, object], key: str) -> tuple[int, ...]:
     if not isinstance(value, list) or any(type(item) is not int for item in value):
         _wrong(key, value, "a list of whole numbers")
     return tuple(value)
+
+
+def lists_of_integers(facts: dict[str, object], key: str) -> tuple[tuple[int, ...], ...]:
+    """A list of lists of whole numbers, one list at least."""
+    value = facts[key]
+    if not isinstance(value, list) or not value:
+        _wrong(key, value, "a list of lists of whole numbers, one at least")
+    return tuple(integers({key: item}, key) for item in value)
 
 
 def pair(facts: dict[str, object], key: str) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, fields
+from itertools import chain
 
 from tubelet.bitstream import limits
 from tubelet.bitstream.facts import (
@@ -11,6 +12,7 @@ from tubelet.bitstream.facts import (
     flag,
     integer,
     integers,
+    lists_of_integers,
     open_facts,
     pair,
     text,
@@ -76,7 +78,11 @@ class AudioHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """Everything that a decoder must know beside the chunks."""
+    """Everything that a decoder must know beside the chunks.
+
+    The symbols are a quantised latent, and `steps` says what they stand for; or they are the digits of
+    tokens, and `bases` does. The other one is empty.
+    """
 
     tokenizer: str
     """Name of the tokenizer that made the symbols and decodes them."""
@@ -87,9 +93,11 @@ class Header:
     lead_frame: bool
     """Whether the first frame is a latent step of its own."""
     channels: int
-    """Channels of every chunk, most important first."""
-    steps: tuple[int, ...]
+    """Channels of every chunk, most important first; of tokens, the digits of a position."""
+    steps: tuple[int, ...] = ()
     """Quantiser step of each channel in units of 2^-20: latent = symbol x step / 2^20."""
+    bases: tuple[tuple[int, ...], ...] = ()
+    """For each token of a position, how many values each of its digits has; the first counts least."""
     height: int
     """Rows of a frame, in pixels."""
     width: int
@@ -119,7 +127,9 @@ class Header:
         for side in self.stride:
             _check_range("stride", side, 1, limits.SIDE)
         _check_range("channels", self.channels, 1, limits.CHANNELS)
-        if len(self.steps) != self.channels:
+        if self.bases:
+            _check_bases(self.bases, self.steps, self.channels)
+        elif len(self.steps) != self.channels:
             raise BitstreamError(
                 f"{len(self.steps)} steps for {self.channels} channels; each channel has one."
             )
@@ -130,13 +140,23 @@ class Header:
         _check_ratio("time_base", self.time_base)
         _check_ratio("sample_aspect", self.sample_aspect)
 
+    @property
+    def version(self) -> int:
+        """The format version of a file with this header: 2 for tokens, 1 for a latent."""
+        return 2 if self.bases else 1
+
+    @property
+    def digit_bases(self) -> tuple[int, ...]:
+        """How many values each channel has, where channels are digits; empty for a latent."""
+        return tuple(chain.from_iterable(self.bases))
+
     def to_bytes(self) -> bytes:
         """The canonical JSON text, UTF-8.
 
         Raises:
             BitstreamError: the text would exceed `limits.HEADER_BYTES`.
         """
-        facts: dict[str, object] = {field.name: getattr(self, field.name) for field in fields(self)}
+        facts: dict[str, object] = {name: getattr(self, name) for name in _keys(self.version)}
         data = facts_to_bytes(facts | {"audio": self.audio and self.audio.to_facts()})
         if len(data) > limits.HEADER_BYTES:
             raise BitstreamError(
@@ -146,14 +166,14 @@ class Header:
         return data
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Header":
-        """Undo `to_bytes`.
+    def from_bytes(cls, data: bytes, *, version: int = 1) -> "Header":
+        """Undo `to_bytes`, for a file of this format version.
 
         Raises:
             BitstreamError: the text is not canonical, or a fact is missing, unknown, or outside its range.
         """
         facts = bytes_to_facts(data)
-        check_keys(facts, (field.name for field in fields(cls)), "the header")
+        check_keys(facts, _keys(version), "the header")
         frames, rows, columns = _three(integers(facts, "stride"))
         audio = facts["audio"]
         if audio is not None and not isinstance(audio, dict):
@@ -164,7 +184,8 @@ class Header:
             stride=(frames, rows, columns),
             lead_frame=flag(facts, "lead_frame"),
             channels=integer(facts, "channels"),
-            steps=integers(facts, "steps"),
+            steps=integers(facts, "steps") if version == 1 else (),
+            bases=lists_of_integers(facts, "bases") if version > 1 else (),
             height=integer(facts, "height"),
             width=integer(facts, "width"),
             latent_height=integer(facts, "latent_height"),
@@ -175,6 +196,12 @@ class Header:
             source=open_facts(facts, "source"),
             audio=None if audio is None else AudioHeader.from_facts(audio),
         )
+
+
+def _keys(version: int) -> list[str]:
+    """What a header of this format version holds, and nothing else."""
+    absent = "bases" if version == 1 else "steps"
+    return [field.name for field in fields(Header) if field.name != absent]
 
 
 def _three(values: tuple[int, ...]) -> tuple[int, ...]:
@@ -188,6 +215,20 @@ def _three(values: tuple[int, ...]) -> tuple[int, ...]:
 def _check_range(name: str, value: int, least: int, most: int) -> None:
     if not least <= value <= most:
         raise BitstreamError(f"{name} is {value}; it must be {least} to {most} in a .tube file.")
+
+
+def _check_bases(bases: tuple[tuple[int, ...], ...], steps: tuple[int, ...], channels: int) -> None:
+    if steps:
+        raise BitstreamError(
+            "the header has steps and bases; a file holds a latent or tokens. Leave one out."
+        )
+    if min(map(len, bases)) < 1 or sum(map(len, bases)) != channels:
+        raise BitstreamError(
+            f"tokens of {[len(token) for token in bases]} digits for {channels} channels; a token has at "
+            "least one digit, and each digit is a channel."
+        )
+    for base in chain.from_iterable(bases):
+        _check_range("a base", base, 2, limits.BASE)
 
 
 def _check_ratio(name: str, ratio: tuple[int, int]) -> None:

@@ -1,4 +1,4 @@
-"""The bounds of format version 1, checked before anything is read or allocated (SPEC.md, section 9)."""
+"""The bounds of the format, checked before anything is read or allocated (SPEC.md, section 9)."""
 
 HEADER_BYTES = 1 << 24
 """Length of the header, in bytes."""
@@ -7,7 +7,7 @@ SIDE = 1 << 16
 """Rows or columns of a frame or of a latent, and each side of a stride."""
 
 CHANNELS = 1 << 12
-"""Channels of a latent."""
+"""Channels of a latent, or digits of all tokens of a position."""
 
 CHUNK_HEAD_BYTES = 1 << 20
 """Length of the head of a chunk, in bytes."""
@@ -23,6 +23,9 @@ SYMBOL = (1 << 23) - 1
 
 TABLE_SYMBOLS = 1 << 22
 """Different symbols in one segment; it keeps three quarters of the coder's range for their frequencies."""
+
+BASE = TABLE_SYMBOLS
+"""Values of one digit of a token; it has two at least."""
 
 TIMESTAMP = (1 << 62) - 1
 """Magnitude of a timestamp, so that the difference of two fits 64 bits."""

@@ -70,6 +70,11 @@ class TubeReader:
         """Frames that the chunks complete."""
         return sum(chunk.frames for chunk in self.chunks)
 
+    @property
+    def bytes_audio(self) -> int:
+        """What the audio takes of the file: its packets and their framing."""
+        return sum(RecordHead.SIZE + record.length for record in self._records if record.kind == AUDIO)
+
     def chunk_of_frame(self, frame: int) -> int:
         """Number of the chunk that completes frame `frame`.
 
@@ -95,7 +100,8 @@ class TubeReader:
         entry = self.chunks[number]
         with _naming(self._path):
             window = self._payload(CHUNK, entry.offset, entry.length)
-            return read_chunk(window, self._head(window, entry), channels=channels)
+            head = self._head(window, entry)
+            return read_chunk(window, head, channels=channels, bases=self.header.digit_bases)
 
     def timestamps(self) -> NDArray[np.int64]:
         """When each frame of the clip is shown, in ticks of the header's time base; only heads are read.

@@ -81,7 +81,7 @@ class TubeWriter:
             BitstreamError: it is not the next chunk, not of the header's size, or holds what a file cannot.
         """
         self._check_next(chunk)
-        encoded = chunk_to_bytes(chunk)
+        encoded = chunk_to_bytes(chunk, bases=self._header.digit_bases)
         tables = sum(len(segment.table) for segment in encoded.segments)
         payload = sum(len(segment.payload) for segment in encoded.segments)
         parts = [part for segment in encoded.segments for part in (segment.table, segment.payload)]

@@ -2,9 +2,14 @@
 
 import argparse
 import json
+import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tubelet.cli.console import show_table
+
+if TYPE_CHECKING:
+    from tubelet.bitstream.reader import TubeReader
 
 NAME = "info"
 
@@ -45,21 +50,23 @@ def _tube_facts(path: Path) -> dict[str, object]:
         times = reader.timestamps()
         numerator, denominator = header.time_base
         span = int(times[-1] - times[0]) * numerator / denominator if len(times) else 0.0
+        pixels = reader.frames * header.height * header.width
+        bits = 8 * (path.stat().st_size - reader.bytes_audio)
         return {
             "path": str(path),
-            "format": "tube 1",
+            "format": f"tube {header.version}",
             "complete": reader.complete,
             "bytes": path.stat().st_size,
             "tokenizer": header.tokenizer,
             "tokenizer_sha256": header.tokenizer_sha256,
             "stride": "x".join(map(str, header.stride)),
             "lead_frame": header.lead_frame,
-            "channels": header.channels,
+            **_content_facts(reader),
             "width": header.width,
             "height": header.height,
             "frames": reader.frames,
             "last_frame_seconds": round(span, 6),
-            "latent": f"{header.channels}x{reader.steps}x{header.latent_height}x{header.latent_width}",
+            "bits_per_pixel": round(bits / pixels, 6) if pixels else None,
             "chunks": len(reader.chunks),
             "time_base": f"{numerator}/{denominator}",
             "colour": header.colour,
@@ -68,6 +75,24 @@ def _tube_facts(path: Path) -> dict[str, object]:
             if header.audio is None
             else f"{header.audio.codec} {header.audio.sample_rate} Hz {header.audio.layout}",
         }
+
+
+def _content_facts(reader: "TubeReader") -> dict[str, object]:
+    """What is special to a latent, or to tokens."""
+    header = reader.header
+    cells = f"{reader.steps}x{header.latent_height}x{header.latent_width}"
+    if not header.bases:
+        return {"channels": header.channels, "latent": f"{header.channels}x{cells}"}
+    sizes = [math.prod(token) for token in header.bases]
+    bits = math.fsum(map(math.log2, sizes)) * reader.steps * header.latent_height * header.latent_width
+    pixels = reader.frames * header.height * header.width
+    return {
+        "tokens_per_position": len(sizes),
+        "codebook_sizes": sizes,
+        "bases": ["x".join(map(str, token)) for token in header.bases],
+        "tokens": f"{len(sizes)}x{cells}",
+        "nominal_bits_per_pixel": round(bits / pixels, 6) if pixels else None,
+    }
 
 
 def _text(value: object) -> str:

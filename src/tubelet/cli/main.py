@@ -11,6 +11,7 @@ from tubelet import __version__
 from tubelet.cli import (
     command_decode,
     command_demo,
+    command_detokenize,
     command_encode,
     command_export_checkpoint,
     command_fit_klt,
@@ -18,6 +19,7 @@ from tubelet.cli import (
     command_models,
     command_prepare,
     command_reconstruct,
+    command_tokenize,
     command_train,
 )
 from tubelet.cli.console import guarded
@@ -26,6 +28,8 @@ COMMANDS = (
     command_reconstruct,
     command_encode,
     command_decode,
+    command_tokenize,
+    command_detokenize,
     command_info,
     command_models,
     command_fit_klt,

@@ -17,10 +17,12 @@ from tubelet.codec.audio_feed import AudioFeed
 from tubelet.codec.chunking import Chunker
 from tubelet.codec.header import make_header, packet_to_stored
 from tubelet.codec.overlap import RUN_BYTES, Behind, ahead
+from tubelet.codec.symbols import SymbolQuantizer
 from tubelet.files import check_target
 from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.tokenizers.grouping import Grouping
+from tubelet.tokenizers.stream_encoder import StreamEncoder
 from tubelet.video.audio import read_audio
 from tubelet.video.info import VideoInfo
 from tubelet.video.probe import probe
@@ -112,14 +114,25 @@ def encode_file(
     header = make_header(info, checkpoint, quantizer, audio=info.audio if audio else None)
     with TubeWriter(target, header, force=force) as writer:
         sink = TubeSink(writer, info, checkpoint.tokenizer.grouping, header)
-        with Behind[Piece](sink.put) as entropy_coder:
-            for run in ahead(read(source, run=frames_per_run(info))):
-                latent = stream.push_frames(run.frames)
-                entropy_coder.put(Piece(quantizer.quantize(latent), run.timestamps))
-                on_frames(len(run.frames))
-            entropy_coder.put(Piece(quantizer.quantize(stream.finish()), NO_TIMES))
+        put_symbols(sink.put, info, stream, quantizer, on_frames)
         sink.finish()
     return sink.report(target)
+
+
+def put_symbols(
+    put: Callable[["Piece"], None],
+    info: VideoInfo,
+    stream: StreamEncoder,
+    quantizer: SymbolQuantizer,
+    on_frames: Callable[[int], None],
+) -> None:
+    """Read a clip, encode and quantise it, and put the symbols somewhere; three threads at work at once."""
+    with Behind[Piece](put) as behind:
+        for run in ahead(read(info.path, run=frames_per_run(info))):
+            latent = stream.push_frames(run.frames)
+            behind.put(Piece(quantizer.quantize(latent), run.timestamps))
+            on_frames(len(run.frames))
+        behind.put(Piece(quantizer.quantize(stream.finish()), NO_TIMES))
 
 
 class Piece(NamedTuple):

@@ -4,8 +4,9 @@ from fractions import Fraction
 
 from tubelet.bitstream.audio import AudioPacket as StoredPacket
 from tubelet.bitstream.header import AudioHeader, Header
-from tubelet.checkpoint import Checkpoint
+from tubelet.checkpoint import Checkpoint, DiscreteCheckpoint
 from tubelet.errors import BitstreamError
+from tubelet.quantizers.digits import Bases
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.video.audio import AudioPacket
 from tubelet.video.info import AudioInfo, Colour, VideoInfo
@@ -15,6 +16,26 @@ def make_header(
     info: VideoInfo, checkpoint: Checkpoint, quantizer: ScalarQuantizer, *, audio: AudioInfo | None
 ) -> Header:
     """Describe a file that is about to be written."""
+    return _describe(info, checkpoint, steps=quantizer.steps, bases=(), audio=audio)
+
+
+def make_token_header(info: VideoInfo, checkpoint: DiscreteCheckpoint, *, audio: AudioInfo | None) -> Header:
+    """Describe a file of tokens that is about to be written.
+
+    Raises:
+        BitstreamError: a digit has more values than a file holds.
+    """
+    return _describe(info, checkpoint, steps=(), bases=checkpoint.tokenizer.bases, audio=audio)
+
+
+def _describe(
+    info: VideoInfo,
+    checkpoint: Checkpoint | DiscreteCheckpoint,
+    *,
+    steps: tuple[int, ...],
+    bases: Bases,
+    audio: AudioInfo | None,
+) -> Header:
     grouping = checkpoint.tokenizer.grouping
     rows, columns = grouping.cells(info.height, info.width)
     return Header(
@@ -22,8 +43,9 @@ def make_header(
         tokenizer_sha256=checkpoint.sha256,
         stride=(grouping.stride.t, grouping.stride.h, grouping.stride.w),
         lead_frame=grouping.lead_frame,
-        channels=len(quantizer.steps),
-        steps=quantizer.steps,
+        channels=len(steps) or sum(map(len, bases)),
+        steps=steps,
+        bases=bases,
         height=info.height,
         width=info.width,
         latent_height=rows,

@@ -15,12 +15,15 @@ from jaxtyping import Int64, UInt8
 
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.reader import TubeReader
-from tubelet.checkpoint import read_checkpoint, shipped
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
+from tubelet.codec.matching import MadeBy, matching_continuous, matching_discrete
 from tubelet.codec.overlap import RUN_BYTES
-from tubelet.errors import BitstreamError, CheckpointError, OptionError
-from tubelet.quantizers.scalar import ScalarQuantizer
+from tubelet.codec.symbols import SymbolQuantizer, TokenQuantizer, symbols_to_digits
+from tubelet.errors import BitstreamError, OptionError
+from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
+from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.types import Latent
 from tubelet.video.audio import AudioPacket
 from tubelet.video.info import AudioInfo, Colour
@@ -31,7 +34,8 @@ class Tube:
     """An open ``.tube`` file; `len` and indexing count frames. A context manager.
 
     Decoding may start at any frame: the chunk that holds it is opened, the decoder warms up on the few latent
-    steps before, and the frames are those of a full decode, bit for bit.
+    steps before, and the frames are those of a full decode, bit for bit. What a file of a latent can do, one
+    of tokens can; `tokens` is for these alone.
 
     Attributes:
         header: what the file says of itself.
@@ -47,8 +51,14 @@ class Tube:
         try:
             self.header: Header = self._reader.header
             self.complete: bool = self._reader.complete
-            self._tokenizer = _matching_tokenizer(path, self.header, tokenizer)
-            self._quantizer = ScalarQuantizer(steps=self.header.steps)
+            matching = _matching_tokenizer(path, self.header, tokenizer)
+            self._quantizer: SymbolQuantizer
+            if isinstance(matching, DiscreteTokenizer):
+                self._tokenizer = matching.backbone
+                self._quantizer = TokenQuantizer(tokenizer=matching)
+            else:
+                self._tokenizer = matching
+                self._quantizer = ScalarQuantizer(steps=self.header.steps)
             self._channels = _check_channels(channels, self.header)
             self._memory = memory
             _check_steps(path, self._tokenizer, self._reader)
@@ -158,7 +168,7 @@ class Tube:
         step_bytes = 3 * self.header.height * self.header.width * grouping.stride.t
         last_step = grouping.step_of(end - 1) + 1
         for piece in self._pieces(first_step, last_step, at_most=max(1, RUN_BYTES // step_bytes)):
-            frames = decoder.push_frames(piece.latent)
+            frames = decoder.push_frames(self._quantizer.dequantize(piece.symbols))
             kept = slice(max(start - piece.first_frame, 0), end - piece.first_frame)
             if len(frames[kept]):
                 yield Run(frames=frames[kept], timestamps=piece.timestamps[: len(frames)][kept])
@@ -166,19 +176,53 @@ class Tube:
     def latent(self, first_step: int = 0, last_step: int | None = None) -> Latent:
         """The latent of steps `first_step` up to, not including, `last_step`: ready for a generator.
 
+        In a file of tokens it is what the tokens stand for.
+
         Raises:
             OptionError: there are no such steps.
             BitstreamError: a chunk that is needed is damaged.
         """
+        stop = self._check_range(first_step, last_step)
+        pieces = self._pieces(first_step, stop, at_most=stop - first_step)
+        return torch.cat([self._quantizer.dequantize(piece.symbols) for piece in pieces], dim=2)
+
+    def tokens(self, first_step: int = 0, last_step: int | None = None) -> TokenGrid:
+        """The tokens of steps `first_step` up to, not including, `last_step`, as a grid of one clip.
+
+        A part that does not begin with the clip has no lead frame, whatever the clip has.
+
+        Raises:
+            OptionError: there are no such steps, or the file holds a latent.
+            BitstreamError: a chunk that is needed is damaged.
+        """
+        header, grouping = self.header, self._tokenizer.grouping
+        if not header.bases:
+            raise OptionError("the file holds a quantised latent, and no tokens. Use `latent`.")
+        stop = self._check_range(first_step, last_step)
+        first_frame = grouping.first_frame(first_step)
+        pieces = self._pieces(first_step, stop, at_most=stop - first_step)
+        return TokenGrid(
+            digits=symbols_to_digits(
+                np.concatenate([piece.symbols for piece in pieces], axis=1), header.bases
+            ),
+            bases=header.bases,
+            stride=grouping.stride,
+            lead_frame=header.lead_frame and first_step == 0,
+            frames=min(grouping.first_frame(stop), self.frames) - first_frame,
+            height=header.height,
+            width=header.width,
+        )
+
+    def _check_range(self, first_step: int, last_step: int | None) -> int:
+        """Raise unless there are such steps; give the one after the last."""
         steps = self._reader.steps
         stop = steps if last_step is None else last_step
         if not 0 <= first_step < stop <= steps:
             raise OptionError(f"steps {first_step} to {stop} are asked for; there are {steps}, from 0.")
-        pieces = self._pieces(first_step, stop, at_most=stop - first_step)
-        return torch.cat([piece.latent for piece in pieces], dim=2)
+        return stop
 
     def _pieces(self, first_step: int, last_step: int, *, at_most: int) -> Iterator["_Piece"]:
-        """The latent of a range of steps, not more than so many steps at a time, and never across chunks."""
+        """The symbols of a range of steps, not more than so many steps at a time, and never across chunks."""
         for entry in self._reader.chunks:
             end = entry.first_step + entry.steps
             if end <= first_step or entry.first_step >= last_step:
@@ -191,16 +235,16 @@ class Tube:
                 first_frame = self._tokenizer.grouping.first_frame(step)
                 part = chunk.symbols[:, step - entry.first_step : stop - entry.first_step]
                 yield _Piece(
-                    latent=self._quantizer.dequantize(part),
+                    symbols=part,
                     first_frame=first_frame,
                     timestamps=chunk.timestamps[first_frame - entry.first_frame :],
                 )
 
 
 class _Piece(NamedTuple):
-    """The latent of consecutive steps; timestamps of their frames, and of those after them in the chunk."""
+    """The symbols of consecutive steps; timestamps of their frames, and of those after them in the chunk."""
 
-    latent: Latent
+    symbols: Symbols
     first_frame: int
     timestamps: Int64[np.ndarray, " T"]
 
@@ -231,24 +275,19 @@ def open_tube(
     return Tube(Path(path), tokenizer=tokenizer, channels=channels, memory=memory)
 
 
-def _matching_tokenizer(path: Path, header: Header, name: str | Path | None) -> ContinuousTokenizer:
-    """The tokenizer that made a file, by name and by what it computes with."""
-    if name is None and header.tokenizer not in shipped():
-        # A name inside a file is no path: it never makes the program open a folder of its choice.
-        raise CheckpointError(
-            f"{path} was made with the tokenizer {header.tokenizer!r} ({header.tokenizer_sha256[:16]}…), "
-            f"none of the shipped ones ({', '.join(shipped())}). Give its folder with --tokenizer."
-        )
-    checkpoint = read_checkpoint(header.tokenizer if name is None else name, lead_frame=header.lead_frame)
-    if checkpoint.sha256 != header.tokenizer_sha256:
-        raise CheckpointError(
-            f"{path} was made with the tokenizer {header.tokenizer!r} of SHA-256 "
-            f"{header.tokenizer_sha256[:16]}…; {checkpoint.config.name!r} here has "
-            f"{checkpoint.sha256[:16]}…. Give the folder of the right one with --tokenizer."
-        )
-    tokenizer = checkpoint.tokenizer
-    rows, columns = tokenizer.grouping.cells(header.height, header.width)
-    if (rows, columns) != (header.latent_height, header.latent_width) or header.channels > tokenizer.channels:
+def _matching_tokenizer(
+    path: Path, header: Header, given: str | Path | None
+) -> ContinuousTokenizer | DiscreteTokenizer:
+    """The tokenizer that made a file, checked against all that the header says of it."""
+    made_by = MadeBy(path, header.tokenizer, header.tokenizer_sha256, header.lead_frame)
+    if header.bases:
+        tokenizer = matching_discrete(made_by, given)
+        fits = header.bases == tokenizer.bases
+    else:
+        tokenizer = matching_continuous(made_by, given)
+        fits = header.channels <= tokenizer.channels
+    cells = tokenizer.grouping.cells(header.height, header.width)
+    if cells != (header.latent_height, header.latent_width) or not fits:
         raise BitstreamError(
             f"the header of {path} contradicts its tokenizer. It was not written by the format."
         )
@@ -270,6 +309,10 @@ def _check_steps(path: Path, tokenizer: ContinuousTokenizer, reader: TubeReader)
 def _check_channels(channels: int | None, header: Header) -> int:
     if channels is None:
         return header.channels
+    if header.bases:
+        raise OptionError(
+            f"channels is {channels}; the file holds tokens, which need all their digits. Leave it out."
+        )
     if not 1 <= channels <= header.channels:
         raise OptionError(f"channels is {channels}; this file holds 1 to {header.channels}.")
     return channels

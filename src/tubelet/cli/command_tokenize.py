@@ -1,0 +1,120 @@
+"""Turn videos into tokens: whole numbers that a language model can be trained on.
+
+The suffix of the output chooses the format: .tube (entropy-coded, with timestamps and audio, decoded from any
+point), .npz (the digits of one clip, for numpy), .parquet (a table with a row for each clip, for data
+loaders). Several inputs go into one .parquet file, or as .tube files into a folder.
+
+for example:
+  tubelet tokenize holiday.mp4 -o holiday.tube
+  tubelet tokenize holiday.mp4 -o holiday.npz --tokenizer runs/my-tokenizer
+  tubelet tokenize clips/*.mp4 -o clips.parquet
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tubelet.cli import options
+from tubelet.cli.console import progress, show_table
+from tubelet.errors import OptionError
+
+if TYPE_CHECKING:
+    from tubelet.codec.tokenize import TokenReport
+
+NAME = "tokenize"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument(
+        "inputs", type=Path, nargs="+", metavar="IN", help="videos, images, GIFs, or frames as .npy"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="file to write, or an existing folder"
+    )
+    options.add_tokenizer(parser)
+    options.add_json(parser)
+    options.add_common(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Tokenize, then say what the files hold."""
+    from tubelet.codec.tokenize import as_discrete, tokenize_file, tokenize_files
+    from tubelet.results import write_results
+    from tubelet.video.probe import probe
+
+    targets = _targets(arguments.inputs, arguments.output)
+    checkpoint = as_discrete(arguments.tokenizer)
+    figures: list[dict[str, Any]] = []
+    lengths = [probe(source).frames for source in arguments.inputs]
+    total = None if None in lengths else sum(length or 0 for length in lengths)
+    with progress("tokenizing", total=total) as advance:
+        for target, sources in targets.items():
+            if target.suffix.lower() == ".parquet":
+                report = tokenize_files(
+                    sources,
+                    target,
+                    tokenizer=checkpoint,
+                    memory=arguments.memory,
+                    force=arguments.force,
+                    on_frames=advance,
+                )
+            else:
+                report = tokenize_file(
+                    sources[0],
+                    target,
+                    tokenizer=checkpoint,
+                    audio=not arguments.no_audio,
+                    memory=arguments.memory,
+                    force=arguments.force,
+                    on_frames=advance,
+                )
+            show_table(_rows(target, report))
+            rates = {"bits_per_pixel": report.bits_per_pixel, "nominal": report.nominal_bits_per_pixel}
+            figures.append({"file": str(target), **asdict(report), **rates})
+    if arguments.json is not None:
+        write_results(arguments.json, protocol="tubelet tokenize", figures={"files": figures})
+
+
+def _targets(inputs: Sequence[Path], output: Path) -> dict[Path, list[Path]]:
+    """Which clips go into which file."""
+    if not output.is_dir() and (len(inputs) == 1 or output.suffix.lower() == ".parquet"):
+        return {output: list(inputs)}
+    if not output.is_dir():
+        raise OptionError(
+            f"{len(inputs)} inputs go to {output}, which is no folder; several go into one, or into one "
+            ".parquet file. Create the folder, or name a .parquet file."
+        )
+    name, often = Counter(path.stem for path in inputs).most_common(1)[0]
+    if often > 1:
+        raise OptionError(
+            f"{often} inputs are called {name!r}, and {name}.tube is one file; give each its own name."
+        )
+    return {output / f"{path.stem}.tube": [path] for path in inputs}
+
+
+def _rows(path: Path, report: "TokenReport") -> list[tuple[str, str]]:
+    """What a file of tokens holds, as rows of a table."""
+    bases = ", ".join("x".join(map(str, token)) for token in report.bases)
+    clips = "" if report.clips == 1 else f"{report.clips} clips, "
+    rows = [
+        ("file", str(path)),
+        ("clip" if report.clips == 1 else "clips", f"{clips}{report.frames} frames, {report.steps} steps"),
+        ("tokens", f"{report.tokens}, in digits of {bases}"),
+        (
+            "size",
+            f"{options.bytes_text(report.bytes_total)}, {report.bits_per_pixel:.4f} bits per pixel; nominal "
+            f"{report.nominal_bits_per_pixel:.4f}",
+        ),
+        ("entropy", f"{options.bytes_text(report.entropy_bytes)}, digit by digit"),
+    ]
+    for number, usage in enumerate(report.usage):
+        place = "" if len(report.usage) == 1 else f" {number}"
+        text = "too large to be counted"
+        if usage is not None:
+            text = f"{usage.used} of {usage.size} used ({usage.share:.1%}), perplexity {usage.perplexity:.0f}"
+        rows.append((f"codebook{place}", text))
+    return rows

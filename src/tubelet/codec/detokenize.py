@@ -1,0 +1,124 @@
+"""Files of tokens to video files."""
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from tubelet.codec.decode import DecodeReport, VideoSink, decode_file
+from tubelet.codec.matching import MadeBy, matching_discrete
+from tubelet.codec.overlap import RUN_BYTES, Behind, ahead
+from tubelet.codec.token_array import read_token_array
+from tubelet.codec.token_clip import TokenClip
+from tubelet.codec.token_table import TokenTable
+from tubelet.codec.tokenize import SUFFIXES
+from tubelet.errors import BitstreamError, OptionError
+from tubelet.files import check_target
+from tubelet.tokenizers.continuous import DEFAULT_MEMORY
+from tubelet.tokenizers.discrete import StreamDetokenizer
+from tubelet.tokenizers.token_grid import TokenGrid
+from tubelet.video.read import Run
+from tubelet.video.write import Writer
+
+USUAL_RATE = Fraction(25)
+"""Frames per second where a file does not say how many."""
+
+
+def detokenize_file(
+    source: Path | str,
+    target: Path | str,
+    *,
+    clip: int | None = None,
+    tokenizer: str | Path | None = None,
+    audio: bool = True,
+    memory: int = DEFAULT_MEMORY,
+    force: bool = False,
+    on_frames: Callable[[int], None] = lambda _: None,
+) -> DecodeReport:
+    """Turn a file of tokens into a video file; the mirror of `tokenize_file`.
+
+    Args:
+        source: a ``.tube``, ``.npz`` or ``.parquet`` file. Arrays and tables know no timestamps: their
+            frames are shown at their rate, or at `USUAL_RATE` where it is unknown.
+        target: the file to write; its suffix chooses the format (see `tubelet.video.write.Writer`).
+        clip: which clip of a table, from 0; the only one for none.
+        tokenizer: the folder of the tokenizer that made the file, if that is none of the shipped ones.
+        audio: whether the audio in a ``.tube`` file is put into the target.
+        memory: bytes that one step of the tokenizer may work in.
+        force: whether an existing target is replaced.
+        on_frames: called with the number of frames of each run.
+
+    Raises:
+        BitstreamError: the source is no file of tokens, damaged, or newer than this program.
+        CheckpointError: its tokenizer is not here, or another one has its name.
+        OptionError: an option has no meaning for this file.
+        OutputError: the target exists or cannot be written.
+    """
+    source, target = Path(source), Path(target)
+    suffix = source.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise OptionError(
+            f"{source} ends in {suffix or 'no suffix'!r}; files of tokens are {' '.join(SUFFIXES)}."
+        )
+    if clip is not None and suffix != ".parquet":
+        raise OptionError(f"clip {clip} is asked for; {suffix} holds one clip alone. Leave it out.")
+    if suffix == ".tube":
+        return decode_file(
+            source,
+            target,
+            tokenizer=tokenizer,
+            audio=audio,
+            memory=memory,
+            force=force,
+            on_frames=on_frames,
+        )
+    check_target(target, force=force)
+    found = read_token_array(source) if suffix == ".npz" else _row(source, clip)
+    stream = _stream(source, found, tokenizer, memory=memory)
+    grid = found.grid
+    time_base = 1 / (found.facts.fps or USUAL_RATE)
+    with Writer(target, width=grid.width, height=grid.height, time_base=time_base, force=force) as writer:
+        write = VideoSink(writer, None, time_base=time_base)
+        with Behind[Run](write.put) as behind:
+            for run in ahead(_runs(stream, grid)):
+                behind.put(run)
+                on_frames(len(run.frames))
+        write.finish()
+    return DecodeReport(first_frame=0, frames=grid.frames, complete=True)
+
+
+def _row(source: Path, clip: int | None) -> TokenClip:
+    """A clip of a table."""
+    with TokenTable(source) as table:
+        number = 0 if clip is None and len(table) == 1 else clip
+        if number is None or not 0 <= number < len(table):
+            raise OptionError(
+                f"{'no clip' if clip is None else f'clip {clip}'} is named; {source} holds {len(table)}, "
+                "counted from 0. Choose one with --clip."
+            )
+        return next(islice(table, number, None))
+
+
+def _stream(source: Path, clip: TokenClip, given: str | Path | None, *, memory: int) -> StreamDetokenizer:
+    """A decoder for a clip, of the tokenizer that made it."""
+    grid, facts = clip
+    made_by = MadeBy(source, facts.tokenizer, facts.tokenizer_sha256, grid.lead_frame)
+    tokenizer = matching_discrete(made_by, given)
+    if (tokenizer.bases, tokenizer.stride) != (grid.bases, grid.stride):
+        raise BitstreamError(
+            f"{source} says bases {grid.bases} and stride {grid.stride}, and its tokenizer has "
+            f"{tokenizer.bases} and {tokenizer.stride}. It was changed: make it again."
+        )
+    return tokenizer.stream_decoder(height=grid.height, width=grid.width, frames=grid.frames, memory=memory)
+
+
+def _runs(stream: StreamDetokenizer, grid: TokenGrid) -> Iterator[Run]:
+    """Decode a clip a few steps at a time; timestamps count frames."""
+    step_bytes = 3 * grid.height * grid.width * grid.stride.t
+    done = 0
+    for digits in grid.digits.split(max(1, RUN_BYTES // step_bytes), dim=2):
+        frames = stream.push_frames(digits)
+        yield Run(frames=frames, timestamps=np.arange(done, done + len(frames)))
+        done += len(frames)

@@ -1,0 +1,205 @@
+"""The digits of one clip as an ``.npz`` file, which numpy alone reads.
+
+It holds two arrays: ``digits`` (d t h w, in the smallest integer type) and ``facts``, a JSON text as bytes:
+``json.loads(bytes(numpy.load(path)["facts"]))``. Digits have no limit of 64 bits, as tokens in a table have.
+"""
+
+import re
+import zipfile
+import zlib
+from fractions import Fraction
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Integer
+
+from tubelet.bitstream.facts import bytes_to_facts, check_keys, facts_to_bytes, flag, integer, integers, text
+from tubelet.codec.token_clip import LARGEST_CLIP, ClipFacts, TokenClip, check_bases, check_to_store
+from tubelet.errors import BitstreamError, OptionError, ShapeError, TokenError
+from tubelet.files import replacing
+from tubelet.quantizers.digits import Bases, check_digits, digits_kind
+from tubelet.tokenizers.grouping import Grouping
+from tubelet.tokenizers.token_grid import TokenGrid
+from tubelet.types import Stride
+
+FORMAT = 1
+"""Version of the file's format; it grows when an older reader would misread the file."""
+
+_FACT_BYTES = 1 << 24
+_HEAD_BYTES = 128
+"""Length of the head that numpy gives an array of few axes."""
+
+_HEAD = re.compile(
+    rb"\x93NUMPY\x01\x00\x76\x00\{'descr': '(?P<kind>[<|][ui][1248])', 'fortran_order': False, "
+    rb"'shape': \((?P<shape>\d{1,12}(, ?\d{1,12})*,?)\), \} *\n"
+)
+_TEXTS = ("source", "tokenizer", "tokenizer_sha256")
+_PERHAPS_TEXTS = ("source_sha256", "caption")
+_KEYS = (
+    "format",
+    "bases",
+    "stride",
+    "lead_frame",
+    "frames",
+    "height",
+    "width",
+    "fps",
+    *_TEXTS,
+    *_PERHAPS_TEXTS,
+)
+
+
+def write_token_array(target: Path, grid: TokenGrid, facts: ClipFacts, *, force: bool = False) -> None:
+    """Write the digits of one clip.
+
+    Args:
+        target: a ``.npz`` file.
+        grid: the digits.
+        facts: where they come from.
+        force: whether an existing target is replaced.
+
+    Raises:
+        ShapeError: the grid is of several clips, or of one too long.
+        TokenError: a digit is outside its base.
+        OutputError: the target exists (and `force` is false) or cannot be written.
+    """
+    check_to_store(grid)
+    check_digits(grid.digits, grid.bases)
+    digits = rearrange(grid.digits, "1 d t h w -> d t h w").to(digits_kind(grid.bases)).cpu().numpy()
+    digits = np.ascontiguousarray(digits)
+    content = facts_to_bytes(
+        {
+            "format": FORMAT,
+            "bases": [list(token) for token in grid.bases],
+            "stride": list(grid.stride),
+            "lead_frame": grid.lead_frame,
+            "frames": grid.frames,
+            "height": grid.height,
+            "width": grid.width,
+            "fps": None if facts.fps is None else list(facts.fps.as_integer_ratio()),
+        }
+        | {name: getattr(facts, name) for name in (*_TEXTS, *_PERHAPS_TEXTS)}
+    )
+    with replacing(target, force=force) as path, path.open("wb") as file:
+        np.savez_compressed(file, digits=digits, facts=np.frombuffer(content, np.uint8))
+
+
+def read_token_array(source: Path) -> TokenClip:
+    """Undo `write_token_array`. Every size is known before anything of it is read.
+
+    Raises:
+        BitstreamError: the file is damaged, newer than this program, or no array of tokens.
+    """
+    try:
+        with zipfile.ZipFile(source) as archive:
+            content = _read(archive, "facts", np.dtype(np.uint8), None).tobytes()
+            described = _describe(bytes_to_facts(content))
+            digits = _read(archive, "digits", described.kind, described.shape)
+        grid = TokenGrid(digits=torch.from_numpy(digits)[None], **described.grid)
+        check_digits(grid.digits, grid.bases)
+    except (BitstreamError, OptionError, ShapeError, TokenError) as error:
+        raise BitstreamError(f"{source}: {error}") from error
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+    ) as error:
+        raise BitstreamError(
+            f"{source} cannot be read as an array of tokens: {error}. It is damaged or another file."
+        ) from error
+    return TokenClip(grid, described.facts)
+
+
+class _Described(NamedTuple):
+    """What the facts of a file say: the array that belongs to them, the grid but for it, and the origin."""
+
+    shape: tuple[int, ...]
+    kind: np.dtype
+    grid: dict[str, Any]
+    facts: ClipFacts
+
+
+def _describe(facts: dict[str, object]) -> _Described:
+    """Read facts, each within its range."""
+    if facts.get("format") != FORMAT:
+        raise BitstreamError(
+            f"its format is {facts.get('format')!r:.80}; this program reads {FORMAT}. Upgrade it."
+        )
+    check_keys(facts, _KEYS, "the array of tokens")
+    bases = _bases(facts["bases"])
+    stride = integers(facts, "stride")
+    numbers = {name: integer(facts, name) for name in ("frames", "height", "width")}
+    if len(stride) != 3 or min(stride) < 1 or min(numbers.values()) < 1:
+        raise BitstreamError(
+            f"stride is {stride} and sizes are {numbers}; they are above zero. It is damaged."
+        )
+    grouping = Grouping(stride=Stride(*stride), lead_frame=flag(facts, "lead_frame"))
+    count = sum(map(len, bases))
+    shape = (count, *grouping.grid(**numbers))
+    if prod(shape) > LARGEST_CLIP:
+        raise BitstreamError(
+            f"it claims {shape} digits; at most {LARGEST_CLIP} are read. The file is damaged."
+        )
+    kind = torch.empty(0, dtype=digits_kind(bases)).numpy().dtype
+    grid = {"bases": bases, "stride": grouping.stride, "lead_frame": grouping.lead_frame} | numbers
+    return _Described(shape, kind, grid, _origin(facts))
+
+
+def _origin(facts: dict[str, object]) -> ClipFacts:
+    rate = None if facts["fps"] is None else integers(facts, "fps")
+    if rate is not None and (len(rate) != 2 or min(rate) < 1):
+        raise BitstreamError(f"fps is {rate}; it is a fraction above zero. The file is damaged.")
+    return ClipFacts(
+        source=text(facts, "source"),
+        tokenizer=text(facts, "tokenizer"),
+        tokenizer_sha256=text(facts, "tokenizer_sha256"),
+        source_sha256=None if facts["source_sha256"] is None else text(facts, "source_sha256"),
+        fps=None if rate is None else Fraction(*rate),
+        caption=None if facts["caption"] is None else text(facts, "caption"),
+    )
+
+
+def _bases(value: object) -> Bases:
+    if not isinstance(value, list):
+        raise BitstreamError(
+            f"bases are {value!r:.80}; they are lists of whole numbers. The file is damaged."
+        )
+    bases: Bases = tuple(integers({"bases": token}, "bases") for token in value)
+    check_bases(bases)
+    return bases
+
+
+def _read(
+    archive: zipfile.ZipFile, name: str, kind: np.dtype, shape: tuple[int, ...] | None
+) -> Integer[np.ndarray, "*any"]:
+    """One array, of this type and shape; for no shape, of one axis and a bounded length.
+
+    The head of the array is compared with what is expected before memory for its content is asked for, and
+    the checksum of the archive with what was read.
+    """
+    entry = archive.getinfo(f"{name}.npy")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise BitstreamError(f"{name} is compressed in way {entry.compress_type}; known are 0 and 8.")
+    with archive.open(entry) as file:
+        head = _HEAD.fullmatch(file.read(_HEAD_BYTES))
+        if head is None:
+            raise BitstreamError(f"{name} does not begin as numpy's arrays do. The file is damaged.")
+        found = tuple(int(side) for side in head["shape"].split(b",") if side.strip())
+        expected = shape if shape is not None else (min(prod(found), _FACT_BYTES),)
+        if found != expected or head["kind"].decode() != kind.str:
+            raise BitstreamError(
+                f"{name} is of type {head['kind']!r} and shape {found}, not {kind.str!r} and {expected}. The "
+                "file is damaged."
+            )
+        data = file.read(prod(expected) * kind.itemsize)
+        if len(data) != prod(expected) * kind.itemsize or file.read(1):
+            raise BitstreamError(f"{name} is longer or shorter than it says. The file is damaged.")
+    return np.frombuffer(bytearray(data), kind).reshape(expected)

@@ -1,0 +1,337 @@
+"""Video files to files of tokens: ``.tube`` as a stream, ``.npz`` and ``.parquet`` clip by clip."""
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+
+from tubelet.bitstream.counts import Table
+from tubelet.bitstream.writer import TubeWriter
+from tubelet.checkpoint import DiscreteCheckpoint, architecture, read_discrete, shipped
+from tubelet.codec.encode import Piece, TubeSink, put_symbols
+from tubelet.codec.header import make_token_header
+from tubelet.codec.symbols import TokenQuantizer, symbols_to_digits
+from tubelet.codec.token_array import write_token_array
+from tubelet.codec.token_clip import ClipFacts, TokenClip
+from tubelet.codec.token_table import TokenTableWriter
+from tubelet.errors import CheckpointError, OptionError
+from tubelet.files import check_target
+from tubelet.metrics.usage import DigitUsage, Usage
+from tubelet.quantizers.digits import Bases, Digits, codebook_sizes
+from tubelet.tokenizers.continuous import DEFAULT_MEMORY
+from tubelet.tokenizers.token_grid import TokenGrid
+from tubelet.video.info import VideoInfo
+from tubelet.video.probe import probe
+
+DEFAULT = "tubelet-fsq"
+"""The shipped tokenizer that is meant when none is named."""
+
+SUFFIXES = (".tube", ".npz", ".parquet")
+"""The suffixes that a file of tokens can be written with."""
+
+COUNTED = 1 << 20
+"""Values of the largest codebook whose usage is counted; that of a larger one could take any memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenReport:
+    """What a file of tokens holds, and what it takes.
+
+    Attributes:
+        clips: how many clips it holds.
+        frames: frames of all clips.
+        pixels: pixels of all frames.
+        steps: latent steps of all clips.
+        tokens: tokens of all positions of all steps.
+        bases: for each token of a position, how many values each of its digits has.
+        bytes_total: size of the file.
+        bytes_audio: audio packets and their framing, a part of it.
+        entropy_bytes: zeroth-order entropy of the digits, each digit by itself in each chunk of a ``.tube``
+            file, or in each clip: what a coder that knows only how often a digit occurs needs at least.
+        usage: of each token of a position, over all tokens of the file; none where it has more than
+            `COUNTED` values.
+    """
+
+    clips: int
+    frames: int
+    pixels: int
+    steps: int
+    tokens: int
+    bases: Bases
+    bytes_total: int
+    bytes_audio: int
+    entropy_bytes: float
+    usage: tuple[Usage | None, ...]
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """Bits of everything on disk but the audio, headers counted, per pixel of every frame."""
+        return 8 * (self.bytes_total - self.bytes_audio) / self.pixels
+
+    @property
+    def nominal_bits_per_pixel(self) -> float:
+        """Bits if every token took log2 of its codebook's size, per pixel of every frame."""
+        position = math.fsum(map(math.log2, codebook_sizes(self.bases)))
+        return self.tokens / len(self.bases) * position / self.pixels
+
+
+def tokenize_file(
+    source: Path | str,
+    target: Path | str,
+    *,
+    tokenizer: str | Path | DiscreteCheckpoint | None = None,
+    audio: bool = True,
+    memory: int = DEFAULT_MEMORY,
+    force: bool = False,
+    on_frames: Callable[[int], None] = lambda _: None,
+) -> TokenReport:
+    """Turn a video, an image or an array of frames into a file of tokens.
+
+    Args:
+        source: any file that `tubelet.video` reads.
+        target: the file to write; it appears when it is whole. ``.tube`` takes a clip of any length in
+            bounded memory; ``.npz`` and ``.parquet`` hold all digits of the clip at once.
+        tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none.
+        audio: whether the source's audio packets are stored too, untouched; only ``.tube`` has room for them.
+        memory: bytes that one step of the tokenizer may work in.
+        force: whether an existing target is replaced.
+        on_frames: called with the number of frames that each run brought.
+
+    Raises:
+        VideoError: the source cannot be read.
+        CheckpointError: the tokenizer is unknown, damaged, or gives no tokens.
+        OptionError: the suffix or `memory` has no meaning; or a token has more values than the file can hold.
+        LatentError: the latent holds what no token stands for.
+        OutputError: the target exists or cannot be written.
+    """
+    target = Path(target)
+    suffix = target.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise OptionError(
+            f"{target} ends in {suffix or 'no suffix'!r}; the suffix chooses the format and is one of "
+            f"{' '.join(SUFFIXES)}."
+        )
+    if suffix == ".parquet":
+        return tokenize_files(
+            [source], target, tokenizer=tokenizer, memory=memory, force=force, on_frames=on_frames
+        )
+    check_target(target, force=force)
+    checkpoint = as_discrete(tokenizer)
+    if suffix == ".tube":
+        return _stream(
+            source, target, checkpoint, audio=audio, memory=memory, force=force, on_frames=on_frames
+        )
+    tally = _Tally(checkpoint.tokenizer.bases)
+    clip = _gather(source, checkpoint, tally, memory=memory, on_frames=on_frames)
+    write_token_array(target, clip.grid, clip.facts, force=force)
+    return tally.report(target, entropy_bytes=_entropy_bytes(clip.grid))
+
+
+def tokenize_files(
+    sources: Sequence[Path | str],
+    target: Path | str,
+    *,
+    tokenizer: str | Path | DiscreteCheckpoint | None = None,
+    memory: int = DEFAULT_MEMORY,
+    force: bool = False,
+    on_frames: Callable[[int], None] = lambda _: None,
+) -> TokenReport:
+    """Turn clips into one table of tokens, a row each; memory holds the digits of about a million tokens.
+
+    Args:
+        sources: any files that `tubelet.video` reads.
+        target: the ``.parquet`` file to write; it appears when it is whole.
+        tokenizer: as `tokenize_file`.
+        memory: as `tokenize_file`.
+        force: as `tokenize_file`.
+        on_frames: as `tokenize_file`.
+
+    Raises:
+        TubeletError: as `tokenize_file`; and OptionError if there is no source, or no package for tables.
+    """
+    target = Path(target)
+    if not sources or target.suffix.lower() != ".parquet":
+        raise OptionError(
+            f"{len(sources)} clips go into {target}; one or more go into one .parquet. Give each a file."
+        )
+    check_target(target, force=force)
+    checkpoint = as_discrete(tokenizer)
+    bases = checkpoint.tokenizer.bases
+    tally = _Tally(bases)
+    entropy = 0.0
+    with TokenTableWriter(target, bases=bases, force=force) as table:
+        for source in sources:
+            clip = _gather(source, checkpoint, tally, memory=memory, on_frames=on_frames)
+            table.append(clip.grid, clip.facts)
+            entropy += _entropy_bytes(clip.grid)
+    return tally.report(target, entropy_bytes=entropy)
+
+
+def as_discrete(tokenizer: str | Path | DiscreteCheckpoint | None) -> DiscreteCheckpoint:
+    """Read a checkpoint unless it is one already.
+
+    Raises:
+        CheckpointError: it is unknown, damaged, or gives no tokens; or none is named and the default is not
+            there.
+    """
+    if isinstance(tokenizer, DiscreteCheckpoint):
+        return tokenizer
+    if tokenizer is None and DEFAULT not in shipped():
+        known = [name for name in shipped() if architecture(name) == "discrete"]
+        raise CheckpointError(
+            f"no tokenizer is named, and the usual one, {DEFAULT!r}, does not come with this version; "
+            f"shipped ones that give tokens: {', '.join(known) or 'none'}. Give the name or folder of a "
+            "discrete tokenizer with --tokenizer."
+        )
+    return read_discrete(DEFAULT if tokenizer is None else tokenizer)
+
+
+def _stream(
+    source: Path | str,
+    target: Path,
+    checkpoint: DiscreteCheckpoint,
+    *,
+    audio: bool,
+    memory: int,
+    force: bool,
+    on_frames: Callable[[int], None],
+) -> TokenReport:
+    """Into a ``.tube`` file, chunk by chunk."""
+    info = probe(source)
+    tokenizer = checkpoint.tokenizer
+    stream = tokenizer.backbone.stream_encoder(memory=memory)
+    header = make_token_header(info, checkpoint, audio=info.audio if audio else None)
+    tally = _Tally(tokenizer.bases)
+    with TubeWriter(target, header, force=force) as writer:
+        sink = TubeSink(writer, info, tokenizer.grouping, header)
+
+        def put(piece: Piece) -> None:
+            tally.put(piece, info)
+            sink.put(piece)
+
+        put_symbols(put, info, stream, TokenQuantizer(tokenizer=tokenizer), on_frames)
+        sink.finish()
+    tally.clips = 1
+    return tally.report(target, entropy_bytes=writer.entropy_bits / 8, bytes_audio=writer.bytes_audio)
+
+
+def _gather(
+    source: Path | str,
+    checkpoint: DiscreteCheckpoint,
+    tally: "_Tally",
+    *,
+    memory: int,
+    on_frames: Callable[[int], None],
+) -> TokenClip:
+    """Tokenize a clip into memory."""
+    info = probe(source)
+    tokenizer = checkpoint.tokenizer
+    stream = tokenizer.backbone.stream_encoder(memory=memory)
+    digits: list[Digits] = []
+    times: list[Int64[np.ndarray, " T"]] = []
+
+    def put(piece: Piece) -> None:
+        tally.put(piece, info)
+        digits.append(symbols_to_digits(piece.symbols, tokenizer.bases))
+        times.append(piece.timestamps)
+
+    put_symbols(put, info, stream, TokenQuantizer(tokenizer=tokenizer), on_frames)
+    tally.clips += 1
+    timestamps = np.concatenate(times)
+    grid = TokenGrid(
+        digits=torch.cat(digits, dim=2),
+        bases=tokenizer.bases,
+        stride=tokenizer.stride,
+        lead_frame=tokenizer.lead_frame,
+        frames=len(timestamps),
+        height=info.height,
+        width=info.width,
+    )
+    with info.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    facts = ClipFacts(
+        source=info.path.name,
+        tokenizer=checkpoint.config.name,
+        tokenizer_sha256=checkpoint.sha256,
+        source_sha256=digest,
+        fps=_constant_rate(timestamps, info),
+    )
+    return TokenClip(grid, facts)
+
+
+class _Tally:
+    """Counts what goes into a file of tokens."""
+
+    def __init__(self, bases: Bases) -> None:
+        self._bases = bases
+        sizes = codebook_sizes(bases)
+        self._usages = [
+            DigitUsage((token,)) if size <= COUNTED else None
+            for token, size in zip(bases, sizes, strict=True)
+        ]
+        self._frames = self._pixels = self._steps = self._positions = 0
+        self.clips = 0
+
+    def put(self, piece: Piece, info: VideoInfo) -> None:
+        """Count digits, and the frames that were read meanwhile."""
+        self._frames += len(piece.timestamps)
+        self._pixels += len(piece.timestamps) * info.height * info.width
+        self._steps += piece.symbols.shape[1]
+        self._positions += piece.symbols[0].size
+        digits = symbols_to_digits(piece.symbols, self._bases)
+        start = 0
+        for token, usage in zip(self._bases, self._usages, strict=True):
+            if usage is not None:
+                usage.update(digits[:, start : start + len(token)])
+            start += len(token)
+
+    def report(self, target: Path, *, entropy_bytes: float, bytes_audio: int = 0) -> TokenReport:
+        """Say what was counted; the file must be there."""
+        return TokenReport(
+            clips=self.clips,
+            frames=self._frames,
+            pixels=self._pixels,
+            steps=self._steps,
+            tokens=self._positions * len(self._bases),
+            bases=self._bases,
+            bytes_total=target.stat().st_size,
+            bytes_audio=bytes_audio,
+            entropy_bytes=entropy_bytes,
+            usage=tuple(None if usage is None else usage.compute().joint for usage in self._usages),
+        )
+
+
+def _entropy_bytes(grid: TokenGrid) -> float:
+    """Zeroth-order entropy of each digit by itself, in bytes."""
+    bits = 0.0
+    for digit in grid.digits[0].numpy():
+        values, counts = np.unique(digit, return_counts=True)
+        bits += Table(symbols=values.astype(np.int32), counts=counts.astype(np.int64)).entropy_bits()
+    return bits / 8
+
+
+def _constant_rate(timestamps: Int64[np.ndarray, " T"], info: VideoInfo) -> Fraction | None:
+    """Frames per second if all frames are near where that rate puts them, else none.
+
+    Near is within a tick, and within a millisecond where ticks are shorter: many files went through Matroska,
+    which knows no better.
+    """
+    if len(timestamps) < 2:
+        return None
+    elapsed = timestamps - timestamps[0]
+    mean = (len(elapsed) - 1) / (int(elapsed[-1]) * info.time_base)
+    near = max(1.0, float(Fraction(1, 1000) / info.time_base))
+    # What the container claims, the first gap, or where both are too coarse the usual rates.
+    usual = (Fraction(round(mean)), Fraction(1000 * round(mean * Fraction(1001, 1000)), 1001))
+    for rate in (info.average_rate, 1 / (int(elapsed[1]) * info.time_base), *usual):
+        if rate:
+            expected = np.arange(len(elapsed)) / float(rate * info.time_base)
+            if np.abs(elapsed - expected).max() < near - 1e-6:
+                return rate
+    return None
