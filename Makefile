@@ -36,6 +36,9 @@ bench: $(VENV)/.installed       ## the figures in benchmarks/results
 		klt-8x16x16 klt-8x32x32 --floor klt-4x8x8 --psnr-only
 	$(BIN)/python benchmarks/short256x33.py ../shared/data/dev klt-4x8x8 tubelet-m --floor klt-4x8x8 \
 		--channels 4 16 64 -o benchmarks/results/short256x33-motion.json
+	$(BIN)/python benchmarks/tokens256x33.py ../shared/data/dev tubelet-fsq
+	$(BIN)/python benchmarks/token_bytes.py ../shared/data/dev tubelet-fsq
+	$(BIN)/python benchmarks/vq_lookup.py
 	$(BIN)/python benchmarks/speed.py
 
 clean:

@@ -32,7 +32,7 @@ Architecture = Literal["continuous", "discrete"]
 ARCHITECTURES: dict[Architecture, type] = {"continuous": ContinuousTokenizer, "discrete": DiscreteTokenizer}
 """Every kind of tokenizer that a checkpoint may hold."""
 
-DEFAULT = "klt-4x8x8"
+DEFAULT = "tubelet-m"
 """The shipped tokenizer that is meant when none is named."""
 
 SHIPPED = Path(__file__).parent / "weights"

@@ -5,12 +5,26 @@ import pytest
 import torch
 
 import tubelet
-from tubelet.checkpoint import SHIPPED, fingerprint, read_checkpoint
+from tubelet.checkpoint import SHIPPED, architecture, fingerprint, read_checkpoint, read_discrete
+
+CONTINUOUS = [name for name in tubelet.shipped() if architecture(name) == "continuous"]
+DISCRETE = [name for name in tubelet.shipped() if architecture(name) == "discrete"]
 
 
 @pytest.fixture(scope="module", params=tubelet.shipped())
 def checkpoint(request):
+    read = read_checkpoint if request.param in CONTINUOUS else read_discrete
+    return read(request.param)
+
+
+@pytest.fixture(scope="module", params=CONTINUOUS)
+def continuous(request):
     return read_checkpoint(request.param)
+
+
+@pytest.fixture(scope="module", params=DISCRETE)
+def discrete(request):
+    return read_discrete(request.param)
 
 
 def test_it_is_what_its_hash_says(checkpoint):
@@ -21,9 +35,9 @@ def test_its_name_is_its_folder(checkpoint):
     assert (SHIPPED / checkpoint.config.name).is_dir()
 
 
-def test_a_linear_tokenizer_is_called_by_its_stride(checkpoint):
-    if not checkpoint.config.decoder_blocks:
-        assert checkpoint.config.name == f"klt-{checkpoint.tokenizer.stride}"
+def test_a_linear_tokenizer_is_called_by_its_stride(continuous):
+    if not continuous.config.decoder_blocks:
+        assert continuous.config.name == f"klt-{continuous.tokenizer.stride}"
 
 
 def test_weights_of_networks_take_at_most_16_megabytes(checkpoint):
@@ -31,7 +45,7 @@ def test_weights_of_networks_take_at_most_16_megabytes(checkpoint):
 
 
 def test_its_cost_is_within_the_budget_of_its_size(checkpoint):
-    budget = {"tubelet-s": 50e3, "tubelet-m": 150e3, "tubelet-image": 150e3}
+    budget = {"tubelet-s": 50e3, "tubelet-m": 150e3, "tubelet-image": 150e3, "tubelet-fsq": 150e3}
     if checkpoint.config.name in budget:
         assert checkpoint.tokenizer.flops_per_pixel() <= budget[checkpoint.config.name]
 
@@ -41,13 +55,18 @@ def test_it_comes_with_a_card(checkpoint):
     assert card.startswith(f"# {checkpoint.config.name}\n")
 
 
+def transform_of(checkpoint):
+    tokenizer = checkpoint.tokenizer
+    return getattr(tokenizer, "backbone", tokenizer).transform
+
+
 def test_its_statistics_are_positive_numbers(checkpoint):
-    deviation = checkpoint.tokenizer.transform.deviation
+    deviation = transform_of(checkpoint).deviation
     assert deviation.isfinite().all() and (deviation > 0).all()
 
 
 def test_its_bases_are_orthonormal(checkpoint):
-    for level in checkpoint.tokenizer.transform.klts:
+    for level in transform_of(checkpoint).klts:
         assert torch.allclose(level.basis @ level.basis.T, torch.eye(len(level.basis)), atol=1e-4)
 
 
@@ -58,18 +77,32 @@ def slow_waves(frames: int, height: int, width: int) -> np.ndarray:
     return np.round(127.5 + 100 * np.stack(channels, -1)).astype(np.uint8)
 
 
-def test_a_smooth_clip_comes_back_above_30_decibels(checkpoint):
+def test_a_smooth_clip_comes_back_above_30_decibels(continuous):
     clip = slow_waves(13, 96, 128)
-    tokenizer = checkpoint.tokenizer
+    tokenizer = continuous.tokenizer
     latent = tokenizer.encode(tubelet.to_model(clip))
     back = tubelet.from_model(tokenizer.decode(latent, frames=13, height=96, width=128))
     error = np.mean((clip.astype(float) - back) ** 2)
     assert 10 * np.log10(255**2 / error) > 30
 
 
-def test_more_channels_are_never_worse(checkpoint, smooth):
+def test_a_smooth_clip_comes_back_from_tokens_above_25_decibels(discrete):
+    """Eight levels of brightness per position, and what the network makes of its neighbours."""
+    clip = slow_waves(13, 96, 128)
+    back = tubelet.from_model(discrete.tokenizer(tubelet.to_model(clip)))
+    error = np.mean((clip.astype(float) - back) ** 2)
+    assert 10 * np.log10(255**2 / error) > 25
+
+
+def test_tokens_are_many_and_inside_the_codebook(discrete):
+    grid = discrete.tokenizer.tokenize(tubelet.to_model(slow_waves(13, 96, 128)))
+    assert int(grid.tokens.min()) >= 0 and int(grid.tokens.max()) < grid.codebook_size
+    assert len(grid.tokens.unique()) > 20
+
+
+def test_more_channels_are_never_worse(continuous, smooth):
     clip = tubelet.to_model(smooth(9, 64, 64))
-    tokenizer = checkpoint.tokenizer
+    tokenizer = continuous.tokenizer
     latent = tokenizer.encode(clip)
     counts = [2**i for i in range(9) if 2**i <= tokenizer.channels]
     errors = [

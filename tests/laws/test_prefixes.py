@@ -25,7 +25,7 @@ def test_each_channel_of_a_linear_latent_brings_the_clip_closer(shape, seed):
     latent = tokenizer.encode(video)[:, :, 1:]
     if not latent.shape[2]:
         return
-    later = tubelet.load(lead_frame=False)
+    later = tubelet.load("klt-4x8x8", lead_frame=False)
     size = {"frames": frames - 1, "height": whole[0], "width": whole[1]}
     errors = [
         float((later.decode(latent[:, :kept], **size) - video[:, :, 1:]).square().mean())

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import tubelet
-from tubelet.checkpoint import read_checkpoint
+from tubelet.checkpoint import architecture, read_checkpoint
 from tubelet.testing import (
     check_any_clip,
     check_causality,
@@ -24,21 +24,29 @@ from tubelet.testing import (
 )
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 
-TRAINED = [name for name in tubelet.shipped() if read_checkpoint(name).config.decoder_blocks]
+DISCRETE = [name for name in tubelet.shipped() if architecture(name) == "discrete"]
+TRAINED = DISCRETE + [
+    name for name in tubelet.shipped() if name not in DISCRETE and read_checkpoint(name).config.decoder_blocks
+]
 
 HALF = 2.0**-5
 """What tiles may differ by with networks in bfloat16, in units of the largest value. Eight bits of mantissa
 round a correction by 2⁻⁹ in each of twenty layers, and another order of summation may round otherwise."""
 
 
+def backbone(name: str) -> ContinuousTokenizer:
+    """A continuous tokenizer, or what a discrete one quantises the latent of."""
+    return tubelet.load_discrete(name).backbone if name in DISCRETE else tubelet.load(name)
+
+
 @pytest.fixture(scope="module", params=TRAINED)
 def tokenizer(request: pytest.FixtureRequest) -> ContinuousTokenizer:
-    return tubelet.load(request.param)
+    return backbone(request.param)
 
 
 @pytest.fixture(scope="module", params=TRAINED)
 def halved(request: pytest.FixtureRequest) -> ContinuousTokenizer:
-    return tubelet.load(request.param).networks_to(torch.bfloat16)
+    return backbone(request.param).networks_to(torch.bfloat16)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +68,7 @@ def test_every_law_that_one_clip_can_show_holds(tokenizer, video):
     check_tile_anywhere(tokenizer, video, tile=(3, 4))
     check_causality(tokenizer, video, changed=7)
     check_seek_anywhere(tokenizer, video)
-    check_prefixes(tokenizer, video, channels=16)
+    check_prefixes(tokenizer, video, channels=min(16, tokenizer.channels))
     check_resuming(tokenizer, video, cut=6)
     check_state_is_bounded(tokenizer, video)
     check_refuses_nan(tokenizer, video)
@@ -86,12 +94,25 @@ def test_in_bfloat16_tiles_differ_by_its_rounding_only(halved, video):
 @pytest.mark.parametrize("name", TRAINED)
 def test_bfloat16_costs_little(name, video):
     size = {"frames": 11, "height": 45, "width": 52}
-    tokenizer = tubelet.load(name)
+    tokenizer = backbone(name)
     with torch.no_grad():
         error = (tokenizer.decode(tokenizer.encode(video), **size) - video).square().mean()
         tokenizer.networks_to(torch.bfloat16)
         rounded = (tokenizer.decode(tokenizer.encode(video), **size) - video).square().mean()
     assert rounded < 1.1 * error + 1e-5
+
+
+@pytest.mark.parametrize("name", DISCRETE)
+@pytest.mark.parametrize("cuts", [[1], [3, 6], list(range(1, 11))])
+def test_a_cut_changes_no_token(name, cuts, video):
+    tokenizer = tubelet.load_discrete(name)
+
+    def digits(places: list[int]) -> torch.Tensor:
+        stream = tokenizer.stream_encoder()
+        runs = [stream.push(part) for part in torch.tensor_split(video, places, dim=2)]
+        return torch.cat([*runs, stream.finish()], dim=2)
+
+    assert torch.equal(digits(cuts), digits([]))
 
 
 def test_the_past_of_trained_networks_matters(tokenizer, video):

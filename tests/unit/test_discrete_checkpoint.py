@@ -21,9 +21,7 @@ from tubelet.tokenizers.config import DiscreteConfig
 @pytest.fixture
 def made(make_tokenizer):
     backbone = make_tokenizer(channels=3, width=8, encoder_blocks=1, decoder_blocks=1)
-    config = DiscreteConfig(
-        name="tokens", backbone=backbone.config, quantizer=FSQConfig(levels=(8, 5, 5))
-    )
+    config = DiscreteConfig(name="tokens", backbone=backbone.config, quantizer=FSQConfig(levels=(8, 5, 5)))
     tokenizer = config.build()
     tokenizer.backbone.load_state_dict(backbone.tokenizer.state_dict())
     generator = torch.Generator().manual_seed(0)

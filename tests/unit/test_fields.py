@@ -4,7 +4,7 @@ import argparse
 import re
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from types import SimpleNamespace
-from typing import Literal
+from typing import Literal, get_args
 
 import pytest
 import torch
@@ -85,7 +85,8 @@ def options(config, path=""):
             parts = {f".{index}": part for index, part in enumerate(value)}
         for index, part in parts.items():
             yield from options(part, f"{path}{item.name}{index}.")
-        if not parts:
+        absent = value is None and any(is_dataclass(each) for each in get_args(item.type))
+        if not parts and not absent:
             words = value if isinstance(value, tuple) else (value,)
             yield (
                 f"--{path}{item.name}",

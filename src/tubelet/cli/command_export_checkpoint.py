@@ -12,6 +12,12 @@ from tubelet.cli.console import show_table
 
 NAME = "export-checkpoint"
 
+_USES = {
+    "continuous": "tubelet reconstruct my.mp4",
+    "discrete": "tubelet tokenize my.mp4 -o my.parquet",
+}
+"""What is done first with each kind of tokenizer."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
@@ -28,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the checkpoint, and say where it is."""
+    from tubelet.checkpoint import architecture
     from tubelet.train.export import export_run
 
     folder = export_run(arguments.training, arguments.output, data=arguments.data, force=arguments.force)
@@ -35,6 +42,6 @@ def run(arguments: argparse.Namespace) -> None:
         [
             ("tokenizer", str(folder)),
             ("trained in", str(arguments.training)),
-            ("use it", f"tubelet reconstruct my.mp4 --tokenizer {folder}"),
+            ("use it", f"{_USES[architecture(folder)]} --tokenizer {folder}"),
         ]
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from tubelet.errors import CheckpointError
 from tubelet.quantizers.config import QUANTIZERS, QuantizerConfig
@@ -91,7 +92,9 @@ def quantizer_from_json(numbers: object, folder: Path) -> QuantizerConfig:
     usual = {field.name: field.default for field in fields(QUANTIZERS[kind])}
     if unknown := set(numbers) - set(usual):
         raise CheckpointError(f"{folder} sets {sorted(unknown)}, unknown to this program. Upgrade it.")
-    known = {name: tuple(value) if isinstance(value, list) else value for name, value in numbers.items()}
+    known: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in numbers.items()
+    }
     for name, value in known.items():
         if not _fits(value, usual[name]):
             raise CheckpointError(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
@@ -156,6 +157,10 @@ def _losses(
     return {each.name: each.value for each in counted} | {"total": total}
 
 
+_Some = Float[Tensor, "b 3 f H W"]
+"""A few frames of every clip."""
+
+
 class _Loss(NamedTuple):
     """One of the losses that count."""
 
@@ -179,7 +184,7 @@ def _of_samples(weights: LossWeights, video: Video, back: Video) -> Iterator[_Lo
         yield _Loss("wavelet", weights.wavelet, wavelet_l1(video, back, levels=2))
 
 
-def _some_frames(state: TrainState, config: TrainConfig, part: Part, back: Video) -> tuple[Video, Video]:
+def _some_frames(state: TrainState, config: TrainConfig, part: Part, back: Video) -> tuple[_Some, _Some]:
     """A few frames of every clip, and what came back of them."""
     seen = [
         sample(

@@ -69,5 +69,5 @@ def test_a_linear_tokenizer_is_taken_over_and_extended(config, data):
 def test_another_patch_cannot_be_extended(config, data):
     crops = open_crops(data)
     other = start_from_crops(replace(config.model, patches=(Stride(1, 4, 4),)), crops, seed=0)
-    with pytest.raises(OptionError, match="only one level of the same patch"):
+    with pytest.raises(OptionError, match="only the last level can be extended"):
         start_from_crops(config.model, crops, seed=0, linear=other)
