@@ -34,14 +34,11 @@ from tubelet.codec.token_table import TokenTable
 from tubelet.data.clips import find_clips
 from tubelet.data.photographs import moving_photographs
 from tubelet.metrics.usage import DigitUsage
-from tubelet.quantizers.fsq import FSQ
-from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.types import Frames
 
 SMALL = 1024  # a codebook of at most so many values is predicted as one number, whatever digits it has
-LEVELS = (8, 8, 8, 5, 5, 5)
 WINDOW = (4, 8, 8)
 
 
@@ -89,12 +86,12 @@ class Block(nn.Module):
         return x + self.think(x)
 
 
-def read_grids(source: Path | None, tokenizer: str | None, frames: int) -> list[TokenGrid]:
+def read_grids(source: Path | None, tokenizer: str, frames: int) -> list[TokenGrid]:
     """Tokens from a table, or of the videos of a folder, or of the built-in clip."""
     if source is not None and source.suffix == ".parquet":
         with TokenTable(source) as table:
             return [clip.grid for clip in table]
-    made = untrained_tokenizer() if tokenizer is None else load_discrete(tokenizer)
+    made = load_discrete(tokenizer)
     if source is None:
         return [tokenize(made, (each[None] for each in moving_photographs(frames, height=360, width=640)))]
     clips = (tubelet.read(clip, stop=frames) for clip in find_clips(source))
@@ -110,15 +107,6 @@ def tokenize(tokenizer: DiscreteTokenizer, runs: Iterator[Frames]) -> TokenGrid:
     digits = torch.cat([part for part in [*digits, stream.finish()] if part.shape[2]], dim=2)
     kind = {"bases": tokenizer.bases, "stride": tokenizer.stride, "lead_frame": tokenizer.lead_frame}
     return TokenGrid(digits=digits, frames=frames, height=size[0], width=size[1], **kind)
-
-
-def untrained_tokenizer() -> DiscreteTokenizer:
-    """The linear tokenizer with its first six channels quantised: it works without any training."""
-    quantizer, generator = FSQ(LEVELS), torch.Generator().manual_seed(0)
-    quantizer.fit(torch.randn(20_000, len(LEVELS), generator=generator), generator=generator)
-    backbone = ContinuousConfig(name="untrained", channels=len(LEVELS)).build()
-    backbone.load_state_dict(tubelet.load("klt-4x8x8").state_dict())
-    return DiscreteTokenizer(backbone, quantizer).eval().requires_grad_(requires_grad=False)
 
 
 def windows(digits: Tensor, sides: tuple[int, ...], apart: tuple[int, ...]) -> Tensor:
@@ -162,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Read tokens, train, compare; give the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("source", type=Path, nargs="?", help="a .parquet table, or a folder of videos")
-    parser.add_argument("--tokenizer", help="a discrete tokenizer (default: an untrained one)")
+    parser.add_argument("--tokenizer", default="tubelet-fsq", help="a discrete one (default: %(default)s)")
     usual = {"frames": 97, "steps": 300, "batch": 16, "rate": 3e-3, "width": 96, "layers": 3, "seed": 0}
     for name, value in usual.items():
         parser.add_argument(f"--{name}", type=type(value), default=value, help="(default: %(default)s)")

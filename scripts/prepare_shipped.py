@@ -5,6 +5,10 @@ Takes about ten minutes on two cores and 8 GB of disk. Then:
 
     tubelet train m --data DATA -o runs/m --time-limit 47m
     tubelet export-checkpoint runs/m -o src/tubelet/weights/tubelet-m
+    tubelet train fsq --data DATA -o runs/fsq --time-limit 44m
+    tubelet export-checkpoint runs/fsq -o src/tubelet/weights/tubelet-fsq
+
+`tubelet-m` went on for longer; its card has every command.
 """
 
 import sys

@@ -13,6 +13,11 @@ from tubelet.cli.main import COMMANDS, make_parser
 GLOSSARY = Path(__file__).parents[2] / "docs" / "glossary.md"
 
 OPTIONS = {
+    "compare": "--force --frames --help --output A B",
+    "evaluate": (
+        "--also --drift --force --help --keep-videos --latents --manifest "
+        "--output --protocol --seed --weights --with --workers DATA"
+    ),
     "tokenize": "--force --help --json --memory --no-audio --output --tokenizer IN",
     "detokenize": "--clip --force --help --memory --no-audio --output --tokenizer IN",
     "reconstruct": "--channels --force --help --json --memory --no-audio --output --side-by-side --step "

@@ -9,10 +9,12 @@ from difflib import get_close_matches
 
 from tubelet import __version__
 from tubelet.cli import (
+    command_compare,
     command_decode,
     command_demo,
     command_detokenize,
     command_encode,
+    command_evaluate,
     command_export_checkpoint,
     command_fit_klt,
     command_info,
@@ -31,6 +33,8 @@ COMMANDS = (
     command_tokenize,
     command_detokenize,
     command_info,
+    command_compare,
+    command_evaluate,
     command_models,
     command_fit_klt,
     command_prepare,

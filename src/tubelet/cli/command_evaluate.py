@@ -1,0 +1,192 @@
+"""Measure tokenizers and codecs on a folder of clips, by one protocol.
+
+Systems are texts:
+  tubelet-m@16                 the first 16 channels of the latent, not quantised
+  tubelet-m@16:step=1          the same through a .tube file: bytes on disk
+  my/folder                    a checkpoint; a discrete one goes through a .tube file of tokens
+  x264:crf=28,preset=medium    also x265:crf=28 and svtav1:crf=40; chroma=444 where there is that
+  diffusers:my/vae,tiling=true an autoencoder of diffusers, a folder or an id of the hub
+
+An interrupted evaluation goes on where it was when it is started again.
+
+for example:
+  tubelet evaluate clips --with tubelet-m@16 klt-4x8x8@16 x264:crf=28 --protocol short256x33 -o figures
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tubelet.evaluate.job import Weights
+
+NAME = "evaluate"
+
+_COLUMNS = {
+    "PSNR dB": ("detail", "psnr_db", 2),
+    "pooled dB": ("detail", "pooled_psnr_db", 2),
+    "SSIM": ("detail", "ssim", 4),
+    "MS-SSIM": ("detail", "ms_ssim", 4),
+    "VMAF": ("detail", "vmaf", 2),
+    "LPIPS": ("detail", "lpips", 4),
+    "DISTS": ("detail", "dists", 4),
+    "flicker": ("temporal_consistency", "flicker_levels", 3),
+    "warping": ("temporal_consistency", "warping_error", 6),
+    "motion dB": ("motion_fidelity", "difference_psnr_db", 2),
+    "tOF px": ("motion_fidelity", "tof_px", 3),
+    "bits/px": ("rate", "bits_per_pixel", 4),
+    "numbers/px": ("rate", "numbers_per_pixel", 4),
+}
+"""Of the table: group, measure and digits; columns that nobody has a figure for are left out."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder of clips")
+    parser.add_argument(
+        "--with", dest="systems", nargs="+", required=True, metavar="SYSTEM", help="what is measured"
+    )
+    parser.add_argument(
+        "--protocol",
+        default="short256x33",
+        metavar="NAME",
+        help="short256x33 (default), native-all, vidtok-mcljcv, tokenbench, davis",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="RESULTS", help="folder of the results"
+    )
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        metavar="FILE",
+        help="tags of the clips (default: DATA/manifest.csv or .json)",
+    )
+    parser.add_argument(
+        "--also", nargs="+", default=[], metavar="MEASURE", help="further measures, such as vmaf (slow)"
+    )
+    parser.add_argument(
+        "--weights",
+        nargs="+",
+        default=[],
+        metavar="MEASURE=FILE:SHA256",
+        help="lpips or dists, which need a file of weights; without it they are absent",
+    )
+    parser.add_argument(
+        "--keep-videos",
+        type=int,
+        default=0,
+        metavar="N",
+        help="write the N worst clips, and what came back, as lossless videos",
+    )
+    parser.add_argument(
+        "--latents", action="store_true", help="describe latents and tokens too: moments, spectrum, usage"
+    )
+    parser.add_argument(
+        "--drift", action="store_true", help="reconstruct reconstructions, ten times over: ten times the work"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: as many as cores)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the intervals (default: 0)")
+    parser.add_argument("--force", action="store_true", help="replace another evaluation in RESULTS")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluate, and print a table."""
+    import json
+
+    from tubelet.cli.console import progress
+    from tubelet.evaluate.protocols import find_protocol
+    from tubelet.evaluate.run import Request, evaluate
+
+    request = Request(
+        data=arguments.data,
+        systems=tuple(arguments.systems),
+        protocol=find_protocol(arguments.protocol),
+        folder=arguments.output,
+        manifest=arguments.manifest,
+        measures=tuple(arguments.also),
+        weights=tuple(_weights(text) for text in arguments.weights),
+        latents=arguments.latents,
+        drift=arguments.drift,
+        keep=arguments.keep_videos,
+        seed=arguments.seed,
+        workers=arguments.workers,
+        force=arguments.force,
+    )
+    with progress("evaluating", total=None, unit="clips") as advance:
+        seen = 0
+
+        def show(done: int, _total: int) -> None:
+            nonlocal seen
+            advance(done - seen)
+            seen = done
+
+        path = evaluate(request, on_part=show)
+    show_results(json.loads(path.read_text(encoding="utf-8")))
+    print(f"\nall figures: {path}")
+
+
+def show_results(content: dict[str, Any]) -> None:
+    """Print the protocol, a table of all clips, one of each tag, and what failed."""
+    from tubelet.cli.console import show_table
+
+    figures = content["figures"]
+    print(f"{content['protocol']}\n{len(figures['clips'])} clips of {figures['data']}\n")
+    systems = figures["systems"]
+    parts = {"": {name: system["summary"]["all"] for name, system in systems.items()}}
+    tags = dict.fromkeys(
+        (tag, value)
+        for system in systems.values()
+        for tag, values in system["summary"]["by_tag"].items()
+        for value in values
+    )
+    for tag, value in tags:
+        parts[f"{tag} {value}"] = {
+            name: system["summary"]["by_tag"].get(tag, {}).get(value, {"clips": 0})
+            for name, system in systems.items()
+        }
+    for title, summaries in parts.items():
+        used = {
+            head: place
+            for head, place in _COLUMNS.items()
+            if any(_cell(s, place) for s in summaries.values())
+        }
+        rows = [
+            (name, str(summary["clips"]), *(_cell(summary, place) or "-" for place in used.values()))
+            for name, summary in summaries.items()
+        ]
+        if title:
+            print(f"\n{title}")
+        show_table(rows, header=("system", "clips", *used))
+    for name, system in systems.items():
+        for clip, found in system["clips"].items():
+            if "error" in found:
+                print(f"{name} has no figures of {clip}: {found['error']}")
+
+
+def _cell(summary: dict[str, Any], place: tuple[str, str, int]) -> str:
+    """A mean and half the width of its interval; nothing for what was not measured."""
+    group, name, digits = place
+    found = summary.get(group, {}).get(name)
+    if found is None:
+        return ""
+    if found["mean"] is None:
+        return "∞"
+    text = f"{found['mean']:.{digits}f}"
+    if found["low"] is None or found["clips"] < 2:
+        return text
+    half = f"{(found['high'] - found['low']) / 2:.{digits}f}"
+    return f"{text} ±{half}" if float(half) else text
+
+
+def _weights(text: str) -> "Weights":
+    """Read ``lpips=FILE:SHA256``."""
+    from tubelet.errors import OptionError
+    from tubelet.evaluate.job import Weights
+
+    measure, equals, rest = text.partition("=")
+    path, colon, digest = rest.rpartition(":")
+    if not (equals and colon and path):
+        raise OptionError(
+            f"{text!r} names no weights; give MEASURE=FILE:SHA256, such as lpips=vgg.safetensors:…"
+        )
+    return Weights(measure=measure, path=Path(path), sha256=digest)

@@ -1,0 +1,1 @@
+"""Protocols over data sets: what is reconstructed, measured and summed up. No tables, no plots."""

@@ -1,0 +1,97 @@
+"""The frames of a clip that a protocol compares."""
+
+import hashlib
+import warnings
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tubelet.errors import ShapeError, TubeletWarning
+from tubelet.evaluate.protocols import Protocol
+from tubelet.evaluate.spool import Spool
+from tubelet.types import Frames
+from tubelet.video.probe import probe
+from tubelet.video.read import read
+from tubelet.video.resize import Small, shrink_to_short_side
+
+USUAL_RATE = Fraction(24)
+"""Frames per second of files that name no rate."""
+
+
+class Clip(NamedTuple):
+    """A clip as a protocol wants it.
+
+    Attributes:
+        frames: all that are compared.
+        rate: frames per second.
+        warnings: what reading had to say.
+    """
+
+    frames: Frames
+    rate: Fraction
+    warnings: tuple[str, ...]
+
+
+def open_clip(path: Path, protocol: Protocol) -> Clip:
+    """Read a clip by a protocol.
+
+    Raises:
+        VideoError: it cannot be read, or its size changes.
+        ShapeError: it is smaller than what the protocol cuts out.
+    """
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        rate = probe(path).average_rate or USUAL_RATE
+        spool: Spool | None = None
+        for run in read(path, stop=protocol.frames):
+            frames = fitted(run.frames, protocol)
+            if spool is None:
+                spool = Spool(height=frames.shape[1], width=frames.shape[2])
+            spool.add(frames)
+    if spool is None:
+        raise ShapeError(f"{path.name} gives no frame; a clip has at least one.")
+    said = dict.fromkeys(str(each.message) for each in heard if issubclass(each.category, TubeletWarning))
+    return Clip(spool.frames(), rate, tuple(said))
+
+
+def fitted(frames: Frames, protocol: Protocol) -> Small:
+    """Frames at the size that a protocol compares.
+
+    Raises:
+        ShapeError: they are smaller than what is cut out.
+    """
+    if protocol.short_side is not None:
+        frames = shrink_to_short_side(frames, protocol.short_side)
+    side = protocol.crop
+    if side is None:
+        return frames
+    height, width = frames.shape[1:3]
+    if min(height, width) < side:
+        raise ShapeError(
+            f"the frames have {height}x{width} pixels; {protocol.name} cuts {side}x{side} out of each and "
+            "enlarges none. Leave this clip out."
+        )
+    top, left = (height - side) // 2, (width - side) // 2
+    return frames[:, top : top + side, left : left + side]
+
+
+def windows(frames: Frames, protocol: Protocol) -> Iterator[Frames]:
+    """The parts of a clip that are reconstructed by themselves; the whole clip where there are no windows."""
+    length = protocol.window
+    if length is None:
+        yield frames
+        return
+    for begin in range(0, len(frames), length):
+        part = frames[begin : begin + length]
+        missing = length - len(part)
+        yield np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part
+
+
+def identity(path: Path, folder: Path) -> dict[str, Any]:
+    """Who a clip is: its name below the folder, its bytes and their SHA-256."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"name": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": digest}

@@ -1,0 +1,68 @@
+"""The worst clips as lossless videos, for eyes."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tubelet.evaluate.clips import open_clip, windows
+from tubelet.evaluate.job import Job, opened
+from tubelet.types import Frames
+from tubelet.video.write import Writer
+
+FOLDER = "videos"
+
+
+def keep_videos(
+    folder: Path, results: dict[str, Any], jobs: Sequence[Job], *, count: int
+) -> dict[str, dict[str, Any]]:
+    """Write the worst clips and what each system made of them, as Matroska with FFV1 in RGB.
+
+    Worst is the lowest PSNR, in the mean over the systems; the same clips are kept for all systems. Clips
+    with an error are not. They are reconstructed again.
+
+    Args:
+        folder: of the results.
+        results: what is known of all clips and systems.
+        jobs: of all clips and systems.
+        count: how many clips.
+
+    Returns:
+        By name of the clip: ``source``, and ``systems`` by their texts, as paths below the folder.
+    """
+    (folder / FOLDER).mkdir(exist_ok=True)
+    kept: dict[str, dict[str, Any]] = {name: {"systems": {}} for name in worst(results)[:count]}
+    for job in jobs:
+        name = job.made_from["clip"]["name"]
+        if name not in kept:
+            continue
+        clip = open_clip(job.clip, job.protocol)
+        stem = job.target.stem
+        if "source" not in kept[name]:
+            kept[name]["source"] = _write(folder, f"{stem.split('--')[0]}--source", clip.frames, clip.rate)
+        system = opened(job.system, job.protocol.at_once)
+        parts = [system.reconstruct(part, clip.rate).frames for part in windows(clip.frames, job.protocol)]
+        back = np.concatenate(parts)[: len(clip.frames)] if len(parts) > 1 else parts[0][: len(clip.frames)]
+        kept[name]["systems"][job.system] = _write(folder, stem, back, clip.rate)
+    return kept
+
+
+def worst(results: dict[str, Any]) -> list[str]:
+    """Names of clips that every system gave back, the worst first."""
+    systems = [system["clips"] for system in results["systems"].values()]
+    means = {
+        name: float(np.mean([clips[name]["figures"]["psnr_db"] for clips in systems]))
+        for name in results["clips"]
+        if all("psnr_db" in clips[name].get("figures", {}) for clips in systems)
+    }
+    return sorted(means, key=lambda name: (means[name], name))
+
+
+def _write(folder: Path, stem: str, frames: Frames, rate: Fraction) -> str:
+    path = folder / FOLDER / f"{stem}.mkv"
+    height, width = frames.shape[1:3]
+    with Writer(path, width=width, height=height, time_base=1 / rate, force=True) as writer:
+        writer.write(frames, np.arange(len(frames)))
+    return path.relative_to(folder).as_posix()

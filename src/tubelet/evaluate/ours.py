@@ -1,0 +1,239 @@
+"""Our tokenizers as systems: the latent as it is, through a .tube file, and tokens through a .tube file."""
+
+import tempfile
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from tubelet.checkpoint import (
+    Checkpoint,
+    DiscreteCheckpoint,
+    architecture,
+    find,
+    read_checkpoint,
+    read_discrete,
+)
+from tubelet.codec.encode import encode_file
+from tubelet.codec.overlap import RUN_BYTES
+from tubelet.codec.tokenize import tokenize_file
+from tubelet.codec.tube import open_tube
+from tubelet.errors import OptionError
+from tubelet.evaluate.measures import Grid
+from tubelet.evaluate.spool import Spool
+from tubelet.evaluate.systems import Reconstruction, System, Words
+from tubelet.quantizers.digits import Digits
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.types import Frames, Latent
+from tubelet.video.pixels import from_model, to_model
+
+
+def open_ours(words: Words, *, channels: int | None, at_once: bool) -> System:
+    """A tokenizer of ours as a system.
+
+    Args:
+        words: its name or folder, and the option ``step``.
+        channels: how many channels of a continuous one are kept; all by default.
+        at_once: whether all latent steps are worked on together, where nothing is coded.
+
+    Raises:
+        OptionError: an option has no meaning for this tokenizer.
+        CheckpointError: there is no such tokenizer, or it is damaged.
+    """
+    words.only("step")
+    folder = find(words.name)
+    if architecture(folder) == "discrete":
+        if channels is not None or words.options:
+            raise OptionError(
+                f"{words.text!r} names a discrete tokenizer, which has no choice of channels or "
+                "step. Leave them out."
+            )
+        return TokenSystem(folder=folder, checkpoint=read_discrete(folder))
+    checkpoint = read_checkpoint(folder)
+    kept = checkpoint.tokenizer.check_channels(channels)
+    if "step" in words.options:
+        step = words.number("step", low=1e-3, high=1e3)
+        return TubeSystem(folder=folder, checkpoint=checkpoint, channels=kept, step=step)
+    return LatentSystem(checkpoint=checkpoint, channels=kept, at_once=at_once)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentSystem:
+    """A continuous tokenizer whose latent is not quantised."""
+
+    checkpoint: Checkpoint
+    channels: int
+    at_once: bool
+
+    @property
+    def grid(self) -> Grid | None:
+        """Where its patches lie."""
+        return _grid(self.checkpoint.tokenizer)
+
+    def facts(self) -> dict[str, Any]:
+        """Who it is."""
+        way = "at once" if self.at_once else "in streams"
+        return _facts(self.checkpoint) | {"kind": "latent", "channels": self.channels, "way": way}
+
+    def latent(self, frames: Frames) -> Latent:
+        """The latent of a clip."""
+        tokenizer = self.checkpoint.tokenizer
+        with torch.no_grad():
+            if self.at_once:
+                return tokenizer.encode(to_model(frames))[:, : self.channels]
+            encoder = tokenizer.stream_encoder(channels=self.channels)
+            run = _run(frames)
+            parts = [encoder.push_frames(frames[begin : begin + run]) for begin in range(0, len(frames), run)]
+            return torch.cat([*parts, encoder.finish()], dim=2)
+
+    def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
+        """Encode and decode a clip."""
+        del rate
+        tokenizer = self.checkpoint.tokenizer
+        length, height, width = frames.shape[:3]
+        began = time.perf_counter()
+        latent = self.latent(frames)
+        between = time.perf_counter()
+        with torch.no_grad():
+            if self.at_once:
+                back = from_model(tokenizer.decode(latent, frames=length, height=height, width=width))
+            else:
+                decoder = tokenizer.stream_decoder(frames=length, height=height, width=width)
+                spool = Spool(height=height, width=width)
+                for steps in latent.split(max(1, _run(frames) // tokenizer.stride.t), dim=2):
+                    spool.add(decoder.push_frames(steps))
+                back = spool.frames()
+        ended = time.perf_counter()
+        return Reconstruction(
+            frames=back,
+            numbers=latent.numel(),
+            seconds_encode=between - began,
+            seconds_decode=ended - between,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TubeSystem:
+    """A continuous tokenizer through a .tube file."""
+
+    folder: Path
+    checkpoint: Checkpoint
+    channels: int
+    step: float
+
+    @property
+    def grid(self) -> Grid | None:
+        """Where its patches lie."""
+        return _grid(self.checkpoint.tokenizer)
+
+    def facts(self) -> dict[str, Any]:
+        """Who it is."""
+        return _facts(self.checkpoint) | {"kind": "tube", "channels": self.channels, "step": self.step}
+
+    def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
+        """Encode a clip into a file, and decode that."""
+        del rate
+        with tempfile.TemporaryDirectory(prefix="tubelet-") as place:
+            source, tube = Path(place) / "clip.npy", Path(place) / "clip.tube"
+            np.save(source, frames, allow_pickle=False)
+            began = time.perf_counter()
+            report = encode_file(
+                source, tube, tokenizer=self.checkpoint, channels=self.channels, step=self.step
+            )
+            between = time.perf_counter()
+            back = _decoded(tube, self.folder)
+            grouping = self.checkpoint.tokenizer.grouping
+            rows, columns = grouping.cells(report.height, report.width)
+            return Reconstruction(
+                frames=back.frames,
+                bytes_on_disk=report.bytes_total,
+                entropy_bits=8 * report.entropy_bytes,
+                numbers=report.steps * report.channels * rows * columns,
+                seconds_encode=between - began,
+                seconds_decode=back.ended - between,
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenSystem:
+    """A discrete tokenizer through a .tube file of tokens."""
+
+    folder: Path
+    checkpoint: DiscreteCheckpoint
+
+    @property
+    def grid(self) -> Grid | None:
+        """Where its patches lie."""
+        return _grid(self.checkpoint.tokenizer.backbone)
+
+    def facts(self) -> dict[str, Any]:
+        """Who it is."""
+        sizes = self.checkpoint.tokenizer.codebook_sizes
+        return _facts(self.checkpoint) | {"kind": "tokens", "codebook_sizes": list(sizes)}
+
+    def digits(self, frames: Frames) -> Digits:
+        """The digits of a clip."""
+        stream = self.checkpoint.tokenizer.stream_encoder()
+        run = _run(frames)
+        with torch.no_grad():
+            parts = [stream.push_frames(frames[begin : begin + run]) for begin in range(0, len(frames), run)]
+            return torch.cat([*parts, stream.finish()], dim=2)
+
+    def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
+        """Turn a clip into a file of tokens, and decode that."""
+        del rate
+        with tempfile.TemporaryDirectory(prefix="tubelet-") as place:
+            source, tube = Path(place) / "clip.npy", Path(place) / "clip.tube"
+            np.save(source, frames, allow_pickle=False)
+            began = time.perf_counter()
+            report = tokenize_file(source, tube, tokenizer=self.checkpoint)
+            between = time.perf_counter()
+            back = _decoded(tube, self.folder)
+            return Reconstruction(
+                frames=back.frames,
+                bytes_on_disk=report.bytes_total,
+                nominal_bits=report.nominal_bits_per_pixel * report.pixels,
+                entropy_bits=8 * report.entropy_bytes,
+                numbers=report.tokens,
+                seconds_encode=between - began,
+                seconds_decode=back.ended - between,
+            )
+
+
+class _Back(NamedTuple):
+    frames: Frames
+    ended: float
+
+
+def _decoded(tube: Path, folder: Path) -> _Back:
+    """The frames of a .tube file, and when they were there."""
+    with open_tube(tube, tokenizer=folder) as opened:
+        spool = Spool(height=opened.header.height, width=opened.header.width)
+        for run in opened.read():
+            spool.add(run.frames)
+    return _Back(spool.frames(), time.perf_counter())
+
+
+def _run(frames: Frames) -> int:
+    """How many frames of a clip a stream takes at a time."""
+    return max(1, RUN_BYTES // (3 * frames.shape[1] * frames.shape[2]))
+
+
+def _grid(tokenizer: ContinuousTokenizer) -> Grid:
+    return Grid(stride=tokenizer.stride, lead_frame=tokenizer.lead_frame)
+
+
+def _facts(checkpoint: Checkpoint | DiscreteCheckpoint) -> dict[str, Any]:
+    """Who a tokenizer of ours is."""
+    tokenizer = checkpoint.tokenizer
+    return {
+        "name": checkpoint.config.name,
+        "sha256": checkpoint.sha256,
+        "stride": list(tokenizer.stride),
+        "lead_frame": tokenizer.lead_frame,
+        "megaflops_per_pixel": tokenizer.flops_per_pixel() / 1e6,
+    }

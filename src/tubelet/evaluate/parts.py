@@ -1,0 +1,60 @@
+"""The figures of one system on one clip, each in a file of its own, so that an evaluation can go on.
+
+A part says what it was made from; only an equal one is used again.
+"""
+
+import hashlib
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from tubelet.files import replacing
+
+FORMAT = 1
+
+FOLDER = "parts"
+
+
+def part_path(folder: Path, *, clip: str, system: str) -> Path:
+    """Where the part of a clip and a system lies; names are shortened and told apart by a digest."""
+    digest = hashlib.sha256(f"{clip}\n{system}".encode()).hexdigest()[:12]
+    names = (re.sub(r"[^A-Za-z0-9.-]+", "_", name)[-40:] for name in (clip, system))
+    return folder / FOLDER / f"{'--'.join(names)}--{digest}.json"
+
+
+def read_part(path: Path, *, made_from: dict[str, Any]) -> dict[str, Any] | None:
+    """A part, if it is there, whole, and made from the same."""
+    try:
+        part = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(part, dict) or part.get("made_from") != _plain(made_from):
+        return None
+    return part
+
+
+def write_part(path: Path, part: dict[str, Any]) -> None:
+    """Write a part; it appears when it is whole. Infinities are written as JSON has none: as text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, force=True) as beside:
+        beside.write_text(json.dumps(_spelt(part), allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _plain(value: dict[str, Any]) -> Any:  # noqa: ANN401  whatever JSON holds
+    """The same as it comes back from a file."""
+    return json.loads(json.dumps(value))
+
+
+def _spelt(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds
+    """The same, with infinities as text."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case dict():
+            return {name: _spelt(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_spelt(each) for each in value]
+        case _:
+            return value

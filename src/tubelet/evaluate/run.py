@@ -1,0 +1,318 @@
+"""An evaluation: every clip of a folder through every system, measured by one protocol.
+
+It can be interrupted at any time and goes on from the parts that are there. Twice the same command gives the
+same figures on one machine, but for times and what is said of the run itself.
+"""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tubelet.data.clips import find_clips
+from tubelet.errors import OptionError, OutputError
+from tubelet.evaluate.clips import identity
+from tubelet.evaluate.job import Job, Weights, do, networks, opened, prepare_process
+from tubelet.evaluate.keep import keep_videos
+from tubelet.evaluate.latents import diagnose
+from tubelet.evaluate.measures import MEASURES, describe
+from tubelet.evaluate.parts import FORMAT, part_path, read_part
+from tubelet.evaluate.protocols import Protocol
+from tubelet.evaluate.summary import LEVEL, RESAMPLES, summarise
+from tubelet.evaluate.tags import Tags, find_manifest, read_tags
+from tubelet.results import circumstances, write_results
+
+RESULTS = "results.json"
+"""The file of an evaluation's figures, in its folder; docs/results-format.md describes it."""
+
+_EXTRAS = ("opencv-python-headless", "imageio-ffmpeg", "diffusers", "einops", "safetensors")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is to be evaluated.
+
+    Attributes:
+        data: folder of clips.
+        systems: texts (see `tubelet.evaluate.systems`), each once.
+        protocol: how.
+        folder: of the results; made if it is missing.
+        manifest: what is known of the clips; the one in `data`, if there is one, for none.
+        measures: more measures than the protocol has, such as ``vmaf``.
+        weights: of measures that need them.
+        latents: whether latents and tokens of all clips together are described.
+        drift: whether reconstructions are reconstructed again and again, ten times as much work.
+        keep: how many of the worst clips are kept as videos.
+        seed: of the samples that intervals are drawn from.
+        workers: processes at work; as many as cores for none.
+        force: whether another evaluation in `folder` is replaced.
+    """
+
+    data: Path
+    systems: tuple[str, ...]
+    protocol: Protocol
+    folder: Path
+    manifest: Path | None = None
+    measures: tuple[str, ...] = ()
+    weights: tuple[Weights, ...] = ()
+    latents: bool = False
+    drift: bool = False
+    keep: int = 0
+    seed: int = 0
+    workers: int | None = None
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.systems or len(set(self.systems)) < len(self.systems):
+            raise OptionError(
+                f"the systems are {', '.join(self.systems) or 'none'}; give one or more, each once."
+            )
+        if self.workers is not None and self.workers < 1:
+            raise OptionError(f"workers is {self.workers}; at least 1 process works.")
+        if self.keep < 0:
+            raise OptionError(f"{self.keep} videos are to be kept; it is 0 or more.")
+        if unknown := [name for name in self.measures if name not in MEASURES]:
+            raise OptionError(f"there is no measure {unknown[0]!r}; there are {', '.join(MEASURES)}.")
+
+
+def evaluate(request: Request, *, on_part: Callable[[int, int], None] = lambda _done, _all: None) -> Path:
+    """Evaluate, and write ``results.json``; give its path.
+
+    A clip that cannot be read, or that a system cannot take, has an error in the results instead of figures.
+
+    Args:
+        request: what.
+        on_part: called with the number of parts that are there, and of all.
+
+    Raises:
+        OptionError: there are no clips, or a text names no system.
+        CheckpointError: a tokenizer, or weights of a measure, cannot be read.
+        OutputError: the folder holds another evaluation, or the disk is full.
+    """
+    opened.cache_clear()
+    networks.cache_clear()
+    clips = _clips(request)
+    manifest = request.manifest or find_manifest(request.data)
+    tags = {} if manifest is None else read_tags(manifest)
+    networks(request.weights)
+    _claim(request)
+    identities = {path: identity(path, request.data) for path in clips}
+    facts = {text: opened(text, request.protocol.at_once).facts() for text in request.systems}
+    around = circumstances()
+    versions = around["versions"] | _versions() | {"commit": around["commit"]}
+    jobs = [
+        _job(request, path, text, {"clip": identities[path], "system": facts[text], "versions": versions})
+        for text in request.systems
+        for path in clips
+    ]
+    threads = _work(request, jobs, on_part)
+    results = _gather(request, jobs, identities, facts, tags)
+    results["run"] = {"workers": _workers(request, len(jobs)), "threads": threads}
+    if request.latents:
+        for text in request.systems:
+            system = opened(text, request.protocol.at_once)
+            results["systems"][text] |= diagnose(system, clips, request.protocol)
+    if request.keep:
+        results["videos"] = keep_videos(request.folder, results, jobs, count=request.keep)
+    target = request.folder / RESULTS
+    write_results(target, protocol=request.protocol.line, figures=results)
+    return target
+
+
+def _clips(request: Request) -> list[Path]:
+    """The clips of the folder; videos that an evaluation kept there are none."""
+    kept = request.folder.resolve()
+    clips = [path for path in find_clips(request.data) if not path.resolve().is_relative_to(kept)]
+    if not clips:
+        raise OptionError(
+            f"all clips in {request.data} are results in {request.folder}. Name another folder."
+        )
+    return clips
+
+
+def _job(request: Request, path: Path, text: str, made_from: dict[str, Any]) -> Job:
+    measures = tuple(dict.fromkeys((*request.protocol.measures, *request.measures)))
+    return Job(
+        clip=path,
+        system=text,
+        protocol=request.protocol,
+        measures=measures,
+        weights=request.weights,
+        drift=request.drift,
+        target=part_path(request.folder, clip=made_from["clip"]["name"], system=text),
+        made_from={
+            "format": FORMAT,
+            "protocol": request.protocol.to_json(),
+            "measures": list(measures),
+            "drift": request.drift,
+            "weights": {each.measure: each.sha256 for each in request.weights},
+            **made_from,
+        },
+    )
+
+
+def _work(request: Request, jobs: Sequence[Job], on_part: Callable[[int, int], None]) -> int:
+    """Do what is not done yet; give the threads of each process."""
+    missing = [job for job in jobs if not _is_done(job)]
+    done = len(jobs) - len(missing)
+    on_part(done, len(jobs))
+    workers = _workers(request, len(jobs))
+    if workers == 1:
+        for job in missing:
+            do(job)
+            done += 1
+            on_part(done, len(jobs))
+        return torch.get_num_threads()
+    threads = max(1, _cores() // workers)
+    if missing:
+        _in_processes(missing, workers, threads, lambda more: on_part(done + more, len(jobs)))
+    return threads
+
+
+def _in_processes(jobs: Sequence[Job], workers: int, threads: int, on_more: Callable[[int], None]) -> None:
+    """Do jobs in fresh processes; whatever ends this early ends them too."""
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        min(workers, len(jobs)),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=prepare_process,
+        initargs=(threads,),
+    )
+    try:
+        # In the order of the systems, so that every process opens each only once.
+        for number, future in enumerate(as_completed([pool.submit(do, job) for job in jobs])):
+            future.result()
+            on_more(number + 1)
+    except BaseException as error:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        pool.shutdown(cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise OutputError(
+                f"one of {workers} processes was ended from outside, as a system does that is out of memory. "
+                "What was measured is kept: go on with fewer --workers."
+            ) from error
+        raise
+    pool.shutdown()
+
+
+def _is_done(job: Job) -> bool:
+    part = read_part(job.target, made_from=job.made_from)
+    # What failed is tried again: the reason may be gone.
+    return part is not None and "error" not in part
+
+
+def _gather(
+    request: Request,
+    jobs: Sequence[Job],
+    identities: dict[Path, dict[str, Any]],
+    facts: dict[str, dict[str, Any]],
+    tags: Tags,
+) -> dict[str, Any]:
+    """The content of the results, from the parts."""
+    clips = {
+        each["name"]: {"bytes": each["bytes"], "sha256": each["sha256"], "tags": _tags_of(tags, each["name"])}
+        for each in identities.values()
+    }
+    systems: dict[str, dict[str, Any]] = {text: {"facts": each, "clips": {}} for text, each in facts.items()}
+    for job in jobs:
+        part = read_part(job.target, made_from=job.made_from)
+        if part is None:
+            raise OutputError(f"{job.target} is gone or was changed meanwhile. Run the same command again.")
+        name = job.made_from["clip"]["name"]
+        del part["made_from"]
+        clips[name] |= part.pop("clip", {})
+        systems[job.system]["clips"][name] = _with_numbers(part)
+    named = {name: clip["tags"] for name, clip in clips.items()}
+    for system in systems.values():
+        system["summary"] = summarise(system["clips"], named, seed=request.seed)
+    found = [part for system in systems.values() for part in system["clips"].values() if "error" not in part]
+    names = dict.fromkeys(name for part in found for name in [*part["figures"], *part["absent"]])
+    return {
+        "format": FORMAT,
+        "protocol": request.protocol.to_json(),
+        "data": request.data.resolve().name,
+        "intervals": {
+            "way": "bootstrap over clips",
+            "level": LEVEL,
+            "resamples": RESAMPLES,
+            "seed": request.seed,
+        },
+        "measures": describe(list(names)),
+        "weights": {each.measure: each.sha256 for each in request.weights},
+        "versions": _versions(),
+        "clips": clips,
+        "systems": systems,
+    }
+
+
+def _tags_of(tags: Tags, name: str) -> dict[str, str]:
+    """By the path below the folder, or by the name of the file alone."""
+    return tags.get(name, tags.get(Path(name).name, {}))
+
+
+def _with_numbers(part: dict[str, Any]) -> dict[str, Any]:
+    """A part whose infinities are numbers again."""
+    if "error" in part:
+        return part
+    drift = part.get("drift_psnr_db", {})
+    part |= {"drift_psnr_db": {number: float(value) for number, value in drift.items()}} if drift else {}
+    part["figures"] = {name: float(value) for name, value in part["figures"].items()}
+    part["curves"] = {name: [float(value) for value in curve] for name, curve in part["curves"].items()}
+    return part
+
+
+def _claim(request: Request) -> None:
+    """Make the folder this evaluation's.
+
+    Raises:
+        OutputError: it is a file, or another evaluation's.
+    """
+    folder, target = request.folder, request.folder / RESULTS
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file; results go into a folder. Name a new one.")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not target.exists() or request.force:
+        return
+    try:
+        before = json.loads(target.read_text(encoding="utf-8"))
+        line, data = before["protocol"], before["figures"]["data"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise OutputError(f"{target} holds no evaluation ({error!r}). Name another folder.") from error
+    mine = request.data.resolve().name
+    if (line, data) != (request.protocol.line, mine):
+        raise OutputError(
+            f"{target} holds figures of {data} by {line.partition(':')[0]}; those of {mine} by "
+            f"{request.protocol.name} v{request.protocol.version} never stand beside them. Name another "
+            "folder, or replace them with --force."
+        )
+
+
+def _workers(request: Request, jobs: int) -> int:
+    return max(1, min(request.workers or _cores(), jobs))
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _versions() -> dict[str, str | None]:
+    """Packages that decide figures, beyond those that all results name."""
+    found: dict[str, str | None] = {}
+    for name in _EXTRAS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found

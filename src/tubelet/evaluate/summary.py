@@ -1,0 +1,123 @@
+"""Figures of many clips as one: means, pooled PSNR, and how far another sample of clips might be off."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from tubelet.errors import ShapeError
+from tubelet.evaluate.measures import describe
+from tubelet.evaluate.tags import TAGS, Tags
+from tubelet.metrics.psnr import SquaredError, pooled_psnr
+
+RESAMPLES = 1000
+"""Samples of clips that are drawn, with replacement, for an interval."""
+
+_ORDER = ("low", "mid", "high")
+
+LEVEL = 0.95
+"""Share of the samples whose mean lies within an interval."""
+
+Rows = Int64[np.ndarray, "r n"]
+"""Which clips each sample holds."""
+
+ClipFigures = Mapping[str, Any]
+"""What the results hold of a system on a clip."""
+
+
+def summarise(clips: Mapping[str, ClipFigures], tags: Tags, *, seed: int) -> dict[str, Any]:
+    """The summary of a system: of all its clips, and of those that share a tag.
+
+    Args:
+        clips: by name, as in the results; those with an error are left out.
+        tags: by name of the clip.
+        seed: of the samples of clips; the same for all systems, so their intervals are of the same samples.
+    """
+    good = {name: clip for name, clip in clips.items() if "error" not in clip}
+    by_tag: dict[str, dict[str, Any]] = {}
+    for tag in TAGS:
+        found = {tags[name][tag] for name in good if tag in tags.get(name, {})}
+        values = sorted(found, key=lambda value: (_ORDER.index(value) if value in _ORDER else -1, value))
+        for value in values:
+            chosen = [clip for name, clip in good.items() if tags.get(name, {}).get(tag) == value]
+            by_tag.setdefault(tag, {})[value] = _summary(chosen, seed=seed)
+    whole = _summary(list(good.values()), seed=seed)
+    return {"all": whole, "by_tag": by_tag, "failed": len(clips) - len(good)}
+
+
+def _summary(clips: Sequence[ClipFigures], *, seed: int) -> dict[str, Any]:
+    """Means by group of measures."""
+    found: dict[str, Any] = {"clips": len(clips)}
+    if not clips:
+        return found
+    names = list(dict.fromkeys(name for clip in clips for name in clip["figures"]))
+    for name, facts in describe(names).items():
+        values = [clip["figures"][name] for clip in clips if name in clip["figures"]]
+        found.setdefault(facts["group"], {})[name] = interval(values, seed=seed)
+        if name == "psnr_db":
+            found[facts["group"]]["pooled_psnr_db"] = _pooled(
+                [SquaredError(*clip["squared_error"]) for clip in clips], seed=seed
+            )
+    passes = dict.fromkeys(number for clip in clips for number in clip.get("drift_psnr_db", {}))
+    for number in passes:
+        values = [clip["drift_psnr_db"][number] for clip in clips if "drift_psnr_db" in clip]
+        found.setdefault("drift_psnr_db", {})[number] = interval(values, seed=seed)
+    found["rate"] = _rates(clips, seed=seed)
+    found["speed"] = {
+        f"megapixels_per_second_{way}": _speed(clips, f"seconds_{way}") for way in ("encode", "decode")
+    }
+    return found
+
+
+def interval(values: Sequence[float], *, seed: int) -> dict[str, Any]:
+    """The mean of clips, and the percentile bootstrap interval around it (Efron 1979).
+
+    Both ends are the mean itself for a single clip, of which nothing can be drawn but itself. An infinite
+    figure makes a mean infinite; `exact` counts them.
+    """
+    array = np.array(values, dtype=np.float64)
+    exact = int(np.isinf(array).sum())
+    if exact:
+        return {"mean": math.inf, "low": math.inf, "high": math.inf, "clips": len(array), "exact": exact}
+    low, high = _ends(array[_rows(len(array), seed)].mean(axis=1))
+    return {"mean": float(np.mean(array)), "low": low, "high": high, "clips": len(array), "exact": 0}
+
+
+def _pooled(errors: Sequence[SquaredError], *, seed: int) -> dict[str, Any]:
+    """PSNR of all samples of all clips together, and of each drawn sample of clips."""
+    totals, samples = (np.array(column, dtype=np.float64) for column in zip(*errors, strict=True))
+    rows = _rows(len(errors), seed)
+    with np.errstate(divide="ignore"):
+        drawn = 10 * np.log10(255**2 * samples[rows].sum(axis=1) / totals[rows].sum(axis=1))
+    low, high = _ends(drawn)
+    return {"mean": pooled_psnr(errors), "low": low, "high": high, "clips": len(errors)}
+
+
+def _rates(clips: Sequence[ClipFigures], *, seed: int) -> dict[str, Any]:
+    """Bits per pixel and numbers per pixel, as far as every clip has them."""
+    found: dict[str, Any] = {}
+    for name in dict.fromkeys(name for clip in clips for name in clip["rate"]):
+        if all(name in clip["rate"] for clip in clips) and name.endswith("_per_pixel"):
+            found[name] = interval([clip["rate"][name] for clip in clips], seed=seed)
+    return found
+
+
+def _speed(clips: Sequence[ClipFigures], name: str) -> float | None:
+    """Pixels of all clips over the time that they took together."""
+    seconds = sum(clip[name] for clip in clips)
+    return sum(clip["pixels"] for clip in clips) / seconds / 1e6 if seconds else None
+
+
+def _rows(clips: int, seed: int) -> Rows:
+    if not clips:
+        raise ShapeError("there are no clips to draw from. Give at least one.")
+    return np.random.default_rng(seed).integers(0, clips, (RESAMPLES, clips))
+
+
+def _ends(drawn: Float64[np.ndarray, " r"]) -> tuple[float, float]:
+    """The two percentiles between which the middle `LEVEL` of the drawn figures lies."""
+    outside = (1 - LEVEL) / 2
+    low, high = np.sort(drawn)[[round(outside * (len(drawn) - 1)), round((1 - outside) * (len(drawn) - 1))]]
+    return float(low), float(high)

@@ -1,0 +1,261 @@
+"""`tubelet evaluate` and `tubelet compare`: folders of tiny clips in, figures out."""
+
+import argparse
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tubelet.checkpoint import load, save
+from tubelet.cli import command_compare, command_evaluate
+from tubelet.cli.console import guarded
+from tubelet.errors import OptionError, OutputError, ShapeError
+from tubelet.evaluate import job as jobs
+from tubelet.evaluate import run as runs
+from tubelet.evaluate.compare import compare_files
+from tubelet.evaluate.job import Weights
+from tubelet.evaluate.protocols import find_protocol
+from tubelet.evaluate.run import Request, evaluate
+from tubelet.metrics.psnr import ClipPSNR
+from tubelet.quantizers.config import FSQConfig
+from tubelet.tokenizers.config import DiscreteConfig
+from tubelet.video.read import read
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "short256x33.py"
+SHORT = find_protocol("short256x33")
+
+
+@pytest.fixture
+def clips(video_file):
+    """A folder of two good clips and a manifest."""
+    video_file("a.mkv", frames=6, height=165, width=170)
+    folder = video_file("b.mkv", frames=5, height=64, width=56).parent
+    (folder / "manifest.csv").write_text("file,motion,kind\na.mkv,low,camera\nb.mkv,high,camera\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def token_folder(make_tokenizer, tmp_path_factory):
+    backbone = make_tokenizer(channels=4)
+    config = DiscreteConfig(name="tokens", backbone=backbone.config, quantizer=FSQConfig(levels=(8, 5, 5, 3)))
+    tokenizer = config.build()
+    tokenizer.backbone.load_state_dict(backbone.tokenizer.state_dict())
+    generator = torch.Generator().manual_seed(0)
+    tokenizer.quantizer.fit(torch.randn(1000, 4, generator=generator), generator=generator)
+    return save(tokenizer, config, tmp_path_factory.mktemp("discrete") / "tokens", card="# test\n")
+
+
+@pytest.fixture
+def request_for(clips, small_folder, tmp_path):
+    def make(*systems, **more) -> Request:
+        usual = {"data": clips, "systems": systems or (f"{small_folder}@4",), "protocol": SHORT, "workers": 1}
+        return Request(**(usual | {"folder": tmp_path / "results"} | more))
+
+    return make
+
+
+@pytest.fixture
+def parse():
+    def make(command, *words: object) -> argparse.Namespace:
+        parser = argparse.ArgumentParser()
+        command.add_arguments(parser)
+        return parser.parse_args([str(word) for word in words])
+
+    return make
+
+
+def figures(path: Path) -> dict:
+    return json.loads(path.read_text())["figures"]
+
+
+def without_times(value):
+    """Figures without those that say how long something took, and by how many."""
+    if isinstance(value, dict):
+        timed = ("seconds_encode", "seconds_decode", "speed", "run")
+        return {name: without_times(each) for name, each in value.items() if name not in timed}
+    return value
+
+
+def test_figures_of_short256x33_are_those_of_the_benchmark(request_for, small_folder, clips):
+    spec = importlib.util.spec_from_file_location("short256x33", BENCHMARK)
+    assert spec is not None and spec.loader is not None
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    found = figures(evaluate(request_for(f"{small_folder}@4", f"{small_folder}@8")))
+    path = clips / "a.mkv"
+    frames = {path.name: benchmark.first_frames(path)}
+    expected = benchmark.measure(load(small_folder), frames, [4, 8], benchmark.METRICS)
+    for name in benchmark.METRICS:
+        for count in ("4", "8"):
+            clip = found["systems"][f"{small_folder}@{count}"]["clips"]["a.mkv"]
+            assert round(clip["figures"][name], 5) == expected[name][count]["a.mkv"], name
+
+
+def test_twice_gives_the_same_but_for_times(request_for, small_folder, tmp_path):
+    systems = (f"{small_folder}@4", f"{small_folder}@4:step=1", "x264:crf=30,preset=ultrafast")
+    one, two = (evaluate(request_for(*systems, folder=tmp_path / name)) for name in ("one", "two"))
+    assert without_times(figures(one)) == without_times(figures(two))
+    assert json.loads(one.read_text())["protocol"] == SHORT.line
+
+
+def test_processes_change_nothing_but_the_time(request_for, tmp_path):
+    alone = evaluate(request_for())
+    together = evaluate(request_for(folder=tmp_path / "two", workers=2))
+    assert without_times(figures(alone)) == without_times(figures(together))
+    assert figures(together)["run"]["workers"] == 2
+
+
+def test_an_interrupted_evaluation_goes_on(request_for, small_folder, tmp_path, monkeypatch):
+    systems = (f"{small_folder}@4", f"{small_folder}@6")
+    done = []
+    do = jobs.do
+
+    def counted(job):
+        do(job)
+        done.append(job.target)
+        if len(done) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "do", counted)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(request_for(*systems))
+    assert not (tmp_path / "results" / "results.json").exists()
+    again = figures(evaluate(request_for(*systems)))
+    assert len(done) == len(set(done)) == 4
+    # And one system more costs only its own clips.
+    evaluate(request_for(*systems, f"{small_folder}@8"))
+    assert len(done) == 6
+    monkeypatch.undo()
+    fresh = figures(evaluate(request_for(*systems, folder=tmp_path / "fresh")))
+    assert without_times(again) == without_times(fresh)
+
+
+def test_a_bad_clip_is_named_and_does_not_stop_the_others(request_for, clips, small_folder, capsys):
+    (clips / "c.mp4").write_bytes(b"no video at all")
+    found = figures(evaluate(request_for()))
+    system = found["systems"][f"{small_folder}@4"]
+    assert "c.mp4" in system["clips"]["c.mp4"]["error"]
+    assert system["summary"]["failed"] == 1
+    assert system["summary"]["all"]["clips"] == 2
+    assert "error" not in system["clips"]["a.mkv"]
+
+
+def test_figures_are_split_by_the_tags_of_the_manifest(request_for, small_folder):
+    found = figures(evaluate(request_for()))
+    assert found["clips"]["a.mkv"]["tags"] == {"motion": "low", "kind": "camera"}
+    summary = found["systems"][f"{small_folder}@4"]["summary"]
+    single = summary["by_tag"]["motion"]["low"]["detail"]["psnr_db"]
+    assert single["mean"] == found["systems"][f"{small_folder}@4"]["clips"]["a.mkv"]["figures"]["psnr_db"]
+    assert summary["by_tag"]["kind"]["camera"]["clips"] == 2
+
+
+def test_what_has_no_weights_is_absent_and_what_has_none_of_its_size_says_so(request_for, small_folder):
+    found = figures(evaluate(request_for()))
+    assert not {"lpips", "dists", "vmaf"} & set(found["measures"])
+    clip = found["systems"][f"{small_folder}@4"]["clips"]["b.mkv"]
+    assert "ms_ssim" not in clip["figures"]
+    assert "64x56" in clip["absent"]["ms_ssim"]
+
+
+def test_vmaf_is_measured_where_it_is_asked_for(request_for, small_folder):
+    found = figures(evaluate(request_for(measures=("vmaf",))))
+    clip = found["systems"][f"{small_folder}@4"]["clips"]["a.mkv"]
+    assert 0 <= clip["figures"]["vmaf"] <= 100
+    assert len(clip["curves"]["vmaf"]) == 6
+
+
+def test_the_worst_clips_are_kept_without_loss(request_for, small_folder, clips, tmp_path):
+    text = f"{small_folder}@4"
+    found = figures(evaluate(request_for(keep=1)))
+    by_clip = {name: clip["figures"]["psnr_db"] for name, clip in found["systems"][text]["clips"].items()}
+    assert list(found["videos"]) == [min(by_clip, key=by_clip.get)]
+    assert list(figures(evaluate(request_for(keep=1)))["clips"]) == ["a.mkv", "b.mkv"]
+    for name, kept in found["videos"].items():
+        paths = [tmp_path / "results" / path for path in (kept["source"], kept["systems"][text])]
+        source, back = (np.concatenate([run.frames.copy() for run in read(path)]) for path in paths)
+        metric = ClipPSNR()
+        metric.update(source, back)
+        assert metric.compute() == by_clip[name]
+
+
+def test_what_is_reconstructed_again_and_again_gets_no_better(request_for, network_folder):
+    text = f"{network_folder}@4"
+    system = figures(evaluate(request_for(text, drift=True)))["systems"][text]
+    values = [system["clips"]["b.mkv"]["drift_psnr_db"][number] for number in ("1", "2", "5", "10")]
+    assert values[0] == system["clips"]["b.mkv"]["figures"]["psnr_db"]
+    assert values == sorted(values, reverse=True)
+    assert set(system["summary"]["all"]["drift_psnr_db"]) == {"1", "2", "5", "10"}
+
+
+def test_latents_are_described_over_all_clips(request_for, small_folder, token_folder):
+    texts = (f"{small_folder}@4", str(token_folder), "x264:crf=40,preset=ultrafast")
+    systems = figures(evaluate(request_for(*texts, latents=True)))["systems"]
+    latent = systems[texts[0]]["latent"]
+    assert len(latent["mean"]) == 4 and set(latent["distance"]) == {"1", "2", "4"}
+    positions = 3 * 21 * 22 + 2 * 8 * 7
+    assert latent["positions"] == systems[texts[1]]["tokens"]["joint"]["count"] == positions
+    assert not {"latent", "tokens"} & set(systems[texts[2]])
+
+
+def test_two_evaluations_never_share_a_folder(request_for, tmp_path):
+    evaluate(request_for())
+    with pytest.raises(OutputError, match="never stand"):
+        evaluate(request_for(protocol=find_protocol("native-all")))
+    evaluate(request_for(protocol=find_protocol("native-all"), force=True))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="is a file"):
+        evaluate(request_for(folder=tmp_path / "file"))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"systems": ("x", "x")}, {"workers": 0}, {"keep": -1}, {"measures": ("x",)}]
+)
+def test_requests_without_meaning_are_refused(request_for, wrong):
+    with pytest.raises(OptionError):
+        request_for(**wrong)
+    with pytest.raises(OptionError, match="lpips"):
+        Weights(measure="psnr_db", path=Path("x"), sha256="")
+
+
+def test_the_command_prints_the_protocol_and_a_table(parse, clips, small_folder, tmp_path, capsys):
+    arguments = ("--with", f"{small_folder}@4", "x264:crf=30", "-o", tmp_path / "results", "--workers", 1)
+    assert guarded(lambda: command_evaluate.run(parse(command_evaluate, clips, *arguments))) == 0
+    shown = capsys.readouterr().out
+    for text in (
+        "short256x33 v1: the first 33 frames",
+        "2 clips",
+        "bits/px",
+        "motion low",
+        "results.json",
+        "±",
+    ):
+        assert text in shown, shown
+    lines = [line for line in shown.splitlines() if line.startswith("x264:crf=30")]
+    assert len(lines) == 4
+
+
+def test_two_videos_are_compared(parse, video_file, tmp_path, capsys):
+    one = video_file("one.mkv", frames=4, height=64, width=64)
+    two = video_file("two.mp4", frames=4, height=64, width=64)
+    report = tmp_path / "report.json"
+    assert guarded(lambda: command_compare.run(parse(command_compare, one, two, "-o", report))) == 0
+    shown = capsys.readouterr().out
+    assert "4 frames of 64x64" in shown and "psnr_db" in shown and "ms_ssim is absent: " in shown
+    found = figures(report)
+    assert found["figures"]["psnr_db"] > 30
+    assert len(found["curves"]["frame_psnr_db"]) == 4
+    assert guarded(lambda: command_compare.run(parse(command_compare, one, two, "-o", report))) == 1
+    assert "--force" in capsys.readouterr().err
+
+
+def test_videos_that_do_not_fit_are_refused_with_the_cure(video_file):
+    one = video_file("one.mkv", frames=20, height=16, width=16)
+    with pytest.raises(ShapeError, match="--frames 18"):
+        compare_files(one, video_file("short.mkv", frames=18, height=16, width=16), measures=("psnr_db",))
+    with pytest.raises(ShapeError, match="scale=16:16"):
+        compare_files(one, video_file("large.mkv", frames=20, height=16, width=18), measures=("psnr_db",))
+    found = compare_files(one, one, frames=18, measures=("psnr_db",))
+    assert (found.frames, found.measured.figures["psnr_db"]) == (18, float("inf"))

@@ -1,0 +1,5 @@
+from importlib.util import find_spec
+
+# An extra: pip install 'tubelet[diffusers]'.
+if find_spec("diffusers") is None:
+    collect_ignore = ["test_foreign.py"]

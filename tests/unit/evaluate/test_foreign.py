@@ -1,0 +1,53 @@
+"""Autoencoders of diffusers as systems."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from tubelet.errors import CheckpointError, OptionError
+from tubelet.evaluate.systems import open_system
+from tubelet.interop.rivals import open_diffusers
+from tubelet.interop.tiny import tiny_model
+from tubelet.video.pixels import from_model, to_model
+
+RATE = Fraction(25)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("rival") / "vae"
+    tiny_model("Wan 2.1").save_pretrained(path)
+    return path
+
+
+def test_a_clip_comes_back_whole_whatever_the_frame_rule(folder, smooth):
+    clip = smooth(6, 20, 28)
+    system = open_system(f"diffusers:{folder},decode=float32", at_once=False)
+    back = system.reconstruct(clip, RATE)
+    tokenizer = open_diffusers(folder, decode_dtype=system.tokenizer.decode_dtype)
+    latent = tokenizer.encode(to_model(clip))
+    expected = from_model(tokenizer.decode(latent, frames=6, height=20, width=28))
+    np.testing.assert_array_equal(back.frames, expected)
+    assert back.numbers == latent.numel()
+    assert back.bytes_on_disk is None
+    assert system.grid is not None and system.grid.stride == (4, 8, 8) and system.grid.lead_frame
+
+
+def test_facts_tell_settings_and_weights_apart(folder):
+    one = open_system(f"diffusers:{folder}", at_once=True).facts()
+    assert one["decode_dtype"] == "torch.bfloat16"
+    assert one == open_system(f"diffusers:{folder}", at_once=True).facts()
+    assert one != open_system(f"diffusers:{folder},decode=float32", at_once=True).facts()
+    assert open_system(f"diffusers:{folder},tiling=true", at_once=True).facts()["tiling"]
+
+
+@pytest.mark.parametrize("tail", [",tiling=maybe", ",decode=int8", ",colour=red"])
+def test_options_without_meaning_are_refused(folder, tail):
+    with pytest.raises(OptionError):
+        open_system(f"diffusers:{folder}{tail}", at_once=True)
+
+
+def test_what_is_no_autoencoder_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match="neither"):
+        open_system(f"diffusers:{tmp_path}/nothing", at_once=True)
