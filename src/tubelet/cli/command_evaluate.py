@@ -130,7 +130,8 @@ def show_results(content: dict[str, Any]) -> None:
     from tubelet.cli.console import show_table
 
     figures = content["figures"]
-    print(f"{content['protocol']}\n{len(figures['clips'])} clips of {figures['data']}\n")
+    count = len(figures["clips"])
+    print(f"{content['protocol']}\n{count} clip{'s' if count > 1 else ''} of {figures['data']}\n")
     systems = figures["systems"]
     parts = {"": {name: system["summary"]["all"] for name, system in systems.items()}}
     tags = dict.fromkeys(
