@@ -2,13 +2,16 @@
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tubelet.checkpoint import (
     Checkpoint,
@@ -18,9 +21,9 @@ from tubelet.checkpoint import (
     read_checkpoint,
     read_discrete,
 )
-from tubelet.codec.encode import encode_file
+from tubelet.codec.encode import TubeReport, encode_file
 from tubelet.codec.overlap import RUN_BYTES
-from tubelet.codec.tokenize import tokenize_file
+from tubelet.codec.tokenize import TokenReport, tokenize_file
 from tubelet.codec.tube import open_tube
 from tubelet.errors import OptionError
 from tubelet.evaluate.measures import Grid
@@ -28,8 +31,12 @@ from tubelet.evaluate.spool import Spool
 from tubelet.evaluate.systems import Reconstruction, System, Words
 from tubelet.quantizers.digits import Digits
 from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.discrete import StreamTokenizer
+from tubelet.tokenizers.stream_encoder import StreamEncoder
 from tubelet.types import Frames, Latent
 from tubelet.video.pixels import from_model, to_model
+
+_Report = TypeVar("_Report", TubeReport, TokenReport)
 
 
 def open_ours(words: Words, *, channels: int | None, at_once: bool) -> System:
@@ -85,10 +92,7 @@ class LatentSystem:
         with torch.no_grad():
             if self.at_once:
                 return tokenizer.encode(to_model(frames))[:, : self.channels]
-            encoder = tokenizer.stream_encoder(channels=self.channels)
-            run = _run(frames)
-            parts = [encoder.push_frames(frames[begin : begin + run]) for begin in range(0, len(frames), run)]
-            return torch.cat([*parts, encoder.finish()], dim=2)
+            return _streamed(tokenizer.stream_encoder(channels=self.channels), frames)
 
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Encode and decode a clip."""
@@ -137,25 +141,17 @@ class TubeSystem:
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Encode a clip into a file, and decode that."""
         del rate
-        with tempfile.TemporaryDirectory(prefix="tubelet-") as place:
-            source, tube = Path(place) / "clip.npy", Path(place) / "clip.tube"
-            np.save(source, frames, allow_pickle=False)
-            began = time.perf_counter()
-            report = encode_file(
-                source, tube, tokenizer=self.checkpoint, channels=self.channels, step=self.step
-            )
-            between = time.perf_counter()
-            back = _decoded(tube, self.folder)
-            grouping = self.checkpoint.tokenizer.grouping
-            rows, columns = grouping.cells(report.height, report.width)
-            return Reconstruction(
-                frames=back.frames,
-                bytes_on_disk=report.bytes_total,
-                entropy_bits=8 * report.entropy_bytes,
-                numbers=report.steps * report.channels * rows * columns,
-                seconds_encode=between - began,
-                seconds_decode=back.ended - between,
-            )
+        encode = partial(encode_file, tokenizer=self.checkpoint, channels=self.channels, step=self.step)
+        report, back = _through_file(frames, encode, self.folder)
+        rows, columns = self.checkpoint.tokenizer.grouping.cells(report.height, report.width)
+        return Reconstruction(
+            frames=back.frames,
+            bytes_on_disk=report.bytes_total,
+            entropy_bits=8 * report.entropy_bytes,
+            numbers=report.steps * report.channels * rows * columns,
+            seconds_encode=back.seconds_encode,
+            seconds_decode=back.seconds_decode,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,45 +173,61 @@ class TokenSystem:
 
     def digits(self, frames: Frames) -> Digits:
         """The digits of a clip."""
-        stream = self.checkpoint.tokenizer.stream_encoder()
-        run = _run(frames)
         with torch.no_grad():
-            parts = [stream.push_frames(frames[begin : begin + run]) for begin in range(0, len(frames), run)]
-            return torch.cat([*parts, stream.finish()], dim=2)
+            return _streamed(self.checkpoint.tokenizer.stream_encoder(), frames)
 
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Turn a clip into a file of tokens, and decode that."""
         del rate
-        with tempfile.TemporaryDirectory(prefix="tubelet-") as place:
-            source, tube = Path(place) / "clip.npy", Path(place) / "clip.tube"
-            np.save(source, frames, allow_pickle=False)
-            began = time.perf_counter()
-            report = tokenize_file(source, tube, tokenizer=self.checkpoint)
-            between = time.perf_counter()
-            back = _decoded(tube, self.folder)
-            return Reconstruction(
-                frames=back.frames,
-                bytes_on_disk=report.bytes_total,
-                nominal_bits=report.nominal_bits_per_pixel * report.pixels,
-                entropy_bits=8 * report.entropy_bytes,
-                numbers=report.tokens,
-                seconds_encode=between - began,
-                seconds_decode=back.ended - between,
-            )
+        report, back = _through_file(frames, partial(tokenize_file, tokenizer=self.checkpoint), self.folder)
+        return Reconstruction(
+            frames=back.frames,
+            bytes_on_disk=report.bytes_total,
+            nominal_bits=report.nominal_bits_per_pixel * report.pixels,
+            entropy_bits=8 * report.entropy_bytes,
+            numbers=report.tokens,
+            seconds_encode=back.seconds_encode,
+            seconds_decode=back.seconds_decode,
+        )
 
 
 class _Back(NamedTuple):
+    """The frames of a .tube file, and the time to it and back."""
+
     frames: Frames
-    ended: float
+    seconds_encode: float
+    seconds_decode: float
 
 
-def _decoded(tube: Path, folder: Path) -> _Back:
-    """The frames of a .tube file, and when they were there."""
-    with open_tube(tube, tokenizer=folder) as opened:
-        spool = Spool(height=opened.header.height, width=opened.header.width)
-        for run in opened.read():
-            spool.add(run.frames)
-    return _Back(spool.frames(), time.perf_counter())
+def _through_file(
+    frames: Frames, encode: Callable[[Path, Path], _Report], folder: Path
+) -> tuple[_Report, _Back]:
+    """Encode a clip into a .tube file and decode that; give what encoding reports, and what came back.
+
+    Args:
+        frames: the clip.
+        encode: source, target: what makes the file.
+        folder: of the tokenizer.
+    """
+    with tempfile.TemporaryDirectory(prefix="tubelet-") as place:
+        source, tube = Path(place) / "clip.npy", Path(place) / "clip.tube"
+        np.save(source, frames, allow_pickle=False)
+        began = time.perf_counter()
+        report = encode(source, tube)
+        between = time.perf_counter()
+        with open_tube(tube, tokenizer=folder) as opened:
+            spool = Spool(height=opened.header.height, width=opened.header.width)
+            for run in opened.read():
+                spool.add(run.frames)
+        back = spool.frames()
+        return report, _Back(back, between - began, time.perf_counter() - between)
+
+
+def _streamed(stream: StreamEncoder | StreamTokenizer, frames: Frames) -> Tensor:
+    """What a stream makes of all frames of a clip."""
+    run = _run(frames)
+    parts = [stream.push_frames(frames[begin : begin + run]) for begin in range(0, len(frames), run)]
+    return torch.cat([*parts, stream.finish()], dim=2)
 
 
 def _run(frames: Frames) -> int:
