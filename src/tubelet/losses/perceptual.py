@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tubelet.errors import ShapeError
 from tubelet.losses.pair import Loss, comparable
+from tubelet.nn.vgg import STAGES, vgg_features
 from tubelet.types import Video
 
 Images = Float[Tensor, "n 3 H W"]
@@ -21,9 +22,6 @@ Images = Float[Tensor, "n 3 H W"]
 
 Maps = Float[Tensor, "n _ _ _"]
 """One layer's features of the same frames: channels, rows, columns."""
-
-STAGES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
-"""Where the convolutions of VGG-16 stand in its list of layers; a pooling precedes all stages but one."""
 
 SMALLEST_SIDE = 16
 """Rows and columns that VGG-16 needs: its last stage sees the frame halved four times."""
@@ -82,17 +80,7 @@ class VGG16(nn.Module):
 
     def __init__(self, channels: Sequence[int]) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        sizes = iter(channels)
-        inputs = 3
-        for stage in STAGES:
-            if layers:
-                layers.append(nn.MaxPool2d(kernel_size=2))
-            for _ in stage:
-                outputs = next(sizes)
-                layers += [nn.Conv2d(inputs, outputs, kernel_size=3, padding=1), nn.ReLU()]
-                inputs = outputs
-        self.features = nn.Sequential(*layers)
+        self.features = vgg_features(channels, lambda: nn.MaxPool2d(kernel_size=2))
 
     def forward(self, frames: Images) -> list[Maps]:
         """Give the last features of every stage: relu1_2, relu2_2, relu3_3, relu4_3, relu5_3."""

@@ -5,6 +5,7 @@ The network alone; its weights are read by `tubelet.metrics.dists_weights`, and 
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from einops import rearrange, reduce, repeat
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubelet.errors import ShapeError
+from tubelet.nn.vgg import STAGES, vgg_features
 from tubelet.types import Video
 
 Images = Float[Tensor, "n 3 H W"]
@@ -20,9 +22,6 @@ Images = Float[Tensor, "n 3 H W"]
 
 Maps = Float[Tensor, "n _ _ _"]
 """One layer's features of the same frames: channels, rows, columns."""
-
-STAGES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
-"""Where the convolutions of VGG-16 stand in its list of layers; a pooling precedes all stages but one."""
 
 SMALLEST_SIDE = 32
 """Rows and columns of a frame: its last stage then has four positions; a single one has no texture."""
@@ -81,24 +80,14 @@ class DISTS(nn.Module):
             ShapeError: the weights are not as many as the channels.
         """
         super().__init__()
-        layers: list[nn.Module] = []
-        sizes = iter(channels)
-        inputs = 3
-        self._sizes = [3]
-        for stage in STAGES:
-            if layers:
-                layers.append(L2Pool())
-            for _ in stage:
-                outputs = next(sizes)
-                layers += [nn.Conv2d(inputs, outputs, kernel_size=3, padding=1), nn.ReLU()]
-                inputs = outputs
-            self._sizes.append(inputs)
+        ends = accumulate(map(len, STAGES))
+        self._sizes = [3, *(channels[end - 1] for end in ends)]
         if not len(alpha) == len(beta) == sum(self._sizes):
             raise ShapeError(
                 f"there are {len(alpha)} and {len(beta)} weights for {sum(self._sizes)} channels of "
                 "features; each channel has one of texture and one of structure."
             )
-        self.features = nn.Sequential(*layers)
+        self.features = vgg_features(channels, L2Pool)
         total = (alpha.sum() + beta.sum()).clone()
         self.register_buffer("alpha", alpha / total)
         self.register_buffer("beta", beta / total)
