@@ -79,8 +79,7 @@ class VGGFile:
                 f"code. {sources}"
             )
         if not path.is_file():
-            name = network.removesuffix(" on VGG-16")
-            raise CheckpointError(f"{path} is no file; {name} needs the weights of VGG-16. {sources}")
+            raise CheckpointError(f"{path} is no file; {network} needs the weights of VGG-16. {sources}")
         if (size := path.stat().st_size) > _MOST_BYTES:
             raise CheckpointError(f"{path} has {size} bytes; at most {_MOST_BYTES} are read. {sources}")
         data = path.read_bytes()
