@@ -1,43 +1,18 @@
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
+from commands import Ended, refused
 
 import tubelet
-from tubelet.cli.main import COMMANDS, main
+from tubelet.cli.main import COMMANDS
 
 COMMAND = Path(sys.executable).with_name("tubelet")
-
-
-class Ended(NamedTuple):
-    code: int | str | None
-    out: str
-    err: str
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch):
-    """Run the command line in this process."""
-    monkeypatch.setenv("OMP_WAIT_POLICY", os.environ.get("OMP_WAIT_POLICY", "PASSIVE"))
-
-    def run(*arguments: object) -> Ended:
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = end.code
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        return Ended(code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture
@@ -49,15 +24,6 @@ def clip(video_file):
 def tube(cli, clip, small_folder, tmp_path):
     assert cli("encode", clip, "-o", tmp_path / "clip.tube", "--tokenizer", small_folder).code == 0
     return tmp_path / "clip.tube"
-
-
-def refused(ended: Ended, code: int, *parts: str) -> bool:
-    """Whether a command ended with one line that says what was wrong."""
-    lines = ended.err.splitlines()
-    assert ended.code == code, ended
-    assert "Traceback" not in ended.err
-    assert [line for line in lines if "error: " in line] == lines[-1:], ended.err
-    return all(part in lines[-1] for part in parts)
 
 
 def files(folder: Path) -> set[str]:

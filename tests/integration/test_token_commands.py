@@ -1,45 +1,18 @@
 """The commands that make tokens and take them, and what others say of them."""
 
 import json
-import os
 import shutil
-import signal
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from commands import refused
 
 import tubelet
 from tubelet.checkpoint import save
-from tubelet.cli.main import main
 from tubelet.codec.token_table import TokenTable
 from tubelet.quantizers.config import FSQConfig
 from tubelet.tokenizers.config import DiscreteConfig
-
-
-class Ended(NamedTuple):
-    code: int | str | None
-    out: str
-    err: str
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch):
-    """Run the command line in this process."""
-    monkeypatch.setenv("OMP_WAIT_POLICY", os.environ.get("OMP_WAIT_POLICY", "PASSIVE"))
-
-    def run(*arguments: object) -> Ended:
-        before = signal.getsignal(signal.SIGTERM)
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = end.code
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        return Ended(code, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +38,6 @@ def clip(video_file):
 def tube(cli, clip, folder, tmp_path):
     assert cli("tokenize", clip, "-o", tmp_path / "clip.tube", "--tokenizer", folder).code == 0
     return tmp_path / "clip.tube"
-
-
-def refused(ended: Ended, code: int, *parts: str) -> bool:
-    """Whether a command ended with one line that says what was wrong."""
-    lines = ended.err.splitlines()
-    assert ended.code == code, ended
-    assert "Traceback" not in ended.err
-    assert [line for line in lines if "error: " in line] == lines[-1:], ended.err
-    return all(part in lines[-1] for part in parts)
 
 
 @pytest.mark.parametrize("suffix", [".tube", ".npz", ".parquet"])

@@ -1,11 +1,14 @@
 """Grids of tokens for the tests of everything that stores or orders them, drawn by hypothesis."""
 
+from fractions import Fraction
 from itertools import chain
 from typing import Any
 
 import torch
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from tubelet.codec.token_clip import ClipFacts
 from tubelet.quantizers.digits import Bases, digits_kind
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.token_grid import TokenGrid
@@ -21,6 +24,30 @@ BASES: tuple[Bases, ...] = (
 """One token of a position and several, of one size and of several, of bytes and of more."""
 
 USUAL = Stride(4, 8, 8)
+
+FACTS = ClipFacts(
+    source="a clip.mp4",
+    source_sha256="0" * 64,
+    tokenizer="tubelet-fsq",
+    tokenizer_sha256="f" * 64,
+    fps=Fraction(30000, 1001),
+    caption="a cat, seen from above",
+)
+BARE = ClipFacts(source="", tokenizer="t", tokenizer_sha256="1" * 64)
+"""What files say of a clip: all that can be said, and as little as can."""
+
+in_a_folder = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
+origins = st.fixed_dictionaries(
+    {
+        "source": texts,
+        "caption": st.none() | texts,
+        "tokenizer": texts,
+        "tokenizer_sha256": st.just("a" * 64),
+        "source_sha256": st.none() | st.just("b" * 64),
+        "fps": st.none() | st.fractions(Fraction(1, 1000), 10**6, max_denominator=10**6),
+    }
+)
 
 one_clip = st.just(1)
 any_bases = st.sampled_from(BASES)

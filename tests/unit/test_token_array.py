@@ -6,36 +6,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from grids import make_grid, same, sizes
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from grids import BARE, FACTS, in_a_folder, make_grid, origins, same, sizes
+from hypothesis import given
 
 from tubelet.codec.token_array import read_token_array, write_token_array
 from tubelet.codec.token_clip import ClipFacts
 from tubelet.errors import BitstreamError, OptionError, OutputError, ShapeError, TokenError
-
-FACTS = ClipFacts(
-    source="a clip.mp4",
-    source_sha256="0" * 64,
-    tokenizer="tubelet-fsq",
-    tokenizer_sha256="f" * 64,
-    fps=Fraction(30000, 1001),
-    caption="a cat, seen from above",
-)
-BARE = ClipFacts(source="", tokenizer="t", tokenizer_sha256="1" * 64)
-
-in_a_folder = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
-origins = st.fixed_dictionaries(
-    {
-        "source": texts,
-        "caption": st.none() | texts,
-        "tokenizer": texts,
-        "tokenizer_sha256": st.just("a" * 64),
-        "source_sha256": st.none() | st.just("b" * 64),
-        "fps": st.none() | st.fractions(Fraction(1, 1000), 10**6, max_denominator=10**6),
-    }
-)
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
-from fractions import Fraction
 from math import prod
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from grids import BASES, make_grid, same, sizes
-from hypothesis import HealthCheck, given, settings
+from grids import BARE, BASES, FACTS, in_a_folder, make_grid, origins, same, sizes
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tubelet.codec import token_table
@@ -17,29 +16,7 @@ from tubelet.codec.token_clip import ClipFacts
 from tubelet.codec.token_table import TokenTable, TokenTableWriter
 from tubelet.errors import BitstreamError, OptionError, OutputError, ShapeError, TokenError
 
-FACTS = ClipFacts(
-    source="a clip.mp4",
-    source_sha256="0" * 64,
-    tokenizer="tubelet-fsq",
-    tokenizer_sha256="f" * 64,
-    fps=Fraction(30000, 1001),
-    caption="a cat, seen from above",
-)
-BARE = ClipFacts(source="", tokenizer="t", tokenizer_sha256="1" * 64)
 PUBLISHED = BASES[0]
-
-in_a_folder = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
-origins = st.fixed_dictionaries(
-    {
-        "source": texts,
-        "caption": st.none() | texts,
-        "tokenizer": texts,
-        "tokenizer_sha256": st.just("a" * 64),
-        "source_sha256": st.none() | st.just("b" * 64),
-        "fps": st.none() | st.fractions(Fraction(1, 1000), 10**6, max_denominator=10**6),
-    }
-)
 
 
 @pytest.fixture
