@@ -9,6 +9,7 @@ TubeletError
 ├── VideoError         a video cannot be read or written
 ├── BitstreamError     a .tube file, or a file of tokens, is damaged, newer than this program, or none
 ├── CheckpointError    a tokenizer is unknown, damaged, or not the one that a file was made with
+├── ResultsError       stored figures are damaged, none, or of another format
 ├── TrainingError      a training run cannot go on, or cannot be taken up
 └── OutputError        the result cannot be stored: it exists, or there is no room
 
@@ -49,6 +50,10 @@ class BitstreamError(TubeletError):
 
 class CheckpointError(TubeletError):
     """A tokenizer is unknown, damaged, or not the one that a file was made with."""
+
+
+class ResultsError(TubeletError):
+    """Stored figures are damaged, none at all, or of a format that this program does not read."""
 
 
 class TrainingError(TubeletError):

@@ -1,0 +1,59 @@
+"""The results of an evaluation, as a report finds them: ``results.json`` and what lies beside it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tubelet.errors import ResultsError
+from tubelet.evaluate.parts import FORMAT
+from tubelet.evaluate.run import RESULTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What docs/results-format.md describes.
+
+    Attributes:
+        folder: of the results; paths of kept videos are below it.
+        protocol: the protocol in one line.
+        circumstances: where, when and with what it was measured.
+        figures: all figures.
+    """
+
+    folder: Path
+    protocol: str
+    circumstances: dict[str, Any]
+    figures: dict[str, Any]
+
+
+def read_results(place: Path) -> Results:
+    """Read the results of an evaluation.
+
+    Args:
+        place: the folder that `tubelet evaluate` wrote, or the ``results.json`` in it.
+
+    Raises:
+        ResultsError: there are none, or they are of another format.
+    """
+    path = place / RESULTS if place.is_dir() else place
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = Results(
+            folder=path.parent,
+            protocol=content["protocol"],
+            circumstances=content["circumstances"],
+            figures=content["figures"],
+        )
+        number = found.figures["format"]
+        complete = {"clips", "systems", "measures"} <= found.figures.keys()
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read ({error.strerror}). Give a folder of results.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ResultsError(f"{path} holds no evaluation ({error!r}). Give a folder of results.") from error
+    if number != FORMAT or not complete:
+        raise ResultsError(
+            f"{path} holds format {number}; this tubelet reads whole results of format {FORMAT}. Run "
+            "`tubelet evaluate` again."
+        )
+    return found
