@@ -1,6 +1,6 @@
 """The numbers that make a quantiser, and nothing else: one frozen dataclass for each."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from tubelet.errors import OptionError
@@ -22,11 +22,13 @@ class FSQConfig:
         kind: which quantiser this is.
         levels: how many values each channel has.
         tokens: how many tokens share the channels of a position.
+        entropy_weight: weight of the loss that makes pairs of digits even.
     """
 
     kind: Literal["fsq"] = "fsq"
     levels: tuple[int, ...] = (8, 8, 8, 5, 5, 5)
     tokens: int = 1
+    entropy_weight: float = 0.0
 
     def build(self, channels: int) -> FSQ:
         """Make the quantiser.
@@ -35,7 +37,7 @@ class FSQConfig:
             OptionError: the numbers contradict one another.
         """
         _check_levels(self.levels, channels)
-        return FSQ(self.levels, tokens=self.tokens)
+        return FSQ(self.levels, tokens=self.tokens, entropy_weight=self.entropy_weight)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +289,27 @@ QUANTIZERS: dict[str, type[QuantizerConfig]] = {
     "ibq": IBQConfig,
 }
 """Every quantiser that a checkpoint may hold, by the kind that it names."""
+
+_OF_TRAINING = frozenset(
+    {
+        "commitment",
+        "decay",
+        "diversity",
+        "entropy",
+        "entropy_weight",
+        "restart_below",
+        "rotation",
+        "temperature",
+    }
+)
+
+
+def same_tokens(one: QuantizerConfig | None, other: QuantizerConfig | None) -> bool:
+    """Whether two quantisers of the same weights give the same tokens: they differ in training at most."""
+    if one is None or other is None:
+        return one is other
+    numbers = ({k: v for k, v in asdict(each).items() if k not in _OF_TRAINING} for each in (one, other))
+    return next(numbers) == next(numbers)
 
 
 def _check_levels(levels: tuple[int, ...], channels: int) -> None:

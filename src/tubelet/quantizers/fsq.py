@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tubelet.errors import OptionError
 from tubelet.quantizers.codebooks import check_vectors
 from tubelet.quantizers.digits import Bases, Digits, check_digits, digits_kind
+from tubelet.quantizers.evenness import pair_unevenness
 from tubelet.quantizers.protocol import Quantized, Vectors
 from tubelet.quantizers.vectors import Rows, full_precision, latent_to_rows, rows_to_latent, straight_through
 from tubelet.types import Latent
@@ -46,6 +47,7 @@ class FSQ(nn.Module):
     Args:
         levels: how many values each channel has, three or more.
         tokens: how many tokens a position has: the first takes the first channels, and so on.
+        entropy_weight: weight of `pair_unevenness` in the loss; the paper has none.
 
     Attributes:
         channels: of the latent, one for each of `levels`.
@@ -55,17 +57,20 @@ class FSQ(nn.Module):
 
     Raises:
         OptionError: a channel would have fewer than three levels; with two, the bound of the paper gives
-            nearly everything the same one. Or the channels do not split evenly.
+            nearly everything the same one. Or the channels do not split evenly, or the weight is negative.
     """
 
-    def __init__(self, levels: tuple[int, ...], *, tokens: int = 1) -> None:
+    def __init__(self, levels: tuple[int, ...], *, tokens: int = 1, entropy_weight: float = 0.0) -> None:
         super().__init__()
         if not levels or min(levels) < 3:
             raise OptionError(f"levels are {levels}; each channel needs three or more. Use LFQ for two.")
         if tokens < 1 or len(levels) % tokens:
             raise OptionError(f"levels are {levels} for {tokens} tokens; each token takes equally many.")
+        if not 0 <= entropy_weight < math.inf:
+            raise OptionError(f"entropy_weight is {entropy_weight}; it is zero or more.")
         self.channels = len(levels)
         self.levels = tuple(levels)
+        self.entropy_weight = entropy_weight
         share = len(levels) // tokens
         self.bases: Bases = tuple(self.levels[at : at + share] for at in range(0, len(levels), share))
         half = [(each - 1) * (1 + EPSILON) / 2 for each in levels]
@@ -99,7 +104,10 @@ class FSQ(nn.Module):
             digits = self._round(bounded)
             surrogate = self.slope * bounded / self._middle
             value = straight_through(self._values_of(digits), surrogate)
-        return Quantized(rows_to_latent(value), self._pack(digits), value.new_zeros(()))
+            loss = value.new_zeros(())
+            if self.entropy_weight and rows.numel():
+                loss = self.entropy_weight * pair_unevenness(bounded, self.levels)
+        return Quantized(rows_to_latent(value), self._pack(digits), loss)
 
     def quantize(self, latent: Latent) -> Digits:
         """The digits of a latent."""

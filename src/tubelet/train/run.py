@@ -22,7 +22,7 @@ from tubelet.files import replacing
 from tubelet.losses.adversarial import SpaceTimeDiscriminator
 from tubelet.losses.perceptual import LPIPS
 from tubelet.losses.perceptual_weights import read_lpips
-from tubelet.quantizers.config import QuantizerConfig
+from tubelet.quantizers.config import QuantizerConfig, same_tokens
 from tubelet.results import circumstances
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.train.batches import to_video
@@ -210,14 +210,16 @@ def _start(config: TrainConfig, crops: Crops) -> Network:
         if config.quantizer is not None:
             quantizer = fitted_quantizer(config.quantizer, tokenizer, crops, seed=config.seed)
         return Network(tokenizer, quantizer)
-    network, model, quantizer = _trained(config.start)
-    if (replace(model, name=config.model.name), quantizer) != (config.model, config.quantizer):
+    trained, model, quantizer = _trained(config.start)
+    if replace(model, name=config.model.name) != config.model or not same_tokens(quantizer, config.quantizer):
         raise OptionError(
             f"start is {config.start}, a tokenizer of {model} and {quantizer}, and the run's model is "
             f"{config.model} and {config.quantizer}; a run goes on from the same model. Change the model's "
             "fields, or leave start out."
         )
-    return network.requires_grad_()
+    network = Network.build(config.model, config.quantizer)
+    network.load_state_dict(trained.state_dict())
+    return network
 
 
 def _trained(name: str) -> tuple[Network, ContinuousConfig, QuantizerConfig | None]:

@@ -89,6 +89,9 @@ def test_a_run_goes_on_from_exported_tokens(discrete, data, tmp_path):
     mine = str(export_run(tmp_path / "run", tmp_path / "mine", data=data))
     state = train(replace(discrete, start=mine, steps=1), data=data, folder=tmp_path / "more")
     assert state.step == 1
+    even = FSQConfig(levels=LEVELS, entropy_weight=0.1)
+    state = train(replace(discrete, start=mine, quantizer=even, steps=1), data=data, folder=tmp_path / "even")
+    assert state.network.quantizer.entropy_weight == 0.1
     with pytest.raises(OptionError, match="goes on from the same model"):
         train(
             replace(discrete, start=mine, quantizer=FSQConfig(levels=(5, 5, 5))),
