@@ -2,10 +2,12 @@
 
 Protocol collapse: the same small network (recipe fsq at width 64, one block in the encoder, two in the
 decoder, latents of 8 channels, or as many as the quantiser needs digits), the same crops in the same order,
-the same number of steps; only the quantiser and the seed change. Trained on seven eighths of the prepared
-clips; usage, perplexity (of all tokens together) and PSNR are measured on 128 windows of 17 x 128 x 128 of
-the others, networks in float32. Step times are medians of the run; compare those of one machine that did
-nothing else. A run that the file holds already is not done again, so an interrupted experiment goes on.
+the same number of steps; only the quantiser and the seed change. Codebooks of vectors start near zero (VQ;
+VQ, restart: as published), at k-means of latents (VQ, k-means; IBQ), or frozen at random (SimVQ). Trained on
+seven eighths of the prepared clips; usage, perplexity (of all tokens together) and PSNR are measured on 128
+windows of 17 x 128 x 128 of the others, networks in float32. Step times are medians of the run; compare those
+of one machine that did nothing else. A run that the file holds already is not done again, so an interrupted
+experiment goes on.
 """
 
 import argparse
@@ -57,8 +59,9 @@ def methods(size: int) -> dict[str, tuple[QuantizerConfig, int]]:
     bits = size.bit_length() - 1
     levels = PUBLISHED[size]
     return {
-        "VQ": (VQConfig(codes=size), CHANNELS),
-        "VQ, restart": (VQConfig(codes=size, restart_below=0.1), CHANNELS),
+        "VQ": (VQConfig(codes=size, start="small"), CHANNELS),
+        "VQ, restart": (VQConfig(codes=size, start="small", restart_below=0.1), CHANNELS),
+        "VQ, k-means": (VQConfig(codes=size), CHANNELS),
         "SimVQ": (SimVQConfig(codes=size), CHANNELS),
         "IBQ": (IBQConfig(codes=size), CHANNELS),
         "LFQ, no entropy term": (LFQConfig(entropy_weight=0.0), bits),

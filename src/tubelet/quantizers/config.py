@@ -11,7 +11,7 @@ from tubelet.quantizers.lfq import LFQ
 from tubelet.quantizers.residual_fsq import ResidualFSQ
 from tubelet.quantizers.residual_vq import ResidualVQ
 from tubelet.quantizers.simvq import SimVQ
-from tubelet.quantizers.vq import VQ
+from tubelet.quantizers.vq import VQ, Start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +140,7 @@ class VQConfig:
         cosine: whether only the direction of a latent counts.
         rotation: whether gradients are rotated instead of passed straight through.
         learned: whether entries move by gradients instead of averages.
+        start: whether entries start at k-means of latents, or all near zero, as in many published codes.
     """
 
     kind: Literal["vq"] = "vq"
@@ -150,6 +151,7 @@ class VQConfig:
     cosine: bool = False
     rotation: bool = False
     learned: bool = False
+    start: Start = "k-means"
 
     def build(self, channels: int) -> VQ:
         """Make the quantiser.
@@ -166,6 +168,7 @@ class VQConfig:
             cosine=self.cosine,
             rotation=self.rotation,
             learned=self.learned,
+            start=self.start,
         )
 
 
@@ -299,6 +302,7 @@ _OF_TRAINING = frozenset(
         "entropy_weight",
         "restart_below",
         "rotation",
+        "start",
         "temperature",
     }
 )

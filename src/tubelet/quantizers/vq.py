@@ -5,6 +5,8 @@ Razavi et al. 2019 (arXiv:1906.00446). Unused entries are the known trouble: of 
 network that was trained from noise uses a few in a thousand, which `fit` and `restart_below` are against.
 """
 
+from typing import Literal
+
 import torch
 from einops import rearrange
 from jaxtyping import Float
@@ -38,6 +40,10 @@ SMOOTHING = 1e-5
 LEAST_COUNT = 1e-3
 """An entry with a smaller average count stays: smoothing would draw all unused ones to zero."""
 
+Start = Literal["k-means", "small"]
+"""Where `VQ.fit` puts the entries: at the means of what they stand for, or evenly within ±1 / codes of zero,
+as many published codes do, after which few entries are ever the nearest."""
+
 
 class VQ(nn.Module):
     """One token per position, one digit per token: the number of an entry.
@@ -53,6 +59,7 @@ class VQ(nn.Module):
             and what a digit stands for is of length `radius` (Yu et al. 2022, arXiv:2110.04627).
         rotation: whether gradients pass by `rotated_onto` instead of straight through.
         learned: whether entries move by the gradient of a loss instead of by averages.
+        start: where `fit` puts the entries.
 
     Attributes:
         channels: of the latent.
@@ -66,7 +73,7 @@ class VQ(nn.Module):
         OptionError: a number is out of its range.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is a choice that papers differ in
         self,
         channels: int,
         codes: int,
@@ -77,6 +84,7 @@ class VQ(nn.Module):
         cosine: bool = False,
         rotation: bool = False,
         learned: bool = False,
+        start: Start = "k-means",
     ) -> None:
         super().__init__()
         check_codebook(channels, codes)
@@ -93,14 +101,15 @@ class VQ(nn.Module):
         self.cosine = cosine
         self.rotation = rotation
         self.learned = learned
-        start = normal_codebook(codes, channels, torch.Generator().manual_seed(0))
+        self.start: Start = start
+        unfitted = normal_codebook(codes, channels, torch.Generator().manual_seed(0))
         self.codebook: Tensor
         if learned:
-            self.codebook = nn.Parameter(start)
+            self.codebook = nn.Parameter(unfitted)
         else:
-            self.register_buffer("codebook", start)
+            self.register_buffer("codebook", unfitted)
         self.register_buffer("counts", torch.ones(codes))
-        self.register_buffer("sums", start.clone())
+        self.register_buffer("sums", unfitted.clone())
         self.register_buffer("radius", torch.ones(()))
         self.counts: Tensor
         self.sums: Tensor
@@ -133,11 +142,11 @@ class VQ(nn.Module):
 
     @torch.no_grad()
     def fit(self, vectors: Vectors, *, generator: torch.Generator) -> None:
-        """Set the entries by k-means.
+        """Set the entries where `start` says.
 
         Args:
             vectors: latents, some for each entry.
-            generator: draws the start of the means.
+            generator: draws the start of the means, or the entries.
 
         Raises:
             ShapeError: the vectors have another number of channels, or there is none.
@@ -147,7 +156,10 @@ class VQ(nn.Module):
         vectors = vectors.to(torch.float32)
         rows = unit(vectors) if self.cosine else vectors
         (codes,) = self.bases[0]
-        self.codebook.copy_(k_means(rows, codes, generator=generator, on_sphere=self.cosine))
+        if self.start == "small":
+            self.codebook.uniform_(-1 / codes, 1 / codes, generator=generator)
+        else:
+            self.codebook.copy_(k_means(rows, codes, generator=generator, on_sphere=self.cosine))
         self.sums.copy_(self.codebook)
         self.counts.fill_(1)
         if self.cosine:

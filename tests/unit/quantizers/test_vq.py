@@ -140,6 +140,17 @@ def test_plain_entries_collapse_and_restarted_ones_do_not(learned):
     assert shares[0.2] > 0.9
 
 
+def test_entries_that_start_near_zero_are_hardly_used_and_means_are():
+    latent = noise(1, 2, 1, 32, 32)
+    vectors, shares = latent[0].flatten(1).T, {}
+    for start in ("small", "k-means"):
+        quantizer = VQ(2, 64, start=start)
+        quantizer.fit(vectors, generator=seeded())
+        shares[start] = usage(quantizer, latent)
+    assert shares["small"] < 0.5
+    assert shares["k-means"] > 0.9
+
+
 def test_an_entry_that_nothing_falls_to_stays_where_it_was():
     quantizer, latent = VQ(2, 8, decay=0.5), noise(1, 2, 1, 4, 4)
     with torch.no_grad():
