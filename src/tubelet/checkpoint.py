@@ -35,6 +35,9 @@ ARCHITECTURES: dict[Architecture, type] = {"continuous": ContinuousTokenizer, "d
 DEFAULT = "tubelet-m"
 """The shipped tokenizer that is meant when none is named."""
 
+DEFAULT_DISCRETE = "tubelet-fsq"
+"""The shipped tokenizer that is meant when one that gives tokens is wanted and none is named."""
+
 SHIPPED = Path(__file__).parent / "weights"
 """The folder of the tokenizers that come with the package."""
 
@@ -118,13 +121,13 @@ def read_checkpoint(name: str | Path | None = None, *, lead_frame: bool | None =
     return Checkpoint(config=config, tokenizer=tokenizer, sha256=sha256)
 
 
-def read_discrete(name: str | Path, *, lead_frame: bool | None = None) -> DiscreteCheckpoint:
+def read_discrete(name: str | Path | None = None, *, lead_frame: bool | None = None) -> DiscreteCheckpoint:
     """Read a discrete tokenizer, with the identity that files refer to; arguments as `read_checkpoint`.
 
     Raises:
         CheckpointError: it is unknown, damaged, newer than this program, or continuous.
     """
-    folder = find(name)
+    folder = find(DEFAULT_DISCRETE if name is None else name)
     facts = _read_facts(folder, "discrete")
     config = discrete_from_json(facts["config"], folder)
     if lead_frame is not None:
@@ -153,7 +156,7 @@ def load(name: str | Path | None = None, *, lead_frame: bool | None = None) -> C
     return read_checkpoint(name, lead_frame=lead_frame).tokenizer
 
 
-def load_discrete(name: str | Path, *, lead_frame: bool | None = None) -> DiscreteTokenizer:
+def load_discrete(name: str | Path | None = None, *, lead_frame: bool | None = None) -> DiscreteTokenizer:
     """Load a discrete tokenizer, ready to use; arguments as `load`.
 
     Raises:

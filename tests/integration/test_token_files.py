@@ -409,15 +409,6 @@ def test_a_tokenizer_that_comes_with_the_package_is_found_by_its_name(
 # What is refused
 
 
-def test_the_default_tokenizer_is_asked_for_where_it_is_not_there(
-    video_file, tmp_path, monkeypatch, make_discrete
-):
-    folder = make_discrete(FSQ, name="another")
-    monkeypatch.setattr("tubelet.checkpoint.SHIPPED", folder.parent)
-    with pytest.raises(CheckpointError, match=r"'tubelet-fsq', does not come .*: another\. Give the name"):
-        tokenize_file(video_file(), tmp_path / "clip.tube")
-
-
 def test_a_tokenizer_without_tokens_is_refused(video_file, small_folder, tmp_path):
     with pytest.raises(CheckpointError, match=r"continuous tokenizer, and a discrete one"):
         tokenize_file(video_file(), tmp_path / "clip.tube", tokenizer=small_folder)

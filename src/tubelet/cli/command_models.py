@@ -17,14 +17,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(_arguments: argparse.Namespace) -> None:
     """Print a table."""
-    from tubelet.checkpoint import DEFAULT, SHIPPED, architecture, shipped
+    from tubelet.checkpoint import DEFAULT, DEFAULT_DISCRETE, SHIPPED, architecture, shipped
 
     rows: list[tuple[str, ...]] = []
     for name in shipped():
         size = sum(path.stat().st_size for path in (SHIPPED / name).iterdir())
         facts = _discrete(name) if architecture(name) == "discrete" else _continuous(name)
         stride, content, ratio, kind = facts
-        mark = " (default)" if name == DEFAULT else ""
+        mark = " (default)" if name in {DEFAULT, DEFAULT_DISCRETE} else ""
         rows.append((name + mark, stride, content, ratio, f"{size / 1e6:.2f} MB", kind))
     show_table(rows, header=("name", "stride", "channels", "numbers in : out", "size", "kind"))
 

@@ -13,14 +13,14 @@ from jaxtyping import Int64
 
 from tubelet.bitstream.counts import Table
 from tubelet.bitstream.writer import TubeWriter
-from tubelet.checkpoint import DiscreteCheckpoint, architecture, read_discrete, shipped
+from tubelet.checkpoint import DiscreteCheckpoint, read_discrete
 from tubelet.codec.encode import Piece, TubeSink, put_symbols
 from tubelet.codec.header import make_token_header
 from tubelet.codec.symbols import TokenQuantizer, symbols_to_digits
 from tubelet.codec.token_array import write_token_array
 from tubelet.codec.token_clip import ClipFacts, TokenClip
 from tubelet.codec.token_table import TokenTableWriter
-from tubelet.errors import CheckpointError, OptionError
+from tubelet.errors import OptionError
 from tubelet.files import check_target
 from tubelet.metrics.usage import DigitUsage, Usage
 from tubelet.quantizers.digits import Bases, Digits, codebook_sizes
@@ -28,9 +28,6 @@ from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.video.info import VideoInfo
 from tubelet.video.probe import probe
-
-DEFAULT = "tubelet-fsq"
-"""The shipped tokenizer that is meant when none is named."""
 
 SUFFIXES = (".tube", ".npz", ".parquet")
 """The suffixes that a file of tokens can be written with."""
@@ -177,19 +174,9 @@ def as_discrete(tokenizer: str | Path | DiscreteCheckpoint | None) -> DiscreteCh
     """Read a checkpoint unless it is one already.
 
     Raises:
-        CheckpointError: it is unknown, damaged, or gives no tokens; or none is named and the default is not
-            there.
+        CheckpointError: it is unknown, damaged, or gives no tokens.
     """
-    if isinstance(tokenizer, DiscreteCheckpoint):
-        return tokenizer
-    if tokenizer is None and DEFAULT not in shipped():
-        known = [name for name in shipped() if architecture(name) == "discrete"]
-        raise CheckpointError(
-            f"no tokenizer is named, and the usual one, {DEFAULT!r}, does not come with this version; "
-            f"shipped ones that give tokens: {', '.join(known) or 'none'}. Give the name or folder of a "
-            "discrete tokenizer with --tokenizer."
-        )
-    return read_discrete(DEFAULT if tokenizer is None else tokenizer)
+    return tokenizer if isinstance(tokenizer, DiscreteCheckpoint) else read_discrete(tokenizer)
 
 
 def _stream(

@@ -160,11 +160,13 @@ class VQ(nn.Module):
             self.codebook.uniform_(-1 / codes, 1 / codes, generator=generator)
         else:
             self.codebook.copy_(k_means(rows, codes, generator=generator, on_sphere=self.cosine))
-        self.sums.copy_(self.codebook)
-        self.counts.fill_(1)
+        entries = self.entries()
+        index = nearest(rows, entries)
+        # In the mean 1. An entry that nothing falls to is dead from the start, not after hundreds of updates.
+        self.counts.copy_(index.bincount(minlength=codes) * (codes / len(index)))
+        self.sums.copy_(self.codebook * rearrange(self.counts, "k -> k 1"))
         if self.cosine:
-            entries = self.entries()
-            self.radius.copy_((vectors * entries[nearest(rows, entries)]).sum(dim=1).mean())
+            self.radius.copy_((vectors * entries[index]).sum(dim=1).mean())
 
     @torch.no_grad()
     def update(self, latent: Latent, digits: Digits, *, generator: torch.Generator) -> None:

@@ -30,6 +30,7 @@ def test_indices_and_averages_are_the_published_ones():
     for mine, other in zip(ours.layers, theirs.layers, strict=True):
         other._codebook.embed.copy_(mine.codebook[None])
         other._codebook.embed_avg.copy_(mine.sums[None])
+        other._codebook.cluster_size.copy_(mine.counts[None])
     for step in range(3):
         latent = noise(2, 3, 2, 4, 4, seed=step)
         found = ours(latent)

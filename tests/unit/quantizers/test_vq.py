@@ -151,6 +151,15 @@ def test_entries_that_start_near_zero_are_hardly_used_and_means_are():
     assert shares["k-means"] > 0.9
 
 
+def test_entries_that_a_fit_leaves_unused_restart_at_once():
+    latent = noise(1, 2, 1, 32, 32)
+    quantizer = VQ(2, 64, start="small", restart_below=0.1)
+    quantizer.fit(latent[0].flatten(1).T, generator=seeded())
+    for step in range(3):
+        quantizer.update(latent, quantizer.quantize(latent), generator=seeded(step))
+    assert usage(quantizer, latent) > 0.8
+
+
 def test_an_entry_that_nothing_falls_to_stays_where_it_was():
     quantizer, latent = VQ(2, 8, decay=0.5), noise(1, 2, 1, 4, 4)
     with torch.no_grad():
