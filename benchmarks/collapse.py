@@ -5,9 +5,9 @@ decoder, latents of 8 channels, or as many as the quantiser needs digits), the s
 the same number of steps; only the quantiser and the seed change. Codebooks of vectors start near zero (VQ;
 VQ, restart: as published), at k-means of latents (VQ, k-means; IBQ), or frozen at random (SimVQ). Trained on
 seven eighths of the prepared clips; usage, perplexity (of all tokens together) and PSNR are measured on 128
-windows of 17 x 128 x 128 of the others, networks in float32. Step times are medians of the run; compare those
-of one machine that did nothing else. A run that the file holds already is not done again, so an interrupted
-experiment goes on.
+windows of 17 x 128 x 128 of the others, networks in float32. Step times are medians over the run of the CPU
+seconds of all threads; start it with OMP_NUM_THREADS=1. A run that the file holds already is not done again,
+so an interrupted experiment goes on.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import json
 import math
 import statistics
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -41,7 +42,6 @@ from tubelet.recipes.tokens import fsq
 from tubelet.results import write_results
 from tubelet.train.batches import to_video
 from tubelet.train.config import Prefixes, Stage, TrainConfig
-from tubelet.train.journal import read_log
 from tubelet.train.run import train
 from tubelet.train.state import TrainState
 from tubelet.train.token_figures import figures_to_json
@@ -91,9 +91,16 @@ def main() -> None:
         clips = list(windows(open_crops(measured)))
         for name, config in runs(arguments.sizes, arguments.seeds, arguments.steps):
             if name not in figures:
-                folder = Path(scratch) / "run"
-                state = train(config, data=fitted, folder=folder, force=True)
-                figures[name] = measure(state, clips, folder)
+                ticks: list[float] = []
+
+                def tick(*_: object, ticks: list[float] = ticks) -> None:
+                    ticks.append(time.process_time())
+
+                state = train(config, data=fitted, folder=Path(scratch) / "run", force=True, on_step=tick)
+                steps = [after - before for before, after in pairwise(ticks)]
+                figures[name] = measure(state, clips) | {
+                    "step_cpu_seconds": round(statistics.median(steps), 4)
+                }
                 print(name, json.dumps(figures[name]), flush=True)
                 write_results(arguments.o, protocol=protocol, figures=figures)
     print(table(figures))
@@ -136,7 +143,7 @@ def windows(crops: Crops) -> Iterator[Video]:
 
 
 @torch.no_grad()
-def measure(state: TrainState, clips: list[Video], folder: Path) -> dict[str, Any]:
+def measure(state: TrainState, clips: list[Video]) -> dict[str, Any]:
     """What a run's averaged weights do on clips that it has not seen."""
     state.use_average()
     network = state.network.eval()
@@ -150,11 +157,8 @@ def measure(state: TrainState, clips: list[Video], folder: Path) -> dict[str, An
             quantizer.dequantize(digits), frames=FRAMES, height=SIDE, width=SIDE
         ).clamp(-1, 1)
         psnrs += (10 * torch.log10(4 / (back - video).square().mean(dim=(1, 2, 3, 4)))).tolist()
-    seconds = [line["seconds"] for line in read_log(folder)]
-    steps = [after - before for before, after in pairwise(seconds)]
     return {
         "psnr_db": round(statistics.fmean(psnrs), 3),
-        "step_seconds": round(statistics.median(steps), 4),
         "tokens": figures_to_json(usage.compute()),
     }
 
@@ -171,14 +175,14 @@ def gathered(figures: dict[str, Any]) -> dict[tuple[str, int], list[dict[str, An
 def table(figures: dict[str, Any]) -> str:
     """Markdown: means over the seeds, and the least and largest."""
     lines = [
-        "| quantiser | values | usage, % | perplexity | PSNR, dB | step, s | runs |",
+        "| quantiser | values | usage, % | perplexity | PSNR, dB | step, CPU s | runs |",
         "|---|---|---|---|---|---|---|",
     ]
     for (method, size), each in sorted(gathered(figures).items(), key=lambda item: item[0][1]):
         shares = [100 * one["tokens"]["share"] for one in each]
         perplexities = [one["tokens"]["perplexity"] for one in each]
         psnrs = [one["psnr_db"] for one in each]
-        seconds = [one["step_seconds"] for one in each]
+        seconds = [one["step_cpu_seconds"] for one in each]
         lines.append(
             f"| {method} | 2^{math.log2(size):.0f} | {_spread(shares, 1)} | {_spread(perplexities, 0)} | "
             f"{_spread(psnrs, 2)} | {statistics.median(seconds):.2f} | {len(each)} |"
