@@ -1,6 +1,7 @@
 """`tubelet evaluate` and `tubelet compare`: folders of tiny clips in, figures out."""
 
 import argparse
+import hashlib
 import importlib.util
 import json
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tubelet.checkpoint import load, save
 from tubelet.cli import command_compare, command_evaluate
@@ -16,10 +18,11 @@ from tubelet.errors import OptionError, OutputError, ShapeError
 from tubelet.evaluate import job as jobs
 from tubelet.evaluate import run as runs
 from tubelet.evaluate.compare import compare_files
-from tubelet.evaluate.job import Weights
 from tubelet.evaluate.protocols import find_protocol
 from tubelet.evaluate.run import Request, evaluate
+from tubelet.evaluate.weights import Weights
 from tubelet.metrics.psnr import ClipPSNR
+from tubelet.nn.i3d import BLOCKS, I3D, I3DWidths
 from tubelet.quantizers.config import FSQConfig
 from tubelet.tokenizers.config import DiscreteConfig
 from tubelet.video.read import read
@@ -55,6 +58,20 @@ def request_for(clips, small_folder, tmp_path):
         return Request(**(usual | {"folder": tmp_path / "results"} | more))
 
     return make
+
+
+@pytest.fixture(scope="module")
+def i3d_weights(tmp_path_factory):
+    """A file of a very narrow I3D, all of whose weights are drawn."""
+    network = I3D(I3DWidths(stem=(2, 2, 2), blocks=dict.fromkeys(BLOCKS, (1, 1, 1, 1, 1, 1)), classes=6))
+    generator = torch.Generator().manual_seed(0)
+    tensors = {
+        name: 0.5 + torch.rand(tensor.shape, generator=generator)
+        for name, tensor in network.state_dict().items()
+    }
+    path = tmp_path_factory.mktemp("weights") / "i3d.safetensors"
+    save_file(tensors, path)
+    return Weights(network="i3d", path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @pytest.fixture
@@ -160,6 +177,37 @@ def test_what_has_no_weights_is_absent_and_what_has_none_of_its_size_says_so(req
     assert "64x56" in clip["absent"]["ms_ssim"]
 
 
+def test_sets_of_clips_have_a_distance_that_an_interruption_does_not_change(
+    request_for, small_folder, video_file, i3d_weights, tmp_path
+):
+    video_file("c.mkv", frames=17, height=24, width=40)
+    video_file("d.mkv", frames=33, height=40, width=24)
+    text = f"{small_folder}@4"
+    request = request_for(weights=(i3d_weights,))
+    path = evaluate(request)
+    found = figures(path)
+    summary = found["systems"][text]["summary"]
+    figure = summary["all"]["temporal_consistency"]["rfvd_i3d"]
+    assert (figure["clips"], figure["runs"]) == (2, 3)
+    assert figure["mean"] > 0
+    assert found["weights"] == {"i3d": i3d_weights.sha256}
+    assert "I3D" in found["measures"]["rfvd_i3d"]["says"]
+    assert json.loads(path.read_text())["protocol"].startswith(f"{SHORT.line} rfvd_i3d: ")
+    clips = found["systems"][text]["clips"]
+    assert "no run of 16 frames" in clips["a.mkv"]["absent"]["rfvd_i3d"]
+    assert not any("features" in clip or "rfvd_i3d" in clip["figures"] for clip in clips.values())
+    next((tmp_path / "results" / "parts").glob("d.mkv*")).unlink()
+    assert without_times(figures(evaluate(request))) == without_times(found)
+
+
+def test_sets_of_too_few_clips_have_none_and_say_why(request_for, small_folder, i3d_weights):
+    summary = figures(evaluate(request_for(weights=(i3d_weights,))))["systems"][f"{small_folder}@4"][
+        "summary"
+    ]
+    assert summary["absent"]["rfvd_i3d"].startswith("0 clips have a run of 16 frames")
+    assert "rfvd_i3d" not in summary["all"]["temporal_consistency"]
+
+
 def test_vmaf_is_measured_where_it_is_asked_for(request_for, small_folder):
     found = figures(evaluate(request_for(measures=("vmaf",))))
     clip = found["systems"][f"{small_folder}@4"]["clips"]["a.mkv"]
@@ -217,7 +265,7 @@ def test_requests_without_meaning_are_refused(request_for, wrong):
     with pytest.raises(OptionError):
         request_for(**wrong)
     with pytest.raises(OptionError, match="lpips"):
-        Weights(measure="psnr_db", path=Path("x"), sha256="")
+        Weights(network="psnr_db", path=Path("x"), sha256="")
 
 
 def test_the_command_prints_the_protocol_and_a_table(parse, clips, small_folder, tmp_path, capsys):
@@ -235,6 +283,17 @@ def test_the_command_prints_the_protocol_and_a_table(parse, clips, small_folder,
         assert text in shown, shown
     lines = [line for line in shown.splitlines() if line.startswith("x264:crf=30")]
     assert len(lines) == 4
+
+
+def test_the_command_says_that_a_set_is_small(parse, video_file, small_folder, i3d_weights, tmp_path, capsys):
+    folder = video_file("c.mkv", frames=16, height=24, width=40).parent
+    video_file("d.mkv", frames=16, height=40, width=24)
+    weights = f"i3d={i3d_weights.path}:{i3d_weights.sha256}"
+    arguments = ("--with", f"{small_folder}@4", "--weights", weights, "-o", tmp_path / "r", "--workers", 1)
+    assert guarded(lambda: command_evaluate.run(parse(command_evaluate, folder, *arguments))) == 0
+    shown = capsys.readouterr().out
+    assert "rFVD I3D" in shown
+    assert "rfvd_i3d is of 2 runs of 16 frames from 2 clips; below 2048 it is no FVD" in shown
 
 
 def test_two_videos_are_compared(parse, video_file, tmp_path, capsys):

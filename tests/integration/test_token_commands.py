@@ -133,15 +133,6 @@ def test_no_tokenizer_need_be_named_once_one_is_shipped(cli, clip, shipped, fold
     assert ended.code == 0
 
 
-def test_the_default_tokenizer_is_asked_for_where_it_is_not_there(
-    cli, clip, small_folder, tmp_path, monkeypatch
-):
-    shutil.copytree(small_folder, tmp_path / "weights" / "small")
-    monkeypatch.setattr("tubelet.checkpoint.SHIPPED", tmp_path / "weights")
-    ended = cli("tokenize", clip, "-o", tmp_path / "a.tube")
-    assert refused(ended, 1, "'tubelet-fsq', does not come with this version", "none", "--tokenizer")
-
-
 def test_a_tokenizer_without_tokens_is_refused(cli, clip, small_folder, tmp_path):
     ended = cli("tokenize", clip, "-o", tmp_path / "a.tube", "--tokenizer", small_folder)
     assert refused(ended, 1, "continuous tokenizer", "tubelet encode")

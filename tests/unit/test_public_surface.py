@@ -13,6 +13,8 @@ from tubelet.cli.main import COMMANDS, make_parser
 GLOSSARY = Path(__file__).parents[2] / "docs" / "glossary.md"
 
 OPTIONS = {
+    "bench": "--device --force --formats --frames --full --help --modes --output --patience --rounds --sizes "
+    "--threads --with",
     "compare": "--force --frames --help --output A B",
     "evaluate": (
         "--also --drift --force --help --keep-videos --latents --manifest "
@@ -20,6 +22,7 @@ OPTIONS = {
     ),
     "tokenize": "--force --help --json --memory --no-audio --output --tokenizer IN",
     "detokenize": "--clip --force --help --memory --no-audio --output --tokenizer IN",
+    "report": "--anchor --budget --force --help --measure --output RESULTS",
     "reconstruct": "--channels --force --help --json --memory --no-audio --output --side-by-side --step "
     "--tokenizer IN",
     "encode": "--channels --force --help --json --memory --no-audio --output --step --tokenizer IN",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tubelet.evaluate.job import Weights
+    from tubelet.evaluate.weights import Weights
 
 NAME = "evaluate"
 
@@ -32,6 +32,8 @@ _COLUMNS = {
     "DISTS": ("detail", "dists", 4),
     "flicker": ("temporal_consistency", "flicker_levels", 3),
     "warping": ("temporal_consistency", "warping_error", 6),
+    "rFVD I3D": ("temporal_consistency", "rfvd_i3d", 2),
+    "rFVD VideoMAE": ("temporal_consistency", "rfvd_videomae", 2),
     "motion dB": ("motion_fidelity", "difference_psnr_db", 2),
     "tOF px": ("motion_fidelity", "tof_px", 3),
     "bits/px": ("rate", "bits_per_pixel", 4),
@@ -68,8 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights",
         nargs="+",
         default=[],
-        metavar="MEASURE=FILE:SHA256",
-        help="lpips or dists, which need a file of weights; without it they are absent",
+        metavar="NETWORK=FILE:SHA256",
+        help="weights of lpips, dists, or i3d or videomae (rFVD); what has no file is absent",
     )
     parser.add_argument(
         "--keep-videos",
@@ -162,6 +164,8 @@ def show_results(content: dict[str, Any]) -> None:
         for clip, found in system["clips"].items():
             if "error" in found:
                 print(f"{name} has no figures of {clip}: {found['error']}")
+    for note in _notes(systems):
+        print(note)
 
 
 def _cell(summary: dict[str, Any], place: tuple[str, str, int]) -> str:
@@ -179,15 +183,31 @@ def _cell(summary: dict[str, Any], place: tuple[str, str, int]) -> str:
     return f"{text} ±{half}" if float(half) else text
 
 
+def _notes(systems: dict[str, Any]) -> list[str]:
+    """What must be read beside measures of sets: why one is absent, and that its set is small."""
+    from tubelet.evaluate.sets import ENOUGH, RUN, SET_GROUP, SETS
+
+    notes: dict[str, None] = {}
+    for name, system in systems.items():
+        summary = system["summary"]
+        notes |= {f"{name} has no {measure}: {why}": None for measure, why in summary["absent"].items()}
+        for measure in SETS:
+            found = summary["all"].get(SET_GROUP, {}).get(measure)
+            if found is not None and found["runs"] < ENOUGH:
+                few = f"{found['runs']} runs of {RUN} frames from {found['clips']} clips"
+                notes[f"{measure} is of {few}; below {ENOUGH} it is no FVD to compare with papers."] = None
+    return list(notes)
+
+
 def _weights(text: str) -> "Weights":
     """Read ``lpips=FILE:SHA256``."""
     from tubelet.errors import OptionError
-    from tubelet.evaluate.job import Weights
+    from tubelet.evaluate.weights import Weights
 
-    measure, equals, rest = text.partition("=")
+    network, equals, rest = text.partition("=")
     path, colon, digest = rest.rpartition(":")
     if not (equals and colon and path):
         raise OptionError(
-            f"{text!r} names no weights; give MEASURE=FILE:SHA256, such as lpips=vgg.safetensors:…"
+            f"{text!r} names no weights; give NETWORK=FILE:SHA256, such as lpips=vgg.safetensors:…"
         )
-    return Weights(measure=measure, path=Path(path), sha256=digest)
+    return Weights(network=network, path=Path(path), sha256=digest)

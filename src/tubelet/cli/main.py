@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 from tubelet import __version__
 from tubelet.cli import (
+    command_bench,
     command_compare,
     command_decode,
     command_demo,
@@ -21,6 +22,7 @@ from tubelet.cli import (
     command_models,
     command_prepare,
     command_reconstruct,
+    command_report,
     command_tokenize,
     command_train,
 )
@@ -35,6 +37,8 @@ COMMANDS = (
     command_info,
     command_compare,
     command_evaluate,
+    command_report,
+    command_bench,
     command_models,
     command_fit_klt,
     command_prepare,

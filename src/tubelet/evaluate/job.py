@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,45 +10,21 @@ from typing import Any
 
 import torch
 
-from tubelet.errors import OptionError, TubeletError
+from tubelet.errors import TubeletError
 from tubelet.evaluate.clips import open_clip, windows
-from tubelet.evaluate.measures import NEEDS_WEIGHTS, Measured, Measurement, mean_of
+from tubelet.evaluate.measures import Measured, Measurement, mean_of
 from tubelet.evaluate.parts import write_part
 from tubelet.evaluate.protocols import Protocol
+from tubelet.evaluate.sets import FeatureRuns
 from tubelet.evaluate.systems import Reconstruction, System, open_system
-from tubelet.losses.perceptual_weights import read_lpips
-from tubelet.metrics.dists_weights import read_dists
+from tubelet.evaluate.weights import Weights, networks
 from tubelet.metrics.drift import drift
-from tubelet.metrics.perceptual import FrameDistance
 
 PASSES = (1, 2, 5, 10)
 """After how many reconstructions of a reconstruction drift is measured."""
 
-_READERS = {"lpips": read_lpips, "dists": read_dists}
-
 _FAILURES = (TubeletError, OSError, RuntimeError, ValueError, ArithmeticError, MemoryError)
 """What one clip may raise without ending the evaluation of the others."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """The weights of a measure, which the user has.
-
-    Attributes:
-        measure: a name from `tubelet.evaluate.measures.NEEDS_WEIGHTS`.
-        path: a file of safetensors.
-        sha256: of the file.
-    """
-
-    measure: str
-    path: Path
-    sha256: str
-
-    def __post_init__(self) -> None:
-        if self.measure not in NEEDS_WEIGHTS:
-            raise OptionError(
-                f"{self.measure!r} is no measure with weights; there are {', '.join(NEEDS_WEIGHTS)}."
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +35,9 @@ class Job:
         clip: its file.
         system: the system's text.
         protocol: how they meet.
-        measures: names of all measures without weights.
+        measures: names of all measures that need no weights.
         drift: whether the clip is also reconstructed again and again.
-        weights: of those with.
+        weights: of the networks that others need.
         target: where the part is written.
         made_from: what the part says that it was made from.
     """
@@ -108,10 +83,13 @@ def measure(job: Job) -> dict[str, Any]:
     measured: list[Measured] = []
     costs: list[Reconstruction] = []
     pixels = 0
+    given = networks(job.weights)
+    runs = FeatureRuns(given.features)
     for part in windows(clip.frames, job.protocol):
         back = system.reconstruct(part, clip.rate)
-        measurement = Measurement(job.measures, grid=system.grid, networks=networks(job.weights))
+        measurement = Measurement(job.measures, grid=system.grid, networks=given.distances)
         measurement.update(part, back.frames)
+        runs.update(part, back.frames)
         measured.append(measurement.compute())
         costs.append(back)
         pixels += part.size // 3
@@ -131,7 +109,8 @@ def measure(job: Job) -> dict[str, Any]:
         },
         "figures": whole.figures,
         "curves": {name: [round(value, 4) for value in curve] for name, curve in whole.curves.items()},
-        "absent": whole.absent,
+        "absent": whole.absent | runs.absent(),
+        "features": runs.to_part(),
         "squared_error": list(whole.error),
         "pixels": pixels,
         "rate": _rate(costs, pixels),
@@ -144,16 +123,6 @@ def measure(job: Job) -> dict[str, Any]:
 def opened(text: str, at_once: bool) -> System:  # noqa: FBT001  a cache looks at positions
     """The system that this process works with; kept until another one's turn comes."""
     return open_system(text, at_once=at_once)
-
-
-@lru_cache(maxsize=1)
-def networks(weights: tuple[Weights, ...]) -> Mapping[str, FrameDistance]:
-    """The distances whose weights there are.
-
-    Raises:
-        CheckpointError: a file is missing, or is not what it should be.
-    """
-    return {each.measure: _READERS[each.measure](each.path, sha256=each.sha256) for each in weights}
 
 
 def _rate(costs: list[Reconstruction], pixels: int) -> dict[str, int | float]:

@@ -1,4 +1,4 @@
-"""The worst clips as lossless videos, for eyes."""
+"""The worst clips as lossless videos, and what their latents look like, for eyes."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -9,10 +9,14 @@ import numpy as np
 
 from tubelet.evaluate.clips import open_clip, windows
 from tubelet.evaluate.job import Job, opened
+from tubelet.evaluate.middle import Middle, middle_of
+from tubelet.files import replacing
 from tubelet.types import Frames
 from tubelet.video.write import Writer
 
 FOLDER = "videos"
+
+_SUFFIXES = {"latents": "latent.npy", "tokens": "tokens.npy"}
 
 
 def keep_videos(
@@ -21,7 +25,8 @@ def keep_videos(
     """Write the worst clips and what each system made of them, as Matroska with FFV1 in RGB.
 
     Worst is the lowest PSNR, in the mean over the systems; the same clips are kept for all systems. Clips
-    with an error are not. They are reconstructed again.
+    with an error are not. They are reconstructed again. Of what has a latent or tokens, those of the middle
+    latent step are written too, as arrays.
 
     Args:
         folder: of the results.
@@ -30,10 +35,13 @@ def keep_videos(
         count: how many clips.
 
     Returns:
-        By name of the clip: ``source``, and ``systems`` by their texts, as paths below the folder.
+        By name of the clip: ``source``, and ``systems`` by their texts, as paths below the folder;
+        ``latents`` and ``tokens`` by their texts, each with its ``path`` and its ``frames``.
     """
     (folder / FOLDER).mkdir(exist_ok=True)
-    kept: dict[str, dict[str, Any]] = {name: {"systems": {}} for name in worst(results)[:count]}
+    kept: dict[str, dict[str, Any]] = {
+        name: {"systems": {}, "latents": {}, "tokens": {}} for name in worst(results)[:count]
+    }
     for job in jobs:
         name = job.made_from["clip"]["name"]
         if name not in kept:
@@ -46,6 +54,9 @@ def keep_videos(
         parts = [system.reconstruct(part, clip.rate).frames for part in windows(clip.frames, job.protocol)]
         back = np.concatenate(parts)[: len(clip.frames)] if len(parts) > 1 else parts[0][: len(clip.frames)]
         kept[name]["systems"][job.system] = _write(folder, stem, back, clip.rate)
+        middle = middle_of(system, clip.frames, job.protocol)
+        if middle is not None:
+            kept[name][middle.kind][job.system] = _write_middle(folder, stem, middle)
     return kept
 
 
@@ -66,3 +77,11 @@ def _write(folder: Path, stem: str, frames: Frames, rate: Fraction) -> str:
     with Writer(path, width=width, height=height, time_base=1 / rate, force=True) as writer:
         writer.write(frames, np.arange(len(frames)))
     return path.relative_to(folder).as_posix()
+
+
+def _write_middle(folder: Path, stem: str, middle: Middle) -> dict[str, Any]:
+    """Write a latent step; give its path, and the frames that it stands for."""
+    path = folder / FOLDER / f"{stem}.{_SUFFIXES[middle.kind]}"
+    with replacing(path, force=True) as beside:
+        np.save(beside, middle.values, allow_pickle=False)
+    return {"path": path.relative_to(folder).as_posix(), "frames": list(middle.frames)}

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from tubelet.errors import OptionError, ShapeError, VideoError
+from tubelet.evaluate.sets import SET_GROUP, SETS
 from tubelet.metrics.difference import ClipDifferencePSNR
 from tubelet.metrics.first_last import ClipEndsGap
 from tubelet.metrics.flicker import ClipFlicker
@@ -255,6 +256,8 @@ def describe(names: Sequence[str]) -> dict[str, dict[str, Any]]:
             found[name] = {"group": measure.group, "better": measure.better, "says": measure.says}
         elif name in NEEDS_WEIGHTS:
             found[name] = {"group": "detail", "better": "less", "says": NEEDS_WEIGHTS[name]}
+        elif name in SETS:
+            found[name] = {"group": SET_GROUP, "better": "less", "says": SETS[name].says}
         else:
             says = f"mean squared error {SEAMS[name]} over that elsewhere"
             found[name] = {"group": "seams", "better": "1", "says": says}

@@ -20,14 +20,16 @@ import torch
 from tubelet.data.clips import find_clips
 from tubelet.errors import OptionError, OutputError
 from tubelet.evaluate.clips import identity
-from tubelet.evaluate.job import Job, Weights, do, networks, opened, prepare_process
+from tubelet.evaluate.job import Job, do, opened, prepare_process
 from tubelet.evaluate.keep import keep_videos
 from tubelet.evaluate.latents import diagnose
 from tubelet.evaluate.measures import MEASURES, describe
 from tubelet.evaluate.parts import FORMAT, part_path, read_part
 from tubelet.evaluate.protocols import Protocol
+from tubelet.evaluate.sets import SETS, ClipFeatures, from_part
 from tubelet.evaluate.summary import LEVEL, RESAMPLES, summarise
 from tubelet.evaluate.tags import Tags, find_manifest, read_tags
+from tubelet.evaluate.weights import Weights, networks
 from tubelet.results import circumstances, write_results
 
 RESULTS = "results.json"
@@ -47,7 +49,7 @@ class Request:
         folder: of the results; made if it is missing.
         manifest: what is known of the clips; the one in `data`, if there is one, for none.
         measures: more measures than the protocol has, such as ``vmaf``.
-        weights: of measures that need them.
+        weights: of the networks that further measures need.
         latents: whether latents and tokens of all clips together are described.
         drift: whether reconstructions are reconstructed again and again, ten times as much work.
         keep: how many of the worst clips are kept as videos.
@@ -123,7 +125,7 @@ def evaluate(request: Request, *, on_part: Callable[[int, int], None] = lambda _
     if request.keep:
         results["videos"] = keep_videos(request.folder, results, jobs, count=request.keep)
     target = request.folder / RESULTS
-    write_results(target, protocol=request.protocol.line, figures=results)
+    write_results(target, protocol=_line(request), figures=results)
     return target
 
 
@@ -153,7 +155,7 @@ def _job(request: Request, path: Path, text: str, made_from: dict[str, Any]) -> 
             "protocol": request.protocol.to_json(),
             "measures": list(measures),
             "drift": request.drift,
-            "weights": {each.measure: each.sha256 for each in request.weights},
+            "weights": {each.network: each.sha256 for each in request.weights},
             **made_from,
         },
     )
@@ -223,6 +225,10 @@ def _gather(
         for each in identities.values()
     }
     systems: dict[str, dict[str, Any]] = {text: {"facts": each, "clips": {}} for text, each in facts.items()}
+    sets = _sets(request)
+    features: dict[str, dict[str, dict[str, ClipFeatures]]] = {
+        text: {measure: {} for measure in sets} for text in facts
+    }
     for job in jobs:
         part = read_part(job.target, made_from=job.made_from)
         if part is None:
@@ -230,12 +236,14 @@ def _gather(
         name = job.made_from["clip"]["name"]
         del part["made_from"]
         clips[name] |= part.pop("clip", {})
+        for measure, found in from_part(part.pop("features", {})).items():
+            features[job.system][measure][name] = found
         systems[job.system]["clips"][name] = _with_numbers(part)
     named = {name: clip["tags"] for name, clip in clips.items()}
-    for system in systems.values():
-        system["summary"] = summarise(system["clips"], named, seed=request.seed)
-    found = [part for system in systems.values() for part in system["clips"].values() if "error" not in part]
-    names = dict.fromkeys(name for part in found for name in [*part["figures"], *part["absent"]])
+    for text, system in systems.items():
+        system["summary"] = summarise(system["clips"], named, seed=request.seed, features=features[text])
+    good = [part for system in systems.values() for part in system["clips"].values() if "error" not in part]
+    names = dict.fromkeys(name for part in good for name in [*part["figures"], *part["absent"]])
     return {
         "format": FORMAT,
         "protocol": request.protocol.to_json(),
@@ -246,12 +254,23 @@ def _gather(
             "resamples": RESAMPLES,
             "seed": request.seed,
         },
-        "measures": describe(list(names)),
-        "weights": {each.measure: each.sha256 for each in request.weights},
+        "measures": describe(list(names | dict.fromkeys(sets))),
+        "weights": {each.network: each.sha256 for each in request.weights},
         "versions": _versions(),
         "clips": clips,
         "systems": systems,
     }
+
+
+def _sets(request: Request) -> tuple[str, ...]:
+    """Names of the measures of sets whose weights there are."""
+    given = {each.network for each in request.weights}
+    return tuple(name for name, measure in SETS.items() if measure.network in given)
+
+
+def _line(request: Request) -> str:
+    """The protocol in one line, with what measures of sets do to clips."""
+    return " ".join([request.protocol.line, *(f"{name}: {SETS[name].says}." for name in _sets(request))])
 
 
 def _tags_of(tags: Tags, name: str) -> dict[str, str]:
@@ -284,7 +303,7 @@ def _claim(request: Request) -> None:
         return
     try:
         before = json.loads(target.read_text(encoding="utf-8"))
-        line, data = before["protocol"], before["figures"]["data"]
+        line, data = before["figures"]["protocol"]["line"], before["figures"]["data"]
     except (ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{target} holds no evaluation ({error!r}). Name another folder.") from error
     mine = request.data.resolve().name

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Float64, Int64
 
 from tubelet.errors import ShapeError
 from tubelet.evaluate.measures import describe
+from tubelet.evaluate.sets import SET_GROUP, ClipFeatures, SetFigures, compare_sets
 from tubelet.evaluate.tags import TAGS, Tags
 from tubelet.metrics.psnr import SquaredError, pooled_psnr
 
@@ -27,13 +29,20 @@ ClipFigures = Mapping[str, Any]
 """What the results hold of a system on a clip."""
 
 
-def summarise(clips: Mapping[str, ClipFigures], tags: Tags, *, seed: int) -> dict[str, Any]:
+def summarise(
+    clips: Mapping[str, ClipFigures],
+    tags: Tags,
+    *,
+    seed: int,
+    features: Mapping[str, Mapping[str, ClipFeatures]] = MappingProxyType({}),
+) -> dict[str, Any]:
     """The summary of a system: of all its clips, and of those that share a tag.
 
     Args:
         clips: by name, as in the results; those with an error are left out.
         tags: by name of the clip.
         seed: of the samples of clips; the same for all systems, so their intervals are of the same samples.
+        features: by name of the measure of sets, by name of the clip; of clips that have any.
     """
     good = {name: clip for name, clip in clips.items() if "error" not in clip}
     by_tag: dict[str, dict[str, Any]] = {}
@@ -41,14 +50,16 @@ def summarise(clips: Mapping[str, ClipFigures], tags: Tags, *, seed: int) -> dic
         found = {tags[name][tag] for name in good if tag in tags.get(name, {})}
         values = sorted(found, key=lambda value: (_ORDER.index(value) if value in _ORDER else -1, value))
         for value in values:
-            chosen = [clip for name, clip in good.items() if tags.get(name, {}).get(tag) == value]
-            by_tag.setdefault(tag, {})[value] = _summary(chosen, seed=seed)
-    whole = _summary(list(good.values()), seed=seed)
-    return {"all": whole, "by_tag": by_tag, "failed": len(clips) - len(good)}
+            chosen = [name for name in good if tags.get(name, {}).get(tag) == value]
+            sets = compare_sets(features, chosen)
+            by_tag.setdefault(tag, {})[value] = _summary([good[name] for name in chosen], sets, seed=seed)
+    sets = compare_sets(features, list(good))
+    whole = _summary(list(good.values()), sets, seed=seed)
+    return {"all": whole, "by_tag": by_tag, "absent": sets.absent, "failed": len(clips) - len(good)}
 
 
-def _summary(clips: Sequence[ClipFigures], *, seed: int) -> dict[str, Any]:
-    """Means by group of measures."""
+def _summary(clips: Sequence[ClipFigures], sets: SetFigures, *, seed: int) -> dict[str, Any]:
+    """Means of clips, and what they are as a set, by group of measures."""
     found: dict[str, Any] = {"clips": len(clips)}
     if not clips:
         return found
@@ -60,6 +71,8 @@ def _summary(clips: Sequence[ClipFigures], *, seed: int) -> dict[str, Any]:
             found[facts["group"]]["pooled_psnr_db"] = _pooled(
                 [SquaredError(*clip["squared_error"]) for clip in clips], seed=seed
             )
+    for name, figure in sets.figures.items():
+        found.setdefault(SET_GROUP, {})[name] = figure
     passes = dict.fromkeys(number for clip in clips for number in clip.get("drift_psnr_db", {}))
     for number in passes:
         values = [clip["drift_psnr_db"][number] for clip in clips if "drift_psnr_db" in clip]

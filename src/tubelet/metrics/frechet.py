@@ -1,8 +1,8 @@
 """Fréchet distance between two sets of clips in the features of a network, such as FVD and rFVD.
 
-tubelet holds no such network and fetches none. The user brings one as a `VideoFeatures`: for FVD as published
-the logits of I3D trained on Kinetics-400, with weights from a .safetensors file; others have other values.
-Where there is none, there is no figure.
+The network is any `VideoFeatures`: for FVD as published `tubelet.metrics.i3d_weights.read_i3d`, for that of
+Ge et al. 2024 `tubelet.metrics.videomae_weights.read_videomae`. tubelet holds no weights and fetches none;
+where there are none, there is no figure.
 """
 
 from typing import NamedTuple, Protocol, runtime_checkable

@@ -1,14 +1,10 @@
 """Weights of networks on VGG-16, from a file of the user whose SHA-256 is known."""
 
-import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load as parse
 from torch import Tensor
 
-from tubelet.errors import CheckpointError
+from tubelet.nn.network_file import NetworkFile
 from tubelet.nn.vgg import STAGES
 
 _MOST_BYTES = 1 << 28
@@ -35,22 +31,12 @@ class VGGFile:
     """
 
     def __init__(self, path: Path, *, sha256: str, extra: set[str], network: str, sources: str) -> None:
-        self._path = path
-        self._sources = sources
-        self.weights: Mapping[str, Tensor] = self._read(sha256, network)
+        self._file = NetworkFile(
+            path, sha256=sha256, network=network, sources=sources, most_bytes=_MOST_BYTES
+        )
         layers = [f"features.{number}" for stage in STAGES for number in stage]
-        names = {f"{layer}.{part}" for layer in layers for part in ("weight", "bias")} | extra
-        if self.weights.keys() != names:
-            missing, unknown = (
-                sorted(names - self.weights.keys()),
-                sorted(self.weights.keys() - names),
-            )
-            raise CheckpointError(
-                f"{path} lacks {missing[:3]} and has {unknown[:3]} beyond what {network} knows. {sources}"
-            )
-        for name, tensor in self.weights.items():
-            if not (tensor.is_floating_point() and bool(tensor.isfinite().all())):
-                raise CheckpointError(f"{name} in {path} holds what is no finite number. {sources}")
+        self._file.require({f"{layer}.{part}" for layer in layers for part in ("weight", "bias")} | extra)
+        self.weights = self._file.weights
         self.channels = self._check_trunk(layers)
 
     def trunk(self) -> dict[str, Tensor]:
@@ -63,36 +49,7 @@ class VGGFile:
         Raises:
             CheckpointError: it is another.
         """
-        found = tuple(self.weights[name].shape)
-        if found != shape or 0 in shape:
-            raise CheckpointError(
-                f"{name} in {self._path} is {found}; beside the layers before it, it must be {shape} and not "
-                f"empty. {self._sources}"
-            )
-
-    def _read(self, sha256: str, network: str) -> dict[str, Tensor]:
-        """The tensors of the file, whose bytes are the expected ones."""
-        path, sources = self._path, self._sources
-        if path.suffix != ".safetensors":
-            raise CheckpointError(
-                f"{path} is no .safetensors file, and others are not read: a .pth or .pt file can execute "
-                f"code. {sources}"
-            )
-        if not path.is_file():
-            raise CheckpointError(f"{path} is no file; {network} needs the weights of VGG-16. {sources}")
-        if (size := path.stat().st_size) > _MOST_BYTES:
-            raise CheckpointError(f"{path} has {size} bytes; at most {_MOST_BYTES} are read. {sources}")
-        data = path.read_bytes()
-        found = hashlib.sha256(data).hexdigest()
-        if found != sha256.lower():
-            raise CheckpointError(
-                f"{path} has SHA-256 {found}, and {sha256} is expected. Give the file that was meant, or, if "
-                "you made this one anew and trust it, its SHA-256."
-            )
-        try:
-            return parse(data)
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise CheckpointError(f"{path} is damaged: {error}. {sources}") from error
+        self._file.expect(name, shape)
 
     def _check_trunk(self, layers: list[str]) -> list[int]:
         channels: list[int] = []

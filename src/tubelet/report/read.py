@@ -57,3 +57,21 @@ def read_results(place: Path) -> Results:
             "`tubelet evaluate` again."
         )
     return found
+
+
+def kept_file(results: Results, place: str) -> Path:
+    """A file that an evaluation kept beside its figures.
+
+    Args:
+        results: of an evaluation.
+        place: its path below the folder, as the results have it.
+
+    Raises:
+        ResultsError: it is missing, or the path leads out of the folder.
+    """
+    path = results.folder / place
+    if not path.resolve().is_relative_to(results.folder.resolve()):
+        raise ResultsError(f"{place} lies outside of the results; what they kept lies in their folder.")
+    if not path.is_file():
+        raise ResultsError(f"{place} is missing beside {RESULTS}. Copy the whole folder, or evaluate again.")
+    return path

@@ -209,19 +209,25 @@ class Still:
 
     def __init__(self, path: Path, suffix: str) -> None:
         self._path = path
-        self._still = STILLS[suffix]
+        self._suffix = suffix
 
     def write(self, pixels: np.ndarray, tick: int, duration: int) -> None:
         """Write the one picture (uint8 H W 3, contiguous); it has no time."""
         del tick, duration
-        frame = FromRgb(self._still.encoding).frame(pixels)
-        encoder = cast(VideoCodecContext, CodecContext.create(self._still.codec, "w"))
-        encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, frame.format.name
-        encoder.time_base = Fraction(1, 24)
-        encoder.options = dict(self._still.options)
-        frame.pts = 0
-        packets = [*encoder.encode(frame), *encoder.encode(None)]
-        self._path.write_bytes(b"".join(bytes(packet) for packet in packets))
+        self._path.write_bytes(still_bytes(pixels, self._suffix))
 
     def close(self) -> None:
         """Do nothing: the file was written at once."""
+
+
+def still_bytes(pixels: np.ndarray, suffix: str) -> bytes:
+    """Code one picture (uint8 H W 3, contiguous) as an image of a suffix of `STILLS`."""
+    still = STILLS[suffix]
+    frame = FromRgb(still.encoding).frame(pixels)
+    encoder = cast(VideoCodecContext, CodecContext.create(still.codec, "w"))
+    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, frame.format.name
+    encoder.time_base = Fraction(1, 24)
+    encoder.options = dict(still.options)
+    frame.pts = 0
+    packets = [*encoder.encode(frame), *encoder.encode(None)]
+    return b"".join(bytes(packet) for packet in packets)

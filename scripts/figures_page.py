@@ -1,0 +1,88 @@
+"""Make docs/figures.md and its plots from stored results: `python scripts/figures_page.py`.
+
+Nothing is measured here: the page is a function of the JSON in benchmarks/results. What is not there is left
+out with a sentence. Plots need the extra `plots`.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from figures_parts import Page, Part
+from figures_quality import quality
+from figures_speed import benches, rivals, speed
+from figures_stored import deeper, laws, lookup, tokens
+
+from tubelet.evaluate.run import RESULTS
+from tubelet.files import replacing
+from tubelet.report.plots import Bars, Curves, draw
+from tubelet.report.read import read_results
+
+ROOT = Path(__file__).parents[1]
+
+BEGIN = """\
+# Figures
+
+Made by `python scripts/figures_page.py` from the files in `benchmarks/results`, not by hand. Figures under
+different protocols are not to be compared. Words are those of the [glossary](glossary.md).
+"""
+
+
+def main() -> None:
+    """Write the page and its plots."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results", metavar="FOLDER")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "figures.md", metavar="FILE")
+    arguments = parser.parse_args()
+    page = make_page(arguments.results)
+    with replacing(arguments.page, force=True) as path:
+        path.write_text(page.text, encoding="utf-8")
+    write_plots(page.plots, arguments.page.parent)
+    print(f"{arguments.page}, and {len(page.plots)} plots", file=sys.stderr)
+
+
+def make_page(stored: Path) -> Page:
+    """The page that a folder of stored results makes, and the plots that it shows.
+
+    Args:
+        stored: where the results are; those of the evaluation are in the folder ``dev`` in it.
+    """
+    evaluation = stored / "dev" / RESULTS
+    results = read_results(evaluation) if evaluation.exists() else None
+    parts = [
+        quality(results),
+        tokens(stored),
+        lookup(stored),
+        rivals(stored),
+        *benches(stored, results),
+        speed(stored),
+        deeper(stored),
+        laws(stored),
+    ]
+    contents = "\n".join(f"- [{part.title}](#{anchor(part)})" for part in parts)
+    blocks = [
+        BEGIN.strip(),
+        contents,
+        *(block for part in parts for block in (f"## {part.title}", *part.blocks)),
+    ]
+    plots = {place: plot for part in parts for place, plot in part.plots.items()}
+    return Page("\n\n".join(blocks) + "\n", plots)
+
+
+def anchor(part: Part) -> str:
+    """What GitHub makes of a heading for links."""
+    return re.sub(r"[^\w -]", "", part.title.lower()).replace(" ", "-")
+
+
+def write_plots(plots: Mapping[str, Curves | Bars], folder: Path) -> None:
+    """Draw every plot at its place below a folder."""
+    for place, plot in plots.items():
+        target = folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draw(plot, target, force=True)
+
+
+if __name__ == "__main__":
+    main()

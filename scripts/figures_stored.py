@@ -1,0 +1,147 @@
+"""The parts of the page of figures that come from the scripts in benchmarks/, a file each."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from figures_parts import Part, missing, plain_table, read_stored, spread
+
+
+def tokens(folder: Path) -> Part:
+    """How tokens use their codebook, what files of them take, and which digits depend on the way."""
+    part = Part("Tokens")
+    stored = read_stored(folder, "tokens256x33.json")
+    if stored is None:
+        return missing(part, "tokens256x33.json", "python benchmarks/tokens256x33.py CLIPS tubelet-fsq")
+    part.source(stored["protocol"], stored["circumstances"], "tokens256x33.json")
+    part.say(
+        "Usage and perplexity grow with the number of tokens that are counted: they compare at equal numbers",
+        "only.",
+    )
+    rows = {name: _token_row(each) for name, each in stored["figures"]["tokenizers"].items()}
+    heads = [
+        *("PSNR dB", "MS-SSIM", "motion dB", "tOF px", "nominal bits/px", "entropy bits/px"),
+        *("tokens", "used of codebook", "perplexity", "total correlation, bits"),
+    ]
+    part.show(plain_table("tokenizer", heads, rows))
+    _token_bytes(part, folder)
+    _token_flips(part, folder)
+    return part
+
+
+def _token_row(found: dict[str, Any]) -> list[str]:
+    usage = found["tokens"]
+    return [
+        f"{found['mean_psnr_db']:.2f}",
+        f"{found['mean_ms_ssim']:.4f}",
+        f"{found['mean_difference_psnr_db']:.2f}",
+        f"{found['mean_tof_px']:.3f}",
+        f"{found['nominal_bits_per_pixel']:.4f}",
+        f"{found['entropy_bits_per_pixel']:.4f}",
+        f"{usage['count']:,}",
+        f"{usage['used']:,} of {usage['size']:,}",
+        f"{usage['perplexity']:,.0f}",
+        f"{usage['total_correlation']:.2f}",
+    ]
+
+
+def _token_bytes(part: Part, folder: Path) -> None:
+    """What a file of tokens takes."""
+    part.head("Files of tokens")
+    stored = read_stored(folder, "token_bytes.json")
+    if stored is None:
+        missing(part, "token_bytes.json", "python benchmarks/token_bytes.py CLIPS tubelet-fsq")
+        return
+    part.source(stored["protocol"], stored["circumstances"], "token_bytes.json")
+    for name, clips in stored["figures"].items():
+        rows = {
+            clip: [
+                f"{found['tokens']:,}",
+                f"{found['bits_per_pixel']:.4f}",
+                f"{found['nominal_bits_per_pixel']:.4f}",
+                f"{found['over_entropy']:.4f}",
+            ]
+            for clip, found in clips.items()
+        }
+        heads = ["tokens", "bits/px on disk", "nominal bits/px", "bytes over entropy"]
+        part.show(plain_table(f"clip, through {name}", heads, rows))
+
+
+def _token_flips(part: Part, folder: Path) -> None:
+    """Digits that depend on the way."""
+    part.head("Digits that fall to the other side")
+    stored = read_stored(folder, "token_flips.json")
+    if stored is None:
+        missing(part, "token_flips.json", "python benchmarks/token_flips.py CLIPS")
+        return
+    part.source(stored["protocol"], stored["circumstances"], "token_flips.json")
+    rows = {
+        way: [f"{found['digits']:,}", f"{found['differ']:,}", str(found["levels"])]
+        for way, found in stored["figures"]["against the stream"].items()
+    }
+    part.show(plain_table("way", ["digits", "differ", "by levels, at most"], rows, code=False))
+
+
+def lookup(folder: Path) -> Part:
+    """The nearest entry of a codebook, beside another library."""
+    part = Part("Nearest entries of a codebook")
+    stored = read_stored(folder, "vq_lookup.json")
+    if stored is None:
+        return missing(part, "vq_lookup.json", "python benchmarks/vq_lookup.py")
+    part.source(stored["protocol"], stored["circumstances"], "vq_lookup.json")
+    rows = {
+        f"{int(count):,}": [
+            spread(found["times_faster"]),
+            *(f"{found['peak_mib'][name]:,.0f} MiB" for name in ("ours", "vector-quantize-pytorch")),
+            str(found["indices_that_differ"]),
+        ]
+        for count, found in stored["figures"]["positions"].items()
+    }
+    heads = ["times faster", "our peak memory", "theirs", "indices that differ"]
+    part.show(plain_table("positions", heads, rows, code=False))
+    return part
+
+
+def deeper(folder: Path) -> Part:
+    """Every shipped stride at several channels."""
+    part = Part("Other strides")
+    stored = read_stored(folder, "short256x33.json")
+    if stored is None:
+        return missing(part, "short256x33.json", "make bench")
+    part.source(stored["protocol"], stored["circumstances"], "short256x33.json")
+    tokenizers = stored["figures"]["tokenizers"]
+    channels = sorted({int(count) for each in tokenizers.values() for count in each["mean_psnr_db"]})
+    part.say(
+        f"Mean PSNR in dB over {stored['figures']['clips']} clips, at so many channels. A channel of a",
+        "deeper stride stands for more pixels, so columns compare tokenizers of one stride only.",
+    )
+    rows = {
+        name: [_decibels(each["mean_psnr_db"].get(str(count))) for count in channels]
+        for name, each in tokenizers.items()
+    }
+    part.show(plain_table("tokenizer", list(map(str, channels)), rows))
+    return part
+
+
+def _decibels(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def laws(folder: Path) -> Part:
+    """How many laws each autoencoder keeps."""
+    part = Part("Laws kept and broken")
+    stored = read_stored(folder, "rival_laws.json")
+    if stored is None:
+        return missing(part, "rival_laws.json", "python benchmarks/rival_laws.py")
+    part.source(stored["protocol"], stored["circumstances"], "rival_laws.json")
+    part.say(
+        "The laws are ours: whoever breaks one may never have meant to keep it. Which ones, and by how",
+        "much: [rivals](rivals.md).",
+    )
+    rows = {
+        label: [str(count[verdict]) for verdict in (True, False, None)]
+        for label, row in stored["figures"]["findings"].items()
+        for count in [Counter(found["kept"] for found in row.values())]
+    }
+    part.show(plain_table("autoencoder", ["kept", "broken", "no interface for it"], rows, code=False))
+    return part

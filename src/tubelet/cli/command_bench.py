@@ -1,0 +1,211 @@
+"""Measure speed, latency, memory and cost of tokenizers, ours and others in turn.
+
+Systems are texts:
+  tubelet-m                    a tokenizer of ours, in streams; tubelet-m@16 keeps 16 channels
+  tubelet-m:way=whole          the same, all latent steps of a clip at once
+  diffusers:my/vae,tiling=true an autoencoder of diffusers, a folder or an id of the hub
+  diffusers:AutoencoderKLWan   by its class: as its author configures it, with random weights
+  x264:crf=28                  a codec, in one thread
+
+The others are compared with the first. Without --sizes and --frames every system gets 17 frames of 256x256,
+and those that are fast enough longer and larger clips.
+
+for example:
+  tubelet bench -o bench.json
+  tubelet bench --with tubelet-m diffusers:AutoencoderKLWan --sizes 256x256 --frames 17 -o bench.json
+"""
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+from tubelet.evaluate.speed.grid import (
+    DEVICES,
+    FORMATS,
+    LENGTHS,
+    MODES,
+    PATIENCE,
+    SIZES,
+    Size,
+    all_cases,
+    usual_cases,
+)
+
+NAME = "bench"
+
+_HINT = (
+    "\nothers beside them: --with tubelet-m diffusers:AutoencoderKLWan diffusers:AutoencoderKLCosmos "
+    "(pip install 'tubelet[diffusers]'), x264:crf=28"
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument(
+        "--with",
+        dest="systems",
+        nargs="+",
+        metavar="SYSTEM",
+        help="what is measured (default: the tokenizers that come with the package)",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="the figures, as .json"
+    )
+    parser.add_argument(
+        "--sizes", nargs="+", default=[], type=_size, metavar="WxH", help="sizes of frames (default: 256x256)"
+    )
+    parser.add_argument(
+        "--frames", nargs="+", default=[], type=int, metavar="N", help="lengths of clips (default: 17)"
+    )
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="256x256 to 1920x1080 and 1 to 257 frames, for what --sizes and --frames do not say",
+    )
+    parser.add_argument(
+        "--formats",
+        nargs="+",
+        choices=FORMATS,
+        default=FORMATS,
+        help="what networks compute in (default: both)",
+    )
+    parser.add_argument(
+        "--modes",
+        nargs="+",
+        choices=MODES,
+        default=MODES[:1],
+        help="as they are (default), or compiled by PyTorch, which takes a C++ compiler on a CPU",
+    )
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help="where to compute (default: cpu)")
+    parser.add_argument(
+        "--rounds", type=int, default=3, metavar="N", help="turns of every system (default: 3)"
+    )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=PATIENCE,
+        metavar="SECONDS",
+        help=f"a system that takes longer for a clip is left out (default: {PATIENCE:g})",
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="of every system (default: all cores)")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure, write the file, and print a table."""
+    from tubelet.cli.console import progress
+    from tubelet.evaluate.speed.run import Request, bench, steps
+
+    chosen = arguments.full or arguments.sizes or arguments.frames
+    sizes = arguments.sizes or (SIZES if arguments.full else ())
+    lengths = arguments.frames or (LENGTHS if arguments.full else ())
+    request = Request(
+        systems=tuple(arguments.systems or _shipped()),
+        target=arguments.output,
+        cases=all_cases(sizes, lengths, patience=arguments.patience)
+        if chosen
+        else usual_cases(arguments.patience),
+        formats=tuple(dict.fromkeys(arguments.formats)),
+        modes=tuple(dict.fromkeys(arguments.modes)),
+        device=arguments.device,
+        rounds=arguments.rounds,
+        threads=arguments.threads,
+        force=arguments.force,
+    )
+    with progress("measuring", total=steps(request), unit="steps") as advance:
+        figures = bench(request, on_step=advance)
+    show_figures(figures)
+    print(f"\nall figures: {arguments.output}")
+    if not arguments.systems:
+        print(_HINT)
+
+
+def show_figures(figures: dict[str, Any]) -> None:
+    """Print a table for each clip, one of how cost grows with length, and what is absent."""
+    from tubelet.cli.console import show_table
+
+    rows, systems, run = figures["rows"], figures["systems"], figures["run"]
+    first = next(iter(systems))
+    print(
+        f"{run['device']}, {_counted(run['threads'], 'thread')}, {_counted(run['rounds'], 'round')}; "
+        f"medians, in brackets lowest and highest. Times {first}: how many times as long it took; * is the "
+        "fastest way of a system."
+    )
+    header = ("system", "encode Mpx/s", "decode Mpx/s", "both Mpx/s", "first frame s", "peak MiB", "MFLOP/px")
+    for clip in dict.fromkeys(_clip(row) for row in rows):
+        lines = [
+            _cells(row, systems[row["system"]]) for row in rows if _clip(row) == clip and "seconds" in row
+        ]
+        if lines:
+            print(f"\n{clip}")
+            show_table(lines, header=(*header, f"times {first}"))
+    if figures["growth"]:
+        print("\nfrom the shortest to the longest clip of a size")
+        lines = [_growth_cells(each) for each in figures["growth"]]
+        show_table(lines, header=("system", "size", "frames", "time per pixel", "peak MiB"))
+    missing: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if "absent" in row:
+            missing.setdefault((_name(row), row["absent"]), []).append(_clip(row))
+    for (name, reason), clips in missing.items():
+        print(f"\n{name} is absent at {'; '.join(clips)}: {reason}")
+
+
+def _cells(row: dict[str, Any], about: dict[str, Any]) -> tuple[str, ...]:
+    """A system's line in the table of a clip."""
+    times = row.get("times_of_first", {}).get("both")
+    return (
+        _name(row),
+        f"{row['encode_mpx_per_s']['median']:.3g}",
+        f"{row['decode_mpx_per_s']['median']:.3g}",
+        _spread(row["both_mpx_per_s"]),
+        f"{row['first_frame_seconds']['median']:.3g}",
+        f"{row['peak_mib']:.0f}",
+        f"{about['mflop_per_pixel']:.3g}" if "mflop_per_pixel" in about else "-",
+        ("-" if times is None else _spread(times)) + (" *" if row["fastest"] else ""),
+    )
+
+
+def _growth_cells(each: dict[str, Any]) -> tuple[str, ...]:
+    """A system's line in the table of lengths."""
+    short, long = each["frames"]
+    before, after = each["peak_mib"]
+    return (
+        _name(each),
+        f"{each['width']}x{each['height']}",
+        f"{short} to {long}",
+        f"times {each['time_per_pixel_ratio']:.3g}",
+        f"{before:.0f} to {after:.0f} (times {after / before:.3g})",
+    )
+
+
+def _spread(figure: dict[str, float]) -> str:
+    return f"{figure['median']:.3g} ({figure['lowest']:.3g}-{figure['highest']:.3g})"
+
+
+def _name(row: dict[str, Any]) -> str:
+    return ", ".join(word for word in (row["system"], row["format"], row["mode"]) if word)
+
+
+def _clip(row: dict[str, Any]) -> str:
+    return f"{_counted(row['frames'], 'frame')} of {row['width']}x{row['height']}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _shipped() -> list[str]:
+    """The tokenizers that come with the package."""
+    from tubelet.checkpoint import shipped
+
+    return shipped()
+
+
+def _size(text: str) -> Size:
+    """Read ``1920x1080``."""
+    match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; give columns x rows, such as 1920x1080.")
+    return Size(int(match[1]), int(match[2]))

@@ -1,0 +1,83 @@
+"""Make a page, tables or a plot of the results of an evaluation; the suffix of the output chooses.
+
+.html is one file with tables, plots, and kept clips to play side by side; .md and .tex are tables; .svg, .png
+and .pdf draw rate against quality (pip install 'tubelet[plots]').
+
+The page needs no network and no other file. Clips are on it as far as `tubelet evaluate --keep-videos N` kept
+them, and as the budget allows: without loss, or as films that look alike with one still that is exact.
+
+for example:
+  tubelet report figures -o report.html
+  tubelet report figures -o report.html --budget 200M      more clips without loss
+  tubelet report figures -o tables.tex --anchor x264       with BD-rates over x264
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tubelet.cli import options
+
+if TYPE_CHECKING:
+    from tubelet.report.read import Results
+
+NAME = "report"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="folder that `tubelet evaluate` wrote")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help=".html .md .tex .svg .png .pdf"
+    )
+    parser.add_argument(
+        "--budget",
+        type=options.size,
+        default=25_000_000,
+        metavar="SIZE",
+        help="what the page may take on disk, which decides how clips are shown (default: 25M)",
+    )
+    parser.add_argument("--anchor", metavar="NAME", help="in tables: BD-rates over this curve, such as x264")
+    parser.add_argument(
+        "--measure", default="psnr_db", metavar="NAME", help="in a plot: the quality (default: psnr_db)"
+    )
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write what the suffix asks for, and say what it is."""
+    from tubelet.errors import OptionError
+    from tubelet.report import html, plots, tables
+    from tubelet.report.read import read_results
+
+    results = read_results(arguments.results)
+    target: Path = arguments.output
+    if target.suffix in tables.WRITERS:
+        tables.write_tables(results, target, anchor=arguments.anchor, force=arguments.force)
+    elif target.suffix in plots.SUFFIXES:
+        plots.write_plot(results, target, measure=arguments.measure, force=arguments.force)
+    elif target.suffix in html.SUFFIXES:
+        _write_page(results, target, budget=arguments.budget, force=arguments.force)
+        return
+    else:
+        known = (*html.SUFFIXES, *tables.WRITERS, *plots.SUFFIXES)
+        raise OptionError(f"{target} ends in {target.suffix!r}; the suffix is one of {' '.join(known)}.")
+    print(target)
+
+
+def _write_page(results: "Results", target: Path, *, budget: int, force: bool) -> None:
+    """Write the page, and say what is on it."""
+    from tubelet.cli.console import progress
+    from tubelet.report.html import write_page
+
+    kept = len(results.figures.get("videos", {}))
+    with progress("coding films", total=2 * kept, unit="steps") as advance:
+        page = write_page(results, target, budget=budget, force=force, on_clip=advance)
+    print(f"{target}: {options.bytes_text(page.bytes)}")
+    if kept:
+        missing = kept - page.lossless - page.lossy
+        print(
+            f"to play: {page.lossless} without loss, {page.lossy} with an exact still, {missing} not at all"
+        )
+    else:
+        print("no clips were kept to play; `tubelet evaluate --keep-videos N` keeps the N worst.")

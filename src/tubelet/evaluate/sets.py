@@ -1,0 +1,166 @@
+"""Measures of a set of clips, which no clip has by itself: Fréchet distances from clips to reconstructions.
+
+A part keeps the features of a clip and of what came back; when all parts are there, a summary compares the
+clips and what came back as two sets.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float32
+
+from tubelet.errors import ShapeError
+from tubelet.metrics.frechet import FeatureMoments, VideoFeatures, frechet_distance
+from tubelet.types import Frames
+from tubelet.video.pixels import to_model
+
+RUN = 16
+"""Frames that a network sees together; VideoMAE takes no other number."""
+
+ENOUGH = 2048
+"""Runs from which on an FVD is what papers mean by it: the distance of smaller sets is larger."""
+
+Rows = Float32[np.ndarray, "n d"]
+"""Features of n runs."""
+
+
+class SetMeasure(NamedTuple):
+    """A measure of a set of clips; less is better.
+
+    Attributes:
+        network: whose features are compared; see `tubelet.evaluate.weights`.
+        says: what it is, in words.
+    """
+
+    network: Literal["i3d", "videomae"]
+    says: str
+
+
+SET_GROUP = "temporal_consistency"
+"""What these measures are about; why this and not motion fidelity stands in docs/results-format.md."""
+
+_WAY = (
+    f"every whole run of {RUN} frames that was reconstructed at once, of all clips together, frames resized "
+    f"to 224x224 (bilinear, no antialiasing); of fewer than {ENOUGH} runs it is no FVD to compare with papers"
+)
+
+SETS: Mapping[str, SetMeasure] = MappingProxyType(
+    {
+        "rfvd_i3d": SetMeasure(
+            "i3d", f"Fréchet distance of clips and reconstructions in the logits of I3D: {_WAY}"
+        ),
+        "rfvd_videomae": SetMeasure(
+            "videomae",
+            "Fréchet distance of clips and reconstructions in what a fine-tuned VideoMAE classifies by, from "
+            f"values in [0, 1]: {_WAY}",
+        ),
+    }
+)
+"""Every measure of a set, by name; each exists only where the weights of its network do."""
+
+
+class ClipFeatures(NamedTuple):
+    """What a network makes of the runs of a clip.
+
+    Attributes:
+        reference: of the clip.
+        video: of its reconstruction.
+    """
+
+    reference: Rows
+    video: Rows
+
+
+class FeatureRuns:
+    """Takes a clip and its reconstruction, and keeps features of every whole run of `RUN` frames.
+
+    Args:
+        networks: by name of the measure.
+    """
+
+    def __init__(self, networks: Mapping[str, VideoFeatures]) -> None:
+        self._networks = networks
+        self._frames = 0
+        self._found: dict[str, dict[str, list[list[float]]]] = {
+            name: {"reference": [], "video": []} for name in networks
+        }
+
+    def update(self, reference: Frames, frames: Frames) -> None:
+        """Add a window, or a whole clip; what is left of it after its last whole run is not looked at."""
+        self._frames += len(frames)
+        for begin in range(0, len(frames) - RUN + 1, RUN):
+            for name, network in self._networks.items():
+                for side, clip in (("reference", reference), ("video", frames)):
+                    with torch.no_grad():
+                        row = network(to_model(clip[begin : begin + RUN]))[0]
+                    self._found[name][side].append(row.float().tolist())
+
+    def to_part(self) -> dict[str, dict[str, list[list[float]]]]:
+        """The exact features as JSON holds them: by measure, ``reference`` and ``video``, a list per run."""
+        return self._found
+
+    def absent(self) -> dict[str, str]:
+        """Why a measure looks past this clip, by its name."""
+        return {
+            name: f"there is no run of {RUN} frames among {self._frames}."
+            for name, found in self._found.items()
+            if not found["video"]
+        }
+
+
+def from_part(part: Mapping[str, Any]) -> dict[str, ClipFeatures]:
+    """What `FeatureRuns.to_part` gave, by measure."""
+    return {
+        name: ClipFeatures(*(np.array(found[side], np.float32) for side in ("reference", "video")))
+        for name, found in part.items()
+        if found["video"]
+    }
+
+
+class SetFigures(NamedTuple):
+    """What a set of clips is.
+
+    Attributes:
+        figures: by measure: ``mean``, the distance; ``low`` and ``high``, none; ``clips`` and ``runs``, how
+            many there are.
+        absent: why a measure has no figure of this set, by name.
+    """
+
+    figures: dict[str, dict[str, Any]]
+    absent: dict[str, str]
+
+
+def compare_sets(features: Mapping[str, Mapping[str, ClipFeatures]], clips: Sequence[str]) -> SetFigures:
+    """Compare clips with their reconstructions, as two sets of runs.
+
+    There are no intervals: clips that are drawn with replacement are fewer different ones, and fewer are
+    further apart, so the usual interval would lie above the figure.
+
+    Args:
+        features: by measure, by name of the clip; of clips that have any.
+        clips: names of the set, in the order that decides rounding.
+    """
+    figures: dict[str, dict[str, Any]] = {}
+    absent: dict[str, str] = {}
+    for name, by_clip in features.items():
+        try:
+            figures[name] = _distance([by_clip[clip] for clip in clips if clip in by_clip])
+        except ShapeError as error:
+            absent[name] = str(error)
+    return SetFigures(figures, absent)
+
+
+def _distance(clips: Sequence[ClipFeatures]) -> dict[str, Any]:
+    if len(clips) < 2:
+        raise ShapeError(
+            f"{len(clips)} clips have a run of {RUN} frames; the distance between sets takes two or more."
+        )
+    reference, video = FeatureMoments(), FeatureMoments()
+    for clip in clips:
+        reference.update(torch.from_numpy(clip.reference))
+        video.update(torch.from_numpy(clip.video))
+    found = frechet_distance(reference.compute(), video.compute())
+    return {"mean": found, "low": None, "high": None, "clips": len(clips), "runs": video.count}

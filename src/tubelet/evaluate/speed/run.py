@@ -1,0 +1,180 @@
+"""A benchmark: systems on clips of several sizes and lengths, in turn, each in a process of its own.
+
+Whatever is interrupted leaves a file with all cases that were finished.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from tubelet.errors import OptionError
+from tubelet.evaluate.speed.figures import complete, growth
+from tubelet.evaluate.speed.grid import DEVICES, FORMATS, MODES, PATIENCE, Case, usual_cases, variants
+from tubelet.evaluate.speed.runner import Runner
+from tubelet.files import check_target
+from tubelet.results import write_results
+
+FORMAT = 1
+"""Of the file; docs/bench-format.md describes it."""
+
+PROTOCOL = (
+    "tubelet bench: a clip is encoded and decoded, tensors in and tensors out on the device. It is a texture "
+    "of clouds and grain (seed 0) that pans by two columns and one row per frame, one clip at a time; making "
+    "it is not timed. Pixels are frames x height x width of the clip as asked, not as a system "
+    "fills it up. Ours goes through streams, group by group, each group of frames encoded and at once "
+    "decoded, unless way=whole; tokenizers of diffusers take whole clips, do what the model itself does, "
+    "and give the mode; classes by name have random weights, which cost as much as trained ones. A codec "
+    "makes an elementary stream of 8-bit frames in one thread. Each system, number format and mode has a "
+    "process of its own for each size, which computes only when it is asked. A case begins with a pass that "
+    "does not count; then rounds go through all systems in turn, each repeating the clip until the least "
+    "time has passed, and the median of its passes is the round's time. Speed: median, lowest and highest "
+    "over the rounds. times_of_first: by how many times a round took as long as that of the first system in "
+    "its fastest number format and mode. First frame: from the first frame given to fresh streams to the "
+    "first one got back; for whole clips the time of the whole. Peak memory: of the process since it began "
+    "(lengths ascend), loading, weights and input included; on a GPU of its tensors while it worked on the "
+    "clip. Operations: two per multiplication of a weight, encoding and decoding together."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is to be measured.
+
+    Attributes:
+        systems: texts (see `tubelet.evaluate.speed.subjects`), each once; others are compared with the first.
+        target: a ``.json`` file.
+        cases: clips, those of a size together.
+        formats: number formats of networks.
+        modes: eager, or compiled by PyTorch.
+        device: where to compute.
+        rounds: how often every system has its turn.
+        least_seconds: a clip is repeated within a round until it has taken so long.
+        threads: of every process; as many as this process may use for none.
+        force: whether `target` is replaced.
+    """
+
+    systems: tuple[str, ...]
+    target: Path
+    cases: tuple[Case, ...] = usual_cases()
+    formats: tuple[str, ...] = FORMATS
+    modes: tuple[str, ...] = MODES[:1]
+    device: str = DEVICES[0]
+    rounds: int = 3
+    least_seconds: float = 0.5
+    threads: int | None = None
+    force: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.systems or len(set(self.systems)) < len(self.systems):
+            raise OptionError(
+                f"the systems are {', '.join(self.systems) or 'none'}; give one or more, each once."
+            )
+        for name, least in (("rounds", self.rounds), ("threads", self.threads or 1)):
+            if least < 1:
+                raise OptionError(f"{name} is {least}; it is at least 1.")
+        for case in self.cases:
+            if min(case.frames, *case.size) < 1 or case.patience <= 0:
+                raise OptionError(f"a clip of {case} with a patience of {case.patience:g} s means nothing.")
+
+
+def bench(request: Request, *, on_step: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
+    """Measure, write the file, and give its figures.
+
+    Args:
+        request: what.
+        on_step: called with the number of steps that were done; there are `steps` in all.
+
+    Raises:
+        OptionError: a text names no system.
+        OutputError: the file exists, or cannot be written.
+    """
+    check_target(request.target, force=request.force)
+    threads = request.threads or cores()
+    ways = variants(request.systems, request.formats, request.modes)
+    runners = [Runner(way, device=request.device, threads=threads) for way in ways]
+    systems: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
+    for _, cases in groupby(request.cases, key=lambda case: case.size):
+        with ExitStack() as stack:
+            for runner in runners:
+                stack.callback(runner.stop)
+                runner.start()
+            for runner in runners:
+                runner.wait()
+                systems.setdefault(runner.variant.system, {}).update(runner.facts)
+            for case in cases:
+                rows += _measure(runners, case, request, on_step)
+                _write(request, systems, rows, threads=threads, finished=False)
+            _add_costs(runners, systems)
+    return _write(request, systems, rows, threads=threads, finished=True)
+
+
+def steps(request: Request) -> int:
+    """How many steps there are."""
+    ways = variants(request.systems, request.formats, request.modes)
+    return len(request.cases) * len(ways) * (1 + request.rounds)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _measure(
+    runners: Sequence[Runner], case: Case, request: Request, on_step: Callable[[int], None]
+) -> list[dict[str, Any]]:
+    """One case: warm up, then in turn."""
+    for runner in runners:
+        runner.warm(case)
+        on_step(1)
+    for _ in range(request.rounds):
+        for runner in runners:
+            runner.round(case, least_seconds=request.least_seconds)
+            on_step(1)
+    return [runner.row(case) for runner in runners]
+
+
+def _add_costs(runners: Sequence[Runner], systems: dict[str, Any]) -> None:
+    """Ask one process of every system, unless another one knew."""
+    for runner in runners:
+        about = systems[runner.variant.system]
+        if about and not {"counted", "cost_absent"} & about.keys():
+            about |= runner.cost(patience=PATIENCE)
+
+
+def _write(
+    request: Request, systems: dict[str, Any], rows: list[dict[str, Any]], *, threads: int, finished: bool
+) -> dict[str, Any]:
+    """Write all that is known, and give it."""
+    full = complete(rows, request.systems[0])
+    figures = {
+        "format": FORMAT,
+        "finished": finished,
+        "run": {
+            "device": request.device,
+            "threads": threads,
+            "rounds": request.rounds,
+            "least_seconds": request.least_seconds,
+            "diffusers": _diffusers(),
+        },
+        "systems": systems,
+        "rows": full,
+        "growth": growth(full),
+    }
+    write_results(request.target, protocol=PROTOCOL, figures=figures)
+    return figures
+
+
+def _diffusers() -> str | None:
+    """Its version, if it is there."""
+    try:
+        return version("diffusers")
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,89 @@
+// ---- Latents and tokens ---------------------------------------------------------------------------------------
+
+const TONES = [["diverging", "blue to red"], ["grey", "grey"]];
+
+/** Colours of a latent from -127 to 127: to blue below zero, to red above, equally far. */
+function tone(value, kind) {
+  const share = value / 127;
+  if (kind === "grey") return Array(3).fill(Math.round(127.5 + 127.5 * share));
+  const ends = share < 0 ? [33, 90, 168] : [178, 42, 34];
+  return ends.map((end) => Math.round(247 + (end - 247) * Math.abs(share) ** 0.8));
+}
+
+/** A colour that depends on a token alone: a multiplicative hash (Knuth) of its 64 bits, as hue and lightness. */
+function tokenColour(token) {
+  let mixed = Number(BigInt.asUintN(32, token ^ (token >> 32n)));
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x45d9f3b);
+  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x9e3779b1) >>> 0;
+  const share = (shift, bits) => ((mixed >>> shift) & (2 ** bits - 1)) / (2 ** bits - 1);
+  const [hue, lightness, strength] = [share(20, 12) * 360, 0.3 + 0.45 * share(12, 8), 0.35 + 0.5 * share(4, 8)];
+  const part = (n) => {
+    const k = (n + hue / 30) % 12;
+    return Math.round(255 * (lightness - strength * Math.min(lightness, 1 - lightness) * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+  };
+  return [part(0), part(8), part(4)];
+}
+
+/** What was kept of the latents and tokens of a clip; null where nothing was. */
+function pictures(name) {
+  const kept = page.pictures[name] ?? [];
+  if (!kept.length) return null;
+  return h("section", { class: "latents" }, h("h4", {}, "Latents and tokens"), kept.map((each) =>
+    each.why ? h("p", { class: "note" }, each.why) : each.kind === "latents" ? latentPicture(each) : tokenPicture(each)));
+}
+
+function latentPicture(picture) {
+  const [channels, rows, across] = picture.shape;
+  const values = new Int8Array(bytesOf(picture.values).buffer);
+  const tiles = Array.from({ length: channels }, (_, channel) => {
+    const canvas = h("canvas", { width: across, height: rows, role: "img", "aria-label": `Channel ${channel}` });
+    return h("figure", { class: "tile" }, canvas, h("figcaption", {}, channel));
+  });
+  const scale = h("canvas", { width: 255, height: 1, "aria-hidden": "true" });
+  const draw = (kind) => {
+    tiles.forEach((tile, channel) => paint(tile.firstChild, (i) => tone(values[channel * rows * across + i], kind)));
+    paint(scale, (i) => tone(i - 127, kind));
+  };
+  draw("diverging");
+  const colours = choice("colours", TONES, "diverging", draw);
+  const legend = h("span", { class: "scale" }, `−${page.picture_range}`, scale, `${page.picture_range} deviations`);
+  return pictureBox(picture, "latent step", `${count(channels, "channel")}, the most important first`, tiles, [legend, colours.element]);
+}
+
+function tokenPicture(picture) {
+  const [tokens, rows, across] = picture.shape;
+  const values = new BigInt64Array(bytesOf(picture.values).buffer);
+  const size = rows * across;
+  const tiles = Array.from({ length: tokens }, (_, k) => {
+    const mine = values.subarray(k * size, (k + 1) * size);
+    const canvas = h("canvas", { width: across, height: rows, role: "img", "aria-label": `Token ${k}` });
+    paint(canvas, (i) => tokenColour(mine[i]));
+    canvas.addEventListener("pointermove", ({ offsetX, offsetY }) => {
+      const row = Math.min(rows - 1, Math.floor((offsetY / canvas.clientHeight) * rows));
+      const column = Math.min(across - 1, Math.floor((offsetX / canvas.clientWidth) * across));
+      words.textContent = `row ${row}, column ${column}: token ${mine[row * across + column]}`;
+    });
+    const words = h("figcaption", {}, `${new Set(mine).size} different of ${size}`);
+    return h("figure", { class: "tile" }, canvas, words);
+  });
+  return pictureBox(picture, "tokens of a step", "equal tokens have equal colours; colours that are near mean nothing", tiles, null);
+}
+
+/** A latent step beside the frame that it belongs to. */
+function pictureBox(picture, what, said, tiles, choices) {
+  const [first, end] = picture.frames;
+  const span = end - first > 1 ? `frames ${first} to ${end - 1}` : `frame ${first}`;
+  const source = picture.frame && h("img", { alt: `Frame ${picture.shown} of the source`, src: `data:image/jpeg;base64,${picture.frame}` });
+  return h("div", { class: "picture" },
+    h("p", { class: "picture-head" }, nameOf(picture.system), h("span", { class: "half" }, `${what} of ${span}; ${said}`), choices),
+    h("div", { class: "tiles", style: { "--ratio": `${picture.shape[2]} / ${picture.shape[1]}` } },
+      source && h("figure", { class: "tile" }, source, h("figcaption", {}, `source, frame ${picture.shown}`)), tiles));
+}
+
+/** Fill a canvas with a colour for each of its pixels. */
+function paint(canvas, colour) {
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(canvas.width, canvas.height);
+  for (let i = 0; i < canvas.width * canvas.height; i++) image.data.set([...colour(i), 255], 4 * i);
+  context.putImageData(image, 0, 0);
+}

@@ -1,0 +1,216 @@
+"""What can be timed, and how a worker answers; in this process."""
+
+import json
+from importlib.util import find_spec
+
+import pytest
+import torch
+
+from tubelet.checkpoint import load, save
+from tubelet.errors import CheckpointError, OptionError
+from tubelet.evaluate.speed import subjects
+from tubelet.evaluate.speed.grid import AbsentError, Case, Size, Variant
+from tubelet.evaluate.speed.subjects import Times, open_subject
+from tubelet.evaluate.speed.worker import serve
+from tubelet.interop.tiny import tiny_model
+from tubelet.quantizers.config import FSQConfig
+from tubelet.tokenizers.config import DiscreteConfig
+
+SIZE = Size(28, 20)
+WARM = json.dumps({"do": "warm", "width": 28, "height": 20, "frames": 6})
+ROUND = json.dumps({"do": "round", "least_seconds": 0.0})
+
+needs_diffusers = pytest.mark.skipif(find_spec("diffusers") is None, reason="diffusers is an extra")
+
+
+@pytest.fixture(scope="module")
+def token_folder(make_tokenizer, tmp_path_factory):
+    backbone = make_tokenizer(channels=4)
+    config = DiscreteConfig(name="tokens", backbone=backbone.config, quantizer=FSQConfig(levels=(8, 5, 5, 3)))
+    tokenizer = config.build()
+    tokenizer.backbone.load_state_dict(backbone.tokenizer.state_dict())
+    return save(tokenizer, config, tmp_path_factory.mktemp("discrete") / "tokens", card="# test\n")
+
+
+@pytest.fixture(scope="module")
+def rival_folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("rival") / "vae"
+    tiny_model("Wan 2.1").save_pretrained(path)
+    return path
+
+
+def opened(text: object, number_format: str = "float32", mode: str = "eager"):
+    return open_subject(Variant(str(text), number_format, mode), device="cpu")
+
+
+def answers(text: object, *requests: str) -> list[dict]:
+    return [
+        json.loads(line) for line in serve(Variant(str(text), "float32", "eager"), requests, device="cpu")
+    ]
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5, 7])
+def test_a_stream_gives_every_frame_back_and_its_first_one_early(network_folder, frames):
+    subject = opened(f"{network_folder}@5")
+    times = subject.work(Case(size=SIZE, frames=frames))()
+    assert subject.in_streams and subject.facts()["first_frame_after_frames"] == 1
+    assert subject.facts()["channels"] == 5
+    assert 0 < times.first_frame <= times.both
+    assert (times.first_frame < times.both) == (frames > 1)
+
+
+def test_without_a_lead_frame_a_whole_group_comes_first(make_tokenizer, make_folder):
+    folder = make_folder(make_tokenizer(lead_frame=False))
+    assert opened(folder).facts()["first_frame_after_frames"] == 4
+
+
+def test_a_stream_keeps_no_more_than_a_group(network_folder, monkeypatch):
+    made = []
+    picture = subjects.Picture.frames
+    monkeypatch.setattr(
+        subjects.Picture, "frames", lambda self, a, b: made.append((a, b)) or picture(self, a, b)
+    )
+    opened(network_folder).work(Case(size=SIZE, frames=11))()
+    assert made == [(0, 1), (1, 5), (5, 9), (9, 11)]
+
+
+@pytest.mark.parametrize("way", ["", ":way=stream", ":way=whole"])
+def test_tokens_are_timed_too(token_folder, way):
+    subject = opened(f"{token_folder}{way}")
+    assert subject.in_streams == (way != ":way=whole")
+    assert min(subject.work(Case(size=SIZE, frames=6))()) > 0
+
+
+def test_a_whole_clip_has_its_first_frame_when_all_is_done(network_folder):
+    subject = opened(f"{network_folder}@5:way=whole")
+    times = subject.work(Case(size=SIZE, frames=6))()
+    assert times.first_frame == times.both
+    assert subject.facts()["first_frame_after_frames"] is None
+
+
+def test_networks_compute_in_the_format_that_is_asked_for(network_folder):
+    subject = opened(network_folder, "bfloat16")
+    assert subject.tokenizer.decoder is not None
+    assert {weights.dtype for weights in subject.tokenizer.decoder.parameters()} == {torch.bfloat16}
+    assert subject.tokenizer.dtype == torch.float32
+    assert min(subject.work(Case(size=SIZE, frames=5))()) > 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's compiler about itself
+def test_only_networks_are_compiled(network_folder):
+    subject = opened(network_folder, mode="compiled")
+    parts = (subject.tokenizer.encoder, subject.tokenizer.decoder)
+    assert all(part._compiled_call_impl is not None for part in parts)
+
+
+@pytest.mark.parametrize(("number_format", "mode"), [("bfloat16", "eager"), ("float32", "compiled")])
+def test_what_is_linear_has_one_way_only(small_folder, number_format, mode):
+    with pytest.raises(AbsentError, match="linear"):
+        opened(small_folder, number_format, mode)
+
+
+def test_operations_are_those_that_the_tokenizer_counts(network_folder):
+    cost = opened(network_folder).cost()
+    assert cost is not None
+    assert cost.mflop_per_pixel == load(network_folder).flops_per_pixel() / 1e6
+
+
+@pytest.mark.parametrize(
+    "text", ["", "klt-4x8x8:step=1", "klt-4x8x8:way=back", "klt-4x8x8@0", "x264:crf=99", "diffusers:"]
+)
+def test_texts_without_meaning_are_refused(text):
+    with pytest.raises(OptionError):
+        opened(text)
+
+
+def test_tokens_have_no_channels_to_choose(token_folder):
+    with pytest.raises(OptionError, match="discrete"):
+        opened(f"{token_folder}@2")
+
+
+def test_what_does_not_exist_is_named():
+    with pytest.raises(CheckpointError, match="no-such"):
+        opened("no-such-tokenizer")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_named(small_folder):
+    with pytest.raises(OptionError, match="no GPU"):
+        open_subject(Variant(str(small_folder), "float32", "eager"), device="cuda")
+
+
+def test_a_codec_is_timed_and_not_counted():
+    subject = open_subject(Variant("x264:crf=28,preset=ultrafast", None, None), device="cuda")
+    assert min(subject.work(Case(size=SIZE, frames=5))()) > 0
+    assert subject.cost() is None
+    assert subject.facts()["kind"] == "codec"
+
+
+@needs_diffusers
+@pytest.mark.parametrize("number_format", ["float32", "bfloat16"])
+def test_autoencoders_of_others_take_clips_of_any_length(rival_folder, number_format):
+    subject = opened(f"diffusers:{rival_folder},tiling=true", number_format)
+    assert subject.facts()["tiling"] and subject.facts()["weights"] == "its own"
+    with torch.inference_mode():
+        assert min(subject.work(Case(size=SIZE, frames=6))()) > 0
+
+
+@needs_diffusers
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_operations_of_others_are_counted(rival_folder, monkeypatch):
+    monkeypatch.setattr("tubelet.evaluate.speed.foreign._COUNTED", (5, 16, 16))
+    plain, compiled = (opened(f"diffusers:{rival_folder}", mode=mode) for mode in ("eager", "compiled"))
+    cost = plain.cost()
+    assert cost is not None and cost.mflop_per_pixel > 0
+    assert cost.counted == "by PyTorch, on 5 frames of 16x16"
+    assert compiled.cost() == cost
+
+
+@needs_diffusers
+def test_a_class_alone_has_random_weights_that_are_the_same_each_time():
+    one, two = (opened("diffusers:AutoencoderTiny") for _ in range(2))
+    assert one.facts()["weights"] == "random"
+    assert one.facts()["million_numbers"] == pytest.approx(2.4, abs=0.1)
+    tensors = [each.encode.args[0].model.state_dict() for each in (one, two)]
+    assert all(torch.equal(value, tensors[1][name]) for name, value in tensors[0].items())
+
+
+@needs_diffusers
+def test_a_class_that_cannot_be_built_is_absent(monkeypatch):
+    diffusers = pytest.importorskip("diffusers")
+
+    def broken() -> None:
+        raise TypeError("no defaults")
+
+    monkeypatch.setattr(diffusers, "AutoencoderTiny", broken)
+    with pytest.raises(AbsentError, match=r"AutoencoderTiny .* no defaults"):
+        opened("diffusers:AutoencoderTiny")
+
+
+def test_a_worker_answers_every_line(small_folder):
+    first, warm, timed, cost = answers(small_folder, WARM, ROUND, json.dumps({"do": "cost"}))
+    assert first["in_streams"] and first["facts"]["memory"] == "resident set of the process"
+    assert warm.keys() == {"seconds", "before_mib"}
+    assert timed.keys() == {*Times._fields, "peak_mib"}
+    assert timed["peak_mib"] >= warm["before_mib"] > 10
+    assert cost.keys() == {"mflop_per_pixel", "counted"}
+
+
+def test_a_worker_goes_on_after_what_it_cannot_do(small_folder):
+    huge = json.dumps({"do": "warm", "width": 28, "height": 20, "frames": 0})
+    _, early, wrong, warm, timed = answers(small_folder, ROUND, huge, WARM, ROUND)
+    assert "cannot be answered" in early["absent"]
+    assert "absent" in wrong
+    assert "seconds" in warm and "encode" in timed
+
+
+def test_a_worker_says_why_it_cannot_start(small_folder):
+    assert answers("no-such-tokenizer", WARM)[0].keys() == {"refused"}
+    (only,) = serve(Variant(str(small_folder), "bfloat16", "eager"), [WARM], device="cpu")
+    assert "linear" in json.loads(only)["absent"]
+
+
+def test_a_round_lasts_as_long_as_it_is_told(small_folder):
+    long = json.dumps({"do": "round", "least_seconds": 0.05})
+    *_, one = answers(small_folder, WARM, long)
+    assert one["encode"] + one["decode"] < 0.05
