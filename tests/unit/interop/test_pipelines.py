@@ -133,7 +133,8 @@ def dit(ours):
         sample_size=4,
         num_embeds_ada_norm=1000,
     )
-    pipeline = diffusers.DiTPipeline(transformer, ours, diffusers.DDIMScheduler())
+    # New ones are in training, where labels are dropped at random.
+    pipeline = diffusers.DiTPipeline(transformer.eval(), ours, diffusers.DDIMScheduler())
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
