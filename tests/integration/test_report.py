@@ -158,8 +158,8 @@ def show(browser, written) -> Iterator[Callable[..., Shown]]:
 
     yield make
     for page in pages:
-        # Of what nobody asked for by a click or a key; those are followed by half a second of grace. Web Vitals
-        # calls 0.1 good; a busy machine opens a clip later than the grace lasts.
+        # Of what nobody asked for by a click or a key; those are followed by half a second of grace.
+        # Web Vitals calls 0.1 good; a busy machine opens a clip later than the grace lasts.
         assert sum(page.evaluate("shifts")) < 0.1
         page.close()
     assert not troubles
