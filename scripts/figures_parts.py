@@ -85,6 +85,16 @@ def missing(part: Part, name: str, command: str) -> Part:
     return part
 
 
+def begun(part: Part, folder: Path, name: str, command: str) -> dict[str, Any] | None:
+    """Say where stored figures come from, and give them; none, and what makes them, where they are not."""
+    stored = read_stored(folder, name)
+    if stored is None:
+        missing(part, name, command)
+        return None
+    part.source(stored["protocol"], stored["circumstances"], name)
+    return stored["figures"]
+
+
 def plain_table(
     corner: str, heads: Sequence[str], rows: Mapping[str, Sequence[str]], *, code: bool = True
 ) -> Table:

@@ -36,9 +36,7 @@ PAIRED = ("psnr_db", "ms_ssim", "difference_psnr_db", "tof_px")
 """Measures in which a tokenizer is compared with the linear one, clip by clip."""
 
 TOKEN_COLUMNS = (
-    Column("detail", "psnr_db", "PSNR dB", 2),
-    Column("detail", "ms_ssim", "MS-SSIM", 4),
-    Column("motion_fidelity", "difference_psnr_db", "motion dB", 2),
+    *map(find_column, ("psnr_db", "ms_ssim", "difference_psnr_db")),
     Column("rate", "bits_per_pixel", "bits/px on disk", 4),
     Column("rate", "nominal_bits_per_pixel", "nominal bits/px", 4),
     Column("rate", "entropy_bits_per_pixel", "entropy bits/px", 4),

@@ -2,16 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from math import prod
 from pathlib import Path
 from typing import TypeVar
 
-from figures_parts import Part, missing, plain_table, read_stored, spread
+from figures_parts import Part, begun, missing, plain_table, read_stored, spread
 
 from tubelet.errors import OptionError
+from tubelet.evaluate.speed.figures import absences
+from tubelet.evaluate.speed.grid import Size
 from tubelet.report.cost import (
-    Bench,
-    absences,
     clips,
     cost_by_length,
     cost_by_size,
@@ -21,7 +20,7 @@ from tubelet.report.cost import (
 )
 from tubelet.report.markup import markdown_text
 from tubelet.report.plots import speed_quality
-from tubelet.report.read import Results
+from tubelet.report.read import Results, Stored
 
 _ABSOLUTE = """
 Ratios of one run hold roughly on another machine; megapixels per second do not. Other formats, sizes and
@@ -43,7 +42,7 @@ def benches(folder: Path, results: Results | None) -> list[Part]:
     return [_bench(Part(f"Cost, {path.stem}"), read_bench(path), path.stem, results) for path in paths]
 
 
-def _bench(part: Part, bench: Bench, name: str, results: Results | None) -> Part:
+def _bench(part: Part, bench: Stored, name: str, results: Results | None) -> Part:
     """Tables of every clip, and plots where there are several lengths or sizes."""
     run = bench.figures["run"]
     part.source(markdown_text(bench.protocol), bench.circumstances, f"{name}.json")
@@ -60,7 +59,7 @@ def _bench(part: Part, bench: Bench, name: str, results: Results | None) -> Part
         part.blocks.append(f"**{clip}**")
         part.show(speed_table(bench, clip))
     # The size with the most lengths, and the length with the most sizes; of several, the largest.
-    lengths, (width, height) = _most((clip.width, clip.height) for clip in found)
+    lengths, (width, height) = _most(clip.size for clip in found)
     sizes, frames = _most(clip.frames for clip in found)
     for figure in ("speed", "memory"):
         if lengths > 1:
@@ -70,13 +69,13 @@ def _bench(part: Part, bench: Bench, name: str, results: Results | None) -> Part
             plot = cost_by_size(bench, figure, frames=frames)
             part.plot(f"{name}-{figure}-size", plot, says=f"{figure} against size")
     _quality(part, name, bench, results)
-    if why := absences(bench):
+    if why := absences(bench.figures["rows"]):
         part.head(f"What has no figure in {name}")
         part.blocks.append("\n".join(f"- {markdown_text(each)}" for each in why))
     return part
 
 
-_Size = TypeVar("_Size", int, tuple[int, int])
+_Size = TypeVar("_Size", int, Size)
 
 
 def _most(values: Iterable[_Size]) -> tuple[int, _Size]:
@@ -84,12 +83,12 @@ def _most(values: Iterable[_Size]) -> tuple[int, _Size]:
     return max((count, value) for value, count in Counter(values).items())
 
 
-def _quality(part: Part, name: str, bench: Bench, results: Results | None) -> None:
+def _quality(part: Part, name: str, bench: Stored, results: Results | None) -> None:
     """Quality against speed, of systems that have both."""
     if results is None:
         return
     # The clip that most systems were timed on, and of those the largest.
-    clip = max(clips(bench), key=lambda clip: (len(speeds(bench, clip)), prod(clip)))
+    clip = max(clips(bench), key=lambda clip: (len(speeds(bench, clip)), clip.pixels))
     try:
         plot = speed_quality(results, speeds(bench, clip), says=f"Mpx/s, there and back, {clip}")
     except OptionError:
@@ -138,11 +137,10 @@ def rivals(folder: Path) -> Part:
 def speed(folder: Path) -> Part:
     """Speed of whole files, and memory."""
     part = Part("Speed and memory at 1080p")
-    stored = read_stored(folder, "speed1080p.json")
-    if stored is None:
-        return missing(part, "speed1080p.json", "python benchmarks/speed.py")
-    part.source(stored["protocol"], stored["circumstances"], "speed1080p.json")
-    tensors, files = stored["figures"]["tensors_only"], stored["figures"]["file_to_file"]
+    figures = begun(part, folder, "speed1080p.json", "python benchmarks/speed.py")
+    if figures is None:
+        return part
+    tensors, files = figures["tensors_only"], figures["file_to_file"]
     megapixels = files["frames"] * 1920 * 1080 / 1e6
     rows = {
         f"{way}, tensors only": [f"{tensors[f'{way}_mpx_per_s']:.1f}", "-"]
@@ -153,6 +151,6 @@ def speed(folder: Path) -> Part:
         for way, over in files["over_slowest_stage_alone"].items()
     }
     part.show(plain_table("what", ["Mpx/s", "time over that of the slowest stage alone"], rows, code=False))
-    peaks = stored["figures"]["peak_rss_mib"].items()
+    peaks = figures["peak_rss_mib"].items()
     part.say("Peak memory:", ", ".join(f"{peak:,.0f} MiB for {length}" for length, peak in peaks) + ".")
     return part

@@ -4,21 +4,20 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from figures_parts import Part, missing, plain_table, read_stored, spread
+from figures_parts import Part, begun, plain_table, spread
 
 
 def tokens(folder: Path) -> Part:
     """How tokens use their codebook, what files of them take, and which digits depend on the way."""
     part = Part("Tokens")
-    stored = read_stored(folder, "tokens256x33.json")
-    if stored is None:
-        return missing(part, "tokens256x33.json", "python benchmarks/tokens256x33.py CLIPS tubelet-fsq")
-    part.source(stored["protocol"], stored["circumstances"], "tokens256x33.json")
+    figures = begun(part, folder, "tokens256x33.json", "python benchmarks/tokens256x33.py CLIPS tubelet-fsq")
+    if figures is None:
+        return part
     part.say(
         "Usage and perplexity grow with the number of tokens that are counted: they compare at equal numbers",
         "only.",
     )
-    rows = {name: _token_row(each) for name, each in stored["figures"]["tokenizers"].items()}
+    rows = {name: _token_row(each) for name, each in figures["tokenizers"].items()}
     heads = [
         *("PSNR dB", "MS-SSIM", "motion dB", "tOF px", "nominal bits/px", "entropy bits/px"),
         *("tokens", "used of codebook", "perplexity", "total correlation, bits"),
@@ -48,12 +47,10 @@ def _token_row(found: dict[str, Any]) -> list[str]:
 def _token_bytes(part: Part, folder: Path) -> None:
     """What a file of tokens takes."""
     part.head("Files of tokens")
-    stored = read_stored(folder, "token_bytes.json")
-    if stored is None:
-        missing(part, "token_bytes.json", "python benchmarks/token_bytes.py CLIPS tubelet-fsq")
+    figures = begun(part, folder, "token_bytes.json", "python benchmarks/token_bytes.py CLIPS tubelet-fsq")
+    if figures is None:
         return
-    part.source(stored["protocol"], stored["circumstances"], "token_bytes.json")
-    for name, clips in stored["figures"].items():
+    for name, clips in figures.items():
         rows = {
             clip: [
                 f"{found['tokens']:,}",
@@ -70,14 +67,12 @@ def _token_bytes(part: Part, folder: Path) -> None:
 def _token_flips(part: Part, folder: Path) -> None:
     """Digits that depend on the way."""
     part.head("Digits that fall to the other side")
-    stored = read_stored(folder, "token_flips.json")
-    if stored is None:
-        missing(part, "token_flips.json", "python benchmarks/token_flips.py CLIPS")
+    figures = begun(part, folder, "token_flips.json", "python benchmarks/token_flips.py CLIPS")
+    if figures is None:
         return
-    part.source(stored["protocol"], stored["circumstances"], "token_flips.json")
     rows = {
         way: [f"{found['digits']:,}", f"{found['differ']:,}", str(found["levels"])]
-        for way, found in stored["figures"]["against the stream"].items()
+        for way, found in figures["against the stream"].items()
     }
     part.show(plain_table("way", ["digits", "differ", "by levels, at most"], rows, code=False))
 
@@ -85,17 +80,16 @@ def _token_flips(part: Part, folder: Path) -> None:
 def lookup(folder: Path) -> Part:
     """The nearest entry of a codebook, beside another library."""
     part = Part("Nearest entries of a codebook")
-    stored = read_stored(folder, "vq_lookup.json")
-    if stored is None:
-        return missing(part, "vq_lookup.json", "python benchmarks/vq_lookup.py")
-    part.source(stored["protocol"], stored["circumstances"], "vq_lookup.json")
+    figures = begun(part, folder, "vq_lookup.json", "python benchmarks/vq_lookup.py")
+    if figures is None:
+        return part
     rows = {
         f"{int(count):,}": [
             spread(found["times_faster"]),
             *(f"{found['peak_mib'][name]:,.0f} MiB" for name in ("ours", "vector-quantize-pytorch")),
             str(found["indices_that_differ"]),
         ]
-        for count, found in stored["figures"]["positions"].items()
+        for count, found in figures["positions"].items()
     }
     heads = ["times faster", "our peak memory", "theirs", "indices that differ"]
     part.show(plain_table("positions", heads, rows, code=False))
@@ -105,14 +99,13 @@ def lookup(folder: Path) -> Part:
 def deeper(folder: Path) -> Part:
     """Every shipped stride at several channels."""
     part = Part("Other strides")
-    stored = read_stored(folder, "short256x33.json")
-    if stored is None:
-        return missing(part, "short256x33.json", "make bench")
-    part.source(stored["protocol"], stored["circumstances"], "short256x33.json")
-    tokenizers = stored["figures"]["tokenizers"]
+    figures = begun(part, folder, "short256x33.json", "make bench")
+    if figures is None:
+        return part
+    tokenizers = figures["tokenizers"]
     channels = sorted({int(count) for each in tokenizers.values() for count in each["mean_psnr_db"]})
     part.say(
-        f"Mean PSNR in dB over {stored['figures']['clips']} clips, at so many channels. A channel of a",
+        f"Mean PSNR in dB over {figures['clips']} clips, at so many channels. A channel of a",
         "deeper stride stands for more pixels, so columns compare tokenizers of one stride only.",
     )
     rows = {
@@ -130,17 +123,16 @@ def _decibels(value: float | None) -> str:
 def laws(folder: Path) -> Part:
     """How many laws each autoencoder keeps."""
     part = Part("Laws kept and broken")
-    stored = read_stored(folder, "rival_laws.json")
-    if stored is None:
-        return missing(part, "rival_laws.json", "python benchmarks/rival_laws.py")
-    part.source(stored["protocol"], stored["circumstances"], "rival_laws.json")
+    figures = begun(part, folder, "rival_laws.json", "python benchmarks/rival_laws.py")
+    if figures is None:
+        return part
     part.say(
         "The laws are ours: whoever breaks one may never have meant to keep it. Which ones, and by how",
         "much: [rivals](rivals.md).",
     )
     rows = {
         label: [str(count[verdict]) for verdict in (True, False, None)]
-        for label, row in stored["figures"]["findings"].items()
+        for label, row in figures["findings"].items()
         for count in [Counter(found["kept"] for found in row.values())]
     }
     part.show(plain_table("autoencoder", ["kept", "broken", "no interface for it"], rows, code=False))

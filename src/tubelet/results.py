@@ -23,7 +23,7 @@ def circumstances() -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "machine": {"cpu": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "versions": {"python": platform.python_version()} | {name: version_of(name) for name in _PACKAGES},
     }
 
 
@@ -60,7 +60,8 @@ def _finite(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds
             return value
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """The installed version of a package; none where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

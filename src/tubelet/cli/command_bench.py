@@ -20,6 +20,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tubelet.evaluate.speed.figures import absences, clip_of, variant_of
 from tubelet.evaluate.speed.grid import (
     DEVICES,
     FORMATS,
@@ -133,9 +134,9 @@ def show_figures(figures: dict[str, Any]) -> None:
         "fastest way of a system."
     )
     header = ("system", "encode Mpx/s", "decode Mpx/s", "both Mpx/s", "first frame s", "peak MiB", "MFLOP/px")
-    for clip in dict.fromkeys(_clip(row) for row in rows):
+    for clip in dict.fromkeys(map(clip_of, rows)):
         lines = [
-            _cells(row, systems[row["system"]]) for row in rows if _clip(row) == clip and "seconds" in row
+            _cells(row, systems[row["system"]]) for row in rows if clip_of(row) == clip and "seconds" in row
         ]
         if lines:
             print(f"\n{clip}")
@@ -144,19 +145,15 @@ def show_figures(figures: dict[str, Any]) -> None:
         print("\nfrom the shortest to the longest clip of a size")
         lines = [_growth_cells(each) for each in figures["growth"]]
         show_table(lines, header=("system", "size", "frames", "time per pixel", "peak MiB"))
-    missing: dict[tuple[str, str], list[str]] = {}
-    for row in rows:
-        if "absent" in row:
-            missing.setdefault((_name(row), row["absent"]), []).append(_clip(row))
-    for (name, reason), clips in missing.items():
-        print(f"\n{name} is absent at {'; '.join(clips)}: {reason}")
+    for sentence in absences(rows):
+        print(f"\n{sentence}")
 
 
 def _cells(row: dict[str, Any], about: dict[str, Any]) -> tuple[str, ...]:
     """A system's line in the table of a clip."""
     times = row.get("times_of_first", {}).get("both")
     return (
-        _name(row),
+        str(variant_of(row)),
         f"{row['encode_mpx_per_s']['median']:.3g}",
         f"{row['decode_mpx_per_s']['median']:.3g}",
         _spread(row["both_mpx_per_s"]),
@@ -172,7 +169,7 @@ def _growth_cells(each: dict[str, Any]) -> tuple[str, ...]:
     short, long = each["frames"]
     before, after = each["peak_mib"]
     return (
-        _name(each),
+        str(variant_of(each)),
         f"{each['width']}x{each['height']}",
         f"{short} to {long}",
         f"times {each['time_per_pixel_ratio']:.3g}",
@@ -182,14 +179,6 @@ def _growth_cells(each: dict[str, Any]) -> tuple[str, ...]:
 
 def _spread(figure: dict[str, float]) -> str:
     return f"{figure['median']:.3g} ({figure['lowest']:.3g}-{figure['highest']:.3g})"
-
-
-def _name(row: dict[str, Any]) -> str:
-    return ", ".join(word for word in (row["system"], row["format"], row["mode"]) if word)
-
-
-def _clip(row: dict[str, Any]) -> str:
-    return f"{_counted(row['frames'], 'frame')} of {row['width']}x{row['height']}"
 
 
 def _counted(count: int, what: str) -> str:

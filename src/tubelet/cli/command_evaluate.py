@@ -170,17 +170,14 @@ def show_results(content: dict[str, Any]) -> None:
 
 def _cell(summary: dict[str, Any], place: tuple[str, str, int]) -> str:
     """A mean and half the width of its interval; nothing for what was not measured."""
+    from tubelet.report.columns import Column, cell
+
     group, name, digits = place
-    found = summary.get(group, {}).get(name)
-    if found is None:
+    figure = summary.get(group, {}).get(name)
+    if figure is None:
         return ""
-    if found["mean"] is None:
-        return "∞"
-    text = f"{found['mean']:.{digits}f}"
-    if found["low"] is None or found["clips"] < 2:
-        return text
-    half = f"{(found['high'] - found['low']) / 2:.{digits}f}"
-    return f"{text} ±{half}" if float(half) else text
+    found = cell(figure, Column(group, name, name, digits))
+    return f"{found.text} ±{found.half}" if found.half else found.text
 
 
 def _notes(systems: dict[str, Any]) -> list[str]:

@@ -6,12 +6,10 @@ same figures on one machine, but for times and what is said of the run itself.
 
 import json
 import multiprocessing
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ import torch
 from tubelet.data.clips import find_clips
 from tubelet.errors import OptionError, OutputError
 from tubelet.evaluate.clips import identity
+from tubelet.evaluate.cores import cores
 from tubelet.evaluate.job import Job, do, opened, prepare_process
 from tubelet.evaluate.keep import keep_videos
 from tubelet.evaluate.latents import diagnose
@@ -30,7 +29,7 @@ from tubelet.evaluate.sets import SETS, ClipFeatures, from_part
 from tubelet.evaluate.summary import LEVEL, RESAMPLES, summarise
 from tubelet.evaluate.tags import Tags, find_manifest, read_tags
 from tubelet.evaluate.weights import Weights, networks
-from tubelet.results import circumstances, write_results
+from tubelet.results import circumstances, version_of, write_results
 
 RESULTS = "results.json"
 """The file of an evaluation's figures, in its folder; docs/results-format.md describes it."""
@@ -173,7 +172,7 @@ def _work(request: Request, jobs: Sequence[Job], on_part: Callable[[int, int], N
             done += 1
             on_part(done, len(jobs))
         return torch.get_num_threads()
-    threads = max(1, _cores() // workers)
+    threads = max(1, cores() // workers)
     if missing:
         _in_processes(missing, workers, threads, lambda more: on_part(done + more, len(jobs)))
     return threads
@@ -316,22 +315,9 @@ def _claim(request: Request) -> None:
 
 
 def _workers(request: Request, jobs: int) -> int:
-    return max(1, min(request.workers or _cores(), jobs))
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return max(1, min(request.workers or cores(), jobs))
 
 
 def _versions() -> dict[str, str | None]:
     """Packages that decide figures, beyond those that all results name."""
-    found: dict[str, str | None] = {}
-    for name in _EXTRAS:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = None
-    return found
+    return {name: version_of(name) for name in _EXTRAS}

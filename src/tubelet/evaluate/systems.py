@@ -131,16 +131,22 @@ def _tokenizer(text: str, at_once: bool) -> System:  # noqa: FBT001  see PREFIXE
     """One of ours: ``NAME[@CHANNELS][:step=STEP]``."""
     from tubelet.evaluate.ours import open_ours  # noqa: PLC0415  it needs this module's nouns
 
+    words, channels = tokenizer_words(text)
+    return open_ours(words, channels=channels, at_once=at_once)
+
+
+def tokenizer_words(text: str) -> tuple[Words, int | None]:
+    """Take ``NAME[@CHANNELS][:OPTION=VALUE,…]`` apart; channels are none where the text has none.
+
+    Raises:
+        OptionError: it is empty, or its options are not NAME=VALUE.
+    """
     match = re.fullmatch(r"(?P<name>.+?)(?:@(?P<channels>\d{1,6}))?(?::(?P<options>\w+=[^:/]*))?", text)
     if match is None:
         raise OptionError("an empty text names no system; give one such as tubelet-m@16 or x264:crf=28.")
-    options = _options(text, match["options"] or "")
     channels = match["channels"]
-    return open_ours(
-        Words(text, match["name"], options),
-        channels=None if channels is None else int(channels),
-        at_once=at_once,
-    )
+    words = Words(text, match["name"], _options(text, match["options"] or ""))
+    return words, None if channels is None else int(channels)
 
 
 def _codec(text: str, rest: str, at_once: bool) -> System:  # noqa: FBT001

@@ -5,12 +5,13 @@ That of two digits together can. Pairs that are used evenly leave no digit uneve
 is most of what keeps tokens from being used.
 """
 
+import math
 from functools import lru_cache
 from itertools import combinations
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tubelet.quantizers.vectors import Rows
@@ -32,13 +33,12 @@ def pair_unevenness(bounded: Rows, levels: tuple[int, ...]) -> Float[Tensor, ""]
     """
     choice = _soft_choice(rearrange(bounded, "b t h w c -> (b t h w) c"), levels)
     if len(levels) == 1:
-        return torch.tensor(levels[0]).log() - _entropy(choice.mean(dim=0)).sum()
+        return math.log(levels[0]) - _entropy(choice.mean(dim=0)).sum()
     joint = choice.T @ choice / len(choice)
-    owner = _owner(levels).to(joint.device)
-    of_channel = torch.nn.functional.one_hot(owner, len(levels)).to(joint.dtype)
+    of_channel = _of_channel(levels).to(joint.device)
     entropies = of_channel.T @ _entropy(joint) @ of_channel
     lacking = [
-        float(torch.tensor(levels[one] * levels[two]).log()) - entropies[one, two]
+        math.log(levels[one] * levels[two]) - entropies[one, two]
         for one, two in combinations(range(len(levels)), 2)
     ]
     return torch.stack(lacking).mean()
@@ -64,6 +64,6 @@ def _places(levels: tuple[int, ...]) -> tuple[Float[Tensor, "c l"], Bool[Tensor,
 
 
 @lru_cache(maxsize=16)
-def _owner(levels: tuple[int, ...]) -> Int[Tensor, " v"]:
-    """The channel of every level."""
-    return torch.arange(len(levels)).repeat_interleave(torch.tensor(levels))
+def _of_channel(levels: tuple[int, ...]) -> Float[Tensor, "v c"]:
+    """1 where a level is one of a channel."""
+    return torch.eye(len(levels)).repeat_interleave(torch.tensor(levels), dim=0)

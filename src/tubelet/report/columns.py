@@ -135,7 +135,7 @@ def cells(
     """
     found = [interval(results, system, column, part) for system in systems]
     most = max((figure["clips"] for figure in found if figure), default=0)
-    shown = [_cell(figure, column, most) for figure in found]
+    shown = [cell(figure, column, most=most) for figure in found]
     way = better(results, column)
     losses = {
         place: _loss(figure["mean"], column, way)
@@ -145,7 +145,7 @@ def cells(
     if len(set(losses.values())) < 2:
         return tuple(shown)
     least = min(losses.values())
-    return tuple(cell._replace(best=losses.get(place) == least) for place, cell in enumerate(shown))
+    return tuple(each._replace(best=losses.get(place) == least) for place, each in enumerate(shown))
 
 
 def _loss(mean: float | None, column: Column, way: str) -> float:
@@ -154,7 +154,7 @@ def _loss(mean: float | None, column: Column, way: str) -> float:
     return {"more": -value, "less": value, "0": abs(value), "1": abs(value - 1)}[way]
 
 
-def _cell(figure: Mapping[str, Any], column: Column, most: int) -> Cell:
+def cell(figure: Mapping[str, Any], column: Column, *, most: int = 0) -> Cell:
     """The mean, half the width of its interval, and a note if it is over fewer clips than the `most`."""
     if not figure:
         return Cell()

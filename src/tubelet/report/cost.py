@@ -1,94 +1,60 @@
 """What `tubelet bench` measured, as tables and plots: speed beside others, cost against length and size."""
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from tubelet.errors import OptionError, ResultsError
+from tubelet.errors import OptionError
+from tubelet.evaluate.speed.figures import clip_of
+from tubelet.evaluate.speed.grid import Case
 from tubelet.evaluate.speed.run import FORMAT
 from tubelet.report.markup import ABSENT, Cell, Head, Row, Table
 from tubelet.report.plots import Curves, Mark, Series
+from tubelet.report.read import Kind, Stored, read_stored
 
 Figure = Literal["speed", "memory"]
 """What is drawn against length or size."""
+
+BENCHES = Kind(
+    name="benchmark",
+    several="benchmarks",
+    give="a file of a benchmark",
+    command="tubelet bench",
+    format=FORMAT,
+    holds=frozenset({"rows", "systems", "run"}),
+)
 
 _FIGURES: Mapping[Figure, str] = MappingProxyType(
     {"speed": "Mpx/s, there and back", "memory": "peak memory, MiB"}
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """The content of the file that `tubelet bench` writes.
-
-    Attributes:
-        protocol: how it was measured.
-        circumstances: where, when and with what.
-        figures: all figures.
-    """
-
-    protocol: str
-    circumstances: dict[str, Any]
-    figures: dict[str, Any]
-
-
-class Clip(NamedTuple):
-    """A clip that systems were timed on."""
-
-    width: int
-    height: int
-    frames: int
-
-    def __str__(self) -> str:
-        return f"{self.frames} frame{'s' if self.frames > 1 else ''} of {self.width}x{self.height}"
-
-
-def read_bench(path: Path) -> Bench:
+def read_bench(path: Path) -> Stored:
     """Read what `tubelet bench` wrote.
 
     Raises:
         ResultsError: it cannot be read, is no benchmark, or is of another format.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found = Bench(
-            protocol=content["protocol"], circumstances=content["circumstances"], figures=content["figures"]
-        )
-        number = found.figures["format"]
-        complete = {"rows", "systems", "run"} <= found.figures.keys()
-    except OSError as error:
-        raise ResultsError(
-            f"{path} cannot be read ({error.strerror}). Give a file of a benchmark."
-        ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ResultsError(f"{path} holds no benchmark ({error!r}). Give a file of a benchmark.") from error
-    if number != FORMAT or not complete:
-        raise ResultsError(
-            f"{path} holds format {number}; this tubelet reads whole benchmarks of format {FORMAT}. Run "
-            "`tubelet bench` again."
-        )
-    return found
+    return read_stored(path, BENCHES)
 
 
-def clips(bench: Bench) -> tuple[Clip, ...]:
+def clips(bench: Stored) -> tuple[Case, ...]:
     """Every clip that some system was timed on, in the order of the file."""
-    return tuple(dict.fromkeys(_clip(row) for row in bench.figures["rows"] if _is_fastest(row)))
+    return tuple(dict.fromkeys(clip_of(row) for row in bench.figures["rows"] if _is_fastest(row)))
 
 
-def speeds(bench: Bench, clip: Clip) -> dict[str, float]:
+def speeds(bench: Stored, clip: Case) -> dict[str, float]:
     """Megapixels per second, there and back, of the fastest way of each system; for `speed_quality`."""
-    return {row["system"]: _value(row, "speed") for row in _fastest(bench) if _clip(row) == clip}
+    return {row["system"]: _value(row, "speed") for row in _fastest(bench) if clip_of(row) == clip}
 
 
-def speed_table(bench: Bench, clip: Clip) -> Table:
+def speed_table(bench: Stored, clip: Case) -> Table:
     """A row for each system that was timed on a clip, in its fastest number format and mode."""
     rows = tuple(
         Row(row["system"], tuple(_cells(row, bench.figures["systems"][row["system"]])))
         for row in _fastest(bench)
-        if _clip(row) == clip
+        if clip_of(row) == clip
     )
     names = (
         *("format, mode", "encode Mpx/s", "decode Mpx/s", "both Mpx/s", "first frame s"),
@@ -107,17 +73,7 @@ def speed_table(bench: Bench, clip: Clip) -> Table:
     )
 
 
-def absences(bench: Bench) -> tuple[str, ...]:
-    """Sentences on what has no figure, and why."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for row in bench.figures["rows"]:
-        if "absent" in row:
-            name = ", ".join(word for word in (row["system"], row["format"], row["mode"]) if word)
-            found.setdefault((name, row["absent"]), []).append(str(_clip(row)))
-    return tuple(f"{name} is absent at {'; '.join(at)}: {why}" for (name, why), at in found.items())
-
-
-def cost_by_length(bench: Bench, figure: Figure, *, width: int, height: int) -> Curves:
+def cost_by_length(bench: Stored, figure: Figure, *, width: int, height: int) -> Curves:
     """Speed or memory against the number of frames, for one size of frames.
 
     Raises:
@@ -127,7 +83,7 @@ def cost_by_length(bench: Bench, figure: Figure, *, width: int, height: int) -> 
     return _curves(bench, rows, figure, "frames", x=f"frames of {width}x{height}")
 
 
-def cost_by_size(bench: Bench, figure: Figure, *, frames: int) -> Curves:
+def cost_by_size(bench: Stored, figure: Figure, *, frames: int) -> Curves:
     """Speed or memory against the pixels of a frame, for one number of frames.
 
     Raises:
@@ -141,7 +97,7 @@ def cost_by_size(bench: Bench, figure: Figure, *, frames: int) -> Curves:
     return _curves(bench, rows, figure, "megapixels", x=f"megapixels of a frame, {frames} frames")
 
 
-def _curves(bench: Bench, rows: list[dict[str, Any]], figure: Figure, along: str, *, x: str) -> Curves:
+def _curves(bench: Stored, rows: list[dict[str, Any]], figure: Figure, along: str, *, x: str) -> Curves:
     """A line for each system."""
     marks: dict[str, list[Mark]] = {row["system"]: [] for row in rows}
     for row in sorted(rows, key=lambda row: row[along]):
@@ -153,17 +109,13 @@ def _curves(bench: Bench, rows: list[dict[str, Any]], figure: Figure, along: str
     return Curves(x=x, y=_FIGURES[figure], log_y=True, series=series)
 
 
-def _fastest(bench: Bench) -> Iterator[dict[str, Any]]:
+def _fastest(bench: Stored) -> Iterator[dict[str, Any]]:
     """The row of each clip and system in its fastest way."""
     return filter(_is_fastest, bench.figures["rows"])
 
 
 def _is_fastest(row: Mapping[str, Any]) -> bool:
     return bool(row.get("fastest"))
-
-
-def _clip(row: Mapping[str, Any]) -> Clip:
-    return Clip(row["width"], row["height"], row["frames"])
 
 
 def _value(row: Mapping[str, Any], figure: Figure) -> float:

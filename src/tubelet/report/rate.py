@@ -171,6 +171,11 @@ def bd_rates(results: Results, measure: str, *, anchor: str) -> tuple[Comparison
     return tuple(found)
 
 
+def has_bits(system: Mapping[str, Any]) -> bool:
+    """Whether a system of the results went through a file; the latents of others are counted in numbers."""
+    return system["facts"]["kind"] not in {"latent", "diffusers"}
+
+
 class _Figures(NamedTuple):
     """Rate and quality of a system, and the number of clips they are of; null in the results is infinite."""
 
@@ -182,8 +187,7 @@ class _Figures(NamedTuple):
 def _systems(results: Results, rate: Rate) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The systems that have this rate, by name; a latent that went through a file counts as bits alone."""
     for name, system in results.figures["systems"].items():
-        quantised = system["facts"]["kind"] not in {"latent", "diffusers"}
-        if quantised == (rate == "bits_per_pixel"):
+        if has_bits(system) == (rate == "bits_per_pixel"):
             yield name, system
 
 

@@ -1,9 +1,9 @@
-"""The results of an evaluation, as a report finds them: ``results.json`` and what lies beside it."""
+"""Stored figures, as a report finds them; those of an evaluation with what lies beside them."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tubelet.errors import ResultsError
 from tubelet.evaluate.parts import FORMAT
@@ -11,20 +11,84 @@ from tubelet.evaluate.run import RESULTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Results:
-    """What docs/results-format.md describes.
+class Stored:
+    """The content of a file of figures.
 
     Attributes:
-        folder: of the results; paths of kept videos are below it.
         protocol: the protocol in one line.
         circumstances: where, when and with what it was measured.
         figures: all figures.
     """
 
-    folder: Path
     protocol: str
     circumstances: dict[str, Any]
     figures: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results(Stored):
+    """What docs/results-format.md describes.
+
+    Attributes:
+        folder: of the results; paths of kept videos are below it.
+    """
+
+    folder: Path
+
+
+class Kind(NamedTuple):
+    """A kind of files of figures.
+
+    Attributes:
+        name: what such a file holds one of.
+        several: what it holds, of several.
+        give: what to give instead of another file.
+        command: what writes it.
+        format: the format that is read.
+        holds: names that its figures have at least.
+    """
+
+    name: str
+    several: str
+    give: str
+    command: str
+    format: int
+    holds: frozenset[str]
+
+
+EVALUATIONS = Kind(
+    name="evaluation",
+    several="results",
+    give="a folder of results",
+    command="tubelet evaluate",
+    format=FORMAT,
+    holds=frozenset({"clips", "systems", "measures"}),
+)
+
+
+def read_stored(path: Path, kind: Kind) -> Stored:
+    """Read a file of figures.
+
+    Raises:
+        ResultsError: it cannot be read, is of another kind, or of another format.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = Stored(
+            protocol=content["protocol"], circumstances=content["circumstances"], figures=content["figures"]
+        )
+        number = found.figures["format"]
+        complete = kind.holds <= found.figures.keys()
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read ({error.strerror}). Give {kind.give}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ResultsError(f"{path} holds no {kind.name} ({error!r}). Give {kind.give}.") from error
+    if number != kind.format or not complete:
+        raise ResultsError(
+            f"{path} holds format {number}; this tubelet reads whole {kind.several} of format {kind.format}. "
+            f"Run `{kind.command}` again."
+        )
+    return found
 
 
 def read_results(place: Path) -> Results:
@@ -37,26 +101,13 @@ def read_results(place: Path) -> Results:
         ResultsError: there are none, or they are of another format.
     """
     path = place / RESULTS if place.is_dir() else place
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        found = Results(
-            folder=path.parent,
-            protocol=content["protocol"],
-            circumstances=content["circumstances"],
-            figures=content["figures"],
-        )
-        number = found.figures["format"]
-        complete = {"clips", "systems", "measures"} <= found.figures.keys()
-    except OSError as error:
-        raise ResultsError(f"{path} cannot be read ({error.strerror}). Give a folder of results.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ResultsError(f"{path} holds no evaluation ({error!r}). Give a folder of results.") from error
-    if number != FORMAT or not complete:
-        raise ResultsError(
-            f"{path} holds format {number}; this tubelet reads whole results of format {FORMAT}. Run "
-            "`tubelet evaluate` again."
-        )
-    return found
+    found = read_stored(path, EVALUATIONS)
+    return Results(
+        folder=path.parent,
+        protocol=found.protocol,
+        circumstances=found.circumstances,
+        figures=found.figures,
+    )
 
 
 def kept_file(results: Results, place: str) -> Path:

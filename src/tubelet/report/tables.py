@@ -20,7 +20,7 @@ from tubelet.report.markup import (
     markdown_table,
     markdown_text,
 )
-from tubelet.report.rate import Comparison, bd_rates, rate_curves
+from tubelet.report.rate import Comparison, bd_rates, has_bits, rate_curves
 from tubelet.report.read import Results
 
 BY_TAG = ("psnr_db", "ms_ssim", "flicker_levels", "warping_error", "difference_psnr_db", "tof_px")
@@ -41,10 +41,10 @@ class Families(NamedTuple):
 
 def families(results: Results) -> Families:
     """Tell the systems apart whose figures look alike, but whose costs cannot be compared."""
-    kinds = {name: system["facts"]["kind"] for name, system in results.figures["systems"].items()}
+    systems = results.figures["systems"].items()
     return Families(
-        latents=tuple(name for name, kind in kinds.items() if kind in {"latent", "diffusers"}),
-        files=tuple(name for name, kind in kinds.items() if kind not in {"latent", "diffusers"}),
+        latents=tuple(name for name, system in systems if not has_bits(system)),
+        files=tuple(name for name, system in systems if has_bits(system)),
     )
 
 

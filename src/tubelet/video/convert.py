@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -133,6 +134,11 @@ class Encoding(NamedTuple):
     pixel_format: str
     matrix: Matrix
     full: bool
+
+    def tag(self, context: VideoCodecContext) -> None:
+        """Let the stream of an encoder say its matrix and range."""
+        context.colorspace = 0 if self.matrix == "rgb" else SWSCALE_MATRICES[self.matrix]
+        context.color_range = 2 if self.full else 1
 
 
 class FromRgb:

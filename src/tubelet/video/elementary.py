@@ -24,7 +24,7 @@ from av.video.frame import VideoFrame
 
 from tubelet.errors import OptionError, VideoError
 from tubelet.types import Frames
-from tubelet.video.convert import SWSCALE_MATRICES, Encoding, FromRgb, ToRgb
+from tubelet.video.convert import Encoding, FromRgb, ToRgb
 from tubelet.video.orientation import Orientation
 
 _M_PERTURB = -6
@@ -48,6 +48,11 @@ class Coding:
     decoder: str
     options: Mapping[str, str]
     chroma: Chroma = "420"
+
+    @property
+    def encoding(self) -> Encoding:
+        """The pixels that the encoder gets."""
+        return Encoding(f"yuv{self.chroma}p", "bt709", full=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +105,7 @@ def frames_to_stream(frames: Frames, coding: Coding, *, rate: Fraction) -> Strea
     """
     length, height, width = frames.shape[:3]
     margin = ((0, height % 2), (0, width % 2), (0, 0)) if coding.chroma == "420" else ((0, 0),) * 3
-    encoding = Encoding(f"yuv{coding.chroma}p", "bt709", full=False)
-    convert = FromRgb(encoding)
+    convert = FromRgb(coding.encoding)
     packets: list[Packet] = []
     try:
         with _zeroed_memory():
@@ -166,10 +170,9 @@ def _encoder(coding: Coding, height: int, width: int, rate: Fraction) -> VideoCo
     os.environ.setdefault("SVT_LOG", "1")
     context = cast(VideoCodecContext, CodecContext.create(coding.encoder, "w"))
     context.width, context.height = width, height
-    context.pix_fmt = f"yuv{coding.chroma}p"
+    context.pix_fmt = coding.encoding.pixel_format
     context.time_base, context.framerate = 1 / rate, rate
-    context.colorspace = SWSCALE_MATRICES["bt709"]
-    context.color_range = 1
+    coding.encoding.tag(context)
     context.color_primaries, context.color_trc = 1, 1
     context.thread_count = 1
     context.options = dict(coding.options)

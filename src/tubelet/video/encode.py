@@ -16,7 +16,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from tubelet.video.audio import AudioPacket, AudioTrack, can_hold
-from tubelet.video.convert import SWSCALE_MATRICES, Encoding, FromRgb
+from tubelet.video.convert import Encoding, FromRgb
 from tubelet.video.info import BT709, AudioInfo, Colour
 
 _THREADS = str(min(4, os.cpu_count() or 1))
@@ -179,8 +179,7 @@ def _video_stream(
     context.time_base = tick
     stream.time_base = tick
     context.flags |= Flags.frame_duration
-    context.colorspace = 0 if encoding.matrix == "rgb" else SWSCALE_MATRICES[encoding.matrix]
-    context.color_range = 2 if encoding.full else 1
+    encoding.tag(context)
     return stream
 
 

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from tubelet.errors import VideoError
 from tubelet.types import Frames
-from tubelet.video.convert import SWSCALE_MATRICES, Encoding, FromRgb
+from tubelet.video.convert import Encoding, FromRgb
 
 LARGEST_SIDE = 16383
 """Rows or columns beyond which browsers and image formats give up."""
@@ -97,8 +97,7 @@ def _stream(
     context.time_base, context.framerate = _MILLISECOND, rate
     stream.time_base = _MILLISECOND
     context.flags |= Flags.frame_duration | Flags.bitexact
-    context.colorspace = 0 if encoding.matrix == "rgb" else SWSCALE_MATRICES[encoding.matrix]
-    context.color_range = 2 if encoding.full else 1
+    encoding.tag(context)
     # As canvases are: with any other transfer, a browser would convert.
     context.color_primaries, context.color_trc = _BT709, _SRGB
     return stream

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+from tubelet.evaluate.speed.grid import Case, Size, Variant
+
 PARTS = ("encode", "decode", "both")
 
 Row = dict[str, Any]
@@ -19,7 +21,7 @@ def complete(rows: Sequence[Row], first: str) -> list[Row]:
         first: the text of the system that the others are compared with.
     """
     found: list[Row] = []
-    for _, group in groupby(rows, key=_case):
+    for _, group in groupby(rows, key=clip_of):
         case = [row | _speeds(row) for row in group]
         fastest = {row["system"]: row for row in sorted(filter(_has_figures, case), key=_speed)}
         best = fastest.get(first)
@@ -58,6 +60,25 @@ def growth(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return found
 
 
+def clip_of(row: Row) -> Case:
+    """The clip of a row."""
+    return Case(size=Size(row["width"], row["height"]), frames=row["frames"])
+
+
+def variant_of(row: Row) -> Variant:
+    """What was measured in a row."""
+    return Variant(row["system"], row["format"], row["mode"])
+
+
+def absences(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Sentences on what has no figure, and why."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if "absent" in row:
+            found.setdefault((str(variant_of(row)), row["absent"]), []).append(str(clip_of(row)))
+    return tuple(f"{name} is absent at {'; '.join(at)}: {why}" for (name, why), at in found.items())
+
+
 def spread(values: Sequence[float]) -> dict[str, float]:
     """Median, lowest and highest, with four digits."""
     return {
@@ -65,10 +86,6 @@ def spread(values: Sequence[float]) -> dict[str, float]:
         "lowest": _rounded(min(values)),
         "highest": _rounded(max(values)),
     }
-
-
-def _case(row: Row) -> tuple[int, int, int]:
-    return row["width"], row["height"], row["frames"]
 
 
 def _has_figures(row: Row) -> bool:

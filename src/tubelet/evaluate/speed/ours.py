@@ -1,6 +1,5 @@
 """Our tokenizers as subjects: in streams of bounded memory, or all latent steps of a clip at once."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +12,7 @@ from tubelet.errors import OptionError
 from tubelet.evaluate.speed.grid import AbsentError, Case, Variant
 from tubelet.evaluate.speed.picture import Picture
 from tubelet.evaluate.speed.subjects import Cost, Stopwatch, Subject, Times, WholeClips, million_numbers
+from tubelet.evaluate.systems import tokenizer_words
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer, StreamTokenizer
 from tubelet.tokenizers.stream_encoder import StreamEncoder
@@ -93,15 +93,11 @@ def open_ours(variant: Variant, *, device: torch.device) -> Subject:
         AbsentError: it has no networks that a number format or a compiler would change.
     """
     text = variant.system
-    pattern = r"(?P<name>.+?)(?:@(?P<channels>\d{1,6}))?(?::(?P<option>\w+)=(?P<value>[^:/]*))?"
-    match = re.fullmatch(pattern, text)
-    if match is None or match["option"] not in {None, "way"} or match["value"] not in {None, *_WAYS}:
-        raise OptionError(
-            f"{text!r} names nothing that can be timed; a tokenizer of ours is NAME, NAME@CHANNELS or "
-            f"NAME:way=whole, such as tubelet-m@16."
-        )
-    channels = None if match["channels"] is None else int(match["channels"])
-    folder = find(match["name"])
+    words, channels = tokenizer_words(text)
+    way = words.only("way").get("way", _WAYS[0])
+    if way not in _WAYS:
+        raise OptionError(f"{text!r} has way={way}; it is {' or '.join(_WAYS)}.")
+    folder = find(words.name)
     if architecture(folder) == "discrete":
         if channels is not None:
             raise OptionError(f"{text!r} names a discrete tokenizer, which has no choice of channels.")
@@ -111,10 +107,9 @@ def open_ours(variant: Variant, *, device: torch.device) -> Subject:
         channels = tokenizer.check_channels(channels)
     _set(tokenizer, variant)
     tokenizer.to(device)
-    way = match["value"] or "stream"
     about = {
         "kind": "tubelet",
-        "name": match["name"],
+        "name": words.name,
         "channels": channels,
         "way": way,
         "million_numbers": million_numbers(tokenizer),

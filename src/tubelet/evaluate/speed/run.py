@@ -3,21 +3,20 @@
 Whatever is interrupted leaves a file with all cases that were finished.
 """
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from tubelet.errors import OptionError
+from tubelet.evaluate.cores import cores
 from tubelet.evaluate.speed.figures import complete, growth
 from tubelet.evaluate.speed.grid import DEVICES, FORMATS, MODES, PATIENCE, Case, usual_cases, variants
 from tubelet.evaluate.speed.runner import Runner
 from tubelet.files import check_target
-from tubelet.results import write_results
+from tubelet.results import version_of, write_results
 
 FORMAT = 1
 """Of the file; docs/bench-format.md describes it."""
@@ -120,13 +119,6 @@ def steps(request: Request) -> int:
     return len(request.cases) * len(ways) * (1 + request.rounds)
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _measure(
     runners: Sequence[Runner], case: Case, request: Request, on_step: Callable[[int], None]
 ) -> list[dict[str, Any]]:
@@ -162,7 +154,7 @@ def _write(
             "threads": threads,
             "rounds": request.rounds,
             "least_seconds": request.least_seconds,
-            "diffusers": _diffusers(),
+            "diffusers": version_of("diffusers"),
         },
         "systems": systems,
         "rows": full,
@@ -170,11 +162,3 @@ def _write(
     }
     write_results(request.target, protocol=PROTOCOL, figures=figures)
     return figures
-
-
-def _diffusers() -> str | None:
-    """Its version, if it is there."""
-    try:
-        return version("diffusers")
-    except PackageNotFoundError:
-        return None
