@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from safetensors.torch import save_file
 
 from tubelet.checkpoint import save
-from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.quantizers.config import FSQConfig
+from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Stride
 from tubelet.video.audio import AudioPacket, describe_audio, read_audio
@@ -105,6 +107,30 @@ def small_folder(make_folder, small_made) -> Path:
 @pytest.fixture(scope="session")
 def network_folder(make_folder, network_made) -> Path:
     return make_folder(network_made)
+
+
+@pytest.fixture(scope="session")
+def token_folder(make_tokenizer, tmp_path_factory) -> Path:
+    """A checkpoint of a small discrete tokenizer, called ``tokens``."""
+    backbone = make_tokenizer(channels=4)
+    config = DiscreteConfig(name="tokens", backbone=backbone.config, quantizer=FSQConfig(levels=(8, 5, 5, 3)))
+    tokenizer = config.build()
+    tokenizer.backbone.load_state_dict(backbone.tokenizer.state_dict())
+    generator = torch.Generator().manual_seed(0)
+    tokenizer.quantizer.fit(torch.randn(1000, 4, generator=generator), generator=generator)
+    return save(tokenizer, config, tmp_path_factory.mktemp("discrete") / "tokens", card="# test\n")
+
+
+@pytest.fixture
+def written(tmp_path) -> Callable[..., Path]:
+    """Writes a file of weights."""
+
+    def write(tensors: dict[str, torch.Tensor], name: str = "weights.safetensors") -> Path:
+        path = tmp_path / name
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, path)
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

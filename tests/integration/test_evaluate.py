@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tubelet.checkpoint import load, save
+from tubelet.checkpoint import load
 from tubelet.cli import command_compare, command_evaluate
 from tubelet.cli.console import guarded
 from tubelet.errors import OptionError, OutputError, ShapeError
@@ -23,8 +23,6 @@ from tubelet.evaluate.run import Request, evaluate
 from tubelet.evaluate.weights import Weights
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.nn.i3d import BLOCKS, I3D, I3DWidths
-from tubelet.quantizers.config import FSQConfig
-from tubelet.tokenizers.config import DiscreteConfig
 from tubelet.video.read import read
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "short256x33.py"
@@ -38,17 +36,6 @@ def clips(video_file):
     folder = video_file("b.mkv", frames=5, height=64, width=56).parent
     (folder / "manifest.csv").write_text("file,motion,kind\na.mkv,low,camera\nb.mkv,high,camera\n")
     return folder
-
-
-@pytest.fixture(scope="module")
-def token_folder(make_tokenizer, tmp_path_factory):
-    backbone = make_tokenizer(channels=4)
-    config = DiscreteConfig(name="tokens", backbone=backbone.config, quantizer=FSQConfig(levels=(8, 5, 5, 3)))
-    tokenizer = config.build()
-    tokenizer.backbone.load_state_dict(backbone.tokenizer.state_dict())
-    generator = torch.Generator().manual_seed(0)
-    tokenizer.quantizer.fit(torch.randn(1000, 4, generator=generator), generator=generator)
-    return save(tokenizer, config, tmp_path_factory.mktemp("discrete") / "tokens", card="# test\n")
 
 
 @pytest.fixture

@@ -6,30 +6,19 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from tubelet.checkpoint import load, save
+from tubelet.checkpoint import load
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.evaluate.speed import subjects
 from tubelet.evaluate.speed.grid import AbsentError, Case, Size, Variant
 from tubelet.evaluate.speed.subjects import Times, open_subject
 from tubelet.evaluate.speed.worker import serve
 from tubelet.interop.tiny import tiny_model
-from tubelet.quantizers.config import FSQConfig
-from tubelet.tokenizers.config import DiscreteConfig
 
 SIZE = Size(28, 20)
 WARM = json.dumps({"do": "warm", "width": 28, "height": 20, "frames": 6})
 ROUND = json.dumps({"do": "round", "least_seconds": 0.0})
 
 needs_diffusers = pytest.mark.skipif(find_spec("diffusers") is None, reason="diffusers is an extra")
-
-
-@pytest.fixture(scope="module")
-def token_folder(make_tokenizer, tmp_path_factory):
-    backbone = make_tokenizer(channels=4)
-    config = DiscreteConfig(name="tokens", backbone=backbone.config, quantizer=FSQConfig(levels=(8, 5, 5, 3)))
-    tokenizer = config.build()
-    tokenizer.backbone.load_state_dict(backbone.tokenizer.state_dict())
-    return save(tokenizer, config, tmp_path_factory.mktemp("discrete") / "tokens", card="# test\n")
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-import torch
 
-from tubelet.checkpoint import save
 from tubelet.codec.encode import encode_file
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.evaluate.systems import open_system
-from tubelet.quantizers.config import FSQConfig
-from tubelet.tokenizers.config import DiscreteConfig
 
 RATE = Fraction(25)
 
@@ -19,17 +15,6 @@ RATE = Fraction(25)
 @pytest.fixture(scope="module")
 def clip(smooth) -> np.ndarray:
     return smooth(7, 20, 28)
-
-
-@pytest.fixture(scope="module")
-def token_folder(make_tokenizer, tmp_path_factory):
-    backbone = make_tokenizer(channels=4)
-    config = DiscreteConfig(name="tokens", backbone=backbone.config, quantizer=FSQConfig(levels=(8, 5, 5, 3)))
-    tokenizer = config.build()
-    tokenizer.backbone.load_state_dict(backbone.tokenizer.state_dict())
-    generator = torch.Generator().manual_seed(0)
-    tokenizer.quantizer.fit(torch.randn(1000, 4, generator=generator), generator=generator)
-    return save(tokenizer, config, tmp_path_factory.mktemp("discrete") / "tokens", card="# test\n")
 
 
 def test_streams_and_all_at_once_give_the_same_frames(network_folder, clip):

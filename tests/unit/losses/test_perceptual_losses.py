@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from tubelet.errors import CheckpointError, ShapeError
@@ -33,16 +32,6 @@ def weights(draw) -> dict[str, torch.Tensor]:
     for stage, layer in enumerate(LAST):
         made[f"lin{stage}.model.1.weight"] = draw(1, TINY[layer], 1, 1, seed=stage, dtype=torch.float32).abs()
     return made
-
-
-@pytest.fixture
-def written(tmp_path):
-    def write(tensors: dict[str, torch.Tensor], name: str = "vgg.safetensors") -> Path:
-        path = tmp_path / name
-        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, path)
-        return path
-
-    return write
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
 from scipy.ndimage import correlate
 
 from tubelet.errors import CheckpointError, ShapeError
@@ -37,16 +36,6 @@ def weights() -> dict[str, torch.Tensor]:
     for seed, name in enumerate(("alpha", "beta")):
         made[name] = draw(1, sum(SIZES), 1, 1, seed=seed).float().abs()
     return made
-
-
-@pytest.fixture
-def written(tmp_path):
-    def write(tensors: dict[str, torch.Tensor], name: str = "dists.safetensors") -> Path:
-        path = tmp_path / name
-        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, path)
-        return path
-
-    return write
 
 
 @pytest.fixture

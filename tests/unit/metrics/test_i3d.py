@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from tubelet.errors import CheckpointError, ShapeError
 from tubelet.metrics.frechet import VideoFeatures
@@ -56,16 +55,6 @@ def weights() -> dict[str, torch.Tensor]:
         if name.endswith(("running_var", "bn.weight")):
             made[name] += 1
     return made
-
-
-@pytest.fixture
-def written(tmp_path):
-    def write(tensors: dict[str, torch.Tensor], name: str = "i3d.safetensors") -> Path:
-        path = tmp_path / name
-        save_file(tensors, path)
-        return path
-
-    return write
 
 
 def padded(maps: torch.Tensor, size: int | tuple, step: int | tuple, fill: float) -> torch.Tensor:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from einops import rearrange
-from safetensors.torch import save_file
 
 from tubelet.errors import CheckpointError, ShapeError
 from tubelet.metrics.frechet import VideoFeatures
@@ -69,16 +68,6 @@ def weights() -> dict[str, torch.Tensor]:
 @pytest.fixture(scope="module")
 def video() -> torch.Tensor:
     return wave(1, 3, 16, 224, 224, phase=0.5).clamp(-1, 1).float()
-
-
-@pytest.fixture
-def written(tmp_path):
-    def write(tensors: dict[str, torch.Tensor], name: str = "videomae.safetensors") -> Path:
-        path = tmp_path / name
-        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, path)
-        return path
-
-    return write
 
 
 @pytest.fixture

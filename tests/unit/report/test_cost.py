@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from tubelet.errors import OptionError, ResultsError
-from tubelet.evaluate.speed.figures import complete, growth
+from tubelet.evaluate.speed.figures import absences, complete, growth
+from tubelet.evaluate.speed.grid import Case, Size
 from tubelet.evaluate.speed.run import FORMAT
 from tubelet.report.cost import (
-    Clip,
-    absences,
     clips,
     cost_by_length,
     cost_by_size,
@@ -18,6 +17,10 @@ from tubelet.report.cost import (
     speed_table,
     speeds,
 )
+
+
+def clip(width: int, height: int, frames: int) -> Case:
+    return Case(size=Size(width, height), frames=frames)
 
 
 def row(system: str, number_format: str | None, clip: tuple[int, int, int], seconds: float | None) -> dict:
@@ -65,7 +68,7 @@ def path(tmp_path) -> Path:
 
 def test_a_table_has_each_system_once_in_its_fastest_way(path):
     bench = read_bench(path)
-    table = speed_table(bench, Clip(100, 100, 10))
+    table = speed_table(bench, clip(100, 100, 10))
     assert [found.name for found in table.rows] == ["mine", "theirs", "x264:crf=28"]
     cells = {found.name: [cell.text for cell in found.cells] for found in table.rows}
     assert cells["mine"][0] == "bfloat16, eager"
@@ -79,9 +82,9 @@ def test_a_table_has_each_system_once_in_its_fastest_way(path):
 
 def test_what_was_not_timed_is_in_no_table_and_named(path):
     bench = read_bench(path)
-    assert clips(bench) == (Clip(100, 100, 1), Clip(100, 100, 10), Clip(200, 100, 10))
-    assert speeds(bench, Clip(200, 100, 10)).keys() == {"mine", "x264:crf=28"}
-    (why,) = absences(bench)
+    assert clips(bench) == (clip(100, 100, 1), clip(100, 100, 10), clip(200, 100, 10))
+    assert speeds(bench, clip(200, 100, 10)).keys() == {"mine", "x264:crf=28"}
+    (why,) = absences(bench.figures["rows"])
     assert why == "theirs, float32, eager is absent at 10 frames of 200x100: it is too large."
 
 
