@@ -32,8 +32,8 @@ contracts: $(VENV)/.installed
 check: lint types contracts test ## everything that must pass before a change lands
 
 bench: $(VENV)/.installed       ## the figures in benchmarks/results
-	$(BIN)/python benchmarks/short256x33.py ../shared/data/dev klt-4x8x8 tubelet-m klt-1x8x8 klt-8x8x8 \
-		klt-8x16x16 klt-8x32x32 --floor klt-4x8x8 --psnr-only
+	$(BIN)/python benchmarks/short256x33.py ../shared/data/dev klt-4x8x8 tubelet-m tubelet-s klt-1x8x8 \
+		tubelet-image klt-8x8x8 klt-8x16x16 klt-8x32x32 --floor klt-4x8x8 --psnr-only
 	$(BIN)/python benchmarks/short256x33.py ../shared/data/dev klt-4x8x8 tubelet-m --floor klt-4x8x8 \
 		--channels 4 16 64 -o benchmarks/results/short256x33-motion.json
 	$(BIN)/python benchmarks/tokens256x33.py ../shared/data/dev tubelet-fsq
