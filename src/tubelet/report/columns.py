@@ -51,6 +51,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("temporal_consistency", "flicker_levels", "flicker levels", 3),
     Column("temporal_consistency", "warping_error", "warping 10⁻⁴", 2, times=1e4),
     Column("temporal_consistency", "ends_gap_db", "ends gap dB", 2),
+    Column("temporal_consistency", "rfvd_i3d", "rFVD I3D", 2),
+    Column("temporal_consistency", "rfvd_videomae", "rFVD VideoMAE", 2),
     Column("motion_fidelity", "difference_psnr_db", "motion dB", 2),
     Column("motion_fidelity", "tof_px", "tOF px", 3),
     Column("rate", "numbers_per_pixel", "numbers/px", 4),

@@ -168,14 +168,19 @@ def bars(results: Results, systems: Sequence[str], measures: Sequence[str]) -> B
         marks: list[Mark | None] = []
         for place, name in enumerate(systems):
             figure = interval(results, name, column)
-            there = bool(figure) and figure["mean"] is not None
-            ends = [column.times * figure[end] for end in ("mean", "low", "high")] if there else []
-            marks.append(Mark(ends[0], place, ends[1], ends[2]) if there else None)
+            marks.append(_bar(figure, column.times, place) if figure and figure["mean"] is not None else None)
         if any(marks):
             panels[head(results, column)] = tuple(marks)
     if not panels:
         raise OptionError(f"none of {', '.join(systems)} has any of {', '.join(measures)}. Name others.")
     return Bars(names=tuple(systems), panels=MappingProxyType(panels))
+
+
+def _bar(figure: Mapping[str, Any], times: float, place: int) -> Mark:
+    """A figure at its row; one of a whole set of clips has no interval."""
+    if figure["low"] is None:
+        return Mark(times * figure["mean"], place)
+    return Mark(times * figure["mean"], place, times * figure["low"], times * figure["high"])
 
 
 def draw(plot: Curves | Bars, target: Path, *, force: bool = False) -> None:
@@ -328,8 +333,9 @@ def _draw_bars(plot: Bars) -> Any:  # noqa: ANN401  a figure of matplotlib
     row = figure.subplots(1, count, sharey=True, squeeze=False, gridspec_kw={"wspace": 0.08})[0]
     for axes, (says, marks) in zip(row, plot.panels.items(), strict=True):
         for place, mark in enumerate(marks):
-            if mark is not None:
+            if mark is not None and mark.low is not None:
                 axes.plot([mark.low, mark.high], [place, place], color=COLOURS[0], linewidth=1.0)
+            if mark is not None:
                 axes.plot([mark.x], [place], color=COLOURS[0], marker="o")
         axes.set_title(says, fontsize=8)
         axes.tick_params(axis="y", length=0)

@@ -196,8 +196,7 @@ class ContinuousTokenizer(nn.Module):
         if self.encoder is None:
             return Encoded(latent, None, None)
         correction, past = self.encoder(coefficients, past)
-        even = self._evenly(torch.tensor(self.channels, device=latent.device))[: self.channels]
-        raw = latent + even * correction[:, : self.channels]
+        raw = latent + _column(self.encoder_units()) * correction[:, : self.channels]
         mean = (raw - _column(self.latent_mean)) / _column(self.latent_deviation)
         if not self.variational:
             return Encoded(mean, None, past)
@@ -319,6 +318,11 @@ class ContinuousTokenizer(nn.Module):
             if stack is not None:
                 weights += sum(p.numel() for name, p in stack.named_parameters() if name.endswith("weight"))
         return 2 * weights / pixels
+
+    def encoder_units(self) -> Float[Tensor, " c"]:
+        """What one of the encoder's output is worth in each channel of the linear latent (decision 0015)."""
+        units = self._evenly(torch.tensor(self.channels, device=self.device))
+        return rearrange(units, "c 1 1 1 -> c")[: self.channels]
 
     def networks_to(self, dtype: torch.dtype) -> "ContinuousTokenizer":
         """Let the networks compute in another number format, such as ``torch.bfloat16``; give the tokenizer.

@@ -116,7 +116,8 @@ class TrainConfig:
         quantizer: what makes tokens of the latent; none for a continuous tokenizer.
         linear: the linear tokenizer that it starts as, by name or folder; its coefficients come first, and
             those that follow are fitted to the data. None fits all of them.
-        start: a trained tokenizer of the same model to go on from, by name or folder, not a linear one.
+        start: a trained tokenizer of the same model to go on from, by name or folder, not a linear one; if it
+            has more channels, the first are taken.
         stages: what is trained on, one after the other.
         losses: weights of the losses.
         prefixes: how many channels the decoder sees.

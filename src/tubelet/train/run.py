@@ -28,6 +28,7 @@ from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.train.batches import to_video
 from tubelet.train.config import Stage, TrainConfig
 from tubelet.train.journal import Journal
+from tubelet.train.narrow import narrow
 from tubelet.train.network import Network, set_trainable
 from tubelet.train.optimizers import make_optimizers
 from tubelet.train.processes import Processes, processes, sharded, together
@@ -211,14 +212,19 @@ def _start(config: TrainConfig, crops: Crops) -> Network:
             quantizer = fitted_quantizer(config.quantizer, tokenizer, crops, seed=config.seed)
         return Network(tokenizer, quantizer)
     trained, model, quantizer = _trained(config.start)
-    if replace(model, name=config.model.name) != config.model or not same_tokens(quantizer, config.quantizer):
+    channels = config.model.channels if config.quantizer is None else model.channels
+    same = replace(model, name=config.model.name, channels=channels) == config.model
+    if not same or not same_tokens(quantizer, config.quantizer):
         raise OptionError(
             f"start is {config.start}, a tokenizer of {model} and {quantizer}, and the run's model is "
-            f"{config.model} and {config.quantizer}; a run goes on from the same model. Change the model's "
-            "fields, or leave start out."
+            f"{config.model} and {config.quantizer}; a run goes on from the same model, or from one of "
+            "more channels. Change the model's fields, or leave start out."
         )
     network = Network.build(config.model, config.quantizer)
-    network.load_state_dict(trained.state_dict())
+    if config.model.channels == model.channels:
+        network.load_state_dict(trained.state_dict())
+    else:
+        narrow(trained.tokenizer, network.tokenizer)
     return network
 
 

@@ -15,7 +15,9 @@ CURVES = Curves(
     y="PSNR",
     series=tuple(Series(f"s{place}", (Mark(0.1, 20.0, 19.0, 21.0), Mark(0.2, 30.0))) for place in range(9)),
 )
-BARS = Bars(names=("one", "two"), panels={"PSNR": (Mark(3.0, 0, 2.0, 4.0), None), "tOF": (None, None)})
+BARS = Bars(
+    names=("one", "two"), panels={"PSNR": (Mark(3.0, 0, 2.0, 4.0), None), "tOF": (None, Mark(1.0, 1))}
+)
 
 
 def two_rates(make_results):
@@ -52,6 +54,16 @@ def test_bars_have_intervals_and_leave_out_what_is_absent(make_results):
     assert marks == (Mark(33.0, 0, 28.0, 38.0), Mark(29.0, 1, 24.0, 34.0))
     with pytest.raises(OptionError, match="vmaf"):
         bars(two_rates(make_results), ["m@8"], ["vmaf"])
+
+
+def test_a_figure_of_a_whole_set_has_a_bar_without_an_interval(make_results):
+    results = make_results({"m@8": {"a": {"psnr_db": 30.0}, "b": {"psnr_db": 31.0}}})
+    figure = {"mean": 12.5, "low": None, "high": None, "clips": 2}
+    results.figures["measures"]["rfvd_i3d"] = {"better": "less"}
+    summary = results.figures["systems"]["m@8"]["summary"]["all"]
+    summary["temporal_consistency"] = {"rfvd_i3d": figure}
+    plot = bars(results, ["m@8"], ["rfvd_i3d"])
+    assert plot.panels == {"rFVD I3D ↓": (Mark(12.5, 0),)}
 
 
 @needs_matplotlib

@@ -235,6 +235,18 @@ def test_a_run_can_go_on_from_a_trained_tokenizer(config, data, tmp_path):
     assert all(torch.equal(weights[name], tensor) for name, tensor in known.state_dict().items())
 
 
+def test_a_run_can_go_on_from_a_tokenizer_of_more_channels(config, data, tmp_path):
+    train(config, data=data, folder=tmp_path / "first")
+    known = tubelet.load(export_run(tmp_path / "first", tmp_path / "mine"))
+    fewer = replace(config, start=str(tmp_path / "mine"), steps=1, optimizer=Optimizer(rate=0.0))
+    prefixes = Prefixes(counts=(3,), weights=(1.0,))
+    fewer = replace(fewer, model=replace(config.model, channels=3), prefixes=prefixes)
+    state = train(fewer, data=data, folder=tmp_path / "second")
+    video = torch.zeros(1, 3, 3, 8, 8)
+    latent = state.network.tokenizer.encode(video)
+    assert torch.allclose(latent, known.encode(video, channels=3), atol=1e-5)
+
+
 def test_a_run_goes_on_from_the_same_model_only(config, data, tmp_path):
     train(config, data=data, folder=tmp_path / "first")
     folder = export_run(tmp_path / "first", tmp_path / "mine")
