@@ -9,7 +9,7 @@ import math
 import statistics
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,16 @@ from tubelet.train.start import fitted_quantizer, start_from_crops
 from tubelet.train.token_figures import figures_to_json
 from tubelet.types import Frames
 from tubelet.video.pixels import from_model, to_model
+from tubelet.video.read import read
+from tubelet.video.resize import shrink_to_short_side
 
 PROTOCOL = (
     "tokens256x33: the clips, sizes and metrics of short256x33; tokens by the tokenizer in float32. Usage, "
     "perplexity, entropies and total correlation (bits) are of all tokens of all clips together; "
     "nominal_bits_per_pixel is log2 of the codebook, entropy_bits_per_pixel the sum of the digits' "
     "zeroth-order entropies, each over the pixels that a position stands for. quantize_share is the time of "
-    "quantize over that of the backbone's encode, the median over the clips."
+    "quantize over that of the backbone's encode, the median over the clips. long, where it is there, is the "
+    "use of the codebook over the first frames of each clip, as many as it says, in one stream per clip."
 )
 
 
@@ -48,6 +51,7 @@ def main() -> None:
     parser.add_argument("-o", type=Path, default=Path("benchmarks/results/tokens256x33.json"))
     parser.add_argument("--untrained", nargs="*", default=[], metavar="RECIPE")
     parser.add_argument("--data", type=Path, help="prepared crops that an untrained one is fitted to")
+    parser.add_argument("--long", type=int, metavar="FRAMES", help="count the tokens of so many frames too")
     parser.add_argument("--psnr-only", action="store_true", help="leave the other metrics out")
     arguments = parser.parse_args()
     if arguments.untrained and arguments.data is None:
@@ -62,6 +66,8 @@ def main() -> None:
     for name, tokenizer in tokenizers.items():
         print(f"## {name}", flush=True)
         figures[name] = measure(tokenizer, clips, metrics)
+        if arguments.long:
+            figures[name]["long"] = long_use(tokenizer, paths, arguments.long)
         write_results(arguments.o, protocol=PROTOCOL, figures={"clips": len(clips), "tokenizers": figures})
     print(table({name: figures[name] for name in tokenizers}))
 
@@ -117,6 +123,17 @@ def measure(
     }
 
 
+def long_use(tokenizer: DiscreteTokenizer, paths: Sequence[Path], frames: int) -> dict[str, Any]:
+    """The use of the codebook over more of each clip, of the same size."""
+    usage = DigitUsage(tokenizer.bases)
+    for path in paths:
+        stream = tokenizer.stream_encoder()
+        for run in read(path, stop=frames):
+            usage.update(stream.push_frames(shrink_to_short_side(run.frames.copy(), 256)))
+        usage.update(stream.finish())
+    return {"frames": frames, "tokens": figures_to_json(usage.compute())}
+
+
 def table(figures: Mapping[str, dict[str, Any]]) -> str:
     """Markdown."""
     lines = [
@@ -130,6 +147,12 @@ def table(figures: Mapping[str, dict[str, Any]]) -> str:
             f"{tokens['perplexity']:.0f} | {each['nominal_bits_per_pixel']:.4f} | "
             f"{each['entropy_bits_per_pixel']:.4f} |"
         )
+        if "long" in each:
+            tokens = each["long"]["tokens"]
+            lines.append(
+                f"| {name}, {each['long']['frames']} frames | | {100 * tokens['share']:.1f} % | "
+                f"{tokens['count']} | {tokens['perplexity']:.0f} | | |"
+            )
     return "\n".join(lines)
 
 

@@ -23,6 +23,13 @@ def tokens(folder: Path) -> Part:
         *("tokens", "used of codebook", "perplexity", "total correlation, bits"),
     ]
     part.show(plain_table("tokenizer", heads, rows))
+    for name, found in figures["tokenizers"].items():
+        if "long" in found:
+            frames, usage = found["long"]["frames"], found["long"]["tokens"]
+            part.say(
+                f"Over the first {frames} frames of each clip, {usage['count']:,} tokens, `{name}` uses",
+                f"{100 * usage['share']:.1f} %, with a perplexity of {usage['perplexity']:,.0f}.",
+            )
     _token_bytes(part, folder)
     _token_flips(part, folder)
     return part

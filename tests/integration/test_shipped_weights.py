@@ -45,9 +45,8 @@ def test_weights_of_networks_take_at_most_16_megabytes(checkpoint):
 
 
 def test_its_cost_is_within_the_budget_of_its_size(checkpoint):
-    budget = {"tubelet-s": 50e3, "tubelet-m": 150e3, "tubelet-image": 150e3, "tubelet-fsq": 150e3}
-    if checkpoint.config.name in budget:
-        assert checkpoint.tokenizer.flops_per_pixel() <= budget[checkpoint.config.name]
+    budget = 50e3 if checkpoint.config.name == "tubelet-s" else 150e3
+    assert checkpoint.tokenizer.flops_per_pixel() <= budget
 
 
 def test_it_comes_with_a_card(checkpoint):

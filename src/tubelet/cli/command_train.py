@@ -77,14 +77,16 @@ def run(arguments: argparse.Namespace) -> None:
 
     from tubelet.cli.console import run_progress, show_table
     from tubelet.cli.fields import with_fields
+    from tubelet.train.network import computes_bfloat16
     from tubelet.train.run import train
 
     if "OMP_NUM_THREADS" not in os.environ:
         neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // neighbours))
+    config = with_fields(arguments.config, arguments)
     with run_progress() as show:
         state = train(
-            with_fields(arguments.config, arguments),
+            config,
             data=arguments.data,
             folder=arguments.output,
             time_limit=arguments.time_limit,
@@ -94,10 +96,12 @@ def run(arguments: argparse.Namespace) -> None:
             on_step=lambda share, step, figures: show(share, step, figures.losses),
         )
     if os.environ.get("RANK", "0") == "0":
+        half = config.bfloat16 and computes_bfloat16(state.network.tokenizer.device.type)
         show_table(
             [
                 ("run", str(arguments.output)),
                 ("steps", f"{state.step} in {state.seconds / 3600:.2f} hours"),
+                ("computed in", "bfloat16" if half else "float32"),
                 ("use it", f"tubelet export-checkpoint {arguments.output} -o tubelet-mine"),
             ]
         )

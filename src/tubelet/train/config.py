@@ -128,7 +128,8 @@ class TrainConfig:
         transform: whether the KLT is trained along; at a high rate that falls below the linear floor.
         perceptual: file of the perceptual network's weights.
         perceptual_sha256: what that file must be.
-        bfloat16: whether networks compute in bfloat16; losses, norms and the transform stay in float32.
+        bfloat16: whether networks compute in bfloat16 where the machine has instructions for it; losses,
+            norms and the transform stay in float32.
         seed: of everything random.
         patience: bad steps (gradients that are no numbers, or that jump) in a row before giving up.
         jump: a norm of the gradients this many times its recent mean is a bad step.

@@ -5,10 +5,11 @@ from math import cos, pi
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Muon
+from torch.optim import AdamW
 from torch.optim.optimizer import Optimizer as TorchOptimizer
 
 from tubelet.train.config import Optimizer
+from tubelet.train.muon import Muon
 
 
 def make_optimizers(network: nn.Module, config: Optimizer) -> list[TorchOptimizer]:
@@ -31,13 +32,7 @@ def make_optimizers(network: nn.Module, config: Optimizer) -> list[TorchOptimize
     ]
     if hidden:
         optimizers.append(
-            Muon(
-                hidden,
-                lr=config.rate,
-                weight_decay=config.weight_decay,
-                momentum=config.momentum,
-                adjust_lr_fn="match_rms_adamw",
-            )
+            Muon(hidden, lr=config.rate, momentum=config.momentum, weight_decay=config.weight_decay)
         )
     return optimizers
 
