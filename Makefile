@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow check lint types contracts bench clean
+.PHONY: demo test test-slow check lint types contracts bench figures clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -32,14 +32,17 @@ contracts: $(VENV)/.installed
 check: lint types contracts test ## everything that must pass before a change lands
 
 bench: $(VENV)/.installed       ## the figures in benchmarks/results
-	$(BIN)/python benchmarks/short256x33.py ../shared/data/dev klt-4x8x8 tubelet-m tubelet-s klt-1x8x8 \
+	$(BIN)/python benchmarks/short256x33.py ../shared/data/dev klt-4x8x8 tubelet-m tubelet-m16 tubelet-s klt-1x8x8 \
 		tubelet-image klt-8x8x8 klt-8x16x16 klt-8x32x32 --floor klt-4x8x8 --psnr-only
 	$(BIN)/python benchmarks/short256x33.py ../shared/data/dev klt-4x8x8 tubelet-m --floor klt-4x8x8 \
 		--channels 4 16 64 -o benchmarks/results/short256x33-motion.json
-	$(BIN)/python benchmarks/tokens256x33.py ../shared/data/dev tubelet-fsq
+	$(BIN)/python benchmarks/tokens256x33.py ../shared/data/dev tubelet-fsq tubelet-fsq-deep --long 129
 	$(BIN)/python benchmarks/token_bytes.py ../shared/data/dev tubelet-fsq
 	$(BIN)/python benchmarks/vq_lookup.py
 	$(BIN)/python benchmarks/speed.py
+
+figures: $(VENV)/.installed     ## docs/figures.md and its plots, from benchmarks/results
+	$(BIN)/python scripts/figures_page.py
 
 clean:
 	rm -rf $(VENV) build demo *.egg-info src/*.egg-info
