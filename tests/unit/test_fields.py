@@ -190,7 +190,8 @@ def trained(monkeypatch):
     def train(config, *, on_step, **rest):
         on_step(1.0, 1, SimpleNamespace(losses={"total": 0.5}))
         calls.append((config, rest))
-        return SimpleNamespace(step=1, seconds=3600.0)
+        network = SimpleNamespace(tokenizer=SimpleNamespace(device=torch.device("cpu")))
+        return SimpleNamespace(step=1, seconds=3600.0, network=network)
 
     monkeypatch.setattr(run, "train", train)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

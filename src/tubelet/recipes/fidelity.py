@@ -73,8 +73,8 @@ def image() -> TrainConfig:
 def m16() -> TrainConfig:
     """Medium at 16 channels only.
 
-    ``tubelet train m16 --data DATA -o RUN --time-limit 70m``; with ``--start tubelet-m`` it takes the first 16
-    channels of that and specialises them: +2.60 dB over the linear tokenizer (short256x33, docs/lab-log.md).
+    ``tubelet train m16 --data DATA -o RUN --time-limit 70m``; with ``--start tubelet-m`` it takes the first
+    16 channels of that and specialises them: +2.60 dB over the linear tokenizer (short256x33).
     """
     medium = m()
     prefixes = replace(medium.prefixes, counts=(16,), weights=(1.0,), maps=0.0)

@@ -17,8 +17,8 @@ FSQ_DEEP_LEVELS = (8, 8, 8, 5, 5, 5, 8, 8, 8, 5, 5, 5)
 def fsq() -> TrainConfig:
     """Discrete: 64,000 tokens by finite scalar quantisation, one per 4x8x8 pixels.
 
-    ``tubelet train fsq --data DATA -o RUN --time-limit 45m``; further with ``--quantizer.entropy_weight 0.4`` for
-    tokens that are used evenly (docs/lab-log.md).
+    ``tubelet train fsq --data DATA -o RUN --time-limit 45m``; further with
+    ``--quantizer.entropy_weight 0.4`` for tokens that are used evenly (docs/lab-log.md).
     """
     medium = m()
     return replace(
