@@ -1,4 +1,4 @@
-"""Who uses a codebook: `python benchmarks/collapse.py DATA [--steps 200] [--seeds 3] [-o FILE]`.
+"""Who uses a codebook: `python benchmarks/collapse.py DATA [--steps 200] [--seeds 0 1 2] [-o FILE]`.
 
 Protocol collapse: the same small network (recipe fsq at width 64, one block in the encoder, two in the
 decoder, latents of 8 channels, or as many as the quantiser needs digits), the same crops in the same order,
@@ -16,7 +16,7 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -76,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2))
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("-o", type=Path, default=Path("benchmarks/results/collapse.json"))
     parser.add_argument("--figure", type=Path, help="an .svg or .png of the figures (needs matplotlib)")
@@ -108,10 +108,10 @@ def main() -> None:
         draw(figures, arguments.figure)
 
 
-def runs(sizes: list[int], seeds: int, steps: int) -> Iterator[tuple[str, TrainConfig]]:
+def runs(sizes: Sequence[int], seeds: Sequence[int], steps: int) -> Iterator[tuple[str, TrainConfig]]:
     """Every run, and what it is called: method, size and seed."""
     base = fsq()
-    for seed in range(seeds):
+    for seed in seeds:
         for size in sizes:
             for method, (quantizer, channels) in methods(size).items():
                 model = replace(

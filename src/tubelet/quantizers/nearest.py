@@ -149,8 +149,8 @@ def _search_chunk(vectors: Vectors, table: _Table, scores: Float[Tensor, "r p"])
 def _error(vectors: Vectors, best: Float[Tensor, " n"], table: _Table) -> Float[Tensor, " n"]:
     """How far off the score of the best entry, or of the nearest one, may be.
 
-    Both lie within |x| + r of the origin, if r is how far the entry of the best score is from x; r² is
-    |x|² + 2 · best to within a few roundings of |x|².
+    Neither is longer than the longest entry, and both lie within |x| + r of the origin, if r is how far the
+    entry of the best score is from x; r² is |x|² + 2 · best to within a few roundings of |x|².
     """
     device = "cuda" if vectors.is_cuda else "mkldnn"
     precision = getattr(torch.backends, device).matmul.fp32_precision
@@ -161,7 +161,7 @@ def _error(vectors: Vectors, best: Float[Tensor, " n"], table: _Table) -> Float[
     if table.by_product:
         return rounding * length * table.longest + lost
     squared = (length.square() + 2 * best).clamp(min=0) + 8 * rounding * length.square()
-    reach = length + 1.05 * squared.sqrt()
+    reach = torch.minimum(length + 1.05 * squared.sqrt(), table.longest)
     return rounding * (reach.square() / 2 + length * reach) + lost
 
 

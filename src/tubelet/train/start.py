@@ -51,10 +51,11 @@ def start_from_crops(
     cascade = tokenizer.transform.requires_grad_(requires_grad=False)
     if linear is not None:
         _check_linear(linear, cascade)
-    strengths = cascade.deviation
+    strengths = (cascade if linear is None else linear.transform).deviation.double().square()
     for depth, level in enumerate(cascade.klts):
-        if linear is not None and level is not cascade.klts[-1]:
-            level.load_state_dict(linear.transform.klts[depth].state_dict())
+        known = None if linear is None else linear.transform.klts[depth]
+        if known is not None and len(known.basis) == len(level.basis):
+            level.load_state_dict(known.state_dict())
             continue
         moments = Moments(level.mean.numel())
         for vectors in _vectors(cascade, depth, crops, seed):

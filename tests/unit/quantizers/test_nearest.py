@@ -81,6 +81,21 @@ def test_entries_far_away_and_vectors_far_from_zero_are_no_matter():
     assert torch.equal(nearest(vectors + 5e4, codebook + 5e4), slow(vectors + 5e4, codebook + 5e4))
 
 
+def test_entries_near_zero_are_told_apart_by_products(monkeypatch):
+    """As a codebook starts; with an error bound that forgets how short entries are, hundreds tie."""
+    pairs = []
+
+    def counted(first, second):
+        pairs.append(len(first))
+        return squared_distance(first, second)
+
+    vectors, codebook = noise(64, 8), noise(4096, 8, seed=1, scale=1e-5)
+    monkeypatch.setattr(module, "squared_distance", counted)
+    found = nearest(vectors, codebook)
+    assert sum(pairs) < len(vectors)
+    assert torch.equal(found, slow(vectors, codebook))
+
+
 def test_products_in_half_precision_cost_time_only(monkeypatch):
     vectors, codebook = noise(100, 6), noise(300, 6, seed=1)
     exact, addmm = nearest(vectors, codebook), torch.addmm

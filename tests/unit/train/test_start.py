@@ -66,6 +66,16 @@ def test_a_linear_tokenizer_is_taken_over_and_extended(config, data):
     assert torch.allclose(tokenizer.transform.deviation[8:], whole.deviation[8:], rtol=0.02)
 
 
+def test_a_linear_tokenizer_with_all_coefficients_is_taken_over_without_a_look_at_the_crops(
+    config, data, monkeypatch
+):
+    crops = open_crops(data)
+    known = start_from_crops(config.model, crops, seed=0)
+    monkeypatch.setattr(start, "_vectors", lambda *_: pytest.fail("crops were read"))
+    cascade = start_from_crops(config.model, crops, seed=0, linear=known).transform.state_dict()
+    assert all(torch.equal(cascade[name], value) for name, value in known.transform.state_dict().items())
+
+
 def test_another_patch_cannot_be_extended(config, data):
     crops = open_crops(data)
     other = start_from_crops(replace(config.model, patches=(Stride(1, 4, 4),)), crops, seed=0)
