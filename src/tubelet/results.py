@@ -19,7 +19,7 @@ _PACKAGES = ("tubelet", "torch", "numpy", "av", "constriction")
 def circumstances() -> dict[str, Any]:
     """Where, when and with what a figure was measured."""
     return {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": " ".join([_program(), *sys.argv[1:]]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "machine": {"cpu": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
@@ -66,6 +66,12 @@ def version_of(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _program() -> str:
+    """What was started, as one would type it but for the folder of a script."""
+    path = Path(sys.argv[0])
+    return f"python -m {path.parent.name}" if path.name == "__main__.py" else path.name
 
 
 def _processor() -> str:

@@ -40,6 +40,13 @@ def test_figures_say_how_and_with_what_they_were_made(written):
     assert facts["versions"]["tubelet"] and facts["versions"]["torch"]
 
 
+def test_the_command_is_what_one_would_type(written, monkeypatch):
+    typed = {"/home/me/.venv/bin/tubelet": "tubelet", "/lib/tubelet/__main__.py": "python -m tubelet"}
+    for program, name in typed.items():
+        monkeypatch.setattr(sys, "argv", [program, "bench", "-o", "b.json"])
+        assert written({})["circumstances"]["command"] == f"{name} bench -o b.json"
+
+
 def test_results_are_replaced_only_if_allowed(tmp_path):
     (tmp_path / "r.json").write_text("old")
     with pytest.raises(OutputError):
