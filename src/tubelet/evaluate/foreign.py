@@ -79,12 +79,8 @@ def open_foreign(words: Words) -> ForeignSystem:
         OptionError: an option has no meaning, or diffusers is not installed.
         CheckpointError: there is no such autoencoder.
     """
-    options = words.only("tiling", "decode")
-    tiling, decode = options.get("tiling", "false"), options.get("decode", "bfloat16")
-    if tiling not in {"true", "false"} or decode not in _FORMATS:
-        raise OptionError(
-            f"{words.text!r} has tiling={tiling} and decode={decode}; they are true or false, and "
-            f"{' or '.join(_FORMATS)}."
-        )
-    tokenizer = open_diffusers(words.name, tiling=tiling == "true", decode_dtype=_FORMATS[decode])
+    decode = words.only("tiling", "decode").get("decode", "bfloat16")
+    if decode not in _FORMATS:
+        raise OptionError(f"{words.text!r} has decode={decode}; it is {' or '.join(_FORMATS)}.")
+    tokenizer = open_diffusers(words.name, tiling=words.flag("tiling"), decode_dtype=_FORMATS[decode])
     return ForeignSystem(place=words.name, tokenizer=tokenizer)

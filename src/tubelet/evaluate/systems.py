@@ -92,6 +92,17 @@ class Words(NamedTuple):
             )
         return self.options
 
+    def flag(self, name: str) -> bool:
+        """An option that is true or false; false if it is not there.
+
+        Raises:
+            OptionError: it is neither.
+        """
+        value = self.options.get(name, "false")
+        if value not in {"true", "false"}:
+            raise OptionError(f"{self.text!r} has {name}={value}; it is true or false.")
+        return value == "true"
+
     def number(self, name: str, *, low: float, high: float) -> float:
         """An option that is a number and must be there.
 
@@ -162,8 +173,19 @@ def _diffusers(text: str, rest: str, at_once: bool) -> System:  # noqa: FBT001
     from tubelet.evaluate.foreign import open_foreign  # noqa: PLC0415
 
     del at_once
+    return open_foreign(diffusers_words(text, rest))
+
+
+def diffusers_words(text: str, rest: str) -> Words:
+    """Take ``PLACE[,OPTION=VALUE,…]`` apart, what follows ``diffusers:`` in a text.
+
+    Raises:
+        OptionError: it names no place, or its options are not NAME=VALUE.
+    """
     place, _, options = rest.partition(",")
-    return open_foreign(Words(text, place, _options(text, options)))
+    if not place:
+        raise OptionError(f"{text!r} names no autoencoder; give diffusers:FOLDER or diffusers:ID_OF_THE_HUB.")
+    return Words(text, place, _options(text, options))
 
 
 PREFIXES: Mapping[str, Callable[[str, str, bool], System]] = MappingProxyType(

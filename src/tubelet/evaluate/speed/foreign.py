@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tubelet.errors import OptionError
 from tubelet.evaluate.speed.grid import AbsentError, Case, Variant
 from tubelet.evaluate.speed.subjects import Cost, Subject, WholeClips, million_numbers
+from tubelet.evaluate.systems import Words
 from tubelet.interop.known import KNOWN
 from tubelet.interop.optional import diffusers_package
 from tubelet.interop.rivals import DiffusersTokenizer, open_diffusers
@@ -19,12 +19,12 @@ _COUNTED = (17, 64, 64)
 """Frames, rows and columns of the clip that operations are counted on, before it is filled up."""
 
 
-def open_foreign(variant: Variant, rest: str, *, device: torch.device) -> Subject:
+def open_foreign(variant: Variant, words: Words, *, device: torch.device) -> Subject:
     """An autoencoder of diffusers.
 
     Args:
         variant: the system, its number format and mode.
-        rest: its text after ``diffusers:``: a folder, an id of the hub or a class, and ``,tiling=true``.
+        words: a folder, an id of the hub or a class, and the option ``tiling`` (true or false).
         device: where it computes.
 
     Raises:
@@ -32,13 +32,8 @@ def open_foreign(variant: Variant, rest: str, *, device: torch.device) -> Subjec
         CheckpointError: there is no such autoencoder.
         AbsentError: a class cannot be built as its author configures it, or has no parts to compile.
     """
-    place, comma, option = rest.partition(",")
-    if not place or (comma and option not in {"tiling=true", "tiling=false"}):
-        raise OptionError(
-            f"{variant.system!r} names nothing that can be timed; an autoencoder of diffusers is "
-            "diffusers:FOLDER_OR_ID or diffusers:CLASS, and may end in ,tiling=true."
-        )
-    tiling = option == "tiling=true"
+    words.only("tiling")
+    place, tiling = words.name, words.flag("tiling")
     dtype = getattr(torch, variant.number_format or "float32")
     if place in KNOWN and not Path(place).exists():
         model = _untrained(place).to(device)

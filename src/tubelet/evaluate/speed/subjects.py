@@ -101,8 +101,9 @@ def open_subject(variant: Variant, *, device: str) -> Subject:
         raise OptionError("the device is cuda, but PyTorch finds no GPU here; it can be cpu.")
     if colon and prefix == "diffusers":
         from tubelet.evaluate.speed.foreign import open_foreign  # noqa: PLC0415
+        from tubelet.evaluate.systems import diffusers_words  # noqa: PLC0415
 
-        return open_foreign(variant, rest, device=torch.device(device))
+        return open_foreign(variant, diffusers_words(variant.system, rest), device=torch.device(device))
     from tubelet.evaluate.speed.ours import open_ours  # noqa: PLC0415
 
     return open_ours(variant, device=torch.device(device))
