@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from figures_collapse import collapse
 from figures_parts import Page, Part
 from figures_quality import quality
 from figures_speed import benches, rivals, speed
@@ -54,6 +55,7 @@ def make_page(stored: Path) -> Page:
     parts = [
         quality(results),
         tokens(stored),
+        collapse(stored),
         lookup(stored),
         rivals(stored),
         *benches(stored, results),

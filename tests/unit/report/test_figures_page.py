@@ -19,7 +19,7 @@ def make_page():
     sys.path.insert(0, str(ROOT / "scripts"))
     yield import_module("figures_page").make_page
     sys.path.remove(str(ROOT / "scripts"))
-    for name in ("figures_page", "figures_parts", "figures_quality", "figures_speed", "figures_stored"):
+    for name in [name for name in sys.modules if name.startswith("figures_")]:
         sys.modules.pop(name)
 
 
@@ -107,6 +107,35 @@ def test_every_plot_that_the_page_shows_is_made_and_no_other(make_page, results,
     for place in page.plots:
         assert page.text.count(f"]({place})") == 1
     assert page.text.count("![") == len(page.plots)
+
+
+def test_runs_of_the_collapse_experiment_are_gathered_over_seeds(make_page, tmp_path):
+    def run(share, perplexity, psnr):
+        tokens = {"share": share, "perplexity": perplexity}
+        return {"psnr_db": psnr, "tokens": tokens, "step_cpu_seconds": 0.5}
+
+    figures = {
+        "VQ | 1024 | 0": run(0.1, 60.0, 17.0),
+        "VQ | 1024 | 1": run(0.2, 80.0, 18.0),
+        "FSQ | 65536 | 0": run(0.5, 2000.0, 21.0),
+        "FSQ | 1024 | 0": run(1.0, 900.0, 20.0),
+    }
+    circumstances = {
+        "command": "collapse.py DATA",
+        "commit": None,
+        "date": "2026-11-27",
+        "machine": {"cpu": "one", "cores": 2},
+    }
+    content = {"protocol": "how", "figures": figures, "circumstances": circumstances}
+    (tmp_path / "collapse.json").write_text(json.dumps(content))
+    page = make_page(tmp_path)
+    rows = [line for line in page.text.splitlines() if line.startswith(("| VQ", "| FSQ"))]
+    assert rows[0] == (
+        "| VQ, 2^10 | 15.0 (10.0 to 20.0) | 70 (60 to 80) | 17.50 (17.00 to 18.00) | 0.50 | 2 |"
+    )
+    assert [row.split(" | ")[0] for row in rows] == ["| VQ, 2^10", "| FSQ, 2^10", "| FSQ, 2^16"]
+    usage = page.plots["figures/collapse-usage.svg"]
+    assert [[mark.x for mark in series.marks] for series in usage.series] == [[1024], [1024, 65536]]
 
 
 def test_the_page_in_the_repository_is_what_the_command_makes(make_page):
