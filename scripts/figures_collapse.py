@@ -32,23 +32,21 @@ def collapse(folder: Path) -> Part:
     part.show(_table(runs))
     part.plot("collapse-usage", _plot(runs, _share, "codebook used, %", log=True), says="usage against size")
     part.plot("collapse-psnr", _plot(runs, _psnr, "PSNR, dB"), says="PSNR against size")
-    if (folder / "collapse-long.json").exists():
-        part.head("The same after more steps")
-        more = begun(part, folder, "collapse-long.json", "python benchmarks/collapse.py DATA --steps 1000")
-        part.show(_table(_gathered(more or {})))
+    part.head("The same after more steps")
+    command = "python benchmarks/collapse.py DATA --steps 1000 -o FILE"
+    more = begun(part, folder, "collapse-long.json", command)
+    if more is not None:
+        part.show(_table(_gathered(more)))
     return part
 
 
 def _gathered(figures: dict[str, Any]) -> Runs:
     """Runs are stored as ``quantiser | values of a token | seed``."""
-    sizes = sorted({int(name.split(" | ")[1]) for name in figures})
-    methods = dict.fromkeys(name.split(" | ")[0] for name in figures)
-    return {
-        (method, size): found
-        for size in sizes
-        for method in methods
-        if (found := [each for name, each in figures.items() if name.startswith(f"{method} | {size} | ")])
-    }
+    runs: Runs = {}
+    for name, each in figures.items():
+        method, size, _ = name.split(" | ")
+        runs.setdefault((method, int(size)), []).append(each)
+    return dict(sorted(runs.items(), key=lambda item: item[0][1]))
 
 
 def _table(runs: Runs) -> Table:

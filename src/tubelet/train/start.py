@@ -51,7 +51,7 @@ def start_from_crops(
     cascade = tokenizer.transform.requires_grad_(requires_grad=False)
     if linear is not None:
         _check_linear(linear, cascade)
-    strengths = (cascade if linear is None else linear.transform).deviation.double().square()
+    strengths = torch.zeros(0) if linear is None else linear.transform.deviation.double().square()
     for depth, level in enumerate(cascade.klts):
         known = None if linear is None else linear.transform.klts[depth]
         if known is not None and len(known.basis) == len(level.basis):
@@ -60,7 +60,10 @@ def start_from_crops(
         moments = Moments(level.mean.numel())
         for vectors in _vectors(cascade, depth, crops, seed):
             moments.update(vectors)
-        strengths = set_level(level, moments) if linear is None else _extend(level, linear.transform, moments)
+        if known is None:
+            strengths = set_level(level, moments)
+        else:
+            strengths = torch.cat([strengths, _extend(level, known, moments)])
     cascade.deviation.copy_(strengths.sqrt())
     return tokenizer
 
@@ -98,16 +101,16 @@ def _check_linear(linear: ContinuousTokenizer, cascade: KLTCascade) -> None:
         )
 
 
-def _extend(level: KLT, known: KLTCascade, moments: Moments) -> Float[Tensor, " k"]:
-    """Take the coefficients of a KLT over and add those of what it leaves; give the variance of each."""
-    basis, mean = known.klts[-1].basis.double(), known.klts[-1].mean.double()
+def _extend(level: KLT, known: KLT, moments: Moments) -> Float[Tensor, " k"]:
+    """Take the coefficients of a KLT over and add those of what it leaves; give the variances of these."""
+    basis, mean = known.basis.double(), known.mean.double()
     about = moments.mean - mean
     scatter = moments.covariance + torch.outer(about, about)
     left = torch.eye(len(mean), dtype=torch.float64) - basis.T @ basis
     further = principal_axes(left @ scatter @ left, len(level.basis) - len(basis))
     level.basis.copy_(torch.cat([basis, further.basis]))
     level.mean.copy_(mean)
-    return torch.cat([known.deviation.double().square(), further.variances])
+    return further.variances
 
 
 def _vectors(cascade: KLTCascade, depth: int, crops: Crops, seed: int) -> Iterator[Float[Tensor, "n d"]]:
