@@ -97,6 +97,8 @@ def main() -> None:
                     ticks.append(time.process_time())
 
                 state = train(config, data=fitted, folder=Path(scratch) / "run", force=True, on_step=tick)
+                if len(ticks) < arguments.steps:
+                    raise SystemExit(f"{name} was interrupted. The same command goes on from there.")
                 steps = [after - before for before, after in pairwise(ticks)]
                 figures[name] = measure(state, clips) | {
                     "step_cpu_seconds": round(statistics.median(steps), 4)
