@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.files import replacing
 from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
@@ -99,16 +100,21 @@ def architecture(name: str | Path | None = None) -> Architecture:
     return _read_facts(find(name))["architecture"]
 
 
-def read_checkpoint(name: str | Path | None = None, *, lead_frame: bool | None = None) -> Checkpoint:
+def read_checkpoint(
+    name: str | Path | None = None, *, lead_frame: bool | None = None, device: str = "cpu"
+) -> Checkpoint:
     """Read a continuous tokenizer, with the identity that files refer to.
 
     Args:
         name: a shipped tokenizer or a folder; the default tokenizer for none.
         lead_frame: whether the first frame is a group of its own; what the checkpoint says for none.
+        device: where it computes: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         CheckpointError: it is unknown, damaged, newer than this program, or discrete.
+        OptionError: there is no such device here.
     """
+    place = find_device(device)
     folder = find(name)
     facts = _read_facts(folder, "continuous")
     config = continuous_from_json(facts["config"], folder)
@@ -118,15 +124,19 @@ def read_checkpoint(name: str | Path | None = None, *, lead_frame: bool | None =
     with _building(folder), torch.device("meta"):
         tokenizer = config.build()
     sha256 = _fill(tokenizer, config, folder, facts)
-    return Checkpoint(config=config, tokenizer=tokenizer, sha256=sha256)
+    return Checkpoint(config=config, tokenizer=tokenizer.to(place), sha256=sha256)
 
 
-def read_discrete(name: str | Path | None = None, *, lead_frame: bool | None = None) -> DiscreteCheckpoint:
+def read_discrete(
+    name: str | Path | None = None, *, lead_frame: bool | None = None, device: str = "cpu"
+) -> DiscreteCheckpoint:
     """Read a discrete tokenizer, with the identity that files refer to; arguments as `read_checkpoint`.
 
     Raises:
         CheckpointError: it is unknown, damaged, newer than this program, or continuous.
+        OptionError: there is no such device here.
     """
+    place = find_device(device)
     folder = find(DEFAULT_DISCRETE if name is None else name)
     facts = _read_facts(folder, "discrete")
     config = discrete_from_json(facts["config"], folder)
@@ -137,10 +147,12 @@ def read_discrete(name: str | Path | None = None, *, lead_frame: bool | None = N
     with _building(folder):  # A quantiser is small, and some of its numbers are in no file.
         tokenizer = DiscreteTokenizer(backbone, config.quantizer.build(backbone.channels))
     sha256 = _fill(tokenizer, config, folder, facts)
-    return DiscreteCheckpoint(config=config, tokenizer=tokenizer, sha256=sha256)
+    return DiscreteCheckpoint(config=config, tokenizer=tokenizer.to(place), sha256=sha256)
 
 
-def load(name: str | Path | None = None, *, lead_frame: bool | None = None) -> ContinuousTokenizer:
+def load(
+    name: str | Path | None = None, *, lead_frame: bool | None = None, device: str = "cpu"
+) -> ContinuousTokenizer:
     """Load a continuous tokenizer, ready to use: evaluation mode, no gradients.
 
     ``requires_grad_()`` lets it be trained.
@@ -149,20 +161,25 @@ def load(name: str | Path | None = None, *, lead_frame: bool | None = None) -> C
         name: a shipped tokenizer (`shipped`) or a folder; the default tokenizer for none.
         lead_frame: whether the first frame is a group of its own (1 + t·n frames are n + 1 latent steps);
             what the checkpoint says for none.
+        device: where it computes: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         CheckpointError: it is unknown, damaged, newer than this program, or discrete.
+        OptionError: there is no such device here.
     """
-    return read_checkpoint(name, lead_frame=lead_frame).tokenizer
+    return read_checkpoint(name, lead_frame=lead_frame, device=device).tokenizer
 
 
-def load_discrete(name: str | Path | None = None, *, lead_frame: bool | None = None) -> DiscreteTokenizer:
+def load_discrete(
+    name: str | Path | None = None, *, lead_frame: bool | None = None, device: str = "cpu"
+) -> DiscreteTokenizer:
     """Load a discrete tokenizer, ready to use; arguments as `load`.
 
     Raises:
         CheckpointError: it is unknown, damaged, newer than this program, or continuous.
+        OptionError: there is no such device here.
     """
-    return read_discrete(name, lead_frame=lead_frame).tokenizer
+    return read_discrete(name, lead_frame=lead_frame, device=device).tokenizer
 
 
 def save(

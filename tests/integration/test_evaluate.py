@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from second_device import second_device
 
 from tubelet.checkpoint import load
 from tubelet.cli import command_compare, command_evaluate
@@ -110,6 +111,21 @@ def test_processes_change_nothing_but_the_time(request_for, tmp_path):
     together = evaluate(request_for(folder=tmp_path / "two", workers=2))
     assert without_times(figures(alone)) == without_times(figures(together))
     assert figures(together)["run"]["workers"] == 2
+
+
+def test_on_another_device_figures_are_those_of_the_cpu(
+    request_for, small_folder, network_folder, token_folder, i3d_weights, video_file, tmp_path
+):
+    for name in ("c.mkv", "d.mkv"):
+        video_file(name, frames=17, height=32, width=48)
+    systems = (f"{network_folder}@4", f"{small_folder}@4:step=1", str(token_folder))
+    more = {"weights": (i3d_weights,), "latents": True}
+    here = evaluate(request_for(*systems, **more))
+    with second_device() as device:
+        there = evaluate(request_for(*systems, **more, folder=tmp_path / "there", device=str(device)))
+    assert without_times(figures(here)) == without_times(figures(there))
+    assert figures(there)["run"]["device"] == str(device)
+    assert "rfvd_i3d" in figures(there)["systems"][systems[0]]["summary"]["all"]["temporal_consistency"]
 
 
 def test_an_interrupted_evaluation_goes_on(request_for, small_folder, tmp_path, monkeypatch):

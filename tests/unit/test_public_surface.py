@@ -17,23 +17,24 @@ OPTIONS = {
     "--threads --with",
     "compare": "--force --frames --help --output A B",
     "evaluate": (
-        "--also --drift --force --help --keep-videos --latents --manifest "
+        "--also --device --drift --force --help --keep-videos --latents --manifest "
         "--output --protocol --seed --weights --with --workers DATA"
     ),
-    "tokenize": "--force --help --json --memory --no-audio --output --tokenizer IN",
-    "detokenize": "--clip --force --help --memory --no-audio --output --tokenizer IN",
+    "tokenize": "--device --force --help --json --memory --no-audio --output --tokenizer IN",
+    "detokenize": "--clip --device --force --help --memory --no-audio --output --tokenizer IN",
     "report": "--anchor --budget --force --help --measure --output RESULTS",
-    "reconstruct": "--channels --force --help --json --memory --no-audio --output --side-by-side --step "
-    "--tokenizer IN",
-    "encode": "--channels --force --help --json --memory --no-audio --output --step --tokenizer IN",
-    "decode": "--channels --end --force --help --memory --no-audio --output --start --tokenizer IN.tube",
+    "reconstruct": "--channels --device --force --help --json --memory --no-audio --output --side-by-side "
+    "--step --tokenizer IN",
+    "encode": "--channels --device --force --help --json --memory --no-audio --output --step --tokenizer IN",
+    "decode": "--channels --device --end --force --help --memory --no-audio --output --start --tokenizer "
+    "IN.tube",
     "info": "--help --json FILE",
     "models": "--help",
     "fit-klt": "--channels --exclude --force --help --output --patches --runs --seed --start --stride DATA",
     "prepare": "--crop --exclude --force --frames --help --output --per-clip --seed VIDEOS",
     "train": "--data --force --help --output --resume --shard --time-limit RECIPE",
     "export-checkpoint": "--data --force --help --output RUN",
-    "demo": "--channels --help --output --step --tokenizer",
+    "demo": "--channels --device --help --output --step --tokenizer",
 }
 """What the command line takes. A change here is a change for every user: say it in CHANGELOG.md."""
 

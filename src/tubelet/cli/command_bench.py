@@ -20,9 +20,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tubelet.cli import options
 from tubelet.evaluate.speed.figures import absences, clip_of, variant_of
 from tubelet.evaluate.speed.grid import (
-    DEVICES,
     FORMATS,
     LENGTHS,
     MODES,
@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=MODES[:1],
         help="as they are (default), or compiled by PyTorch, which takes a C++ compiler on a CPU",
     )
-    parser.add_argument("--device", choices=DEVICES, default="cpu", help="where to compute (default: cpu)")
+    options.add_device(parser)
     parser.add_argument(
         "--rounds", type=int, default=3, metavar="N", help="turns of every system (default: 3)"
     )

@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
             tokenizer=arguments.tokenizer,
             audio=not arguments.no_audio,
             memory=arguments.memory,
+            device=arguments.device,
             force=arguments.force,
             on_frames=advance,
         )

@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
             step=arguments.step,
             audio=not arguments.no_audio,
             memory=arguments.memory,
+            device=arguments.device,
             force=arguments.force,
             on_frames=advance,
         )

@@ -17,6 +17,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tubelet.cli import options
+
 if TYPE_CHECKING:
     from tubelet.evaluate.weights import Weights
 
@@ -86,7 +88,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drift", action="store_true", help="reconstruct reconstructions, ten times over: ten times the work"
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: as many as cores)")
+    options.add_device(parser)
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes (default: as many as cores; 4 on a GPU)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the intervals (default: 0)")
     parser.add_argument("--force", action="store_true", help="replace another evaluation in RESULTS")
 
@@ -111,6 +116,7 @@ def run(arguments: argparse.Namespace) -> None:
         drift=arguments.drift,
         keep=arguments.keep_videos,
         seed=arguments.seed,
+        device=arguments.device,
         workers=arguments.workers,
         force=arguments.force,
     )

@@ -57,6 +57,7 @@ def reconstruct(arguments: argparse.Namespace, *, output: Path) -> None:
             side_by_side=arguments.side_by_side,
             audio=not arguments.no_audio,
             memory=arguments.memory,
+            device=arguments.device,
             force=arguments.force,
             on_frames=advance,
         )

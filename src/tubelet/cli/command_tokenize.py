@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.video.probe import probe
 
     targets = _targets(arguments.inputs, arguments.output)
-    checkpoint = as_discrete(arguments.tokenizer)
+    checkpoint = as_discrete(arguments.tokenizer, arguments.device)
     figures: list[dict[str, Any]] = []
     lengths = [probe(source).frames for source in arguments.inputs]
     total = None if None in lengths else sum(length or 0 for length in lengths)

@@ -9,11 +9,22 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "
 
 
 def add_tokenizer(parser: argparse.ArgumentParser) -> None:
-    """Add ``--tokenizer``."""
+    """Add ``--tokenizer`` and ``--device``."""
     parser.add_argument(
         "--tokenizer",
         metavar="NAME|DIR",
         help="a shipped tokenizer (`tubelet models`) or a checkpoint's folder",
+    )
+    add_device(parser)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``."""
+    parser.add_argument(
+        "--device",
+        default="cpu",
+        metavar="NAME",
+        help="where to compute: cpu (default), cuda, or cuda:N for the GPU of number N",
     )
 
 

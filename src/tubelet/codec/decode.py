@@ -41,6 +41,7 @@ def decode_file(
     tokenizer: str | Path | None = None,
     audio: bool = True,
     memory: int = DEFAULT_MEMORY,
+    device: str = "cpu",
     force: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> DecodeReport:
@@ -55,18 +56,19 @@ def decode_file(
         tokenizer: the folder of the tokenizer that made the file, if that is none of the shipped ones.
         audio: whether the source's audio is put into the target.
         memory: bytes that one step of the tokenizer may work in.
+        device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
         force: whether an existing target is replaced.
         on_frames: called with the number of frames of each run.
 
     Raises:
         BitstreamError: the source is no ``.tube`` file, damaged, or newer than this program.
         CheckpointError: its tokenizer is not here, or another one has its name.
-        OptionError: an option has no meaning for this file.
+        OptionError: an option has no meaning for this file, or here.
         OutputError: the target exists or cannot be written.
     """
     target = Path(target)
     check_target(target, force=force)
-    with open_tube(source, tokenizer=tokenizer, channels=channels, memory=memory) as tube:
+    with open_tube(source, tokenizer=tokenizer, channels=channels, memory=memory, device=device) as tube:
         first, stop = _frames(tube, start, end)
         # A cut starts at zero; a whole clip keeps its own clock.
         origin = int(tube.timestamps[first]) if first else 0

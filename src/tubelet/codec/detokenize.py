@@ -34,6 +34,7 @@ def detokenize_file(
     tokenizer: str | Path | None = None,
     audio: bool = True,
     memory: int = DEFAULT_MEMORY,
+    device: str = "cpu",
     force: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> DecodeReport:
@@ -47,13 +48,14 @@ def detokenize_file(
         tokenizer: the folder of the tokenizer that made the file, if that is none of the shipped ones.
         audio: whether the audio in a ``.tube`` file is put into the target.
         memory: bytes that one step of the tokenizer may work in.
+        device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
         force: whether an existing target is replaced.
         on_frames: called with the number of frames of each run.
 
     Raises:
         BitstreamError: the source is no file of tokens, damaged, or newer than this program.
         CheckpointError: its tokenizer is not here, or another one has its name.
-        OptionError: an option has no meaning for this file.
+        OptionError: an option has no meaning for this file, or here.
         OutputError: the target exists or cannot be written.
     """
     source, target = Path(source), Path(target)
@@ -71,12 +73,13 @@ def detokenize_file(
             tokenizer=tokenizer,
             audio=audio,
             memory=memory,
+            device=device,
             force=force,
             on_frames=on_frames,
         )
     check_target(target, force=force)
     found = read_token_array(source) if suffix == ".npz" else _row(source, clip)
-    stream = _stream(source, found, tokenizer, memory=memory)
+    stream = _stream(source, found, tokenizer, memory=memory, device=device)
     grid = found.grid
     time_base = 1 / (found.facts.fps or USUAL_RATE)
     with Writer(target, width=grid.width, height=grid.height, time_base=time_base, force=force) as writer:
@@ -101,11 +104,13 @@ def _row(source: Path, clip: int | None) -> TokenClip:
         return next(islice(table, number, None))
 
 
-def _stream(source: Path, clip: TokenClip, given: str | Path | None, *, memory: int) -> StreamDetokenizer:
+def _stream(
+    source: Path, clip: TokenClip, given: str | Path | None, *, memory: int, device: str
+) -> StreamDetokenizer:
     """A decoder for a clip, of the tokenizer that made it."""
     grid, facts = clip
     made_by = MadeBy(source, facts.tokenizer, facts.tokenizer_sha256, grid.lead_frame)
-    tokenizer = matching_discrete(made_by, given)
+    tokenizer = matching_discrete(made_by, given, device)
     if (tokenizer.bases, tokenizer.stride) != (grid.bases, grid.stride):
         raise BitstreamError(
             f"{source} says bases {grid.bases} and stride {grid.stride}, and its tokenizer has "

@@ -82,6 +82,7 @@ def encode_file(
     step: float = 1.0,
     audio: bool = True,
     memory: int = DEFAULT_MEMORY,
+    device: str = "cpu",
     force: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> TubeReport:
@@ -95,20 +96,22 @@ def encode_file(
         step: coarseness of the quantiser; 1 is the usual one, 2 halves the levels.
         audio: whether the source's audio packets are stored too, untouched.
         memory: bytes that one step of the tokenizer may work in.
+        device: where a tokenizer computes that is not a checkpoint already: ``cpu``, ``cuda`` or ``cuda:N``.
         force: whether an existing target is replaced.
         on_frames: called with the number of frames that each run brought.
 
     Raises:
         VideoError: the source cannot be read.
         CheckpointError: the tokenizer is unknown or damaged.
-        OptionError: `channels`, `step` or `memory` has no meaning for this tokenizer.
+        OptionError: `channels`, `step` or `memory` has no meaning for this tokenizer; or there is no such
+            device here.
         LatentError: the latent holds what cannot be stored.
         OutputError: the target exists or cannot be written.
     """
     target = Path(target)
     check_target(target, force=force)
     info = probe(source)
-    checkpoint = as_checkpoint(tokenizer)
+    checkpoint = as_checkpoint(tokenizer, device)
     stream = checkpoint.tokenizer.stream_encoder(channels=channels, memory=memory)
     quantizer = make_quantizer(checkpoint, channels=channels, step=step)
     header = make_header(info, checkpoint, quantizer, audio=info.audio if audio else None)
@@ -196,9 +199,9 @@ class TubeSink:
             self._writer.write_audio([packet_to_stored(packet) for packet in packets])
 
 
-def as_checkpoint(tokenizer: str | Path | Checkpoint | None) -> Checkpoint:
+def as_checkpoint(tokenizer: str | Path | Checkpoint | None, device: str) -> Checkpoint:
     """Read a checkpoint unless it is one already."""
-    return tokenizer if isinstance(tokenizer, Checkpoint) else read_checkpoint(tokenizer)
+    return tokenizer if isinstance(tokenizer, Checkpoint) else read_checkpoint(tokenizer, device=device)
 
 
 def make_quantizer(checkpoint: Checkpoint, *, channels: int | None, step: float) -> ScalarQuantizer:

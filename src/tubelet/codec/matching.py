@@ -25,24 +25,26 @@ class MadeBy(NamedTuple):
     lead_frame: bool
 
 
-def matching_continuous(made_by: MadeBy, given: str | Path | None) -> ContinuousTokenizer:
+def matching_continuous(made_by: MadeBy, given: str | Path | None, device: str) -> ContinuousTokenizer:
     """The tokenizer of a file of a latent.
 
     Args:
         made_by: what the file says.
         given: a shipped tokenizer or a folder; the one that the file names for none.
+        device: where it computes.
 
     Raises:
         CheckpointError: it is not here, or another one has its name.
+        OptionError: there is no such device here.
     """
-    found = read_checkpoint(_name(made_by, given), lead_frame=made_by.lead_frame)
+    found = read_checkpoint(_name(made_by, given), lead_frame=made_by.lead_frame, device=device)
     _check(made_by, found)
     return found.tokenizer
 
 
-def matching_discrete(made_by: MadeBy, given: str | Path | None) -> DiscreteTokenizer:
+def matching_discrete(made_by: MadeBy, given: str | Path | None, device: str) -> DiscreteTokenizer:
     """The tokenizer of a file of tokens; the rest as `matching_continuous`."""
-    found = read_discrete(_name(made_by, given), lead_frame=made_by.lead_frame)
+    found = read_discrete(_name(made_by, given), lead_frame=made_by.lead_frame, device=device)
     _check(made_by, found)
     return found.tokenizer
 

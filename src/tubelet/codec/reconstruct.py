@@ -63,6 +63,7 @@ def reconstruct_file(
     side_by_side: bool = False,
     audio: bool = True,
     memory: int = DEFAULT_MEMORY,
+    device: str = "cpu",
     force: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> Reconstruction:
@@ -81,6 +82,7 @@ def reconstruct_file(
         side_by_side: whether the target shows the source at the left of the reconstruction.
         audio: whether the source's audio is carried along.
         memory: bytes that one step of the tokenizer may work in.
+        device: where a tokenizer computes that is not a checkpoint already: ``cpu``, ``cuda`` or ``cuda:N``.
         force: whether existing targets are replaced.
         on_frames: called with the number of frames that each run brought.
 
@@ -92,7 +94,7 @@ def reconstruct_file(
     for path in (target, tube):
         check_target(path, force=force)
     info = probe(source)
-    checkpoint = as_checkpoint(tokenizer)
+    checkpoint = as_checkpoint(tokenizer, device)
     encoder = checkpoint.tokenizer.stream_encoder(channels=channels, memory=memory)
     decoder = checkpoint.tokenizer.stream_decoder(height=info.height, width=info.width, memory=memory)
     quantizer = make_quantizer(checkpoint, channels=channels, step=step)

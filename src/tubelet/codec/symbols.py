@@ -46,8 +46,7 @@ class TokenQuantizer:
 
     def dequantize(self, symbols: DigitSymbols) -> Latent:
         """The latent that digits stand for; the mirror of `quantize`."""
-        digits = symbols_to_digits(symbols, self.tokenizer.bases).to(self.tokenizer.device)
-        return self.tokenizer.quantizer.dequantize(digits).to(self.tokenizer.dtype)
+        return self.tokenizer.dequantize(symbols_to_digits(symbols, self.tokenizer.bases))
 
 
 SymbolQuantizer = ScalarQuantizer | TokenQuantizer

@@ -85,6 +85,7 @@ def tokenize_file(
     tokenizer: str | Path | DiscreteCheckpoint | None = None,
     audio: bool = True,
     memory: int = DEFAULT_MEMORY,
+    device: str = "cpu",
     force: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> TokenReport:
@@ -97,13 +98,15 @@ def tokenize_file(
         tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none.
         audio: whether the source's audio packets are stored too, untouched; only ``.tube`` has room for them.
         memory: bytes that one step of the tokenizer may work in.
+        device: where a tokenizer computes that is not a checkpoint already: ``cpu``, ``cuda`` or ``cuda:N``.
         force: whether an existing target is replaced.
         on_frames: called with the number of frames that each run brought.
 
     Raises:
         VideoError: the source cannot be read.
         CheckpointError: the tokenizer is unknown, damaged, or gives no tokens.
-        OptionError: the suffix or `memory` has no meaning; or a token has more values than the file can hold.
+        OptionError: the suffix or `memory` has no meaning; a token has more values than the file can hold; or
+            there is no such device here.
         LatentError: the latent holds what no token stands for.
         OutputError: the target exists or cannot be written.
     """
@@ -116,10 +119,16 @@ def tokenize_file(
         )
     if suffix == ".parquet":
         return tokenize_files(
-            [source], target, tokenizer=tokenizer, memory=memory, force=force, on_frames=on_frames
+            [source],
+            target,
+            tokenizer=tokenizer,
+            memory=memory,
+            device=device,
+            force=force,
+            on_frames=on_frames,
         )
     check_target(target, force=force)
-    checkpoint = as_discrete(tokenizer)
+    checkpoint = as_discrete(tokenizer, device)
     if suffix == ".tube":
         return _stream(
             source, target, checkpoint, audio=audio, memory=memory, force=force, on_frames=on_frames
@@ -136,6 +145,7 @@ def tokenize_files(
     *,
     tokenizer: str | Path | DiscreteCheckpoint | None = None,
     memory: int = DEFAULT_MEMORY,
+    device: str = "cpu",
     force: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> TokenReport:
@@ -146,6 +156,7 @@ def tokenize_files(
         target: the ``.parquet`` file to write; it appears when it is whole.
         tokenizer: as `tokenize_file`.
         memory: as `tokenize_file`.
+        device: as `tokenize_file`.
         force: as `tokenize_file`.
         on_frames: as `tokenize_file`.
 
@@ -158,7 +169,7 @@ def tokenize_files(
             f"{len(sources)} clips go into {target}; one or more go into one .parquet. Give each a file."
         )
     check_target(target, force=force)
-    checkpoint = as_discrete(tokenizer)
+    checkpoint = as_discrete(tokenizer, device)
     bases = checkpoint.tokenizer.bases
     tally = _Tally(bases)
     entropy = 0.0
@@ -170,13 +181,13 @@ def tokenize_files(
     return tally.report(target, entropy_bytes=entropy)
 
 
-def as_discrete(tokenizer: str | Path | DiscreteCheckpoint | None) -> DiscreteCheckpoint:
+def as_discrete(tokenizer: str | Path | DiscreteCheckpoint | None, device: str) -> DiscreteCheckpoint:
     """Read a checkpoint unless it is one already.
 
     Raises:
         CheckpointError: it is unknown, damaged, or gives no tokens.
     """
-    return tokenizer if isinstance(tokenizer, DiscreteCheckpoint) else read_discrete(tokenizer)
+    return tokenizer if isinstance(tokenizer, DiscreteCheckpoint) else read_discrete(tokenizer, device=device)
 
 
 def _stream(

@@ -43,7 +43,7 @@ class Tube:
     """
 
     def __init__(
-        self, path: Path, *, tokenizer: str | Path | None, channels: int | None, memory: int
+        self, path: Path, *, tokenizer: str | Path | None, channels: int | None, memory: int, device: str
     ) -> None:
         self._reader = TubeReader(path)
         # Frames and audio may be asked for by different threads, and there is one place in the file.
@@ -51,7 +51,7 @@ class Tube:
         try:
             self.header: Header = self._reader.header
             self.complete: bool = self._reader.complete
-            matching = _matching_tokenizer(path, self.header, tokenizer)
+            matching = _matching_tokenizer(path, self.header, tokenizer, device)
             self._quantizer: SymbolQuantizer
             if isinstance(matching, DiscreteTokenizer):
                 self._tokenizer = matching.backbone
@@ -255,6 +255,7 @@ def open_tube(
     tokenizer: str | Path | None = None,
     channels: int | None = None,
     memory: int = DEFAULT_MEMORY,
+    device: str = "cpu",
 ) -> Tube:
     """Open a ``.tube`` file to read frames or latents from anywhere in it.
 
@@ -263,28 +264,29 @@ def open_tube(
         tokenizer: the folder of the tokenizer that made it, if that is none of the shipped ones.
         channels: decode the first so many channels only; the others are not even read.
         memory: bytes that one step of the tokenizer may work in.
+        device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         BitstreamError: it is no ``.tube`` file, damaged, or newer than this program.
         CheckpointError: its tokenizer is not here, or another one has its name.
-        OptionError: it has not as many channels.
+        OptionError: it has not as many channels, or there is no such device here.
 
     Warns:
         DamageWarning: the file is cut short; frames up to its last whole chunk are there.
     """
-    return Tube(Path(path), tokenizer=tokenizer, channels=channels, memory=memory)
+    return Tube(Path(path), tokenizer=tokenizer, channels=channels, memory=memory, device=device)
 
 
 def _matching_tokenizer(
-    path: Path, header: Header, given: str | Path | None
+    path: Path, header: Header, given: str | Path | None, device: str
 ) -> ContinuousTokenizer | DiscreteTokenizer:
     """The tokenizer that made a file, checked against all that the header says of it."""
     made_by = MadeBy(path, header.tokenizer, header.tokenizer_sha256, header.lead_frame)
     if header.bases:
-        tokenizer = matching_discrete(made_by, given)
+        tokenizer = matching_discrete(made_by, given, device)
         fits = header.bases == tokenizer.bases
     else:
-        tokenizer = matching_continuous(made_by, given)
+        tokenizer = matching_continuous(made_by, given, device)
         fits = header.channels <= tokenizer.channels
     cells = tokenizer.grouping.cells(header.height, header.width)
     if cells != (header.latent_height, header.latent_width) or not fits:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from tubelet.devices import find_device
 from tubelet.errors import OptionError
 from tubelet.evaluate.measures import Grid
 from tubelet.evaluate.systems import Reconstruction, Words
@@ -47,8 +48,8 @@ class ForeignSystem:
         }
 
     def latent(self, frames: Frames) -> Latent:
-        """The latent of a clip."""
-        return self.tokenizer.encode(to_model(frames))
+        """The latent of a clip, on the CPU."""
+        return self.tokenizer.encode(to_model(frames)).cpu()
 
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Encode and decode a clip."""
@@ -68,19 +69,25 @@ class ForeignSystem:
         )
 
 
-def open_foreign(words: Words) -> ForeignSystem:
+def open_foreign(words: Words, *, device: str) -> ForeignSystem:
     """An autoencoder of diffusers as a system.
 
     Args:
         words: a folder or an id of the hub, and the options ``tiling`` (true or false) and ``decode``
             (float32 or bfloat16, the number format of its decoder).
+        device: where it computes: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        OptionError: an option has no meaning, or diffusers is not installed.
+        OptionError: an option has no meaning, diffusers is not installed, or there is no such device here.
         CheckpointError: there is no such autoencoder.
     """
     decode = words.only("tiling", "decode").get("decode", "bfloat16")
     if decode not in _FORMATS:
         raise OptionError(f"{words.text!r} has decode={decode}; it is {' or '.join(_FORMATS)}.")
-    tokenizer = open_diffusers(words.name, tiling=words.flag("tiling"), decode_dtype=_FORMATS[decode])
+    tokenizer = open_diffusers(
+        words.name,
+        tiling=words.flag("tiling"),
+        decode_dtype=_FORMATS[decode],
+        device=find_device(device),
+    )
     return ForeignSystem(place=words.name, tokenizer=tokenizer)

@@ -38,6 +38,7 @@ class Job:
         measures: names of all measures that need no weights.
         drift: whether the clip is also reconstructed again and again.
         weights: of the networks that others need.
+        device: where networks compute.
         target: where the part is written.
         made_from: what the part says that it was made from.
     """
@@ -48,6 +49,7 @@ class Job:
     measures: tuple[str, ...]
     weights: tuple[Weights, ...]
     drift: bool
+    device: str
     target: Path
     made_from: dict[str, Any]
 
@@ -78,12 +80,12 @@ def measure(job: Job) -> dict[str, Any]:
     Raises:
         TubeletError: it cannot be read, or the system cannot take it.
     """
-    system = opened(job.system, job.protocol.at_once)
+    system = opened(job.system, job.protocol.at_once, job.device)
     clip = open_clip(job.clip, job.protocol)
     measured: list[Measured] = []
     costs: list[Reconstruction] = []
     pixels = 0
-    given = networks(job.weights)
+    given = networks(job.weights, job.device)
     runs = FeatureRuns(given.features)
     for part in windows(clip.frames, job.protocol):
         back = system.reconstruct(part, clip.rate)
@@ -120,9 +122,9 @@ def measure(job: Job) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def opened(text: str, at_once: bool) -> System:  # noqa: FBT001  a cache looks at positions
+def opened(text: str, at_once: bool, device: str) -> System:  # noqa: FBT001  a cache looks at positions
     """The system that this process works with; kept until another one's turn comes."""
-    return open_system(text, at_once=at_once)
+    return open_system(text, at_once=at_once, device=device)
 
 
 def _rate(costs: list[Reconstruction], pixels: int) -> dict[str, int | float]:

@@ -50,7 +50,7 @@ def keep_videos(
         stem = job.target.stem
         if "source" not in kept[name]:
             kept[name]["source"] = _write(folder, f"{stem.split('--')[0]}--source", clip.frames, clip.rate)
-        system = opened(job.system, job.protocol.at_once)
+        system = opened(job.system, job.protocol.at_once, job.device)
         parts = [system.reconstruct(part, clip.rate).frames for part in windows(clip.frames, job.protocol)]
         back = np.concatenate(parts)[: len(clip.frames)] if len(parts) > 1 else parts[0][: len(clip.frames)]
         kept[name]["systems"][job.system] = _write(folder, stem, back, clip.rate)

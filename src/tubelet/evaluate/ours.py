@@ -24,7 +24,7 @@ from tubelet.checkpoint import (
 from tubelet.codec.encode import TubeReport, encode_file
 from tubelet.codec.overlap import RUN_BYTES
 from tubelet.codec.tokenize import TokenReport, tokenize_file
-from tubelet.codec.tube import open_tube
+from tubelet.codec.tube import Tube, open_tube
 from tubelet.errors import OptionError
 from tubelet.evaluate.measures import Grid
 from tubelet.evaluate.spool import Spool
@@ -39,16 +39,17 @@ from tubelet.video.pixels import from_model, to_model
 _Report = TypeVar("_Report", TubeReport, TokenReport)
 
 
-def open_ours(words: Words, *, channels: int | None, at_once: bool) -> System:
+def open_ours(words: Words, *, channels: int | None, at_once: bool, device: str) -> System:
     """A tokenizer of ours as a system.
 
     Args:
         words: its name or folder, and the option ``step``.
         channels: how many channels of a continuous one are kept; all by default.
         at_once: whether all latent steps are worked on together, where nothing is coded.
+        device: where it computes: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        OptionError: an option has no meaning for this tokenizer.
+        OptionError: an option has no meaning for this tokenizer, or there is no such device here.
         CheckpointError: there is no such tokenizer, or it is damaged.
     """
     words.only("step")
@@ -59,8 +60,8 @@ def open_ours(words: Words, *, channels: int | None, at_once: bool) -> System:
                 f"{words.text!r} names a discrete tokenizer, which has no choice of channels or "
                 "step. Leave them out."
             )
-        return TokenSystem(folder=folder, checkpoint=read_discrete(folder))
-    checkpoint = read_checkpoint(folder)
+        return TokenSystem(folder=folder, checkpoint=read_discrete(folder, device=device))
+    checkpoint = read_checkpoint(folder, device=device)
     kept = checkpoint.tokenizer.check_channels(channels)
     if "step" in words.options:
         step = words.number("step", low=1e-3, high=1e3)
@@ -87,12 +88,12 @@ class LatentSystem:
         return _facts(self.checkpoint) | {"kind": "latent", "channels": self.channels, "way": way}
 
     def latent(self, frames: Frames) -> Latent:
-        """The latent of a clip."""
+        """The latent of a clip, on the CPU."""
         tokenizer = self.checkpoint.tokenizer
         with torch.no_grad():
             if self.at_once:
-                return tokenizer.encode(to_model(frames))[:, : self.channels]
-            return _streamed(tokenizer.stream_encoder(channels=self.channels), frames)
+                return tokenizer.encode(to_model(frames).to(tokenizer.device))[:, : self.channels].cpu()
+            return _streamed(tokenizer.stream_encoder(channels=self.channels), frames).cpu()
 
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Encode and decode a clip."""
@@ -104,7 +105,8 @@ class LatentSystem:
         between = time.perf_counter()
         with torch.no_grad():
             if self.at_once:
-                back = from_model(tokenizer.decode(latent, frames=length, height=height, width=width))
+                moved = latent.to(tokenizer.device)
+                back = from_model(tokenizer.decode(moved, frames=length, height=height, width=width))
             else:
                 decoder = tokenizer.stream_decoder(frames=length, height=height, width=width)
                 spool = Spool(height=height, width=width)
@@ -142,7 +144,8 @@ class TubeSystem:
         """Encode a clip into a file, and decode that."""
         del rate
         encode = partial(encode_file, tokenizer=self.checkpoint, channels=self.channels, step=self.step)
-        report, back = _through_file(frames, encode, self.folder)
+        decode = partial(open_tube, tokenizer=self.folder, device=str(self.checkpoint.tokenizer.device))
+        report, back = _through_file(frames, encode, decode)
         rows, columns = self.checkpoint.tokenizer.grouping.cells(report.height, report.width)
         return Reconstruction(
             frames=back.frames,
@@ -172,14 +175,16 @@ class TokenSystem:
         return _facts(self.checkpoint) | {"kind": "tokens", "codebook_sizes": list(sizes)}
 
     def digits(self, frames: Frames) -> Digits:
-        """The digits of a clip."""
+        """The digits of a clip, on the CPU."""
         with torch.no_grad():
-            return _streamed(self.checkpoint.tokenizer.stream_encoder(), frames)
+            return _streamed(self.checkpoint.tokenizer.stream_encoder(), frames).cpu()
 
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Turn a clip into a file of tokens, and decode that."""
         del rate
-        report, back = _through_file(frames, partial(tokenize_file, tokenizer=self.checkpoint), self.folder)
+        encode = partial(tokenize_file, tokenizer=self.checkpoint)
+        decode = partial(open_tube, tokenizer=self.folder, device=str(self.checkpoint.tokenizer.device))
+        report, back = _through_file(frames, encode, decode)
         return Reconstruction(
             frames=back.frames,
             bytes_on_disk=report.bytes_total,
@@ -200,14 +205,14 @@ class _Back(NamedTuple):
 
 
 def _through_file(
-    frames: Frames, encode: Callable[[Path, Path], _Report], folder: Path
+    frames: Frames, encode: Callable[[Path, Path], _Report], decode: Callable[[Path], Tube]
 ) -> tuple[_Report, _Back]:
     """Encode a clip into a .tube file and decode that; give what encoding reports, and what came back.
 
     Args:
         frames: the clip.
         encode: source, target: what makes the file.
-        folder: of the tokenizer.
+        decode: what opens it.
     """
     with tempfile.TemporaryDirectory(prefix="tubelet-") as place:
         source, tube = Path(place) / "clip.npy", Path(place) / "clip.tube"
@@ -215,7 +220,7 @@ def _through_file(
         began = time.perf_counter()
         report = encode(source, tube)
         between = time.perf_counter()
-        with open_tube(tube, tokenizer=folder) as opened:
+        with decode(tube) as opened:
             spool = Spool(height=opened.header.height, width=opened.header.width)
             for run in opened.read():
                 spool.add(run.frames)

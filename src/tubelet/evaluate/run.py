@@ -27,12 +27,16 @@ from tubelet.evaluate.parts import FORMAT, part_path, read_part
 from tubelet.evaluate.protocols import Protocol
 from tubelet.evaluate.sets import SETS, ClipFeatures, from_part
 from tubelet.evaluate.summary import LEVEL, RESAMPLES, summarise
+from tubelet.evaluate.systems import System
 from tubelet.evaluate.tags import Tags, find_manifest, read_tags
 from tubelet.evaluate.weights import Weights, networks
 from tubelet.results import circumstances, version_of, write_results
 
 RESULTS = "results.json"
 """The file of an evaluation's figures, in its folder; docs/results-format.md describes it."""
+
+GPU_WORKERS = 4
+"""Processes that share a GPU, unless somebody says otherwise: each has its own networks there."""
 
 _EXTRAS = ("opencv-python-headless", "imageio-ffmpeg", "diffusers", "einops", "safetensors")
 
@@ -53,7 +57,9 @@ class Request:
         drift: whether reconstructions are reconstructed again and again, ten times as much work.
         keep: how many of the worst clips are kept as videos.
         seed: of the samples that intervals are drawn from.
-        workers: processes at work; as many as cores for none.
+        device: where networks compute: ``cpu``, ``cuda`` or ``cuda:N``. Codecs, and measures without a
+            network, stay on the CPU.
+        workers: processes at work; for none as many as cores, and on a GPU not more than `GPU_WORKERS`.
         force: whether another evaluation in `folder` is replaced.
     """
 
@@ -68,6 +74,7 @@ class Request:
     drift: bool = False
     keep: int = 0
     seed: int = 0
+    device: str = "cpu"
     workers: int | None = None
     force: bool = False
 
@@ -103,10 +110,10 @@ def evaluate(request: Request, *, on_part: Callable[[int, int], None] = lambda _
     clips = _clips(request)
     manifest = request.manifest or find_manifest(request.data)
     tags = {} if manifest is None else read_tags(manifest)
-    networks(request.weights)
+    networks(request.weights, request.device)
     _claim(request)
     identities = {path: identity(path, request.data) for path in clips}
-    facts = {text: opened(text, request.protocol.at_once).facts() for text in request.systems}
+    facts = {text: _opened(request, text).facts() for text in request.systems}
     around = circumstances()
     versions = around["versions"] | _versions() | {"commit": around["commit"]}
     jobs = [
@@ -116,11 +123,11 @@ def evaluate(request: Request, *, on_part: Callable[[int, int], None] = lambda _
     ]
     threads = _work(request, jobs, on_part)
     results = _gather(request, jobs, identities, facts, tags)
-    results["run"] = {"workers": _workers(request, len(jobs)), "threads": threads}
+    workers = _workers(request, len(jobs))
+    results["run"] = {"workers": workers, "threads": threads, "device": request.device}
     if request.latents:
         for text in request.systems:
-            system = opened(text, request.protocol.at_once)
-            results["systems"][text] |= diagnose(system, clips, request.protocol)
+            results["systems"][text] |= diagnose(_opened(request, text), clips, request.protocol)
     if request.keep:
         results["videos"] = keep_videos(request.folder, results, jobs, count=request.keep)
     target = request.folder / RESULTS
@@ -148,12 +155,14 @@ def _job(request: Request, path: Path, text: str, made_from: dict[str, Any]) -> 
         measures=measures,
         weights=request.weights,
         drift=request.drift,
+        device=request.device,
         target=part_path(request.folder, clip=made_from["clip"]["name"], system=text),
         made_from={
             "format": FORMAT,
             "protocol": request.protocol.to_json(),
             "measures": list(measures),
             "drift": request.drift,
+            "device": request.device,
             "weights": {each.network: each.sha256 for each in request.weights},
             **made_from,
         },
@@ -314,8 +323,13 @@ def _claim(request: Request) -> None:
         )
 
 
+def _opened(request: Request, text: str) -> System:
+    return opened(text, request.protocol.at_once, request.device)
+
+
 def _workers(request: Request, jobs: int) -> int:
-    return max(1, min(request.workers or cores(), jobs))
+    usual = cores() if request.device == "cpu" else min(cores(), GPU_WORKERS)
+    return max(1, min(request.workers or usual, jobs))
 
 
 def _versions() -> dict[str, str | None]:

@@ -10,10 +10,8 @@ diffusers:my/vae,tiling=true    an autoencoder of diffusers, a folder or an id o
 """
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from tubelet.errors import OptionError
@@ -121,29 +119,30 @@ class Words(NamedTuple):
         return value
 
 
-def open_system(text: str, *, at_once: bool) -> System:
+def open_system(text: str, *, at_once: bool, device: str = "cpu") -> System:
     """Make a system ready to work.
 
     Args:
         text: as the module shows.
         at_once: whether tokenizers work on all latent steps together (`Protocol.at_once`).
+        device: where networks compute: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        OptionError: the text has no meaning, or an extra is not installed.
+        OptionError: the text has no meaning, an extra is not installed, or there is no such device here.
         CheckpointError: there is no such tokenizer, or it is damaged.
     """
+    # They need this module's nouns.
+    from tubelet.evaluate.codecs import CODECS, open_codec  # noqa: PLC0415
+    from tubelet.evaluate.foreign import open_foreign  # noqa: PLC0415
+    from tubelet.evaluate.ours import open_ours  # noqa: PLC0415
+
     prefix, colon, rest = text.partition(":")
-    if colon and prefix in PREFIXES:
-        return PREFIXES[prefix](text, rest, at_once)
-    return _tokenizer(text, at_once)
-
-
-def _tokenizer(text: str, at_once: bool) -> System:  # noqa: FBT001  see PREFIXES
-    """One of ours: ``NAME[@CHANNELS][:step=STEP]``."""
-    from tubelet.evaluate.ours import open_ours  # noqa: PLC0415  it needs this module's nouns
-
+    if colon and prefix in CODECS:
+        return open_codec(Words(text, prefix, _options(text, rest)))
+    if colon and prefix == "diffusers":
+        return open_foreign(diffusers_words(text, rest), device=device)
     words, channels = tokenizer_words(text)
-    return open_ours(words, channels=channels, at_once=at_once)
+    return open_ours(words, channels=channels, at_once=at_once, device=device)
 
 
 def tokenizer_words(text: str) -> tuple[Words, int | None]:
@@ -160,22 +159,6 @@ def tokenizer_words(text: str) -> tuple[Words, int | None]:
     return words, None if channels is None else int(channels)
 
 
-def _codec(text: str, rest: str, at_once: bool) -> System:  # noqa: FBT001
-    """A codec: ``x264:crf=28,preset=medium``."""
-    from tubelet.evaluate.codecs import open_codec  # noqa: PLC0415
-
-    del at_once
-    return open_codec(Words(text, text.partition(":")[0], _options(text, rest)))
-
-
-def _diffusers(text: str, rest: str, at_once: bool) -> System:  # noqa: FBT001
-    """An autoencoder of diffusers: ``diffusers:PLACE,tiling=true``."""
-    from tubelet.evaluate.foreign import open_foreign  # noqa: PLC0415
-
-    del at_once
-    return open_foreign(diffusers_words(text, rest))
-
-
 def diffusers_words(text: str, rest: str) -> Words:
     """Take ``PLACE[,OPTION=VALUE,…]`` apart, what follows ``diffusers:`` in a text.
 
@@ -186,12 +169,6 @@ def diffusers_words(text: str, rest: str) -> Words:
     if not place:
         raise OptionError(f"{text!r} names no autoencoder; give diffusers:FOLDER or diffusers:ID_OF_THE_HUB.")
     return Words(text, place, _options(text, options))
-
-
-PREFIXES: Mapping[str, Callable[[str, str, bool], System]] = MappingProxyType(
-    {"x264": _codec, "x265": _codec, "svtav1": _codec, "diffusers": _diffusers}
-)
-"""What a text may begin with, before a colon; everything else names a tokenizer of ours."""
 
 
 def _options(text: str, words: str) -> dict[str, str]:

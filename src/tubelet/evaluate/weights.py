@@ -1,11 +1,15 @@
 """Networks that measures need, from files of the user; where there is no file there is no figure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+from torch import Tensor, nn
+
+from tubelet.devices import find_device
 from tubelet.errors import OptionError
 from tubelet.evaluate.sets import SETS
 from tubelet.losses.perceptual_weights import read_lpips
@@ -14,6 +18,7 @@ from tubelet.metrics.frechet import VideoFeatures
 from tubelet.metrics.i3d_weights import read_i3d
 from tubelet.metrics.perceptual import FrameDistance
 from tubelet.metrics.videomae_weights import read_videomae
+from tubelet.types import Video
 
 _DISTANCES = {"lpips": read_lpips, "dists": read_dists}
 
@@ -54,24 +59,41 @@ class Networks(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def networks(weights: tuple[Weights, ...]) -> Networks:
+def networks(weights: tuple[Weights, ...], device: str) -> Networks:
     """Read the files; they are kept until others are asked for.
+
+    Args:
+        weights: which files.
+        device: where the networks compute: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         CheckpointError: a file is missing, or is not what it should be.
+        OptionError: there is no such device here.
     """
+    place = find_device(device)
     files = {each.network: each for each in weights}
+
+    def read(network: str, reader: Callable[..., nn.Module]) -> _OnDevice:
+        file = files[network]
+        return _OnDevice(reader(file.path, sha256=file.sha256).to(place), place)
+
     return Networks(
-        distances={
-            name: read(files[name].path, sha256=files[name].sha256)
-            for name, read in _DISTANCES.items()
-            if name in files
-        },
+        distances={name: read(name, reader) for name, reader in _DISTANCES.items() if name in files},
         features={
-            name: _FEATURES[measure.network](
-                files[measure.network].path, sha256=files[measure.network].sha256
-            )
+            name: read(measure.network, _FEATURES[measure.network])
             for name, measure in SETS.items()
             if measure.network in files
         },
     )
+
+
+class _OnDevice:
+    """A network on a device whose user is on the CPU."""
+
+    def __init__(self, network: nn.Module, device: torch.device) -> None:
+        self._network = network
+        self._device = device
+
+    def __call__(self, *videos: Video) -> Tensor:
+        """What the network makes of clips."""
+        return self._network(*(video.to(self._device) for video in videos)).cpu()

@@ -1,5 +1,6 @@
 """The discrete tokenizer: a continuous one whose latent is rounded to the entries of a codebook."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -127,7 +128,15 @@ class DiscreteTokenizer(nn.Module):
                 f"the grid has bases, stride and lead frame {other}, and this tokenizer {mine}. Use the "
                 "tokenizer that made it."
             )
-        return self.quantizer.dequantize(grid.digits).to(self.dtype)
+        return self.dequantize(grid.digits)
+
+    def dequantize(self, digits: Digits) -> Latent:
+        """What digits stand for, on the tokenizer's device; they may lie elsewhere, as those of a file do.
+
+        Raises:
+            TokenError: a digit is outside its base.
+        """
+        return self.quantizer.dequantize(digits.to(self.device)).to(self.dtype)
 
     def grid(self, tokens: Tokens, *, frames: int, height: int, width: int) -> TokenGrid:
         """Say which clips tokens are of, such as generated ones.
@@ -198,7 +207,7 @@ class DiscreteTokenizer(nn.Module):
             tile=tile,
             state=state,
         )
-        return StreamDetokenizer(stream, self.quantizer, self.dtype)
+        return StreamDetokenizer(stream, self.dequantize)
 
     def flops_per_pixel(self) -> float:
         """Operations of the backbone to encode and decode a pixel; quantising costs next to nothing."""
@@ -260,8 +269,7 @@ class StreamDetokenizer(NamedTuple):
     """Give digits of latent steps in runs of any length, get their frames."""
 
     stream: StreamDecoder
-    quantizer: Quantizer
-    dtype: torch.dtype
+    dequantize: Callable[[Digits], Latent]
 
     def push(self, digits: Digits) -> Video:
         """Take digits; give their frames as model output.
@@ -270,7 +278,7 @@ class StreamDetokenizer(NamedTuple):
             ShapeError: they are not of the clip's size, or go on past its end.
             TokenError: a digit is outside its base.
         """
-        return self.stream.push(self.quantizer.dequantize(digits).to(self.dtype))
+        return self.stream.push(self.dequantize(digits))
 
     def push_frames(self, digits: Digits) -> Frames:
         """Take digits of one clip; give frames of 8 bits.
@@ -279,7 +287,7 @@ class StreamDetokenizer(NamedTuple):
             ShapeError: they are not of the clip's size, go on past its end, or are of several clips.
             TokenError: a digit is outside its base.
         """
-        return self.stream.push_frames(self.quantizer.dequantize(digits).to(self.dtype))
+        return self.stream.push_frames(self.dequantize(digits))
 
     def finish(self) -> Video:
         """Say that no more steps come: gives no frames, because none are held back.

@@ -53,7 +53,7 @@ class StreamDecoder:
         self._tiles = tiles(cells, self._tile, halo=halo)
         self._past: list[tuple[Past, ...] | None] = [None] * len(self._tiles)
         if state is not None:
-            self._past = list(state.past)
+            self._past = state.past_on(tokenizer.device)
 
     def push(self, latent: Latent) -> Video:
         """Take latent steps; give their frames as model output.

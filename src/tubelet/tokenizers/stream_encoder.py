@@ -50,7 +50,7 @@ class StreamEncoder:
             self._step = state.step
             self._pending = list(state.pending)
             self._clips = max(map(_clips_in, self._pending), default=1)
-            self._past = list(state.past)
+            self._past = state.past_on(tokenizer.device)
 
     def push(self, video: Video) -> Latent:
         """Take frames as model input; give the latent steps that they complete, which may be none.
@@ -174,8 +174,10 @@ class StreamEncoder:
         if group[0].dtype == torch.uint8:
             video = to_model(torch.stack([frame[rows, columns] for frame in group]).numpy())
         else:
+            # Frame by frame, because those of a state may lie elsewhere than those that come after it.
+            frames = [frame[:, :, rows, columns].to(self._tokenizer.device) for frame in group]
             # Channels last, as the transform reads them.
-            parts = [rearrange(frame[:, :, rows, columns], "b c H W -> b H W c") for frame in group]
+            parts = [rearrange(frame, "b c H W -> b H W c") for frame in frames]
             video = rearrange(torch.stack(parts, dim=1), "b T H W c -> b c T H W")
         video = video.to(device=self._tokenizer.device, dtype=self._tokenizer.dtype)
         missing = Stride(

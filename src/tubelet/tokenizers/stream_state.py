@@ -36,6 +36,10 @@ class StreamState:
             tensors |= {f"past.{i}.{j}": tensor.contiguous() for j, tensor in enumerate(past or ())}
         return tensors
 
+    def past_on(self, device: torch.device) -> list[tuple[Past, ...] | None]:
+        """What the network remembers, per tile, where it computes."""
+        return [past and tuple(tensor.to(device) for tensor in past) for past in self.past]
+
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> "StreamState":
         """Undo `to_tensors`."""

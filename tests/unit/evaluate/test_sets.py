@@ -138,6 +138,6 @@ def test_what_they_say_names_the_network_the_frames_and_the_size():
 )
 def test_every_network_reads_its_own_file(name, text):
     with pytest.raises(CheckpointError, match=f"is no file; {text}"):
-        networks((Weights(network=name, path=Path("absent.safetensors"), sha256=""),))
+        networks((Weights(network=name, path=Path("absent.safetensors"), sha256=""),), "cpu")
     with pytest.raises(OptionError, match="there are lpips, dists, i3d, videomae"):
         Weights(network="vgg", path=Path("absent.safetensors"), sha256="")

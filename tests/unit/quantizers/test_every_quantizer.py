@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from second_device import second_device
 
 from tubelet.errors import LatentError, ShapeError, TokenError
 from tubelet.quantizers.bsq import BSQ
@@ -255,6 +256,27 @@ def test_all_of_its_state_is_saved(case):
     latent = latent_of(quantizer)
     assert torch.equal(other.quantize(latent), quantizer.quantize(latent))
     assert torch.equal(other(latent).latent, quantizer(latent).latent)
+
+
+@every
+def test_on_another_device_it_does_what_it_does_on_the_cpu(case):
+    quantizer, latent = fitted(case).train(), latent_of(fitted(case))
+    expected = quantizer(latent)
+    quantizer.update(latent, expected.digits, generator=generator())
+    with second_device() as device:
+        there, moved = fitted(case).train().to(device), latent.to(device)
+        found = there(moved)
+        assert found.digits.device == found.latent.device == found.loss.device == device
+        again = there.quantize(moved)
+        value = there.dequantize(again)
+        there.update(moved, found.digits, generator=generator())
+        state = {name: each.cpu() for name, each in there.state_dict().items()}
+    assert is_state(quantizer, state)
+    assert torch.equal(found.digits.cpu(), expected.digits)
+    assert torch.equal(found.latent.cpu(), expected.latent)
+    assert torch.equal(found.loss.cpu(), expected.loss)
+    assert torch.equal(again.cpu(), expected.digits)
+    assert torch.equal(value.cpu(), expected.latent)
 
 
 @every

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 FORMATS = ("float32", "bfloat16")
 MODES = ("eager", "compiled")
-DEVICES = ("cpu", "cuda")
 
 CODECS = ("x264", "x265", "svtav1")
 """What a codec's text begins with: it has no number format and no mode."""

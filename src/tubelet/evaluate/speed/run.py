@@ -13,7 +13,7 @@ from typing import Any
 from tubelet.errors import OptionError
 from tubelet.evaluate.cores import cores
 from tubelet.evaluate.speed.figures import complete, growth
-from tubelet.evaluate.speed.grid import DEVICES, FORMATS, MODES, PATIENCE, Case, usual_cases, variants
+from tubelet.evaluate.speed.grid import FORMATS, MODES, PATIENCE, Case, usual_cases, variants
 from tubelet.evaluate.speed.runner import Runner
 from tubelet.files import check_target
 from tubelet.results import version_of, write_results
@@ -50,7 +50,7 @@ class Request:
         cases: clips, those of a size together.
         formats: number formats of networks.
         modes: eager, or compiled by PyTorch.
-        device: where to compute.
+        device: where to compute: ``cpu``, ``cuda`` or ``cuda:N``.
         rounds: how often every system has its turn.
         least_seconds: a clip is repeated within a round until it has taken so long.
         threads: of every process; as many as this process may use for none.
@@ -62,7 +62,7 @@ class Request:
     cases: tuple[Case, ...] = usual_cases()
     formats: tuple[str, ...] = FORMATS
     modes: tuple[str, ...] = MODES[:1]
-    device: str = DEVICES[0]
+    device: str = "cpu"
     rounds: int = 3
     least_seconds: float = 0.5
     threads: int | None = None
@@ -89,7 +89,7 @@ def bench(request: Request, *, on_step: Callable[[int], None] = lambda _: None) 
         on_step: called with the number of steps that were done; there are `steps` in all.
 
     Raises:
-        OptionError: a text names no system.
+        OptionError: a text names no system, or there is no such device here.
         OutputError: the file exists, or cannot be written.
     """
     check_target(request.target, force=request.force)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import nn
 
-from tubelet.errors import OptionError
+from tubelet.devices import find_device
 from tubelet.evaluate.speed.grid import CODECS, Case, Variant
 from tubelet.evaluate.speed.picture import Picture
 from tubelet.types import Video
@@ -97,16 +97,15 @@ def open_subject(variant: Variant, *, device: str) -> Subject:
         from tubelet.evaluate.speed.codec import open_codec  # noqa: PLC0415
 
         return open_codec(variant)
-    if device == "cuda" and not torch.cuda.is_available():
-        raise OptionError("the device is cuda, but PyTorch finds no GPU here; it can be cpu.")
+    place = find_device(device)
     if colon and prefix == "diffusers":
         from tubelet.evaluate.speed.foreign import open_foreign  # noqa: PLC0415
         from tubelet.evaluate.systems import diffusers_words  # noqa: PLC0415
 
-        return open_foreign(variant, diffusers_words(variant.system, rest), device=torch.device(device))
+        return open_foreign(variant, diffusers_words(variant.system, rest), device=place)
     from tubelet.evaluate.speed.ours import open_ours  # noqa: PLC0415
 
-    return open_ours(variant, device=torch.device(device))
+    return open_ours(variant, device=place)
 
 
 @dataclass(frozen=True, kw_only=True)
