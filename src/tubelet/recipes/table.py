@@ -20,6 +20,7 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "m_gpu": gpu.m_gpu,
     "fsq": tokens.fsq,
     "fsq_deep": tokens.fsq_deep,
+    "vq": tokens.vq,
 }
 
 

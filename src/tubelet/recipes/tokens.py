@@ -1,8 +1,9 @@
 """Recipes for discrete tokenizers: the backbone of `m` with a quantiser between encoder and decoder."""
 
 from dataclasses import replace
+from math import prod
 
-from tubelet.quantizers.config import FSQConfig
+from tubelet.quantizers.config import FSQConfig, VQConfig
 from tubelet.recipes.fidelity import m
 from tubelet.train.config import LossWeights, Prefixes, TrainConfig
 from tubelet.types import Stride
@@ -12,6 +13,9 @@ FSQ_LEVELS = (8, 8, 8, 5, 5, 5)
 
 FSQ_DEEP_LEVELS = (8, 8, 8, 5, 5, 5, 8, 8, 8, 5, 5, 5)
 """Two tokens of the same size, so that they share a vocabulary."""
+
+VQ_CHANNELS = 8
+"""An entry of a codebook may be of any number of channels; eight are what the collapse experiment tried."""
 
 
 def fsq() -> TrainConfig:
@@ -27,6 +31,20 @@ def fsq() -> TrainConfig:
         quantizer=FSQConfig(levels=FSQ_LEVELS),
         prefixes=Prefixes(counts=(len(FSQ_LEVELS),), weights=(1.0,), maps=0.0),
         losses=LossWeights(log_mse=0.1, log_difference=0.03),
+    )
+
+
+def vq() -> TrainConfig:
+    """Discrete: as many tokens as `fsq` by vector quantisation, whose unused entries are restarted.
+
+    ``tubelet train vq --data DATA -o RUN --time-limit 75m``
+    """
+    base = fsq()
+    return replace(
+        base,
+        model=replace(base.model, name="tubelet-vq", channels=VQ_CHANNELS),
+        quantizer=VQConfig(codes=prod(FSQ_LEVELS), restart_below=0.1),
+        prefixes=Prefixes(counts=(VQ_CHANNELS,), weights=(1.0,), maps=0.0),
     )
 
 
