@@ -136,6 +136,8 @@ def test_memory_is_as_far_back_as_an_output_sees_and_no_further(blocks):
 def test_the_past_is_two_steps_per_block_however_long_the_clip():
     past = stack(2)(random(1, 5, 9, 3, 4), None)[1]
     assert [tuple(each.shape) for each in past] == [(1, MEMORY, 3, 4, 6)] * 2
+    # And it keeps no other steps alive.
+    assert all(each.untyped_storage().nbytes() == each.nbytes for each in past)
 
 
 def test_a_new_block_changes_nothing():

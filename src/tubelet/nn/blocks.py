@@ -92,7 +92,8 @@ class CausalMix(nn.Module):
         steps = x.shape[1]
         known = torch.cat([past, x], dim=1)
         taps = torch.cat([known[:, tap : tap + steps] for tap in range(self.memory + 1)], dim=-1)
-        return self.map(taps), known[:, steps:]
+        # A copy: a view would keep steps alive that nobody will look at again.
+        return self.map(taps), known[:, steps:].clone()
 
 
 class RateGain(nn.Module):

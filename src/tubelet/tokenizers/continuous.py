@@ -253,7 +253,8 @@ class ContinuousTokenizer(nn.Module):
 
         Args:
             channels: how many channels to keep; all by default.
-            memory: bytes that one step may work in; sets the tile.
+            memory: bytes that one step may work in; sets the tile. What the networks remember from step to
+                step comes on top, two latent steps per block, and grows with the frame.
             tile: latent rows and columns to work on at a time, instead of what `memory` suggests.
             state: what `StreamEncoder.state` gave, to go on from there.
 
@@ -283,7 +284,8 @@ class ContinuousTokenizer(nn.Module):
             frames: its length, so that the filling of its last group is cut off; none keeps whole groups.
             first_step: the first latent step that will be pushed. The frames of the first `warm_up` steps
                 after a start in the middle are approximate; those after them are exact.
-            memory: bytes that one step may work in; sets the tile.
+            memory: bytes that one step may work in; sets the tile. What the networks remember from step to
+                step comes on top, two latent steps per block, and grows with the frame.
             tile: latent rows and columns to work on at a time, instead of what `memory` suggests.
             state: what `StreamDecoder.state` gave, to go on from there.
 

@@ -87,7 +87,7 @@ def processes() -> Iterator[Processes]:
 
 def sharded(network: Network) -> None:
     """Split the weights over all processes, block by block (FSDP2); each is gathered while it is used."""
-    # What the blocks remember is a view, and nobody writes into it.
+    # The latent and the video are views, and nobody writes into them.
     warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
     for module in network.modules():
         if isinstance(module, Block):
