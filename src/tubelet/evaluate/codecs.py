@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from tubelet.errors import OptionError
 from tubelet.evaluate.measures import Grid
-from tubelet.evaluate.systems import Reconstruction, Words
+from tubelet.evaluate.systems import Reconstruction
+from tubelet.evaluate.words import Words
 from tubelet.types import Frames
 from tubelet.video.elementary import (
     Chroma,

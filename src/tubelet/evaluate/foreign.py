@@ -10,7 +10,8 @@ import torch
 from tubelet.devices import find_device
 from tubelet.errors import OptionError
 from tubelet.evaluate.measures import Grid
-from tubelet.evaluate.systems import Reconstruction, Words
+from tubelet.evaluate.systems import Reconstruction
+from tubelet.evaluate.words import Words
 from tubelet.interop.rivals import DiffusersTokenizer, open_diffusers
 from tubelet.types import Frames, Latent
 from tubelet.video.pixels import from_model, to_model

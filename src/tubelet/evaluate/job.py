@@ -13,10 +13,11 @@ import torch
 from tubelet.errors import TubeletError
 from tubelet.evaluate.clips import open_clip, windows
 from tubelet.evaluate.measures import Measured, Measurement, mean_of
+from tubelet.evaluate.opening import open_system
 from tubelet.evaluate.parts import write_part
 from tubelet.evaluate.protocols import Protocol
 from tubelet.evaluate.sets import FeatureRuns
-from tubelet.evaluate.systems import Reconstruction, System, open_system
+from tubelet.evaluate.systems import Reconstruction, System
 from tubelet.evaluate.weights import Weights, networks
 from tubelet.metrics.drift import drift
 

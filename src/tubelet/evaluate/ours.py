@@ -28,7 +28,8 @@ from tubelet.codec.tube import Tube, open_tube
 from tubelet.errors import OptionError
 from tubelet.evaluate.measures import Grid
 from tubelet.evaluate.spool import Spool
-from tubelet.evaluate.systems import Reconstruction, System, Words
+from tubelet.evaluate.systems import Reconstruction, System
+from tubelet.evaluate.words import Words
 from tubelet.quantizers.digits import Digits
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import StreamTokenizer

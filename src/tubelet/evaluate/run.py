@@ -47,7 +47,7 @@ class Request:
 
     Attributes:
         data: folder of clips.
-        systems: texts (see `tubelet.evaluate.systems`), each once.
+        systems: texts (see `tubelet.evaluate.words`), each once.
         protocol: how.
         folder: of the results; made if it is missing.
         manifest: what is known of the clips; the one in `data`, if there is one, for none.

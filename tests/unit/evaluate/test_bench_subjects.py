@@ -10,7 +10,8 @@ from tubelet.checkpoint import load
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.evaluate.speed import subjects
 from tubelet.evaluate.speed.grid import AbsentError, Case, Size, Variant
-from tubelet.evaluate.speed.subjects import Times, open_subject
+from tubelet.evaluate.speed.opening import open_subject
+from tubelet.evaluate.speed.subjects import Times
 from tubelet.evaluate.speed.worker import serve
 from tubelet.interop.tiny import tiny_model
 

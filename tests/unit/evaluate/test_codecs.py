@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tubelet.errors import OptionError
-from tubelet.evaluate.systems import open_system
+from tubelet.evaluate.opening import open_system
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.video.elementary import frames_to_stream
 

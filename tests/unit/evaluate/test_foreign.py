@@ -7,7 +7,7 @@ import pytest
 from second_device import second_device
 
 from tubelet.errors import CheckpointError, OptionError
-from tubelet.evaluate.systems import open_system
+from tubelet.evaluate.opening import open_system
 from tubelet.interop.rivals import open_diffusers
 from tubelet.interop.tiny import tiny_model
 from tubelet.video.pixels import from_model, to_model

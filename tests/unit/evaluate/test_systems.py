@@ -7,7 +7,7 @@ import pytest
 
 from tubelet.codec.encode import encode_file
 from tubelet.errors import CheckpointError, OptionError
-from tubelet.evaluate.systems import open_system
+from tubelet.evaluate.opening import open_system
 
 RATE = Fraction(25)
 

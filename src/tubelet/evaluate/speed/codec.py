@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 
+from tubelet.evaluate import codecs
 from tubelet.evaluate.speed.grid import Case, Variant
 from tubelet.evaluate.speed.picture import Picture
 from tubelet.evaluate.speed.subjects import Cost, Subject, Times
-from tubelet.evaluate.systems import System, open_system
+from tubelet.evaluate.systems import System
+from tubelet.evaluate.words import codec_words
 
 _RATE = Fraction(24)
 """Frames per second; some codecs look at it."""
@@ -54,4 +56,4 @@ def open_codec(variant: Variant) -> Subject:
     Raises:
         OptionError: an option has no meaning, or FFmpeg was built without the encoder.
     """
-    return CodecSubject(open_system(variant.system, at_once=True))
+    return CodecSubject(codecs.open_codec(codec_words(variant.system)))

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tubelet.evaluate.speed.grid import AbsentError, Case, Variant
 from tubelet.evaluate.speed.subjects import Cost, Subject, WholeClips, million_numbers
-from tubelet.evaluate.systems import Words
+from tubelet.evaluate.words import Words
 from tubelet.interop.known import KNOWN
 from tubelet.interop.optional import diffusers_package
 from tubelet.interop.rivals import DiffusersTokenizer, open_diffusers

@@ -12,7 +12,7 @@ from tubelet.errors import OptionError
 from tubelet.evaluate.speed.grid import AbsentError, Case, Variant
 from tubelet.evaluate.speed.picture import Picture
 from tubelet.evaluate.speed.subjects import Cost, Stopwatch, Subject, Times, WholeClips, million_numbers
-from tubelet.evaluate.systems import tokenizer_words
+from tubelet.evaluate.words import tokenizer_words
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer, StreamTokenizer
 from tubelet.tokenizers.stream_encoder import StreamEncoder

@@ -45,7 +45,7 @@ class Request:
     """What is to be measured.
 
     Attributes:
-        systems: texts (see `tubelet.evaluate.speed.subjects`), each once; others are compared with the first.
+        systems: texts (see `tubelet.evaluate.speed.opening`), each once; others are compared with the first.
         target: a ``.json`` file.
         cases: clips, those of a size together.
         formats: number formats of networks.

@@ -1,13 +1,4 @@
-"""What can be timed: our tokenizers in streams or whole, autoencoders of diffusers, codecs.
-
-```text
-tubelet-m@16                    ours, in streams, with 16 channels of the latent
-tubelet-m:way=whole             ours, all latent steps of a clip at once
-diffusers:my/vae,tiling=true    an autoencoder of diffusers, a folder or an id of the hub
-diffusers:AutoencoderKLWan      the same by its class: as its author configures it, with random weights
-x264:crf=28                     a codec, in one thread
-```
-"""
+"""What can be timed, whatever it is: a clip goes in and comes back, and the seconds are told."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,8 +9,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import nn
 
-from tubelet.devices import find_device
-from tubelet.evaluate.speed.grid import CODECS, Case, Variant
+from tubelet.evaluate.speed.grid import Case
 from tubelet.evaluate.speed.picture import Picture
 from tubelet.types import Video
 from tubelet.video.pixels import to_model
@@ -81,31 +71,6 @@ class Subject(Protocol):
     def cost(self) -> Cost | None:
         """Count operations; none where nobody counts."""
         ...
-
-
-def open_subject(variant: Variant, *, device: str) -> Subject:
-    """Make what a text names ready to work.
-
-    Raises:
-        OptionError: the text has no meaning here, an extra is not installed, or there is no such device.
-        CheckpointError: there is no such tokenizer, or it is damaged.
-        AbsentError: there is such a system, but not in this number format or mode.
-    """
-    prefix, colon, rest = variant.system.partition(":")
-    # They need this module's nouns, and each only what it is made of: codecs a video library.
-    if colon and prefix in CODECS:
-        from tubelet.evaluate.speed.codec import open_codec  # noqa: PLC0415
-
-        return open_codec(variant)
-    place = find_device(device)
-    if colon and prefix == "diffusers":
-        from tubelet.evaluate.speed.foreign import open_foreign  # noqa: PLC0415
-        from tubelet.evaluate.systems import diffusers_words  # noqa: PLC0415
-
-        return open_foreign(variant, diffusers_words(variant.system, rest), device=place)
-    from tubelet.evaluate.speed.ours import open_ours  # noqa: PLC0415
-
-    return open_ours(variant, device=place)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,8 @@ import torch
 from tubelet.errors import TubeletError
 from tubelet.evaluate.speed.grid import AbsentError, Case, Size, Variant
 from tubelet.evaluate.speed.memory import Memory
-from tubelet.evaluate.speed.subjects import Subject, Times, open_subject
+from tubelet.evaluate.speed.opening import open_subject
+from tubelet.evaluate.speed.subjects import Subject, Times
 
 
 def serve(variant: Variant, requests: Iterable[str], *, device: str) -> Iterator[str]:

@@ -1,0 +1,116 @@
+"""The texts of systems, taken apart.
+
+```text
+tubelet-m@16                    the first 16 channels of the latent, not quantised
+tubelet-m@16:step=1             the same through a .tube file: quantised, range-coded, bytes on disk
+my/folder                       a checkpoint; a discrete one goes through a .tube file of tokens
+x264:crf=28,preset=medium       a codec, as an elementary stream
+diffusers:my/vae,tiling=true    an autoencoder of diffusers, a folder or an id of the hub
+```
+"""
+
+import re
+from typing import NamedTuple
+
+from tubelet.errors import OptionError
+
+
+class Words(NamedTuple):
+    """The text of a system, taken apart.
+
+    Attributes:
+        text: all of it.
+        name: what stands before the options.
+        options: by name.
+    """
+
+    text: str
+    name: str
+    options: dict[str, str]
+
+    def only(self, *names: str) -> dict[str, str]:
+        """The options, if there are no others than these.
+
+        Raises:
+            OptionError: there are others.
+        """
+        if unknown := sorted(self.options.keys() - set(names)):
+            raise OptionError(
+                f"{self.text!r} has the option {unknown[0]!r}; options here are {', '.join(names) or 'none'}."
+            )
+        return self.options
+
+    def flag(self, name: str) -> bool:
+        """An option that is true or false; false if it is not there.
+
+        Raises:
+            OptionError: it is neither.
+        """
+        value = self.options.get(name, "false")
+        if value not in {"true", "false"}:
+            raise OptionError(f"{self.text!r} has {name}={value}; it is true or false.")
+        return value == "true"
+
+    def number(self, name: str, *, low: float, high: float) -> float:
+        """An option that is a number and must be there.
+
+        Raises:
+            OptionError: it is missing, no number, or out of range.
+        """
+        try:
+            value = float(self.options[name])
+        except (KeyError, ValueError):
+            value = float("nan")
+        if not low <= value <= high:
+            raise OptionError(
+                f"{self.text!r} needs {name}=NUMBER from {low:g} to {high:g}, such as "
+                f"{self.text.partition(':')[0]}:{name}=…; it has {self.options.get(name)!r}."
+            )
+        return value
+
+
+def tokenizer_words(text: str) -> tuple[Words, int | None]:
+    """Take ``NAME[@CHANNELS][:OPTION=VALUE,…]`` apart; channels are none where the text has none.
+
+    Raises:
+        OptionError: it is empty, or its options are not NAME=VALUE.
+    """
+    match = re.fullmatch(r"(?P<name>.+?)(?:@(?P<channels>\d{1,6}))?(?::(?P<options>\w+=[^:/]*))?", text)
+    if match is None:
+        raise OptionError("an empty text names no system; give one such as tubelet-m@16 or x264:crf=28.")
+    channels = match["channels"]
+    words = Words(text, match["name"], _options(text, match["options"] or ""))
+    return words, None if channels is None else int(channels)
+
+
+def codec_words(text: str) -> Words:
+    """Take ``NAME:OPTION=VALUE,…`` apart.
+
+    Raises:
+        OptionError: its options are not NAME=VALUE.
+    """
+    name, _, options = text.partition(":")
+    return Words(text, name, _options(text, options))
+
+
+def diffusers_words(text: str) -> Words:
+    """Take ``diffusers:PLACE[,OPTION=VALUE,…]`` apart; the name is the place.
+
+    Raises:
+        OptionError: it names no place, or its options are not NAME=VALUE.
+    """
+    place, _, options = text.partition(":")[2].partition(",")
+    if not place:
+        raise OptionError(f"{text!r} names no autoencoder; give diffusers:FOLDER or diffusers:ID_OF_THE_HUB.")
+    return Words(text, place, _options(text, options))
+
+
+def _options(text: str, words: str) -> dict[str, str]:
+    """Read ``a=1,b=2``."""
+    found: dict[str, str] = {}
+    for word in words.split(",") if words else ():
+        name, equals, value = word.partition("=")
+        if not (equals and name and value) or name in found:
+            raise OptionError(f"{text!r} has the option {word!r}; options are NAME=VALUE, each once.")
+        found[name] = value
+    return found
