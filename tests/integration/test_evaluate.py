@@ -288,6 +288,17 @@ def test_the_command_prints_the_protocol_and_a_table(parse, clips, small_folder,
     assert len(lines) == 4
 
 
+def test_the_command_says_what_a_mean_leaves_out(parse, clips, small_folder, tmp_path, capsys):
+    np.save(clips / "black.npy", np.zeros((5, 64, 64, 3), np.uint8))
+    (clips / "c.mp4").write_bytes(b"no video at all")
+    arguments = ("--with", f"{small_folder}@4", "x264:crf=30", "-o", tmp_path / "results", "--workers", 1)
+    assert guarded(lambda: command_evaluate.run(parse(command_evaluate, clips, *arguments))) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("no figures of c.mp4: VideoError") == 1
+    assert "x264:crf=30 has no error in PSNR dB, motion dB on 1 of 3 clips; the mean" in shown
+    assert "∞" not in shown
+
+
 def test_the_command_says_that_a_set_is_small(parse, video_file, small_folder, i3d_weights, tmp_path, capsys):
     folder = video_file("c.mkv", frames=16, height=24, width=40).parent
     video_file("d.mkv", frames=16, height=40, width=24)

@@ -166,11 +166,7 @@ def show_results(content: dict[str, Any]) -> None:
         if title:
             print(f"\n{title}")
         show_table(rows, header=("system", "clips", *used))
-    for name, system in systems.items():
-        for clip, found in system["clips"].items():
-            if "error" in found:
-                print(f"{name} has no figures of {clip}: {found['error']}")
-    for note in _notes(systems):
+    for note in [*_failures(systems), *_exact(systems), *_notes(systems)]:
         print(note)
 
 
@@ -184,6 +180,35 @@ def _cell(summary: dict[str, Any], place: tuple[str, str, int]) -> str:
         return ""
     found = cell(figure, Column(group, name, name, digits))
     return f"{found.text} ±{found.half}" if found.half else found.text
+
+
+def _failures(systems: dict[str, Any]) -> list[str]:
+    """Which clips have no figures, and why; once where all systems fail alike."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, system in systems.items():
+        for clip, part in system["clips"].items():
+            if "error" in part:
+                found.setdefault((clip, part["error"]), []).append(name)
+    all_systems = list(systems)
+    return [
+        f"no figures of {clip}{'' if names == all_systems else ' by ' + ', '.join(names)}: {error}"
+        for (clip, error), names in found.items()
+    ]
+
+
+def _exact(systems: dict[str, Any]) -> list[str]:
+    """Which means leave clips out, because these came back without error."""
+    found: dict[tuple[str, int, int], list[str]] = {}
+    for name, system in systems.items():
+        for head, (group, measure, _) in _COLUMNS.items():
+            figure = system["summary"]["all"].get(group, {}).get(measure, {})
+            if figure.get("exact") and figure["mean"] is not None:
+                found.setdefault((name, figure["exact"], figure["clips"]), []).append(head)
+    return [
+        f"{name} has no error in {', '.join(heads)} on {exact} of {exact + clips} clips; "
+        "the mean is of the others."
+        for (name, exact, clips), heads in found.items()
+    ]
 
 
 def _notes(systems: dict[str, Any]) -> list[str]:

@@ -88,14 +88,16 @@ def interval(values: Sequence[float], *, seed: int) -> dict[str, Any]:
     """The mean of clips, and the percentile bootstrap interval around it (Efron 1979).
 
     Both ends are the mean itself for a single clip, of which nothing can be drawn but itself. An infinite
-    figure makes a mean infinite; `exact` counts them.
+    figure, of a clip without error, would hide all others in the mean: `exact` counts those, and the mean is
+    of the other `clips`, or infinite where there are none.
     """
     array = np.array(values, dtype=np.float64)
-    exact = int(np.isinf(array).sum())
-    if exact:
-        return {"mean": math.inf, "low": math.inf, "high": math.inf, "clips": len(array), "exact": exact}
-    low, high = _ends(array[_rows(len(array), seed)].mean(axis=1))
-    return {"mean": float(np.mean(array)), "low": low, "high": high, "clips": len(array), "exact": 0}
+    finite = array[np.isfinite(array)]
+    exact = len(array) - len(finite)
+    if not len(finite):
+        return {"mean": math.inf, "low": math.inf, "high": math.inf, "clips": exact, "exact": exact}
+    low, high = _ends(finite[_rows(len(finite), seed)].mean(axis=1))
+    return {"mean": float(np.mean(finite)), "low": low, "high": high, "clips": len(finite), "exact": exact}
 
 
 def _pooled(errors: Sequence[SquaredError], *, seed: int) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class ClipDifferencePSNR:
             self._last = error
 
     def compute(self) -> float:
-        """PSNR of the differences in dB; infinity if all are equal, so too for a clip of one frame.
+        """PSNR of the differences in dB; infinity if all are equal, NaN for a clip of one frame.
 
         Raises:
             ShapeError: no frame was added.
@@ -58,6 +58,8 @@ class ClipDifferencePSNR:
             raise ShapeError(
                 "no frames were compared; difference PSNR needs at least one. Call update first."
             )
+        if not self._samples:
+            return math.nan
         if not self._error:
             return math.inf
         return 10 * math.log10(255**2 * self._samples / self._error)

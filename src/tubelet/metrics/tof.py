@@ -1,5 +1,6 @@
 """Distance between the motion of 8-bit RGB clips, by optical flow."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -54,14 +55,14 @@ class ClipTOF:
             self._last = pair
 
     def compute(self) -> float:
-        """Distance in pixels per frame; 0 for equal clips, and for a clip of one frame, which has no motion.
+        """Distance in pixels per frame; 0 for equal clips, NaN for a clip of one frame, which has no motion.
 
         Raises:
             ShapeError: no frame was added.
         """
         if self._last is None:
             raise nothing_compared("tOF")
-        return self._sum / max(1, self._pairs)
+        return self._sum / self._pairs if self._pairs else math.nan
 
     def _check_size(self, height: int, width: int) -> None:
         check_size(height, width)

@@ -157,14 +157,19 @@ def _loss(mean: float | None, column: Column, way: str) -> float:
 
 
 def cell(figure: Mapping[str, Any], column: Column, *, most: int = 0) -> Cell:
-    """The mean, half the width of its interval, and a note if it is over fewer clips than the `most`."""
+    """The mean, half the width of its interval, and a note if it is over fewer clips than the `most`.
+
+    Infinite is the figure of clips without error; a mean of others does not count them, and its note does.
+    """
     if not figure:
         return Cell()
-    note = f"of {figure['clips']}" if figure["clips"] < most else ""
+    fewer = [f"of {figure['clips']}"] if figure["clips"] < most else []
     if figure["mean"] is None:
-        return Cell("∞", note=note)
+        return Cell("∞", note=" ".join(fewer))
+    exact = [f"{figure['exact']} exact"] if figure.get("exact") else []
+    note = ", ".join([*fewer, *exact])
     text = f"{column.times * figure['mean']:.{column.digits}f}"
-    if figure["low"] is None or figure["clips"] < 2:
+    if None in (figure["low"], figure["high"]) or figure["clips"] < 2:
         return Cell(text, note=note)
     half = f"{column.times * (figure['high'] - figure['low']) / 2:.{column.digits}f}"
     return Cell(text, half if float(half) else "", note)

@@ -178,7 +178,7 @@ def bars(results: Results, systems: Sequence[str], measures: Sequence[str]) -> B
 
 def _bar(figure: Mapping[str, Any], times: float, place: int) -> Mark:
     """A figure at its row; one of a whole set of clips has no interval."""
-    if figure["low"] is None:
+    if None in (figure["low"], figure["high"]):
         return Mark(times * figure["mean"], place)
     return Mark(times * figure["mean"], place, times * figure["low"], times * figure["high"])
 
@@ -293,7 +293,7 @@ def _draw_curves(plot: Curves) -> Any:  # noqa: ANN401  a figure of matplotlib
             x, y, label=series.name, linestyle="--" if series.dashed else "-", color=colour, marker=marker
         )
         for mark in series.marks:
-            if mark.low is not None:
+            if None not in (mark.low, mark.high):
                 axes.plot([mark.x] * 2, [mark.low, mark.high], color=colour, linewidth=0.8)
     axes.set_xscale("log")
     _name_ticks(axes.xaxis, [mark.x for series in plot.series for mark in series.marks])
@@ -333,7 +333,7 @@ def _draw_bars(plot: Bars) -> Any:  # noqa: ANN401  a figure of matplotlib
     row = figure.subplots(1, count, sharey=True, squeeze=False, gridspec_kw={"wspace": 0.08})[0]
     for axes, (says, marks) in zip(row, plot.panels.items(), strict=True):
         for place, mark in enumerate(marks):
-            if mark is not None and mark.low is not None:
+            if mark is not None and None not in (mark.low, mark.high):
                 axes.plot([mark.low, mark.high], [place, place], color=COLOURS[0], linewidth=1.0)
             if mark is not None:
                 axes.plot([mark.x], [place], color=COLOURS[0], marker="o")

@@ -69,6 +69,18 @@ def test_a_mean_over_fewer_clips_says_so_and_is_never_the_best(make_results):
     assert [cell.note for cell in found] == ["of 1", "", ""]
 
 
+def test_a_mean_without_the_clips_that_have_no_error_says_so(make_results):
+    exact = {"a": {"psnr_db": float("inf")}, "b": {"psnr_db": 20.0}}
+    systems = {"m@1": exact, "m@2": {"a": {"psnr_db": 30.0}, "b": {"psnr_db": 18.0}}}
+    found = cells(make_results(systems), list(systems), find_column("psnr_db"))
+    assert [(cell.text, cell.note, cell.best) for cell in found] == [
+        ("20.00", "of 1, 1 exact", False),
+        ("24.00", "", False),
+    ]
+    (alone,) = cells(make_results({"m@1": exact}), ["m@1"], find_column("psnr_db"))
+    assert alone.note == "1 exact"
+
+
 def test_a_rate_has_no_best(make_results):
     results = make_results({f"m@{k}": {"a": {"psnr_db": 30.0, "numbers_per_pixel": k / 8}} for k in (1, 2)})
     assert not any(cell.best for cell in cells(results, ["m@1", "m@2"], find_column("numbers_per_pixel")))

@@ -95,7 +95,7 @@ function summaryTable(part) {
  * The cells of a column by system, the best marked.
  *
  * A mean over fewer clips than another system's says over how many, and is never the best: clips differ more than
- * systems do.
+ * systems do. Nor does it count clips without error, whose figure is infinite; it says how many there are.
  */
 function columnCells(column, part) {
   const found = new Map(systems.map((system) => [system, meanOf(system, column, part)]));
@@ -119,7 +119,7 @@ function columnCells(column, part) {
       value: each.mean,
       text: shown(each.mean, column),
       half: halves.get(system)?.padEnd(length, "\u2007") ?? "",
-      note: each.clips < most ? `of ${each.clips}` : "",
+      note: [each.clips < most ? `of ${each.clips}` : "", each.exact && each.mean !== null ? `${each.exact} exact` : ""].filter(Boolean).join(", "),
       best: differ && losses.get(system) === least,
       why: wide ? `${system}: from ${shown(each.low, column)} to ${shown(each.high, column)}, of ${count(each.clips, "clip")}.` : "",
     }];
