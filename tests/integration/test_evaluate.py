@@ -128,6 +128,24 @@ def test_on_another_device_figures_are_those_of_the_cpu(
     assert "rfvd_i3d" in figures(there)["systems"][systems[0]]["summary"]["all"]["temporal_consistency"]
 
 
+def test_a_network_looks_at_a_clip_once_however_many_systems_there_are(
+    request_for, small_folder, i3d_weights, clips, video_file, monkeypatch
+):
+    for name in ("c.mkv", "d.mkv"):
+        video_file(name, frames=17, height=32, width=48)
+    looked = []
+    forward = I3D.forward
+    monkeypatch.setattr(I3D, "forward", lambda self, video: looked.append(1) or forward(self, video))
+    systems = (f"{small_folder}@4", f"{small_folder}@5", f"{small_folder}@6")
+    found = figures(evaluate(request_for(*systems, weights=(i3d_weights,))))
+    assert len(looked) == 2 * (1 + 3)
+    distances = [
+        found["systems"][system]["summary"]["all"]["temporal_consistency"]["rfvd_i3d"]["mean"]
+        for system in systems
+    ]
+    assert len(set(distances)) == 3
+
+
 def test_an_interrupted_evaluation_goes_on(request_for, small_folder, tmp_path, monkeypatch):
     systems = (f"{small_folder}@4", f"{small_folder}@6")
     done = []

@@ -14,7 +14,7 @@ from tubelet.errors import TubeletError
 from tubelet.evaluate.clips import open_clip, windows
 from tubelet.evaluate.measures import Measured, Measurement, mean_of
 from tubelet.evaluate.opening import open_system
-from tubelet.evaluate.parts import write_part
+from tubelet.evaluate.parts import other_parts, write_part
 from tubelet.evaluate.protocols import Protocol
 from tubelet.evaluate.sets import FeatureRuns
 from tubelet.evaluate.systems import Reconstruction, System
@@ -87,7 +87,7 @@ def measure(job: Job) -> dict[str, Any]:
     costs: list[Reconstruction] = []
     pixels = 0
     given = networks(job.weights, job.device)
-    runs = FeatureRuns(given.features)
+    runs = FeatureRuns(given.features, known=_known_features(job) if given.features else {})
     for part in windows(clip.frames, job.protocol):
         back = system.reconstruct(part, clip.rate)
         measurement = Measurement(job.measures, grid=system.grid, networks=given.distances)
@@ -120,6 +120,14 @@ def measure(job: Job) -> dict[str, Any]:
         "seconds_encode": sum(each.seconds_encode for each in costs),
         "seconds_decode": sum(each.seconds_decode for each in costs),
     }
+
+
+def _known_features(job: Job) -> dict[str, list[list[float]]]:
+    """Features of the clip itself, if another system's part has them: networks look at a clip once."""
+    for part in other_parts(job.target, made_from=job.made_from):
+        if part.get("features"):
+            return {name: sides["reference"] for name, sides in part["features"].items()}
+    return {}
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,22 @@ FOLDER = "parts"
 def part_path(folder: Path, *, clip: str, system: str) -> Path:
     """Where the part of a clip and a system lies; names are shortened and told apart by a digest."""
     digest = hashlib.sha256(f"{clip}\n{system}".encode()).hexdigest()[:12]
-    names = (re.sub(r"[^A-Za-z0-9.-]+", "_", name)[-40:] for name in (clip, system))
-    return folder / FOLDER / f"{'--'.join(names)}--{digest}.json"
+    return folder / FOLDER / f"{_short(clip)}--{_short(system)}--{digest}.json"
 
 
 def read_part(path: Path, *, made_from: dict[str, Any]) -> dict[str, Any] | None:
     """A part, if it is there, whole, and made from the same."""
-    try:
-        part = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    if not isinstance(part, dict) or part.get("made_from") != _plain(made_from):
-        return None
-    return part
+    part = _read(path)
+    return part if part.get("made_from") == _plain(made_from) else None
+
+
+def other_parts(path: Path, *, made_from: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The parts of other systems on the clip of a part, made from the same but for the system."""
+    wanted = _plain(made_from) | {"system": None}
+    for other in sorted(path.parent.glob(f"{_short(made_from['clip']['name'])}--*.json")):
+        part = _read(other)
+        if other != path and part.get("made_from", {}) | {"system": None} == wanted:
+            yield part
 
 
 def write_part(path: Path, part: dict[str, Any]) -> None:
@@ -40,6 +44,20 @@ def write_part(path: Path, part: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, force=True) as beside:
         beside.write_text(json.dumps(_spelt(part), allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a file holds; nothing if it is not there, or not whole."""
+    try:
+        part = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return part if isinstance(part, dict) else {}
+
+
+def _short(name: str) -> str:
+    """The end of a name, as a name of a file may have it."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", name)[-40:]
 
 
 def _plain(value: dict[str, Any]) -> Any:  # noqa: ANN401  whatever JSON holds

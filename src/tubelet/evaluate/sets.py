@@ -79,23 +79,31 @@ class FeatureRuns:
 
     Args:
         networks: by name of the measure.
+        known: features of the clip itself, by name of the measure, as `to_part` has them under ``reference``.
     """
 
-    def __init__(self, networks: Mapping[str, VideoFeatures]) -> None:
+    def __init__(
+        self,
+        networks: Mapping[str, VideoFeatures],
+        *,
+        known: Mapping[str, list[list[float]]] = MappingProxyType({}),
+    ) -> None:
         self._networks = networks
+        self._sides = {name: ("video",) if name in known else ("reference", "video") for name in networks}
         self._frames = 0
         self._found: dict[str, dict[str, list[list[float]]]] = {
-            name: {"reference": [], "video": []} for name in networks
+            name: {"reference": list(known.get(name, ())), "video": []} for name in networks
         }
 
     def update(self, reference: Frames, frames: Frames) -> None:
         """Add a window, or a whole clip; what is left of it after its last whole run is not looked at."""
         self._frames += len(frames)
+        clips = {"reference": reference, "video": frames}
         for begin in range(0, len(frames) - RUN + 1, RUN):
             for name, network in self._networks.items():
-                for side, clip in (("reference", reference), ("video", frames)):
+                for side in self._sides[name]:
                     with torch.no_grad():
-                        row = network(to_model(clip[begin : begin + RUN]))[0]
+                        row = network(to_model(clips[side][begin : begin + RUN]))[0]
                     self._found[name][side].append(row.float().tolist())
 
     def to_part(self) -> dict[str, dict[str, list[list[float]]]]:

@@ -64,6 +64,23 @@ def test_windows_are_cut_into_runs_each_by_itself():
     assert not runs.absent()
 
 
+def test_what_is_known_of_a_clip_is_not_computed_again():
+    reference, frames = noise(35, 0), noise(35, 1)
+    looked = []
+
+    def counted(video: torch.Tensor) -> torch.Tensor:
+        looked.append(video)
+        return colours(video)
+
+    first = FeatureRuns({"rfvd_i3d": counted})
+    first.update(reference, frames)
+    known = first.to_part()["rfvd_i3d"]["reference"]
+    again = FeatureRuns({"rfvd_i3d": counted}, known={"rfvd_i3d": known})
+    again.update(reference, frames)
+    assert again.to_part() == first.to_part()
+    assert len(looked) == 4 + 2
+
+
 def test_a_clip_without_a_whole_run_is_absent():
     runs = FeatureRuns({"rfvd_videomae": colours})
     runs.update(noise(RUN - 1, 0), noise(RUN - 1, 0))
