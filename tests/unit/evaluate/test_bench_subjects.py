@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 import torch
+from second_device import second_device
 
 from tubelet.checkpoint import load
 from tubelet.errors import CheckpointError, OptionError
@@ -134,6 +135,31 @@ def test_a_codec_is_timed_and_not_counted():
     assert min(subject.work(Case(size=SIZE, frames=5))()) > 0
     assert subject.cost() is None
     assert subject.facts()["kind"] == "codec"
+
+
+@pytest.mark.parametrize("way", ["stream", "whole"])
+@pytest.mark.parametrize(
+    ("kind", "number_format"),
+    [("network_folder", "float32"), ("network_folder", "bfloat16"), ("token_folder", "float32")],
+)
+def test_ours_are_timed_on_the_device_that_is_asked_for(request, kind, number_format, way):
+    text = f"{request.getfixturevalue(kind)}:way={way}"
+    with second_device() as device:
+        subject = open_subject(Variant(text, number_format, "eager"), device=str(device))
+        assert subject.device == device
+        with torch.no_grad():
+            assert min(subject.work(Case(size=SIZE, frames=6))()) > 0
+
+
+@needs_diffusers
+@pytest.mark.parametrize("number_format", ["float32", "bfloat16"])
+def test_others_are_timed_on_the_device_that_is_asked_for(rival_folder, number_format):
+    with second_device() as device:
+        variant = Variant(f"diffusers:{rival_folder}", number_format, "eager")
+        subject = open_subject(variant, device=str(device))
+        assert subject.device == device
+        with torch.no_grad():
+            assert min(subject.work(Case(size=SIZE, frames=6))()) > 0
 
 
 @needs_diffusers
