@@ -44,6 +44,15 @@ class Elsewhere(Tensor):
     def tolist(self) -> Any:
         return self.inner.tolist()
 
+    @property
+    def data(self) -> "Elsewhere":
+        return Elsewhere(self.inner.data)
+
+    @data.setter
+    def data(self, other: "Elsewhere") -> None:
+        Tensor.data.__set__(self, other)
+        self.inner = other.inner
+
     @classmethod
     def __torch_dispatch__(
         cls, operation: Any, _types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None

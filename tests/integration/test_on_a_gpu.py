@@ -57,6 +57,14 @@ def test_whole_clips(request, gpu, video, kind):
     assert torch.equal(back.cpu(), tokenizer.decode(latent.cpu(), **SIZE))
 
 
+def test_networks_in_half_precision(gpu, video, network_tokenizer):
+    here = deepcopy(network_tokenizer).networks_to(torch.bfloat16)
+    there = deepcopy(network_tokenizer).to(gpu).networks_to(torch.bfloat16)
+    latent = there.encode(video.to(gpu))
+    assert torch.equal(latent.cpu(), here.encode(video))
+    assert torch.equal(there.decode(latent, **SIZE).cpu(), here.decode(latent.cpu(), **SIZE))
+
+
 @pytest.mark.parametrize("kind", ["small_tokenizer", "network_tokenizer"])
 def test_a_count_for_every_position(request, gpu, video, kind):
     tokenizer = request.getfixturevalue(kind)
