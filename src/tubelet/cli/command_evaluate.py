@@ -136,6 +136,7 @@ def run(arguments: argparse.Namespace) -> None:
 def show_results(content: dict[str, Any]) -> None:
     """Print the protocol, a table of all clips, one of each tag, and what failed."""
     from tubelet.cli.console import show_table
+    from tubelet.evaluate.summary import failures
 
     figures = content["figures"]
     count = len(figures["clips"])
@@ -166,7 +167,7 @@ def show_results(content: dict[str, Any]) -> None:
         if title:
             print(f"\n{title}")
         show_table(rows, header=("system", "clips", *used))
-    for note in [*_failures(systems), *_exact(systems), *_notes(systems)]:
+    for note in [*failures(systems), *_exact(systems), *_notes(systems)]:
         print(note)
 
 
@@ -180,20 +181,6 @@ def _cell(summary: dict[str, Any], place: tuple[str, str, int]) -> str:
         return ""
     found = cell(figure, Column(group, name, name, digits))
     return f"{found.text} ±{found.half}" if found.half else found.text
-
-
-def _failures(systems: dict[str, Any]) -> list[str]:
-    """Which clips have no figures, and why; once where all systems fail alike."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for name, system in systems.items():
-        for clip, part in system["clips"].items():
-            if "error" in part:
-                found.setdefault((clip, part["error"]), []).append(name)
-    all_systems = list(systems)
-    return [
-        f"no figures of {clip}{'' if names == all_systems else ' by ' + ', '.join(names)}: {error}"
-        for (clip, error), names in found.items()
-    ]
 
 
 def _exact(systems: dict[str, Any]) -> list[str]:

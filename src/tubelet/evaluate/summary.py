@@ -58,6 +58,23 @@ def summarise(
     return {"all": whole, "by_tag": by_tag, "absent": sets.absent, "failed": len(clips) - len(good)}
 
 
+def failures(systems: Mapping[str, Any]) -> list[str]:
+    """Sentences on clips without figures; one for all systems that fail alike.
+
+    Args:
+        systems: by their texts, as in the results.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for text, system in systems.items():
+        for clip, part in system["clips"].items():
+            if "error" in part:
+                found.setdefault((clip, part["error"]), []).append(text)
+    return [
+        f"no figures of {clip}{'' if len(texts) == len(systems) else ' by ' + ', '.join(texts)}: {error}"
+        for (clip, error), texts in found.items()
+    ]
+
+
 def _summary(clips: Sequence[ClipFigures], sets: SetFigures, *, seed: int) -> dict[str, Any]:
     """Means of clips, and what they are as a set, by group of measures."""
     found: dict[str, Any] = {"clips": len(clips)}

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tubelet.errors import OptionError
+from tubelet.evaluate.summary import failures
 from tubelet.files import replacing
 from tubelet.report.columns import GROUPS, Column, cells, find_column, head, parts, summary, used
 from tubelet.report.markup import (
@@ -129,12 +130,6 @@ _BD_NOTE = (
 
 def reasons(results: Results) -> tuple[str, ...]:
     """Sentences on what is missing: clips that failed, and measures without a figure."""
-    failed = [
-        f"{name} has no figures of {clip}: {found['error']}"
-        for name, system in results.figures["systems"].items()
-        for clip, found in system["clips"].items()
-        if "error" in found
-    ]
     why: dict[tuple[str, str], int] = {}
     for system in results.figures["systems"].values():
         for found in system["clips"].values():
@@ -144,7 +139,7 @@ def reasons(results: Results) -> tuple[str, ...]:
         f"{measure} is absent {count} time{'s' if count > 1 else ''}: {reason}"
         for (measure, reason), count in why.items()
     ]
-    return tuple(failed + absent)
+    return (*failures(results.figures["systems"]), *absent)
 
 
 def made_by(circumstances: Mapping[str, Any]) -> str:

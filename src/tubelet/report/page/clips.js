@@ -120,7 +120,7 @@ function clipBody(name, openHelp) {
     facts?.why && h("p", { class: "missing" }, `No player: ${facts.why}`),
     charts.length > 0 && h("div", { class: "charts" }, charts.map((chart) => chart.element)),
     figureTable(clipColumns(name), (system, column) => clipCell(system, column, name), { caption: `Figures of ${name}` }),
-    failures.filter((failure) => failure.name === name).map(({ system, error }) => h("p", { class: "missing" }, nameOf(system), ` failed: ${error}`)),
+    failures.filter((failure) => failure.name === name).flatMap(({ systems: those, error }) => those.map((system) => h("p", { class: "missing" }, nameOf(system), ` failed: ${error}`))),
     (figures.clips[name].warnings ?? []).map((warning) => h("p", { class: "note" }, `Read with a warning: ${warning}`)),
     pictures(name));
   return { element, pause: () => film?.pause() };

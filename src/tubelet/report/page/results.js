@@ -144,8 +144,12 @@ function whyAbsent(system, column, names = clips) {
   return `Nothing of this kind was measured of ${system}.`;
 }
 
-/** What failed: clips that a system has an error for. */
-const failures = systems.flatMap((system) =>
-  Object.entries(figures.systems[system].clips)
-    .filter(([, found]) => found.error !== undefined)
-    .map(([name, found]) => ({ system, name, error: found.error })));
+/** What failed: clips that systems have an error for, and which systems those are. */
+const failures = [];
+for (const system of systems) {
+  for (const [name, { error }] of Object.entries(figures.systems[system].clips)) {
+    const known = failures.find((each) => each.name === name && each.error === error);
+    if (known) known.systems.push(system);
+    else if (error !== undefined) failures.push({ name, error, systems: [system] });
+  }
+}

@@ -141,6 +141,6 @@ function speedNote() {
 function failed() {
   if (!failures.length) return null;
   return h("div", { class: "failed" }, h("h3", {}, `${count(failures.length, "failure")}`),
-    h("ul", {}, failures.map(({ system, name, error }) =>
-      h("li", {}, nameOf(system), " has no figures of ", h("code", {}, name), `: ${error}`))));
+    h("ul", {}, failures.map(({ name, error, systems: those }) =>
+      h("li", {}, "no figures of ", h("code", {}, name), ...(those.length < systems.length ? [" by ", ...those.map(nameOf)] : []), `: ${error}`))));
 }
