@@ -1,6 +1,7 @@
 """From a training run to a tokenizer that anybody can load."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from tubelet.data.crops import Crops, open_crops
 from tubelet.errors import OptionError, TrainingError
 from tubelet.files import check_target
 from tubelet.metrics.usage import DigitUsage
-from tubelet.nn.blocks import ResidualStack
 from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
 from tubelet.tokenizers.config_json import continuous_from_json, quantizer_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -34,7 +34,7 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     """Write the averaged weights of a run's newest checkpoint as a tokenizer.
 
     The latent's mean and standard deviation are measured on the training data and become part of the
-    tokenizer; weights of networks are rounded to bfloat16, the transform stays as it is.
+    tokenizer; weights of networks and codebooks are rounded to bfloat16, the transform stays as it is.
 
     Args:
         run: folder of the run.
@@ -59,7 +59,10 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     tokenizer = network.tokenizer
     for stack in (tokenizer.encoder, tokenizer.decoder):
         if stack is not None:
-            _round(stack)
+            _round(stack.parameters())
+    # Codebooks, and not the few numbers of which each has its own meaning.
+    tensors = network.state_dict().items()
+    _round(each for name, each in tensors if name.startswith("quantizer.") and each.ndim > 1)
     crops = open_crops(data or Path(facts["folder"]))
     if quantizer is not None and network.quantizer is not None:
         discrete = DiscreteTokenizer(tokenizer, network.quantizer)
@@ -87,9 +90,9 @@ def _read_facts(run: Path) -> dict[str, Any]:
     return facts
 
 
-def _round(stack: ResidualStack) -> None:
+def _round(tensors: Iterable[Tensor]) -> None:
     """Let every weight be one that bfloat16 holds: half the bytes, and the same tokenizer in both formats."""
-    for weights in stack.parameters():
+    for weights in tensors:
         weights.copy_(weights.to(torch.bfloat16))
 
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from tubelet.checkpoint import load_discrete
 from tubelet.data.crops import open_crops
 from tubelet.data.feed import Draw, draw_batch
 from tubelet.errors import OptionError
-from tubelet.quantizers.config import FSQConfig
+from tubelet.quantizers.config import FSQConfig, VQConfig
 from tubelet.train import token_figures
 from tubelet.train.batches import latents_of, to_video
 from tubelet.train.config import LossWeights, Prefixes
@@ -75,6 +76,16 @@ def test_an_exported_run_gives_the_tokens_of_its_averaged_weights(discrete, data
     # Weights are rounded to bfloat16: few digits fall to the other side.
     assert (found.digits != expected).float().mean() < 0.02
     assert "60 values per position" in (tmp_path / "mine" / "card.md").read_text()
+
+
+def test_an_exported_codebook_takes_two_bytes_a_number(discrete, data, tmp_path):
+    train(replace(discrete, quantizer=VQConfig(codes=50)), data=data, folder=tmp_path / "run")
+    folder = export_run(tmp_path / "run", tmp_path / "mine", data=data)
+    with safe_open(folder / "weights.safetensors", "pt") as stored:
+        kinds = {name: stored.get_slice(f"quantizer.{name}").get_dtype() for name in ("codebook", "counts")}
+    assert kinds == {"codebook": "BF16", "counts": "F32"}
+    codebook = load_discrete(folder).quantizer.codebook
+    assert torch.equal(codebook, codebook.to(torch.bfloat16).float())
 
 
 def test_a_run_that_is_stopped_and_resumed_has_the_losses_of_an_unbroken_one(discrete, data, tmp_path):
