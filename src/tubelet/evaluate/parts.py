@@ -35,7 +35,8 @@ def other_parts(path: Path, *, made_from: dict[str, Any]) -> Iterator[dict[str, 
     wanted = _plain(made_from) | {"system": None}
     for other in sorted(path.parent.glob(f"{_short(made_from['clip']['name'])}--*.json")):
         part = _read(other)
-        if other != path and part.get("made_from", {}) | {"system": None} == wanted:
+        found = part.get("made_from")
+        if other != path and isinstance(found, dict) and found | {"system": None} == wanted:
             yield part
 
 
