@@ -40,6 +40,14 @@ def answers(text: object, *requests: str) -> list[dict]:
     ]
 
 
+def check_on_another_device(text: str, number_format: str) -> None:
+    with second_device() as device:
+        subject = open_subject(Variant(text, number_format, "eager"), device=str(device))
+        assert subject.device == device
+        with torch.no_grad():
+            assert min(subject.work(Case(size=SIZE, frames=6))()) > 0
+
+
 @pytest.mark.parametrize("frames", [1, 2, 5, 7])
 def test_a_stream_gives_every_frame_back_and_its_first_one_early(network_folder, frames):
     subject = opened(f"{network_folder}@5")
@@ -143,23 +151,13 @@ def test_a_codec_is_timed_and_not_counted():
     [("network_folder", "float32"), ("network_folder", "bfloat16"), ("token_folder", "float32")],
 )
 def test_ours_are_timed_on_the_device_that_is_asked_for(request, kind, number_format, way):
-    text = f"{request.getfixturevalue(kind)}:way={way}"
-    with second_device() as device:
-        subject = open_subject(Variant(text, number_format, "eager"), device=str(device))
-        assert subject.device == device
-        with torch.no_grad():
-            assert min(subject.work(Case(size=SIZE, frames=6))()) > 0
+    check_on_another_device(f"{request.getfixturevalue(kind)}:way={way}", number_format)
 
 
 @needs_diffusers
 @pytest.mark.parametrize("number_format", ["float32", "bfloat16"])
 def test_others_are_timed_on_the_device_that_is_asked_for(rival_folder, number_format):
-    with second_device() as device:
-        variant = Variant(f"diffusers:{rival_folder}", number_format, "eager")
-        subject = open_subject(variant, device=str(device))
-        assert subject.device == device
-        with torch.no_grad():
-            assert min(subject.work(Case(size=SIZE, frames=6))()) > 0
+    check_on_another_device(f"diffusers:{rival_folder}", number_format)
 
 
 @needs_diffusers

@@ -1,7 +1,13 @@
 """Runs so short that they take a second."""
 
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
+from tubelet.quantizers.config import FSQConfig
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.train.config import LossWeights, Prefixes, Stage, TrainConfig
 from tubelet.types import Stride
@@ -33,3 +39,30 @@ def config() -> TrainConfig:
         bfloat16=False,
         patience=2,
     )
+
+
+@pytest.fixture
+def discrete(config) -> TrainConfig:
+    """The same of tokens of three digits."""
+    return replace(
+        config,
+        model=replace(config.model, channels=3, variational=False),
+        quantizer=FSQConfig(levels=(5, 4, 3)),
+        losses=LossWeights(log_mse=0.1, log_difference=0.1),
+        prefixes=Prefixes(counts=(3,), weights=(1.0,), maps=0.0),
+        noise=0.0,
+    )
+
+
+@pytest.fixture
+def stop_after() -> Callable[[int], Callable]:
+    """Asks a run to stop as `kill` does, once a step is done; the next one may be under way then."""
+
+    def make(step: int) -> Callable:
+        def on_step(_share, number, _figures):
+            if number == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        return on_step
+
+    return make

@@ -1,8 +1,6 @@
 """Training with a quantiser: from the fitted start to tokens that anybody can load."""
 
 import json
-import os
-import signal
 from dataclasses import replace
 
 import pytest
@@ -16,7 +14,7 @@ from tubelet.errors import OptionError
 from tubelet.quantizers.config import FSQConfig, VQConfig
 from tubelet.train import token_figures
 from tubelet.train.batches import latents_of, to_video
-from tubelet.train.config import LossWeights, Prefixes
+from tubelet.train.config import Prefixes
 from tubelet.train.export import export_run
 from tubelet.train.journal import read_log
 from tubelet.train.run import train
@@ -27,26 +25,6 @@ LEVELS = (5, 4, 3)
 
 def totals(folder):
     return [line["total"] for line in read_log(folder)]
-
-
-def stop_after(step):
-    def on_step(_share, number, _figures):
-        if number == step:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    return on_step
-
-
-@pytest.fixture
-def discrete(config):
-    return replace(
-        config,
-        model=replace(config.model, channels=3, variational=False),
-        quantizer=FSQConfig(levels=LEVELS),
-        losses=LossWeights(log_mse=0.1, log_difference=0.1),
-        prefixes=Prefixes(counts=(3,), weights=(1.0,), maps=0.0),
-        noise=0.0,
-    )
 
 
 def test_a_fitted_start_quantises_better_than_an_unfitted_one(discrete, data):
@@ -88,7 +66,9 @@ def test_an_exported_codebook_takes_two_bytes_a_number(discrete, data, tmp_path)
     assert torch.equal(codebook, codebook.to(torch.bfloat16).float())
 
 
-def test_a_run_that_is_stopped_and_resumed_has_the_losses_of_an_unbroken_one(discrete, data, tmp_path):
+def test_a_run_that_is_stopped_and_resumed_has_the_losses_of_an_unbroken_one(
+    discrete, data, tmp_path, stop_after
+):
     train(discrete, data=data, folder=tmp_path / "unbroken")
     train(discrete, data=data, folder=tmp_path / "broken", on_step=stop_after(3))
     train(discrete, data=data, folder=tmp_path / "broken", resume=True)

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import math
-import os
-import signal
 from dataclasses import replace
 from itertools import pairwise
 
@@ -38,20 +36,10 @@ def unbroken(config, data, tmp_path):
     return totals(tmp_path / "unbroken")
 
 
-def stop_after(step):
-    """Ask to stop as `kill` does, once a step is done; the next one may be under way then."""
-
-    def on_step(_share: float, number: int, _figures: StepFigures) -> None:
-        if number == step:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    return on_step
-
-
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
 @pytest.mark.parametrize("step", [1, 3, 4, 6])
 def test_a_run_that_is_stopped_and_resumed_has_the_losses_of_an_unbroken_one(
-    config, data, tmp_path, kind, step
+    config, data, tmp_path, kind, step, stop_after
 ):
     config = replace(config, optimizer=Optimizer(kind=kind))
     train(config, data=data, folder=tmp_path / "unbroken")
@@ -62,7 +50,9 @@ def test_a_run_that_is_stopped_and_resumed_has_the_losses_of_an_unbroken_one(
     assert totals(broken) == totals(tmp_path / "unbroken")
 
 
-def test_steps_after_the_last_checkpoint_of_a_killed_run_are_done_again(config, data, tmp_path, unbroken):
+def test_steps_after_the_last_checkpoint_of_a_killed_run_are_done_again(
+    config, data, tmp_path, unbroken, stop_after
+):
     def die(_share: float, number: int, _figures: StepFigures) -> None:
         if number == 6:
             raise KeyboardInterrupt
@@ -102,7 +92,7 @@ def test_a_trained_network_is_nearer_than_its_linear_start(config, data, tmp_pat
     assert errors[0] < 0.99 * errors[1]
 
 
-def test_a_frozen_encoder_stays_what_it_was(config, data, tmp_path):
+def test_a_frozen_encoder_stays_what_it_was(config, data, tmp_path, stop_after):
     folder = tmp_path / "run"
     half = train(config, data=data, folder=folder, on_step=stop_after(4))
     before = {name: p.clone() for name, p in half.network.tokenizer.named_parameters()}
@@ -141,7 +131,7 @@ def test_a_bad_step_moves_nothing_and_the_run_goes_on(config, data, tmp_path, mo
 
 
 def test_a_run_gives_up_after_repeated_bad_steps_and_keeps_its_last_good_checkpoint(
-    config, data, tmp_path, monkeypatch
+    config, data, tmp_path, monkeypatch, stop_after
 ):
     usual = run_module.to_video
     train(config, data=data, folder=tmp_path, on_step=stop_after(3))
@@ -211,7 +201,9 @@ def test_what_a_run_is_lies_beside_it(config, data, tmp_path):
     assert list((tmp_path / "tensorboard").glob("events.*"))
 
 
-def test_an_adversarial_stage_trains_the_discriminator_and_the_decoder_and_resumes(config, data, tmp_path):
+def test_an_adversarial_stage_trains_the_discriminator_and_the_decoder_and_resumes(
+    config, data, tmp_path, stop_after
+):
     stages = (
         Stage(until=0.5, batch=2, frames=3, side=16),
         Stage(batch=2, frames=3, side=16, adversarial=0.1),
@@ -292,7 +284,7 @@ def test_a_perceptual_network_that_is_not_there_is_no_silent_zero(config, data, 
         train(absent, data=data, folder=tmp_path / "run")
 
 
-def test_a_run_that_is_taken_up_does_not_fit_its_start_again(config, data, tmp_path, monkeypatch):
+def test_a_run_that_is_taken_up_does_not_fit_its_start_again(config, data, tmp_path, monkeypatch, stop_after):
     train(config, data=data, folder=tmp_path, on_step=stop_after(3))
     monkeypatch.setattr(run_module, "start_from_crops", lambda *_, **__: pytest.fail("it was fitted again"))
     train(config, data=data, folder=tmp_path, resume=True)

@@ -1,7 +1,5 @@
 """Training on another device gives the losses that it gives on the CPU."""
 
-import os
-import signal
 from dataclasses import replace
 
 import pytest
@@ -18,40 +16,25 @@ def losses(folder):
     return [(line["total"], line.get("discriminator")) for line in read_log(folder)]
 
 
-def adversarial(config):
+@pytest.fixture(params=["latents", "adversarial", "FSQ", "VQ"])
+def kind(request, config, discrete):
+    """A run of each kind that uses other code."""
     stages = Stage(until=0.5, batch=2, frames=3, side=16), Stage(batch=2, frames=3, side=16, adversarial=0.1)
-    return replace(config, stages=stages)
+    return {
+        "latents": config,
+        "adversarial": replace(config, stages=stages),
+        "FSQ": replace(discrete, quantizer=FSQConfig(levels=(5, 4, 3), entropy_weight=0.1)),
+        "VQ": replace(discrete, quantizer=VQConfig(codes=50, restart_below=0.1)),
+    }[request.param]
 
 
-def tokens(config, quantizer):
-    model = replace(config.model, channels=3, variational=False)
-    prefixes = replace(config.prefixes, counts=(3,), weights=(1.0,), maps=0.0)
-    weights = replace(config.losses, kl=0.0)
-    return replace(config, model=model, prefixes=prefixes, losses=weights, noise=0.0, quantizer=quantizer)
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        pytest.param(lambda config: config, id="latents"),
-        pytest.param(adversarial, id="adversarial"),
-        pytest.param(
-            lambda config: tokens(config, FSQConfig(levels=(5, 4, 3), entropy_weight=0.1)), id="FSQ"
-        ),
-        pytest.param(lambda config: tokens(config, VQConfig(codes=50, restart_below=0.1)), id="VQ"),
-    ],
-)
-def test_losses_are_those_of_the_cpu_also_after_an_interruption(config, data, tmp_path, monkeypatch, changed):
-    config = changed(config)
-    train(config, data=data, folder=tmp_path / "cpu")
-
-    def stop(_share, step, _figures):
-        if step == 5:
-            os.kill(os.getpid(), signal.SIGTERM)
-
+def test_losses_are_those_of_the_cpu_also_after_an_interruption(
+    kind, data, tmp_path, monkeypatch, stop_after
+):
+    train(kind, data=data, folder=tmp_path / "cpu")
     with second_device() as device:
         monkeypatch.setattr(processes, "_device", lambda _index: device)
-        train(config, data=data, folder=tmp_path / "there", on_step=stop)
-        state = train(config, data=data, folder=tmp_path / "there", resume=True)
+        train(kind, data=data, folder=tmp_path / "there", on_step=stop_after(5))
+        state = train(kind, data=data, folder=tmp_path / "there", resume=True)
     assert state.network.tokenizer.device == device
     assert losses(tmp_path / "there") == losses(tmp_path / "cpu")
