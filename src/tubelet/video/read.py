@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -17,6 +18,7 @@ from tubelet.errors import DamageWarning, LossWarning, OptionError, VideoError
 from tubelet.video.array import open_array, probe_array
 from tubelet.video.clock import Clock
 from tubelet.video.convert import ToRgb
+from tubelet.video.ending import last_duration
 from tubelet.video.info import VideoInfo
 from tubelet.video.probe import describe, first_frame, orientation_of
 from tubelet.video.source import Source, opened
@@ -32,10 +34,21 @@ class Run:
     Attributes:
         frames: RGB, 0 to 255, upright. The memory is used again once nothing refers to it or to a view of it.
         timestamps: when each is shown, in ticks of `VideoInfo.time_base`; strictly increasing.
+        end: when the last of them stops being shown, in the same ticks: the time of the frame that follows in
+            the file, or, for the file's last frame, what the file says; None if nothing says it.
     """
 
     frames: UInt8[np.ndarray, "T H W 3"]
     timestamps: Int64[np.ndarray, " T"]
+    end: int | None = None
+
+
+class _Shown(NamedTuple):
+    """A decoded frame and the ticks at which it appears and disappears."""
+
+    frame: VideoFrame
+    tick: int
+    end: int | None
 
 
 def read(source: Path | str, *, run: int = 16, start: int = 0, stop: int | None = None) -> Iterator[Run]:
@@ -107,7 +120,7 @@ def read_from(source: Path | str, seconds: float | Fraction, *, run: int = 16) -
             first = first_frame(path, decoded, video)
         reader = _Reader(info, video, run)
         stamped = reader.stamped(first, decoded)
-        yield from reader.runs(itertools.dropwhile(lambda pair: pair[1] < target, stamped))
+        yield from reader.runs(itertools.dropwhile(lambda shown: shown.tick < target, stamped))
         reader.warn(to_the_end=False)
 
 
@@ -125,7 +138,9 @@ def _read_array(path: Path, run: int, start: int, stop: int | None) -> Iterator[
     stop = len(array) if stop is None else min(stop, len(array))
     for begin in range(start, stop, run):
         end = min(begin + run, stop)
-        yield Run(frames=np.array(array[begin:end]), timestamps=np.arange(begin, end, dtype=np.int64))
+        yield Run(
+            frames=np.array(array[begin:end]), timestamps=np.arange(begin, end, dtype=np.int64), end=end
+        )
 
 
 def _is_seekable(video: Source) -> bool:
@@ -170,19 +185,28 @@ class _Reader:
         for loss in info.losses:
             warnings.warn(f"{info.path}: {loss}.", LossWarning, stacklevel=4)
 
-    def stamped(self, first: VideoFrame, rest: Iterator[VideoFrame]) -> Iterator[tuple[VideoFrame, int]]:
-        for frame in itertools.chain([first], rest):
+    def stamped(self, first: VideoFrame, rest: Iterator[VideoFrame]) -> Iterator[_Shown]:
+        waiting, tick = first, self._stamp(first)
+        for frame in rest:
+            following = self._stamp(frame)
             self._read += 1
-            yield frame, self._clock.stamp(frame.pts, frame.duration)
+            yield _Shown(waiting, tick, following)
+            waiting, tick = frame, following
+        self._read += 1
+        duration = last_duration(self._video, waiting, frames=self._read)
+        yield _Shown(waiting, tick, None if duration is None else tick + duration)
 
-    def runs(self, stamped: Iterator[tuple[VideoFrame, int]]) -> Iterator[Run]:
+    def _stamp(self, frame: VideoFrame) -> int:
+        return self._clock.stamp(frame.pts, frame.duration)
+
+    def runs(self, stamped: Iterator[_Shown]) -> Iterator[Run]:
         info = self._info
         to_rgb: ToRgb | None = None
         while batch := next(stamped, None):
             frames = self._memory.frames((self._run, info.height, info.width, 3))
             timestamps: list[int] = []
-            problem = None
-            for frame, tick in itertools.chain([batch], itertools.islice(stamped, self._run - 1)):
+            problem, end = None, None
+            for frame, tick, after in itertools.chain([batch], itertools.islice(stamped, self._run - 1)):
                 if (frame.width, frame.height) != (info.coded_width, info.coded_height):
                     problem = frame
                     break
@@ -190,9 +214,12 @@ class _Reader:
                     to_rgb = ToRgb(orientation_of(frame))
                 to_rgb.write(frame, frames[len(timestamps)])
                 timestamps.append(tick)
+                end = after
                 self._transparent = to_rgb.saw_transparency
             if timestamps:
-                yield Run(frames=frames[: len(timestamps)], timestamps=np.array(timestamps, np.int64))
+                yield Run(
+                    frames=frames[: len(timestamps)], timestamps=np.array(timestamps, np.int64), end=end
+                )
             if problem is not None:
                 raise VideoError(
                     f"{info.path}: frame {self._read - 1} is {problem.width}x{problem.height}, those before "

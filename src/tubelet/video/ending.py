@@ -1,0 +1,52 @@
+"""How long the last frame of a video is shown, which no later timestamp says."""
+
+import re
+from fractions import Fraction
+
+from av.video.frame import VideoFrame
+
+from tubelet.video.source import Source
+
+_CLOCK_TIME = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+
+
+def last_duration(video: Source, frame: VideoFrame, *, frames: int) -> int | None:
+    """Return how long the last frame of a whole file is shown, in ticks; None if nothing says.
+
+    What the stream claims for its end goes before what the frame claims for itself: an edit list cuts the
+    first and not the second, and Matroska mostly stores only the first. A still is shown as long as the file's
+    sound lasts.
+
+    Args:
+        video: the file, read to its end.
+        frame: its last frame.
+        frames: how many it has.
+    """
+    claims = [frame.duration or 0]
+    if frame.pts is not None and not video.cut_short():
+        end = _stream_end(video)
+        claims.insert(0, 0 if end is None else end - frame.pts)
+        if frames == 1:
+            claims.insert(0, max(_file_end(video) - frame.pts, *claims))
+    return next((claim for claim in claims if claim > 0), None)
+
+
+def _stream_end(video: Source) -> int | None:
+    """Return when the video stream ends, in ticks, by the word of its container; None if it says nothing."""
+    stream = video.stream
+    formats = video.container.format.name.split(",")
+    if "mov" in formats and stream.duration:
+        return (stream.start_time or 0) + stream.duration
+    if "matroska" in formats and (time := _CLOCK_TIME.match(stream.metadata.get("DURATION", ""))):
+        hours, minutes, seconds = map(Fraction, time.groups())
+        return round((hours * 3600 + minutes * 60 + seconds) / (stream.time_base or Fraction(1, 1000)))
+    return None
+
+
+def _file_end(video: Source) -> int:
+    """Return when the longest stream of a file with sound ends, in ticks of the video; 0 if not known."""
+    container = video.container
+    if not container.streams.audio or not container.duration:
+        return 0
+    end = Fraction((container.start_time or 0) + container.duration, 1_000_000)
+    return round(end / (video.stream.time_base or Fraction(1, 1000)))
