@@ -14,8 +14,8 @@ def last_duration(video: Source, frame: VideoFrame, *, frames: int) -> int | Non
     """Return how long the last frame of a whole file is shown, in ticks; None if nothing says.
 
     What the stream claims for its end goes before what the frame claims for itself: an edit list cuts the
-    first and not the second, and Matroska mostly stores only the first. A still is shown as long as the file's
-    sound lasts.
+    first and not the second, and Matroska mostly stores only the first. A still is shown as long as the sound
+    lasts.
 
     Args:
         video: the file, read to its end.
