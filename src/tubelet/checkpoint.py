@@ -20,6 +20,7 @@ from torch import Tensor
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.files import replacing
+from tubelet.json_text import read_json
 from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
 from tubelet.tokenizers.config_json import continuous_from_json, discrete_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -265,10 +266,10 @@ def _read_facts(folder: Path, wanted: Architecture | None = None) -> dict[str, A
     if path.stat().st_size > _CONFIG_BYTES:
         raise CheckpointError(f"{path} has {path.stat().st_size} bytes; at most {_CONFIG_BYTES} are read.")
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = read_json(path, most=_CONFIG_BYTES)
         version, architecture = facts["format"], facts["architecture"]
         _ = facts["config"], facts["sha256"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is no checkpoint of tubelet: {error!r}. Fetch it again.") from error
     if version != FORMAT:
         raise CheckpointError(f"{path} has format {version}; this program reads {FORMAT}. Upgrade it.")

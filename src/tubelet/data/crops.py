@@ -1,6 +1,5 @@
 """A folder of prepared crops: arrays that are mapped, not loaded, and an index of where each is from."""
 
-import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from tubelet.errors import OptionError, VideoError
+from tubelet.json_text import read_json
 from tubelet.types import Frames
 
 FORMAT = 1
@@ -156,10 +156,10 @@ def read_index(folder: Path) -> Index:
             f"`tubelet prepare VIDEOS -o {folder}`; the same command goes on where one was interrupted."
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         settings = settings_from_json(content)
         clips = tuple(clip_from_json(each, settings) for each in content["clips"])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise VideoError(f"{path} is damaged ({reason}). Prepare the crops again, with --force.") from error
     if not any(clip.cuts for clip in clips):

@@ -23,6 +23,7 @@ from tubelet.data.crops import (
 )
 from tubelet.errors import OptionError, OutputError, VideoError
 from tubelet.files import replacing
+from tubelet.json_text import text_to_json
 from tubelet.types import Frames
 from tubelet.video.info import VideoInfo
 from tubelet.video.probe import probe
@@ -315,7 +316,7 @@ def _header_of(folder: Path) -> dict[str, Any]:
         return {"settings": index.settings, "clips": [[clip.name, clip.size] for clip in index.clips]}
     try:
         with (folder / UNFINISHED).open(encoding="utf-8") as log:
-            header = json.loads(log.readline())
+            header = text_to_json(log.readline())
         return {"settings": settings_from_json(header), "clips": list(header["clips"])}
     except (OSError, KeyError, TypeError, ValueError):
         return {}
@@ -344,7 +345,7 @@ def _resume(folder: Path, header: dict[str, Any]) -> list[Clip]:
     done: list[Clip] = []
     for line, (name, size) in zip(lines, header["clips"], strict=False):
         try:
-            clip = clip_from_json(json.loads(line), header["settings"])
+            clip = clip_from_json(text_to_json(line), header["settings"])
         except (KeyError, TypeError, ValueError):
             break
         if (clip.name, clip.size) != (name, size):

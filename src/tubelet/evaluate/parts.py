@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tubelet.files import replacing
+from tubelet.json_text import read_json
 
 FORMAT = 1
 
@@ -50,8 +51,8 @@ def write_part(path: Path, part: dict[str, Any]) -> None:
 def _read(path: Path) -> dict[str, Any]:
     """What a file holds; nothing if it is not there, or not whole."""
     try:
-        part = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        part = read_json(path)
+    except (OSError, ValueError):
         return {}
     return part if isinstance(part, dict) else {}
 

@@ -4,7 +4,6 @@ It can be interrupted at any time and goes on from the parts that are there. Twi
 same figures on one machine, but for times and what is said of the run itself.
 """
 
-import json
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -30,6 +29,7 @@ from tubelet.evaluate.summary import LEVEL, RESAMPLES, summarise
 from tubelet.evaluate.systems import System
 from tubelet.evaluate.tags import Tags, find_manifest, read_tags
 from tubelet.evaluate.weights import Weights, networks
+from tubelet.json_text import read_json
 from tubelet.results import circumstances, version_of, write_results
 
 RESULTS = "results.json"
@@ -310,9 +310,9 @@ def _claim(request: Request) -> None:
     if not target.exists() or request.force:
         return
     try:
-        before = json.loads(target.read_text(encoding="utf-8"))
+        before = read_json(target)
         line, data = before["figures"]["protocol"]["line"], before["figures"]["data"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{target} holds no evaluation ({error!r}). Name another folder.") from error
     mine = request.data.resolve().name
     if (line, data) != (request.protocol.line, mine):

@@ -1,12 +1,12 @@
 """What is known of clips, from a manifest: figures are split by it."""
 
 import csv
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tubelet.errors import OptionError
+from tubelet.json_text import read_json
 
 TAGS = ("motion", "kind")
 """Columns of a manifest that split figures; ``motion`` is low, mid or high."""
@@ -52,6 +52,6 @@ def read_tags(path: Path) -> Tags:
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     if path.suffix.lower() == ".json":
-        return list(json.loads(path.read_text(encoding="utf-8")))
+        return list(read_json(path))
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

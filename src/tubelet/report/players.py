@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from tubelet.errors import ResultsError, VideoError
+from tubelet.json_text import text_to_ratio
 from tubelet.report.read import Results, kept_file
 from tubelet.report.stack import Stack, open_stack
 from tubelet.video.encode import still_bytes
@@ -142,7 +143,10 @@ def _with_loss(results: Results, name: str, *, most: int) -> Player:
             f"a still of its worst frame takes {needed} bytes, and {max(0, most)} are left for this clip. "
             "Give more with --budget."
         )
-    rate = min(max(Fraction(results.figures["clips"][name]["rate"]), SLOWEST), FASTEST)
+    try:
+        rate = min(max(text_to_ratio(str(results.figures["clips"][name]["rate"])), SLOWEST), FASTEST)
+    except ValueError as error:
+        raise ResultsError(f"its frame rate is damaged: {error}. Evaluate again.") from error
     room = _bytes_in(most - needed)
     films = (frames_to_webm(stack.runs(), rate=rate, quality=each, most=room) for each in QUALITIES)
     return Player(

@@ -1,6 +1,5 @@
 """Stored figures, as a report finds them; those of an evaluation with what lies beside them."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple
 from tubelet.errors import ResultsError
 from tubelet.evaluate.parts import FORMAT
 from tubelet.evaluate.run import RESULTS
+from tubelet.json_text import read_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ def read_stored(path: Path, kind: Kind) -> Stored:
         ResultsError: it cannot be read, is of another kind, or of another format.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         found = Stored(
             protocol=content["protocol"], circumstances=content["circumstances"], figures=content["figures"]
         )
@@ -81,7 +81,7 @@ def read_stored(path: Path, kind: Kind) -> Stored:
         complete = kind.holds <= found.figures.keys()
     except OSError as error:
         raise ResultsError(f"{path} cannot be read ({error.strerror}). Give {kind.give}.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ResultsError(f"{path} holds no {kind.name} ({error!r}). Give {kind.give}.") from error
     if number != kind.format or not complete:
         raise ResultsError(

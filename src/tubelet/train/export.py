@@ -14,6 +14,7 @@ from tubelet import checkpoint
 from tubelet.data.crops import Crops, open_crops
 from tubelet.errors import OptionError, TrainingError
 from tubelet.files import check_target
+from tubelet.json_text import read_json
 from tubelet.metrics.usage import DigitUsage
 from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
 from tubelet.tokenizers.config_json import continuous_from_json, quantizer_from_json
@@ -83,9 +84,9 @@ def _read_facts(run: Path) -> dict[str, Any]:
             "its first checkpoint."
         )
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = read_json(path)
         _ = facts["config"]["model"], facts["clips"], facts["folder"], facts["circumstances"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{path} is damaged: {error!r}. Start the run anew.") from error
     return facts
 

@@ -19,6 +19,7 @@ from tubelet.data.crops import Crops, open_crops
 from tubelet.data.feed import Draw, Feed
 from tubelet.errors import OptionError, TrainingError
 from tubelet.files import replacing
+from tubelet.json_text import read_json
 from tubelet.losses.adversarial import SpaceTimeDiscriminator
 from tubelet.losses.perceptual import LPIPS
 from tubelet.losses.perceptual_weights import read_lpips
@@ -254,8 +255,7 @@ def _prepare_folder(
     # Through JSON and back: tuples become lists on both sides of the comparison.
     wanted: dict[str, Any] = json.loads(json.dumps({"config": asdict(config), "data": crops.settings}))
     if path.exists() and resume:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        if changed := _differences(known["config"], wanted["config"]):
+        if changed := _differences(_known_config(path), wanted["config"]):
             raise OptionError(
                 f"the run in {folder} has other numbers: {', '.join(changed)}. Resume with the same ones, or "
                 "start another run."
@@ -272,6 +272,17 @@ def _prepare_folder(
         content = wanted | {"folder": str(data.resolve()), "clips": clips, "crops": len(crops)}
         content["circumstances"] = circumstances()
         beside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _known_config(path: Path) -> dict[str, Any]:
+    """The configuration of a run that is there already."""
+    try:
+        config = read_json(path)["config"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{path} is damaged: {error!r}. Start the run anew, with --force.") from error
+    if not isinstance(config, dict):
+        raise TrainingError(f"{path} is damaged: its config is {config!r:.80}. Start anew, with --force.")
+    return config
 
 
 def _differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:

@@ -19,6 +19,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from torch.optim.optimizer import Optimizer as TorchOptimizer
 
 from tubelet.errors import TrainingError
+from tubelet.json_text import read_json
 from tubelet.train.network import Network
 
 _KEPT = 2
@@ -169,7 +170,7 @@ def _check_names(wanted: dict[str, Tensor], there: Container[str]) -> None:
 
 
 def _read_numbers(checkpoint: Path) -> dict[str, int | float]:
-    numbers = json.loads((checkpoint / "numbers.json").read_text(encoding="utf-8"))
+    numbers = read_json(checkpoint / "numbers.json")
     kinds: dict[str, Any] = {
         "step": int,
         "seconds": (int, float),
