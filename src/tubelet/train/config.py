@@ -60,12 +60,18 @@ class Prefixes:
     Attributes:
         counts: numbers of channels to draw from.
         weights: how often each is drawn, in any unit.
-        maps: share of the clips whose positions have numbers of their own, from none to all channels.
+        maps: share of the clips whose positions have numbers of their own, from none to all channels, smooth
+            over a few positions.
+        blocks: share of the clips with one number per block of one to eight positions a side.
+        budgets: share of the clips whose channels are spent where the latent's energy is
+            (`tokenizers.allocation`), at a mean number that is drawn for the clip.
     """
 
     counts: tuple[int, ...] = (4, 8, 16, 32, 48, 64)
     weights: tuple[float, ...] = (3.0, 2.0, 6.0, 3.0, 2.0, 4.0)
     maps: float = 0.2
+    blocks: float = 0.0
+    budgets: float = 0.0
 
     def __post_init__(self) -> None:
         if len(self.counts) != len(self.weights) or not self.counts or not sum(self.weights) > 0:
@@ -73,10 +79,11 @@ class Prefixes:
                 f"counts are {self.counts} and weights {self.weights}; every number of channels needs one "
                 "weight, and their sum must be positive."
             )
-        if min(self.counts) < 1 or min(self.weights) < 0 or not 0 <= self.maps <= 1:
+        fractions = (self.maps, self.blocks, self.budgets)
+        if min(self.counts) < 1 or min(self.weights) < 0 or min(fractions) < 0 or not sum(fractions) <= 1:
             raise OptionError(
-                f"counts are {self.counts}, weights {self.weights} and maps is {self.maps}; counts start at "
-                "1, weights at 0, and maps is a share from 0 to 1."
+                f"counts are {self.counts}, weights {self.weights}; maps, blocks, budgets are {fractions}. "
+                "Counts start at 1, weights at 0, and the three are shares whose sum is at most 1."
             )
 
 
@@ -125,6 +132,10 @@ class TrainConfig:
         steps: length of the run; none if `time_limit` decides.
         noise: largest standard deviation of noise on the latent before it is decoded, in those of the latent;
             every clip draws its own, so the decoder learns to bear a generator's errors.
+        quantized: share of the clips whose latent is rounded as a ``.tube`` file rounds it, at a step that is
+            drawn for the clip, before it is decoded; gradients pass as if it were not.
+        quantizer_steps: smallest and largest of these steps, in the unit of ``tubelet encode --step``; their
+            logarithm is even.
         transform: whether the KLT is trained along; at a high rate that falls below the linear floor.
         perceptual: file of the perceptual network's weights.
         perceptual_sha256: what that file must be.
@@ -146,6 +157,8 @@ class TrainConfig:
     optimizer: Optimizer = field(default_factory=Optimizer)
     steps: int | None = None
     noise: float = 0.0
+    quantized: float = 0.0
+    quantizer_steps: tuple[float, float] = (0.5, 8.0)
     transform: bool = False
     perceptual: str | None = None
     perceptual_sha256: str | None = None
@@ -163,6 +176,12 @@ class TrainConfig:
             raise OptionError(
                 f"prefixes go to {max(self.prefixes.counts)} channels and the model has "
                 f"{self.model.channels}; draw no more than it has."
+            )
+        least, most = self.quantizer_steps
+        if not 0 <= self.quantized <= 1 or not 0 < least <= most:
+            raise OptionError(
+                f"quantized is {self.quantized} and quantizer_steps are {self.quantizer_steps}; the one is a "
+                "share from 0 to 1, the others are positive and rise."
             )
         if self.losses.kl and not self.model.variational:
             raise OptionError("the weight of kl is set and the model is not variational. Set both or none.")

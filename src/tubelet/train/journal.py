@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tubelet.data.crops import Crops
 from tubelet.files import replacing
-from tubelet.train.network import Network
+from tubelet.train.network import Drawn, Network
 from tubelet.train.state import TrainState
 from tubelet.train.step import StepFigures
 from tubelet.train.token_figures import TokenFigures
@@ -125,7 +125,7 @@ def _reconstructed(network: Network, video: Float[Tensor, "b 3 T H W"]) -> Float
     frames, height, width = video.shape[2:]
     grid = tokenizer.grouping.grid(frames, height, width)
     counts = torch.full((len(video), 1, *grid), tokenizer.channels, device=tokenizer.device)
-    return network(video.to(tokenizer.device), counts, None, None).video.cpu()
+    return network(video.to(tokenizer.device), Drawn(counts=counts)).video.cpu()
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:

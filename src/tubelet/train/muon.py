@@ -74,11 +74,12 @@ def orthogonalise(matrix: Matrix) -> Matrix:
     wide = wide / wide.norm().clamp(min=_LEAST_NORM)
     gram = wide @ wide.T
     a, b, c = COEFFICIENTS
-    p, product = 1.0, torch.zeros_like(gram)
-    for _ in range(ITERATIONS):
-        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+    p, product = a, torch.addmm(gram, gram, gram, beta=b, alpha=c)
+    factor = product
+    for _ in range(ITERATIONS - 1):
         half = torch.addmm(gram, factor, gram, beta=a)
         gram = torch.addmm(half, half, factor, beta=a)
+        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
         product = torch.addmm(product, factor, product, beta=a) + p * factor
         p *= a
     result = p * wide + product @ wide

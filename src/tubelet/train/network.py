@@ -4,15 +4,43 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
 
+from tubelet.codec.encode import BASE_STEP
 from tubelet.nn.prefix import Counts
 from tubelet.quantizers.config import QuantizerConfig
 from tubelet.quantizers.protocol import Quantized, Quantizer
+from tubelet.tokenizers.allocation import allocate
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.posterior import Posterior
 from tubelet.types import Latent, Video
+
+
+class Drawn(NamedTuple):
+    """What a step draws at random for each clip; none of what does not take part.
+
+    Attributes:
+        counts: channels that each position keeps.
+        noise: added to the latent before it is decoded.
+        spread: standard normal noise for drawing from the posterior; none to decode its mean.
+        budgets: mean number of channels per position, to be spent where the latent's energy is; infinite for
+            a clip that keeps its `counts`.
+        steps: the quantiser's step, in the unit of a file's; 0 for a clip that is not rounded.
+    """
+
+    counts: Counts
+    noise: Latent | None = None
+    spread: Latent | None = None
+    budgets: Float[Tensor, " b"] | None = None
+    steps: Float[Tensor, " b"] | None = None
+
+    def to(self, device: torch.device) -> "Drawn":
+        """The same on a device."""
+        others = (None if each is None else each.to(device) for each in self[1:])
+        return Drawn(self.counts.to(device), *others)
 
 
 class Reconstruction(NamedTuple):
@@ -49,16 +77,12 @@ class Network(nn.Module):
         """A network of no data yet."""
         return cls(model.build(), None if quantizer is None else quantizer.build(model.channels))
 
-    def forward(
-        self, video: Video, counts: Counts, noise: Latent | None, spread: Latent | None
-    ) -> Reconstruction:
+    def forward(self, video: Video, drawn: Drawn) -> Reconstruction:
         """Reconstruct clips.
 
         Args:
             video: clips in [-1, 1].
-            counts: channels that each position keeps.
-            noise: added to the latent before it is decoded.
-            spread: standard normal noise for drawing from the posterior; none to decode its mean.
+            drawn: what is random in it.
         """
         tokenizer = self.tokenizer
         frames, height, width = video.shape[2:]
@@ -68,15 +92,39 @@ class Network(nn.Module):
         latent = encoded.latent
         if encoded.log_variance is not None:
             posterior = Posterior(mean=encoded.latent, log_variance=encoded.log_variance)
-            if spread is not None:
-                latent = posterior.at(spread)
+            if drawn.spread is not None:
+                latent = posterior.at(drawn.spread)
         quantized = None if self.quantizer is None else self.quantizer(latent)
         if quantized is not None:
             latent = quantized.latent
-        noisy = latent if noise is None else latent + noise
-        groups = tokenizer.decode_steps(noisy, None, counts=counts).groups
+        counts = self._counts(latent, drawn)
+        if drawn.steps is not None:
+            latent = latent + (self._rounded(latent, drawn.steps) - latent).detach()
+        if drawn.noise is not None:
+            latent = latent + drawn.noise
+        groups = tokenizer.decode_steps(latent, None, counts=counts).groups
         back = grouping.ungroup(groups, frames=frames, height=height, width=width)
         return Reconstruction(back, posterior, encoded.latent, quantized)
+
+    @torch.no_grad()
+    def _counts(self, latent: Latent, drawn: Drawn) -> Counts:
+        """The channels of each position, those of clips with a budget by the energy of their latent."""
+        if drawn.budgets is None:
+            return drawn.counts
+        tokenizer = self.tokenizer
+        units = tokenizer.transform.deviation[: latent.shape[1]]
+        if tokenizer.encoder is not None:
+            units = units * tokenizer.latent_deviation
+        energies = (latent * rearrange(units, "c -> c 1 1 1")).square()
+        has_budget = rearrange(drawn.budgets.isfinite(), "b -> b 1 1 1 1")
+        return torch.where(has_budget, allocate(energies, drawn.budgets), drawn.counts)
+
+    @torch.no_grad()
+    def _rounded(self, latent: Latent, scales: Float[Tensor, " b"]) -> Latent:
+        """The latent as a file would give it back."""
+        base = rearrange(BASE_STEP / self.tokenizer.transform.deviation[: latent.shape[1]], "c -> c 1 1 1")
+        steps = rearrange(scales, "b -> b 1 1 1 1") * base
+        return torch.where(steps > 0, (latent / steps).round() * steps, latent)
 
 
 def set_trainable(network: Network, *, encoder: bool, transform: bool) -> None:

@@ -19,8 +19,8 @@ from tubelet.losses.temporal import frame_difference, log_frame_difference
 from tubelet.losses.wavelet import wavelet_l1
 from tubelet.quantizers.digits import Digits
 from tubelet.train.config import LossWeights, Stage, TrainConfig
-from tubelet.train.draws import draw_counts, draw_noise, generator_of
-from tubelet.train.network import Reconstruction, autocast
+from tubelet.train.draws import draw_budgets, draw_counts, draw_noise, draw_steps, generator_of
+from tubelet.train.network import Drawn, Reconstruction, autocast
 from tubelet.train.optimizers import follow, rate_at, set_rate
 from tubelet.train.state import TrainState
 from tubelet.types import Video
@@ -120,13 +120,15 @@ def _reconstruct(state: TrainState, model: nn.Module, config: TrainConfig, part:
     counts = draw_counts(config.prefixes, cells=cells, channels=tokenizer.channels, **keys)
     noise = draw_noise(shape, config.noise, even=False, **keys) if config.noise else None
     spread = draw_noise(shape, 1.0, even=True, **keys) if config.losses.kl else None
+    budgets = (
+        draw_budgets(config.prefixes, channels=tokenizer.channels, **keys)
+        if config.prefixes.budgets
+        else None
+    )
+    steps = draw_steps(config.quantized, config.quantizer_steps, **keys) if config.quantized else None
+    drawn = Drawn(counts=counts, noise=noise, spread=spread, budgets=budgets, steps=steps)
     with autocast(video.device, bfloat16=config.bfloat16):
-        return model(
-            video,
-            counts.to(video.device),
-            None if noise is None else noise.to(video.device),
-            None if spread is None else spread.to(video.device),
-        )
+        return model(video, drawn.to(video.device))
 
 
 def _losses(
