@@ -34,11 +34,12 @@ def allocate(energies: Float[Tensor, "b c t h w"], budgets: Float[Tensor, " b"])
         [count for count in CLASSES if count < channels] + [channels], device=energies.device
     )
     errors = _errors_beyond(energies, classes)
+    most = budgets.double() * energies[0, 0].numel()
     low, high = _price_bounds(energies)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        spent = reduce(_cheapest(errors, classes, middle.exp()).to(energies.dtype), "b 1 t h w -> b", "mean")
-        low, high = torch.where(spent > budgets, middle, low), torch.where(spent > budgets, high, middle)
+        spent = reduce(_cheapest(errors, classes, middle.exp()), "b 1 t h w -> b", "sum")
+        low, high = torch.where(spent > most, middle, low), torch.where(spent > most, high, middle)
     return _cheapest(errors, classes, high.exp())
 
 

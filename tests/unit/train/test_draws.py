@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tubelet.train.config import Prefixes
-from tubelet.train.draws import draw_counts, draw_noise, generator_of
+from tubelet.train.draws import draw_budgets, draw_counts, draw_noise, draw_steps, generator_of
 
 KEYS = {"seed": 3, "step": 5}
 CELLS = (3, 4, 5)
@@ -48,6 +48,49 @@ def test_maps_go_from_none_to_all_channels():
     assert drawn.min() == 0
     assert drawn.max() > 56
     assert drawn.max() <= 64
+
+
+def test_block_maps_have_one_number_per_block_and_go_from_none_to_all():
+    prefixes = Prefixes(maps=0.0, blocks=1.0)
+    drawn = draw_counts(prefixes, cells=(3, 16, 16), channels=64, indices=range(100), **KEYS)
+    assert {0, 64} <= set(drawn.unique().tolist()) <= {0, 1, 2, 4, 8, 16, 32, 64}
+    whole = [
+        side
+        for side in (2, 4, 8)
+        for each in drawn[:, 0]
+        if all(
+            len(block.unique()) == 1
+            for step in each
+            for rows in step.split(side)
+            for block in rows.split(side, dim=1)
+        )
+    ]
+    assert {2, 4, 8} <= set(whole)
+
+
+def test_clips_with_a_budget_have_all_channels_and_the_others_no_budget():
+    prefixes = Prefixes(maps=0.1, blocks=0.1, budgets=0.3)
+    budgets = draw_budgets(prefixes, channels=64, indices=range(1000), **KEYS)
+    assert budgets.isfinite().float().mean() == pytest.approx(0.3, abs=0.04)
+    given = budgets[budgets.isfinite()]
+    assert 1 <= given.min() < 1.5
+    assert 40 < given.max() <= 48
+    assert (counts(prefixes, range(1000))[budgets.isfinite()] == 64).all()
+    parts = [draw_budgets(prefixes, channels=64, indices=part, **KEYS) for part in (range(3), range(3, 8))]
+    assert torch.equal(budgets[:8], torch.cat(parts))
+
+
+def test_budgets_and_blocks_leave_the_other_draws_as_they_were():
+    before = counts(Prefixes(maps=0.2), range(100))
+    after = counts(Prefixes(maps=0.2, blocks=0.0, budgets=0.0), range(100))
+    assert torch.equal(before, after)
+
+
+def test_steps_of_the_quantiser_lie_between_their_bounds_and_some_clips_have_none():
+    steps = draw_steps(0.25, (0.5, 8.0), indices=range(1000), **KEYS)
+    assert (steps > 0).float().mean() == pytest.approx(0.25, abs=0.04)
+    assert 0.5 <= steps[steps > 0].min() < 0.55
+    assert 7 < steps.max() <= 8
 
 
 def test_noise_has_the_deviation_that_is_asked_for():
