@@ -4,6 +4,7 @@ import json
 import math
 import os
 import platform
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -11,7 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tubelet.files import replacing
+from tubelet.files import STANDARD_OUTPUT, replacing
+from tubelet.files.names import text_name
 
 _PACKAGES = ("tubelet", "torch", "numpy", "av", "constriction")
 
@@ -19,7 +21,7 @@ _PACKAGES = ("tubelet", "torch", "numpy", "av", "constriction")
 def circumstances() -> dict[str, Any]:
     """Where, when and with what a figure was measured."""
     return {
-        "command": " ".join([_program(), *sys.argv[1:]]),
+        "command": text_name(" ".join([_program(), *sys.argv[1:]])),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "machine": {"cpu": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
@@ -31,7 +33,7 @@ def write_results(target: Path, *, protocol: str, figures: dict[str, Any], force
     """Write figures and their circumstances.
 
     Args:
-        target: a ``.json`` file.
+        target: a ``.json`` file, or `STANDARD_OUTPUT`.
         protocol: what was measured and how, in words.
         figures: the numbers; units belong into their names.
         force: whether a file of that name is replaced.
@@ -42,9 +44,14 @@ def write_results(target: Path, *, protocol: str, figures: dict[str, Any], force
         OutputError: the file cannot be written.
     """
     content = {"protocol": protocol, "figures": _finite(figures), "circumstances": circumstances()}
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # Names may hold bytes that are no UTF-8; JSON has a way to write them.
+    text = re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    if target == STANDARD_OUTPUT:
+        sys.stdout.write(text)
+        return
     with replacing(target, force=force) as path:
-        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds

@@ -57,7 +57,7 @@ class TubeWriter:
 
     def __enter__(self) -> "TubeWriter":
         with ExitStack() as stack:
-            path = stack.enter_context(replacing(self._target, force=self._force))
+            path = stack.enter_context(replacing(self._target, force=self._force, durable=True))
             self._file = stack.enter_context(path.open("wb"))
             self.bytes_header = self._file.write(header_to_bytes(self._header))
             self._stack = stack.pop_all()
@@ -73,6 +73,12 @@ class TubeWriter:
             index_at = self._file.tell()
             self.bytes_index = self._write_record(INDEX, index_to_bytes(self._records))
             self.bytes_index += self._file.write(trailer_to_bytes(index_at))
+
+    @property
+    def bytes_total(self) -> int:
+        """Size of the file; when the context is left, of the whole."""
+        parts = (self.bytes_header, self.bytes_heads, self.bytes_tables, self.bytes_payload)
+        return sum(parts) + self.bytes_audio + self.bytes_index
 
     def write_chunk(self, chunk: Chunk) -> None:
         """Append a chunk; chunks come in order, without gaps.

@@ -11,6 +11,9 @@ import argparse
 import math
 from pathlib import Path
 
+from tubelet.cli import options
+from tubelet.files.names import text_name
+
 NAME = "compare"
 
 
@@ -19,7 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("reference", type=Path, metavar="A", help="the video that is right")
     parser.add_argument("other", type=Path, metavar="B", help="the video that is judged")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="REPORT", help="write figures and curves as JSON too"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="REPORT",
+        help="write figures and curves as JSON too; - is standard output",
     )
     parser.add_argument("--frames", type=int, metavar="N", help="compare the first N frames only")
     parser.add_argument("--force", action="store_true", help="replace REPORT if it exists")
@@ -30,12 +37,12 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.cli.console import progress, show_table
     from tubelet.evaluate.compare import PROTOCOL, compare_files
     from tubelet.evaluate.measures import describe
-    from tubelet.files import check_target
     from tubelet.results import write_results
     from tubelet.video.probe import probe
 
-    if arguments.output is not None:
-        check_target(arguments.output, force=arguments.force)
+    options.check_outputs(
+        [], arguments.output, inputs=[arguments.reference, arguments.other], force=arguments.force
+    )
     total = arguments.frames or probe(arguments.reference).frames
     with progress("comparing", total=total) as advance:
         found = compare_files(
@@ -47,14 +54,15 @@ def run(arguments: argparse.Namespace) -> None:
         (name, _text(value), about[name]["better"], about[name]["group"].replace("_", " "))
         for name, value in measured.figures.items()
     ]
-    print(f"{found.frames} frames of {found.width}x{found.height}\n")
-    show_table(rows, header=("measure", "figure", "better is", "of"))
-    for name, why in measured.absent.items():
-        print(f"{name} is absent: {why}")
+    with options.tables_beside(arguments.output):
+        print(f"{found.frames} frames of {found.width}x{found.height}\n")
+        show_table(rows, header=("measure", "figure", "better is", "of"))
+        for name, why in measured.absent.items():
+            print(f"{name} is absent: {why}")
     if arguments.output is not None:
         figures = {
-            "reference": str(arguments.reference),
-            "other": str(arguments.other),
+            "reference": text_name(str(arguments.reference)),
+            "other": text_name(str(arguments.other)),
             "frames": found.frames,
             "height": found.height,
             "width": found.width,

@@ -38,6 +38,13 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.results import write_results
     from tubelet.video.probe import probe
 
+    options.check_outputs(
+        [arguments.output],
+        arguments.json,
+        inputs=[arguments.input],
+        tokenizer=arguments.tokenizer,
+        force=arguments.force,
+    )
     with progress("encoding", total=probe(arguments.input).frames) as advance:
         report = encode_file(
             arguments.input,
@@ -51,10 +58,11 @@ def run(arguments: argparse.Namespace) -> None:
             force=arguments.force,
             on_frames=advance,
         )
-    show_table(tube_rows(arguments.output, report))
+    with options.tables_beside(arguments.json):
+        show_table(tube_rows(arguments.output, report))
     if arguments.json is not None:
         figures = {name: getattr(report, name) for name in report.__slots__}
-        write_results(arguments.json, protocol="tubelet encode", figures=figures)
+        write_results(arguments.json, protocol="tubelet encode", figures=figures, force=arguments.force)
 
 
 def tube_rows(path: Path, report: "TubeReport") -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from tubelet.cli import options
 from tubelet.cli.command_encode import tube_rows
 from tubelet.cli.console import progress, show_table
+from tubelet.files import fitted_name
 
 NAME = "reconstruct"
 
@@ -37,16 +38,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Reconstruct, then print the figures."""
-    output = arguments.output or arguments.input.with_name(f"{arguments.input.stem}.tubelet.mp4")
+    usual = fitted_name(arguments.input.stem, ".tubelet.mp4")
+    output = arguments.output or arguments.input.with_name(usual)
     reconstruct(arguments, output=output)
 
 
 def reconstruct(arguments: argparse.Namespace, *, output: Path) -> None:
     """Reconstruct `arguments.input` into `output`; print the figures, and write them if asked to."""
-    from tubelet.codec.reconstruct import reconstruct_file
+    from tubelet.codec.reconstruct import reconstruct_file, tube_beside
     from tubelet.results import write_results
     from tubelet.video.probe import probe
 
+    tube = tube_beside(output)
+    options.check_outputs(
+        [output, tube],
+        arguments.json,
+        inputs=[arguments.input],
+        tokenizer=arguments.tokenizer,
+        force=arguments.force,
+    )
     with progress("reconstructing", total=probe(arguments.input).frames) as advance:
         result = reconstruct_file(
             arguments.input,
@@ -63,17 +73,20 @@ def reconstruct(arguments: argparse.Namespace, *, output: Path) -> None:
         )
     report = result.tube
     pixels = report.frames * report.height * report.width
-    show_table(
-        [
-            ("video", str(output)),
-            *tube_rows(output.with_suffix(".tube"), report),
-            ("tokenizer", result.tokenizer),
-            ("quality", f"{result.psnr_db:.2f} dB PSNR"),
-            ("source", f"{options.bytes_text(result.source_bytes)} on disk"),
-            ("time", f"{result.seconds:.1f} s, {pixels / result.seconds / 1e6:.1f} Mpx/s"),
-        ]
-    )
+    with options.tables_beside(arguments.json):
+        show_table(
+            [
+                ("video", str(output)),
+                *tube_rows(tube, report),
+                ("tokenizer", result.tokenizer),
+                ("quality", f"{result.psnr_db:.2f} dB PSNR"),
+                ("source", f"{options.bytes_text(result.source_bytes)} on disk"),
+                ("time", f"{result.seconds:.1f} s, {pixels / result.seconds / 1e6:.1f} Mpx/s"),
+            ]
+        )
     if arguments.json is not None:
         figures = {name: getattr(result, name) for name in result.__slots__ if name != "tube"}
         figures["tube"] = {name: getattr(report, name) for name in report.__slots__}
-        write_results(arguments.json, protocol="tubelet reconstruct", figures=figures)
+        write_results(
+            arguments.json, protocol="tubelet reconstruct", figures=figures, force=arguments.force
+        )

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 from tubelet.cli import options
 from tubelet.cli.console import progress, show_table
 from tubelet.errors import OptionError
+from tubelet.files import fitted_name
+from tubelet.files.names import text_name
 
 if TYPE_CHECKING:
     from tubelet.codec.tokenize import TokenReport
@@ -47,6 +49,13 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.video.probe import probe
 
     targets = _targets(arguments.inputs, arguments.output)
+    options.check_outputs(
+        targets,
+        arguments.json,
+        inputs=arguments.inputs,
+        tokenizer=arguments.tokenizer,
+        force=arguments.force,
+    )
     checkpoint = as_discrete(arguments.tokenizer, arguments.device)
     figures: list[dict[str, Any]] = []
     lengths = [probe(source).frames for source in arguments.inputs]
@@ -72,11 +81,14 @@ def run(arguments: argparse.Namespace) -> None:
                     force=arguments.force,
                     on_frames=advance,
                 )
-            show_table(_rows(target, report))
+            with options.tables_beside(arguments.json):
+                show_table(_rows(target, report))
             rates = {"bits_per_pixel": report.bits_per_pixel, "nominal": report.nominal_bits_per_pixel}
-            figures.append({"file": str(target), **asdict(report), **rates})
+            figures.append({"file": text_name(str(target)), **asdict(report), **rates})
     if arguments.json is not None:
-        write_results(arguments.json, protocol="tubelet tokenize", figures={"files": figures})
+        write_results(
+            arguments.json, protocol="tubelet tokenize", figures={"files": figures}, force=arguments.force
+        )
 
 
 def _targets(inputs: Sequence[Path], output: Path) -> dict[Path, list[Path]]:
@@ -93,7 +105,7 @@ def _targets(inputs: Sequence[Path], output: Path) -> dict[Path, list[Path]]:
         raise OptionError(
             f"{often} inputs are called {name!r}, and {name}.tube is one file; give each its own name."
         )
-    return {output / f"{path.stem}.tube": [path] for path in inputs}
+    return {output / fitted_name(path.stem, ".tube"): [path] for path in inputs}
 
 
 def _rows(path: Path, report: "TokenReport") -> list[tuple[str, str]]:

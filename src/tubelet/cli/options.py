@@ -2,8 +2,13 @@
 
 import argparse
 import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from fractions import Fraction
 from pathlib import Path
+
+from tubelet.files import STANDARD_OUTPUT, check_suffix, check_targets
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
@@ -64,7 +69,48 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Add ``--json FILE``."""
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the figures as JSON too; - is standard output, and the table goes to standard error",
+    )
+
+
+def check_outputs(
+    outputs: Iterable[Path],
+    figures: Path | None,
+    *,
+    inputs: Iterable[Path],
+    tokenizer: str | None = None,
+    force: bool,
+) -> None:
+    """Raise before any work is done if a file that a command names cannot be written.
+
+    Args:
+        outputs: files that are going to be written.
+        figures: the file of figures; none where nobody asked for one.
+        inputs: files that are read.
+        tokenizer: the name or folder of the tokenizer that is read; none for one that is shipped.
+        force: whether files that exist are replaced.
+
+    Raises:
+        OptionError, OutputError: as `tubelet.files.check_targets`.
+    """
+    targets = list(outputs)
+    if figures is not None and figures != STANDARD_OUTPUT:
+        check_suffix(figures, (".json",), "a file of figures")
+        targets.append(figures)
+    folder = None if tokenizer is None else Path(tokenizer)
+    weights = [] if folder is None or not folder.is_dir() else list(folder.iterdir())
+    check_targets(targets, sources=[*inputs, *weights], force=force)
+
+
+@contextmanager
+def tables_beside(figures: Path | None) -> Iterator[None]:
+    """Print tables on standard error while figures go to standard output."""
+    with redirect_stdout(sys.stderr) if figures == STANDARD_OUTPUT else nullcontext():
+        yield
 
 
 def size(text: str) -> int:

@@ -9,11 +9,11 @@ from tubelet.codec.audio_feed import AudioFeed
 from tubelet.codec.overlap import Behind, ahead
 from tubelet.codec.tube import Tube, open_tube
 from tubelet.errors import OptionError
-from tubelet.files import check_target
+from tubelet.files import check_suffix, check_target
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.video.audio import AudioPacket
 from tubelet.video.read import Run
-from tubelet.video.write import Writer
+from tubelet.video.write import SUFFIXES, Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,8 @@ def decode_file(
         OutputError: the target exists or cannot be written.
     """
     target = Path(target)
-    check_target(target, force=force)
+    check_suffix(target, SUFFIXES, "a video")
+    check_target(target, sources=[Path(source)], force=force)
     with open_tube(source, tokenizer=tokenizer, channels=channels, memory=memory, device=device) as tube:
         first, stop = _frames(tube, start, end)
         # A cut starts at zero; a whole clip keeps its own clock.

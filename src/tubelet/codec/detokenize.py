@@ -15,11 +15,12 @@ from tubelet.codec.token_clip import TokenClip
 from tubelet.codec.token_table import TokenTable
 from tubelet.codec.tokenize import SUFFIXES
 from tubelet.errors import BitstreamError, OptionError
-from tubelet.files import check_target
+from tubelet.files import check_suffix, check_target
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.tokenizers.discrete import StreamDetokenizer
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.video.read import Run
+from tubelet.video.write import SUFFIXES as VIDEO_SUFFIXES
 from tubelet.video.write import Writer
 
 USUAL_RATE = Fraction(25)
@@ -77,7 +78,8 @@ def detokenize_file(
             force=force,
             on_frames=on_frames,
         )
-    check_target(target, force=force)
+    check_suffix(target, VIDEO_SUFFIXES, "a video")
+    check_target(target, sources=[source], force=force)
     found = read_token_array(source) if suffix == ".npz" else _row(source, clip)
     stream = _stream(source, found, tokenizer, memory=memory, device=device)
     grid = found.grid

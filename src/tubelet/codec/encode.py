@@ -18,7 +18,7 @@ from tubelet.codec.chunking import Chunker
 from tubelet.codec.header import make_header, packet_to_stored
 from tubelet.codec.overlap import RUN_BYTES, Behind, ahead
 from tubelet.codec.symbols import SymbolQuantizer
-from tubelet.files import check_target
+from tubelet.files import check_suffix, check_target
 from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.tokenizers.grouping import Grouping
@@ -103,13 +103,14 @@ def encode_file(
     Raises:
         VideoError: the source cannot be read.
         CheckpointError: the tokenizer is unknown or damaged.
-        OptionError: `channels`, `step` or `memory` has no meaning for this tokenizer; or there is no such
-            device here.
+        OptionError: `channels`, `step` or `memory` has no meaning for this tokenizer; there is no such device
+            here; or `target` is the source, or does not end in ``.tube``.
         LatentError: the latent holds what cannot be stored.
         OutputError: the target exists or cannot be written.
     """
     target = Path(target)
-    check_target(target, force=force)
+    check_suffix(target, (".tube",), "a file of a latent")
+    check_target(target, sources=[Path(source)], force=force)
     info = probe(source)
     checkpoint = as_checkpoint(tokenizer, device)
     stream = checkpoint.tokenizer.stream_encoder(channels=channels, memory=memory)
@@ -119,7 +120,7 @@ def encode_file(
         sink = TubeSink(writer, info, checkpoint.tokenizer.grouping, header)
         put_symbols(sink.put, info, stream, quantizer, on_frames)
         sink.finish()
-    return sink.report(target)
+    return sink.report()
 
 
 def put_symbols(
@@ -171,7 +172,7 @@ class TubeSink:
         self._write(self._chunker.finish())
         self._write_audio(None)
 
-    def report(self, target: Path) -> TubeReport:
+    def report(self) -> TubeReport:
         """Count what was written; the file must be closed."""
         writer, header = self._writer, self._header
         return TubeReport(
@@ -180,7 +181,7 @@ class TubeSink:
             width=header.width,
             steps=writer.steps,
             channels=header.channels,
-            bytes_total=target.stat().st_size,
+            bytes_total=writer.bytes_total,
             bytes_symbols=writer.bytes_payload,
             bytes_tables=writer.bytes_tables,
             bytes_headers=writer.bytes_header + writer.bytes_heads + writer.bytes_index,

@@ -23,14 +23,14 @@ from tubelet.codec.encode import (
 )
 from tubelet.codec.header import make_header
 from tubelet.codec.overlap import Behind, ahead
-from tubelet.files import check_target
+from tubelet.files import check_suffix, check_targets, fitted_name
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.types import Frames, Latent
 from tubelet.video.audio import read_audio
 from tubelet.video.probe import probe
 from tubelet.video.read import Run, read
-from tubelet.video.write import Writer
+from tubelet.video.write import SUFFIXES, Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +90,10 @@ def reconstruct_file(
         TubeletError: as `encode_file` and `decode_file`.
     """
     target = Path(target)
-    tube = target.with_suffix(".tube") if tube is None else Path(tube)
-    for path in (target, tube):
-        check_target(path, force=force)
+    tube = tube_beside(target) if tube is None else Path(tube)
+    check_suffix(target, SUFFIXES, "a video")
+    check_suffix(tube, (".tube",), "a file of a latent")
+    check_targets([target, tube], sources=[Path(source)], force=force)
     info = probe(source)
     checkpoint = as_checkpoint(tokenizer, device)
     encoder = checkpoint.tokenizer.stream_encoder(channels=channels, memory=memory)
@@ -135,11 +136,16 @@ def reconstruct_file(
         video_sink.finish()
     return Reconstruction(
         tokenizer=checkpoint.config.name,
-        tube=tube_sink.report(tube),
+        tube=tube_sink.report(),
         psnr_db=compared.psnr.compute(),
         seconds=time.perf_counter() - began,
         source_bytes=Path(source).stat().st_size,
     )
+
+
+def tube_beside(video: Path) -> Path:
+    """Where the ``.tube`` file of a reconstruction goes unless somebody says otherwise."""
+    return video.with_name(fitted_name(video.stem, ".tube"))
 
 
 class _Comparison:

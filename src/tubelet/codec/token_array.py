@@ -53,8 +53,8 @@ _KEYS = (
 )
 
 
-def write_token_array(target: Path, grid: TokenGrid, facts: ClipFacts, *, force: bool = False) -> None:
-    """Write the digits of one clip.
+def write_token_array(target: Path, grid: TokenGrid, facts: ClipFacts, *, force: bool = False) -> int:
+    """Write the digits of one clip; give the size of the file.
 
     Args:
         target: a ``.npz`` file.
@@ -84,8 +84,9 @@ def write_token_array(target: Path, grid: TokenGrid, facts: ClipFacts, *, force:
         }
         | {name: getattr(facts, name) for name in (*_TEXTS, *_PERHAPS_TEXTS)}
     )
-    with replacing(target, force=force) as path, path.open("wb") as file:
+    with replacing(target, force=force, durable=True) as path, path.open("wb") as file:
         np.savez_compressed(file, digits=digits, facts=np.frombuffer(content, np.uint8))
+        return file.tell()
 
 
 def read_token_array(source: Path) -> TokenClip:

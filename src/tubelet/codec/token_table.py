@@ -93,15 +93,18 @@ class TokenTableWriter:
         """Rows so far."""
         self.tokens = 0
         """Tokens so far."""
+        self.bytes_total = 0
+        """Size of the file, when the context was left."""
 
     def __enter__(self) -> "TokenTableWriter":
         with ExitStack() as stack:
-            path = stack.enter_context(replacing(self._target, force=self._force))
+            path = stack.enter_context(replacing(self._target, force=self._force, durable=True))
             # Opened by Python, so that a full disk or a folder that refuses is the error that it always is.
-            file = stack.enter_context(path.open("wb"))
+            self._file = stack.enter_context(path.open("wb"))
+            stack.callback(self._count_bytes)
             self._writer = stack.enter_context(
                 self._arrow.parquet.ParquetWriter(
-                    file,
+                    self._file,
                     self._schema,
                     compression="zstd",
                     # Numbers of two bytes are stored in four; split by bytes, the empty ones cost nothing.
@@ -147,6 +150,9 @@ class TokenTableWriter:
         self._waiting += len(row["tokens"])
         if self._waiting >= GROUP_TOKENS or len(self._rows) >= GROUP_CLIPS:
             self._flush()
+
+    def _count_bytes(self) -> None:
+        self.bytes_total = self._file.tell()
 
     def _flush(self) -> None:
         """Write the clips that wait as a row group."""

@@ -21,7 +21,8 @@ from tubelet.codec.token_array import write_token_array
 from tubelet.codec.token_clip import ClipFacts, TokenClip
 from tubelet.codec.token_table import TokenTableWriter
 from tubelet.errors import OptionError
-from tubelet.files import check_target
+from tubelet.files import check_suffix, check_target
+from tubelet.files.names import text_name
 from tubelet.metrics.usage import DigitUsage, Usage
 from tubelet.quantizers.digits import Bases, Digits, codebook_sizes
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY
@@ -112,11 +113,7 @@ def tokenize_file(
     """
     target = Path(target)
     suffix = target.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise OptionError(
-            f"{target} ends in {suffix or 'no suffix'!r}; the suffix chooses the format and is one of "
-            f"{' '.join(SUFFIXES)}."
-        )
+    check_suffix(target, SUFFIXES, "a file of tokens")
     if suffix == ".parquet":
         return tokenize_files(
             [source],
@@ -127,7 +124,7 @@ def tokenize_file(
             force=force,
             on_frames=on_frames,
         )
-    check_target(target, force=force)
+    check_target(target, sources=[Path(source)], force=force)
     checkpoint = as_discrete(tokenizer, device)
     if suffix == ".tube":
         return _stream(
@@ -135,8 +132,8 @@ def tokenize_file(
         )
     tally = _Tally(checkpoint.tokenizer.bases)
     clip = _gather(source, checkpoint, tally, memory=memory, on_frames=on_frames)
-    write_token_array(target, clip.grid, clip.facts, force=force)
-    return tally.report(target, entropy_bytes=_entropy_bytes(clip.grid))
+    size = write_token_array(target, clip.grid, clip.facts, force=force)
+    return tally.report(size, entropy_bytes=_entropy_bytes(clip.grid))
 
 
 def tokenize_files(
@@ -168,7 +165,7 @@ def tokenize_files(
         raise OptionError(
             f"{len(sources)} clips go into {target}; one or more go into one .parquet. Give each a file."
         )
-    check_target(target, force=force)
+    check_target(target, sources=map(Path, sources), force=force)
     checkpoint = as_discrete(tokenizer, device)
     bases = checkpoint.tokenizer.bases
     tally = _Tally(bases)
@@ -178,7 +175,7 @@ def tokenize_files(
             clip = _gather(source, checkpoint, tally, memory=memory, on_frames=on_frames)
             table.append(clip.grid, clip.facts)
             entropy += _entropy_bytes(clip.grid)
-    return tally.report(target, entropy_bytes=entropy)
+    return tally.report(table.bytes_total, entropy_bytes=entropy)
 
 
 def as_discrete(tokenizer: str | Path | DiscreteCheckpoint | None, device: str) -> DiscreteCheckpoint:
@@ -216,7 +213,8 @@ def _stream(
         put_symbols(put, info, stream, TokenQuantizer(tokenizer=tokenizer), on_frames)
         sink.finish()
     tally.clips = 1
-    return tally.report(target, entropy_bytes=writer.entropy_bits / 8, bytes_audio=writer.bytes_audio)
+    entropy = writer.entropy_bits / 8
+    return tally.report(writer.bytes_total, entropy_bytes=entropy, bytes_audio=writer.bytes_audio)
 
 
 def _gather(
@@ -254,7 +252,7 @@ def _gather(
     with info.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     facts = ClipFacts(
-        source=info.path.name,
+        source=text_name(info.path.name),
         tokenizer=checkpoint.config.name,
         tokenizer_sha256=checkpoint.sha256,
         source_sha256=digest,
@@ -289,8 +287,8 @@ class _Tally:
                 usage.update(digits[:, start : start + len(token)])
             start += len(token)
 
-    def report(self, target: Path, *, entropy_bytes: float, bytes_audio: int = 0) -> TokenReport:
-        """Say what was counted; the file must be there."""
+    def report(self, bytes_total: int, *, entropy_bytes: float, bytes_audio: int = 0) -> TokenReport:
+        """Say what was counted."""
         return TokenReport(
             clips=self.clips,
             frames=self._frames,
@@ -298,7 +296,7 @@ class _Tally:
             steps=self._steps,
             tokens=self._positions * len(self._bases),
             bases=self._bases,
-            bytes_total=target.stat().st_size,
+            bytes_total=bytes_total,
             bytes_audio=bytes_audio,
             entropy_bytes=entropy_bytes,
             usage=tuple(None if usage is None else usage.compute().joint for usage in self._usages),

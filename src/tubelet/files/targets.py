@@ -61,14 +61,14 @@ def check_suffix(target: Path, suffixes: Sequence[str], what: str) -> None:
     """Raise if a file's name does not say what it will hold.
 
     Args:
-        target: the file; a pipe has any name.
+        target: the file; a pipe has any name, unless the suffix chooses between several formats.
         suffixes: that the name may end in, in lower case.
         what: will be in the file.
 
     Raises:
         OptionError: it ends otherwise.
     """
-    if target.suffix.lower() not in suffixes and not _is_pipe(target):
+    if target.suffix.lower() not in suffixes and not (len(suffixes) == 1 and _is_pipe(target)):
         raise OptionError(
             f"{target} ends in {target.suffix or 'no suffix'!r}; {what} has a name that ends in "
             f"{' or '.join(suffixes)}. Name it so."
