@@ -11,7 +11,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(VENV)/.installed        ## make a clip, reconstruct it, show both side by side
-	$(BIN)/tubelet demo -o demo
+	$(BIN)/tubelet demo -o demo --force
 
 test: $(VENV)/.installed        ## the tests; under two minutes on two cores
 	$(BIN)/pytest -n 2 --dist worksteal -q

@@ -14,12 +14,13 @@ from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
-from tubelet.files import replacing
+from tubelet.files import replacing_folder
 from tubelet.json_text import read_json
 from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
 from tubelet.tokenizers.config_json import continuous_from_json, discrete_from_json
@@ -42,6 +43,9 @@ DEFAULT_DISCRETE = "tubelet-fsq"
 
 SHIPPED = Path(__file__).parent / "weights"
 """The folder of the tokenizers that come with the package."""
+
+FILES = ("config.json", "weights.safetensors", "card.md")
+"""What the folder of a checkpoint holds."""
 
 _CONFIG_BYTES = 1 << 20
 
@@ -193,10 +197,12 @@ def save(
 ) -> Path:
     """Write a checkpoint; `card` says in Markdown what it was made from and how good it is.
 
+    The folder appears, or is replaced, as a whole.
+
     Raises:
-        OutputError: a file of it exists and `force` is false.
+        OutputError: a checkpoint is there and `force` is false; the folder holds other files; or the disk is
+            full or refuses it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()}
     facts = {
         "format": FORMAT,
@@ -204,13 +210,12 @@ def save(
         "config": asdict(config),
         "sha256": fingerprint(config, weights),
     }
-    with replacing(folder / "weights.safetensors", force=force) as path:
-        save_file({name: _narrowed(tensor) for name, tensor in weights.items()}, path)
-    with replacing(folder / "card.md", force=force) as path:
-        path.write_text(card, encoding="utf-8")
-    # The file that makes the folder a checkpoint comes last.
-    with replacing(folder / "config.json", force=force) as path:
-        path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    with replacing_folder(folder, holds=FILES, force=force) as beside:
+        # Written by Python, so that a full disk is the error that it always is.
+        content = tensors_to_bytes({name: _narrowed(tensor) for name, tensor in weights.items()})
+        (beside / "weights.safetensors").write_bytes(content)
+        (beside / "card.md").write_text(card, encoding="utf-8")
+        (beside / "config.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return folder
 
 

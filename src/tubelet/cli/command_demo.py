@@ -9,8 +9,11 @@ from pathlib import Path
 
 from tubelet.cli import options
 from tubelet.cli.command_reconstruct import reconstruct
+from tubelet.files import output_errors, printable
 
 NAME = "demo"
+
+_FILES = ("made-from-photographs.mkv", "side-by-side.mp4", "figures.json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder for the files (default: demo)",
     )
+    parser.add_argument("--force", action="store_true", help="replace files of a demo in DIR")
     options.add_tokenizer(parser)
     options.add_channels(parser)
     options.add_step(parser)
@@ -35,22 +39,27 @@ def run(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from tubelet.cli.console import progress
+    from tubelet.codec.reconstruct import tube_beside
     from tubelet.data.photographs import DEMO_FRAMES, check_photographs, moving_photographs
     from tubelet.video.write import Writer
 
     folder = arguments.output
     check_photographs()
-    folder.mkdir(parents=True, exist_ok=True)
-    clip = folder / "made-from-photographs.mkv"
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    clip, output, figures = (folder / name for name in _FILES)
+    options.check_outputs(
+        [clip, output, tube_beside(output)], figures, inputs=[], tokenizer=arguments.tokenizer, force=arguments.force
+    )
     with progress("making the clip", total=DEMO_FRAMES) as advance:
         frames = moving_photographs(DEMO_FRAMES, height=360, width=640)
-        with Writer(clip, width=640, height=360, time_base=Fraction(1, 24), force=True) as writer:
+        with Writer(clip, width=640, height=360, time_base=Fraction(1, 24), force=arguments.force) as writer:
             for index, frame in enumerate(frames):
                 writer.write(frame[None], np.array([index]))
                 advance(1)
     print("clip       made from scikit-image's photographs with camera-like motion; no recorded video")
     arguments.input = clip
-    arguments.side_by_side, arguments.no_audio, arguments.force = True, False, True
-    arguments.memory, arguments.json = 1 << 30, folder / "figures.json"
-    reconstruct(arguments, output=folder / "side-by-side.mp4")
-    print(f"\nplay {folder / 'side-by-side.mp4'}: the clip at the left, what came back at the right")
+    arguments.side_by_side, arguments.no_audio = True, False
+    arguments.memory, arguments.json = 1 << 30, figures
+    reconstruct(arguments, output=output)
+    print(f"\nplay {printable(output)}: the clip at the left, what came back at the right")

@@ -52,15 +52,16 @@ def run(arguments: argparse.Namespace) -> None:
 
     from tubelet import checkpoint
     from tubelet.data.clips import find_clips
-    from tubelet.files import check_target
+    from tubelet.files import check_folder, printable
+    from tubelet.files.names import text_name
     from tubelet.train.card import klt_card
     from tubelet.train.fit_klt import Sampling, fit_klt, klt_config
     from tubelet.types import Stride
 
-    if arguments.output.exists():
-        check_target(arguments.output / "config.json", force=arguments.force)
+    sources = [arguments.data, *([] if arguments.start is None else [checkpoint.find(arguments.start)])]
+    check_folder(arguments.output, holds=checkpoint.FILES, sources=sources, force=arguments.force)
     config = klt_config(Stride.parse(arguments.stride), channels=arguments.channels)
-    config = replace(config, name=arguments.output.name)
+    config = replace(config, name=text_name(arguments.output.resolve().name))
     clips = find_clips(arguments.data, exclude=arguments.exclude)
     start = None if arguments.start is None else checkpoint.load(arguments.start)
     sampling = Sampling(runs=arguments.runs, patches=arguments.patches, seed=arguments.seed)
@@ -75,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
             on_clip=lambda _: advance(1),
             on_skip=lambda path, _: skipped.append(path),
         )
-    command = " ".join(["tubelet", *sys.argv[1:]])
+    command = printable(" ".join(["tubelet", *sys.argv[1:]]))
     card = klt_card(config, tokenizer, clips=len(clips) - len(skipped), sampling=sampling, made_by=command)
     checkpoint.save(tokenizer, config, arguments.output, card=card, force=arguments.force)
     show_table(

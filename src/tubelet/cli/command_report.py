@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tubelet.cli import options
+from tubelet.files import STANDARD_OUTPUT, check_suffix, check_target, printable
 
 if TYPE_CHECKING:
     from tubelet.report.read import Results
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("results", type=Path, metavar="RESULTS", help="folder that `tubelet evaluate` wrote")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help=".html .md .tex .svg .png .pdf"
+        "-o", "--output", type=Path, required=True, metavar="FILE", help=".html .md .tex .svg .png .pdf; - prints the tables"
     )
     parser.add_argument(
         "--budget",
@@ -46,23 +47,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write what the suffix asks for, and say what it is."""
-    from tubelet.errors import OptionError
+    from tubelet.evaluate.run import RESULTS
     from tubelet.report import html, plots, tables
     from tubelet.report.read import read_results
 
-    results = read_results(arguments.results)
     target: Path = arguments.output
-    if target.suffix in tables.WRITERS:
+    results = read_results(arguments.results)
+    if target == STANDARD_OUTPUT:
+        print(tables.tables_text(results, ".md", anchor=arguments.anchor), end="")
+        return
+    check_suffix(target, (*html.SUFFIXES, *tables.WRITERS, *plots.SUFFIXES), "a report")
+    check_target(target, sources=[results.folder / RESULTS], force=arguments.force)
+    suffix = target.suffix.lower()
+    if suffix in tables.WRITERS:
         tables.write_tables(results, target, anchor=arguments.anchor, force=arguments.force)
-    elif target.suffix in plots.SUFFIXES:
+    elif suffix in plots.SUFFIXES:
         plots.write_plot(results, target, measure=arguments.measure, force=arguments.force)
-    elif target.suffix in html.SUFFIXES:
+    else:
         _write_page(results, target, budget=arguments.budget, force=arguments.force)
         return
-    else:
-        known = (*html.SUFFIXES, *tables.WRITERS, *plots.SUFFIXES)
-        raise OptionError(f"{target} ends in {target.suffix!r}; the suffix is one of {' '.join(known)}.")
-    print(target)
+    print(printable(target))
 
 
 def _write_page(results: "Results", target: Path, *, budget: int, force: bool) -> None:
@@ -73,7 +77,7 @@ def _write_page(results: "Results", target: Path, *, budget: int, force: bool) -
     kept = len(results.figures.get("videos", {}))
     with progress("coding films", total=2 * kept, unit="steps") as advance:
         page = write_page(results, target, budget=budget, force=force, on_clip=advance)
-    print(f"{target}: {options.bytes_text(page.bytes)}")
+    print(f"{printable(target)}: {options.bytes_text(page.bytes)}")
     if kept:
         missing = kept - page.lossless - page.lossy
         print(

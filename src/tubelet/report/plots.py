@@ -195,7 +195,7 @@ def draw(plot: Curves | Bars, target: Path, *, force: bool = False) -> None:
         OptionError: the suffix is another, or matplotlib is not installed.
         OutputError: the file cannot be written.
     """
-    if target.suffix not in SUFFIXES:
+    if target.suffix.lower() not in SUFFIXES:
         raise OptionError(f"{target} ends in {target.suffix!r}; plots are written as {', '.join(SUFFIXES)}.")
     matplotlib = _matplotlib()
     with replacing(target, force=force) as path, matplotlib.rc_context(_STYLE):

@@ -186,11 +186,20 @@ def write_tables(results: Results, target: Path, *, anchor: str | None = None, f
         OptionError: the suffix is another, or there is no such curve.
         OutputError: the file cannot be written.
     """
-    if target.suffix not in WRITERS:
-        raise OptionError(f"{target} ends in {target.suffix!r}; tables are written as {', '.join(WRITERS)}.")
-    text = WRITERS[target.suffix](results, all_tables(results, anchor=anchor))
+    text = tables_text(results, target.suffix.lower(), anchor=anchor)
     with replacing(target, force=force) as path:
         path.write_text(text, encoding="utf-8")
+
+
+def tables_text(results: Results, suffix: str, *, anchor: str | None = None) -> str:
+    """All tables as the text of a file of a suffix of `WRITERS`.
+
+    Raises:
+        OptionError: the suffix is another, or there is no such curve.
+    """
+    if suffix not in WRITERS:
+        raise OptionError(f"tables are written as {', '.join(WRITERS)}, not as {suffix!r}.")
+    return WRITERS[suffix](results, all_tables(results, anchor=anchor))
 
 
 def _markdown(results: Results, tables: Sequence[Table]) -> str:

@@ -13,7 +13,8 @@ from torch import Tensor
 from tubelet import checkpoint
 from tubelet.data.crops import Crops, open_crops
 from tubelet.errors import OptionError, TrainingError
-from tubelet.files import check_target
+from tubelet.files import check_folder
+from tubelet.files.names import text_name
 from tubelet.json_text import read_json
 from tubelet.metrics.usage import DigitUsage
 from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
@@ -48,10 +49,10 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
         TrainingError: the checkpoint is damaged.
         OutputError: a checkpoint is there and `force` is false.
     """
-    if folder.exists():
-        check_target(folder / "config.json", force=force)
+    check_folder(folder, holds=checkpoint.FILES, sources=[run, *([] if data is None else [data])], force=force)
+    name = text_name(folder.resolve().name)
     facts = _read_facts(run)
-    model = continuous_from_json(facts["config"]["model"] | {"name": folder.name}, run)
+    model = continuous_from_json(facts["config"]["model"] | {"name": name}, run)
     numbers = facts["config"].get("quantizer")
     quantizer = None if numbers is None else quantizer_from_json(numbers, run)
     network = Network.build(model, quantizer)
@@ -68,7 +69,7 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     if quantizer is not None and network.quantizer is not None:
         discrete = DiscreteTokenizer(tokenizer, network.quantizer)
         card = _card(model, tokenizer, run, facts, about=_tokens_text(discrete, crops))
-        config = DiscreteConfig(name=folder.name, backbone=model, quantizer=quantizer)
+        config = DiscreteConfig(name=name, backbone=model, quantizer=quantizer)
         return checkpoint.save(discrete, config, folder, card=card, force=force)
     if tokenizer.encoder is not None:
         tokenizer.standardise(*_statistics(tokenizer, crops))

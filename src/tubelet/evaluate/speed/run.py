@@ -15,7 +15,7 @@ from tubelet.evaluate.cores import cores
 from tubelet.evaluate.speed.figures import complete, growth
 from tubelet.evaluate.speed.grid import FORMATS, MODES, PATIENCE, Case, usual_cases, variants
 from tubelet.evaluate.speed.runner import Runner
-from tubelet.files import check_target
+from tubelet.files import check_suffix, check_target
 from tubelet.results import version_of, write_results
 
 FORMAT = 1
@@ -92,6 +92,7 @@ def bench(request: Request, *, on_step: Callable[[int], None] = lambda _: None) 
         OptionError: a text names no system, or there is no such device here.
         OutputError: the file exists, or cannot be written.
     """
+    check_suffix(request.target, (".json",), "a file of figures")
     check_target(request.target, force=request.force)
     threads = request.threads or cores()
     ways = variants(request.systems, request.formats, request.modes)
@@ -160,5 +161,6 @@ def _write(
         "rows": full,
         "growth": growth(full),
     }
-    write_results(request.target, protocol=PROTOCOL, figures=figures)
+    # The first time it was free or given up; from then on it is this benchmark's.
+    write_results(request.target, protocol=PROTOCOL, figures=figures, force=True)
     return figures
