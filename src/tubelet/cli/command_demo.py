@@ -49,7 +49,11 @@ def run(arguments: argparse.Namespace) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     clip, output, figures = (folder / name for name in _FILES)
     options.check_outputs(
-        [clip, output, tube_beside(output)], figures, inputs=[], tokenizer=arguments.tokenizer, force=arguments.force
+        [clip, output, tube_beside(output)],
+        figures,
+        inputs=[],
+        tokenizer=arguments.tokenizer,
+        force=arguments.force,
     )
     with progress("making the clip", total=DEMO_FRAMES) as advance:
         frames = moving_photographs(DEMO_FRAMES, height=360, width=640)

@@ -87,6 +87,4 @@ def reconstruct(arguments: argparse.Namespace, *, output: Path) -> None:
     if arguments.json is not None:
         figures = {name: getattr(result, name) for name in result.__slots__ if name != "tube"}
         figures["tube"] = {name: getattr(report, name) for name in report.__slots__}
-        write_results(
-            arguments.json, protocol="tubelet reconstruct", figures=figures, force=arguments.force
-        )
+        write_results(arguments.json, protocol="tubelet reconstruct", figures=figures, force=arguments.force)

@@ -29,7 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("results", type=Path, metavar="RESULTS", help="folder that `tubelet evaluate` wrote")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help=".html .md .tex .svg .png .pdf; - prints the tables"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=".html .md .tex .svg .png .pdf; - prints the tables",
     )
     parser.add_argument(
         "--budget",

@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.cli.console import run_progress, show_table
     from tubelet.cli.fields import with_fields
     from tubelet.train.network import computes_bfloat16
-    from tubelet.train.run import train
+    from tubelet.train.run import share_done, train
 
     if "OMP_NUM_THREADS" not in os.environ:
         neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
@@ -94,6 +94,12 @@ def run(arguments: argparse.Namespace) -> None:
             shard=arguments.shard,
             force=arguments.force,
             on_step=lambda share, step, figures: show(share, step, figures.losses),
+        )
+    stopped = share_done(state, config, arguments.time_limit) < 1
+    if stopped:
+        raise KeyboardInterrupt(
+            f"stopped after {state.step} steps, {state.share:.0%} of the run; a checkpoint is written. Go on "
+            "with the same command and --resume."
         )
     if os.environ.get("RANK", "0") == "0":
         half = config.bfloat16 and computes_bfloat16(state.network.tokenizer.device.type)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tubelet.errors import DamageWarning, OptionError, TubeletError
+from tubelet.files import printable
 
 DONE, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -23,7 +24,7 @@ def guarded(run: Callable[[], None]) -> int:
     def show(message: Warning | str, *_: object, **__: object) -> None:
         nonlocal damaged
         damaged = damaged or isinstance(message, DamageWarning)
-        print(f"tubelet: warning: {message}", file=sys.stderr)
+        print(f"tubelet: warning: {printable(message)}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -34,14 +35,14 @@ def guarded(run: Callable[[], None]) -> int:
             return _failed(error, BAD_USAGE)
         except (TubeletError, OSError, MemoryError) as error:
             return _failed(error, FAILED)
-        except KeyboardInterrupt:
-            return _failed("interrupted; nothing half-written was kept.", INTERRUPTED)
+        except KeyboardInterrupt as stop:
+            return _failed(str(stop) or "interrupted; nothing half-written was kept.", INTERRUPTED)
     return FAILED if damaged else DONE
 
 
 def _failed(error: Exception | str, code: int) -> int:
     text = str(error) or type(error).__name__
-    print(f"tubelet: error: {' '.join(text.split())}", file=sys.stderr)
+    print(f"tubelet: error: {printable(' '.join(text.split()))}", file=sys.stderr)
     return code
 
 
@@ -112,7 +113,7 @@ def run_progress() -> Iterator[Callable[[float, int, dict[str, float]], None]]:
 
 def show_table(rows: list[tuple[str, ...]], *, header: tuple[str, ...] | None = None) -> None:
     """Print rows in columns, as wide as they need to be."""
-    lines = ([header] if header else []) + rows
+    lines = [tuple(map(printable, line)) for line in ([header] if header else []) + rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for index, line in enumerate(lines):
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

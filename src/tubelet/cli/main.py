@@ -1,6 +1,7 @@
 """The `tubelet` command: finds the subcommand, runs it, and turns its end into an exit code."""
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -26,7 +27,7 @@ from tubelet.cli import (
     command_tokenize,
     command_train,
 )
-from tubelet.cli.console import guarded
+from tubelet.cli.console import INTERRUPTED, guarded
 
 COMMANDS = (
     command_reconstruct,
@@ -64,17 +65,33 @@ exit codes: 0 done; 1 the run failed, or its input was damaged and the result is
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; give its exit code."""
-    # A polite kill takes the same way out as Ctrl-C, so that no half-written file stays behind.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    arguments = sys.argv[1:] if arguments is None else arguments
-    chosen, unknown = make_parser(arguments).parse_known_args(arguments)
-    if unknown:
-        chosen.parser.error(_unknown_text(chosen.parser, unknown))
+    # A polite kill, or a terminal that is closed, takes the same way out as Ctrl-C, so that no half-written
+    # file stays behind. What is ignored, as under nohup, stays ignored.
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name of a file may hold what a terminal cannot show.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        chosen = _chosen(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     if chosen.run is not command_train.run:
         # Reading and writing run beside the tokenizer and need the other half of the cores. Torch reads this
         # when it is first imported, which no other command has done yet.
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
     return guarded(lambda: chosen.run(chosen))
+
+
+def _chosen(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    chosen, unknown = make_parser(arguments).parse_known_args(arguments)
+    if unknown:
+        chosen.parser.error(_unknown_text(chosen.parser, unknown))
+    return chosen
 
 
 def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:

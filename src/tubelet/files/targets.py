@@ -69,10 +69,9 @@ def check_suffix(target: Path, suffixes: Sequence[str], what: str) -> None:
         OptionError: it ends otherwise.
     """
     if target.suffix.lower() not in suffixes and not (len(suffixes) == 1 and _is_pipe(target)):
-        raise OptionError(
-            f"{target} ends in {target.suffix or 'no suffix'!r}; {what} has a name that ends in "
-            f"{' or '.join(suffixes)}. Name it so."
-        )
+        known = f"{'one of ' if len(suffixes) > 1 else ''}{' '.join(suffixes)}"
+        found = target.suffix or "no suffix"
+        raise OptionError(f"{target} ends in {found!r}; the name of {what} ends in {known}. Change it.")
 
 
 def check_folder(folder: Path, *, holds: Collection[str], sources: Iterable[Path] = (), force: bool) -> None:

@@ -1,6 +1,7 @@
 """From a training run to a tokenizer that anybody can load."""
 
 import json
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from tubelet import checkpoint
 from tubelet.data.crops import Crops, open_crops
-from tubelet.errors import OptionError, TrainingError
+from tubelet.errors import OptionError, TrainingError, TubeletWarning
 from tubelet.files import check_folder
 from tubelet.files.names import text_name
 from tubelet.json_text import read_json
@@ -26,7 +27,7 @@ from tubelet.train.journal import read_log
 from tubelet.train.moments import LEAST_VARIANCE, Moments
 from tubelet.train.network import Network
 from tubelet.train.run import RUN_FILE
-from tubelet.train.state import checkpoints, read_average
+from tubelet.train.state import checkpoints, read_average, read_numbers
 
 _WINDOWS = 512
 """Windows of the data from which mean and deviation of each channel are measured."""
@@ -49,14 +50,20 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
         TrainingError: the checkpoint is damaged.
         OutputError: a checkpoint is there and `force` is false.
     """
-    check_folder(folder, holds=checkpoint.FILES, sources=[run, *([] if data is None else [data])], force=force)
+    check_folder(
+        folder, holds=checkpoint.FILES, sources=[run, *([] if data is None else [data])], force=force
+    )
     name = text_name(folder.resolve().name)
     facts = _read_facts(run)
     model = continuous_from_json(facts["config"]["model"] | {"name": name}, run)
     numbers = facts["config"].get("quantizer")
     quantizer = None if numbers is None else quantizer_from_json(numbers, run)
     network = Network.build(model, quantizer)
-    read_average(checkpoints(run)[-1], network)
+    newest = checkpoints(run)[-1]
+    read_average(newest, network)
+    share = read_numbers(newest)["share"]
+    if share < 1:
+        warnings.warn(f"{run} is not finished: {_unfinished_text(share)}", TubeletWarning, stacklevel=2)
     network.eval().requires_grad_(requires_grad=False)
     tokenizer = network.tokenizer
     for stack in (tokenizer.encoder, tokenizer.decoder):
@@ -68,12 +75,12 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     crops = open_crops(data or Path(facts["folder"]))
     if quantizer is not None and network.quantizer is not None:
         discrete = DiscreteTokenizer(tokenizer, network.quantizer)
-        card = _card(model, tokenizer, run, facts, about=_tokens_text(discrete, crops))
+        card = _card(model, tokenizer, run, facts, share=share, about=_tokens_text(discrete, crops))
         config = DiscreteConfig(name=name, backbone=model, quantizer=quantizer)
         return checkpoint.save(discrete, config, folder, card=card, force=force)
     if tokenizer.encoder is not None:
         tokenizer.standardise(*_statistics(tokenizer, crops))
-    card = _card(model, tokenizer, run, facts, about=_latent_text(model))
+    card = _card(model, tokenizer, run, facts, share=share, about=_latent_text(model))
     return checkpoint.save(tokenizer, model, folder, card=card, force=force)
 
 
@@ -125,14 +132,29 @@ def _tokens_text(tokenizer: DiscreteTokenizer, crops: Crops) -> str:
     )
 
 
+def _unfinished_text(share: float) -> str:
+    """What it means that only a share of a run is done."""
+    return (
+        f"it stopped at {share:.0%} of its length, before its learning rate came down to zero (not annealed)"
+        ", and its weights are worse than they will be. Go on with `tubelet train` and --resume."
+    )
+
+
 def _card(
-    config: ContinuousConfig, tokenizer: ContinuousTokenizer, run: Path, facts: dict[str, Any], *, about: str
+    config: ContinuousConfig,
+    tokenizer: ContinuousTokenizer,
+    run: Path,
+    facts: dict[str, Any],
+    *,
+    share: float,
+    about: str,
 ) -> str:
     """What the tokenizer is, what it was made from, and how it went."""
     log = read_log(run)
     last = log[-1] if log else {"step": 0, "seconds": 0.0}
     weights = sum(parameter.numel() for parameter in tokenizer.parameters())
     where = facts["circumstances"]
+    unfinished = f"- **Not finished**: {_unfinished_text(share)}\n" if share < 1 else ""
     return f"""# {config.name}
 
 {about}. Stride {tokenizer.stride}, {weights / 1e6:.2f} million weights,
@@ -141,7 +163,7 @@ def _card(
 - **Made by** `{where["command"]}`, {last["step"]} steps in {last["seconds"] / 3600:.2f} hours on
   {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.
 - **From** {facts["crops"]} crops of {len(facts["clips"])} clips, each clip counting the same.
-- **Quality**: measure it with `benchmarks/short256x33.py FOLDER {config.name}`.
+{unfinished}- **Quality**: measure it with `benchmarks/short256x33.py FOLDER {config.name}`.
 
 ## Curve
 

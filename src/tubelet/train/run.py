@@ -5,7 +5,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -18,7 +18,8 @@ from tubelet import checkpoint
 from tubelet.data.crops import Crops, open_crops
 from tubelet.data.feed import Draw, Feed
 from tubelet.errors import OptionError, TrainingError
-from tubelet.files import replacing
+from tubelet.files import locked, output_errors, replacing
+from tubelet.files.leftovers import remove
 from tubelet.json_text import read_json
 from tubelet.losses.adversarial import SpaceTimeDiscriminator
 from tubelet.losses.perceptual import LPIPS
@@ -28,17 +29,27 @@ from tubelet.results import circumstances
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.train.batches import to_video
 from tubelet.train.config import Stage, TrainConfig
-from tubelet.train.journal import Journal
+from tubelet.train.journal import LOG_FILE, Journal
 from tubelet.train.narrow import narrow
 from tubelet.train.network import Network, set_trainable
 from tubelet.train.optimizers import make_optimizers
 from tubelet.train.processes import Processes, processes, sharded, together
 from tubelet.train.start import fitted_quantizer, start_from_crops
-from tubelet.train.state import TrainState, checkpoint_name, checkpoints, load_state, save_state
+from tubelet.train.state import (
+    UNFINISHED,
+    TrainState,
+    checkpoint_name,
+    checkpoints,
+    load_state,
+    save_state,
+)
 from tubelet.train.step import Part, StepFigures, train_step
 
 RUN_FILE = "run.json"
 """Says what a run is: its configuration and its data."""
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+"""What asks a run to stop."""
 
 Progress = Callable[[float, int, StepFigures], None]
 """Called after every step with the share of the run that is done, the step's number and its figures."""
@@ -58,7 +69,8 @@ def train(
     """Train a tokenizer; started by torchrun, all processes train one together.
 
     The run ends after ``config.steps`` steps or `time_limit` seconds, and the learning rate is zero just
-    then. On SIGTERM it writes a checkpoint and stops early. Clips, channels and noise depend on the seed and
+    then. On SIGTERM, SIGHUP or Ctrl-C it writes a checkpoint and stops early: `TrainState.share` is below
+    1. Clips, channels and noise depend on the seed and
     the step only, so an interrupted run goes on as an unbroken one would, and any number of processes sees
     the same batches.
 
@@ -75,6 +87,7 @@ def train(
     Raises:
         OptionError: there is no end, or the data are too small, or the batch does not split.
         TrainingError: gradients stayed bad, or a checkpoint cannot be taken up.
+        OutputError: another process works in the folder, or the disk is full or refuses something.
     """
     if (config.steps is None) == (time_limit is None):
         raise OptionError(
@@ -83,7 +96,7 @@ def train(
     crops = open_crops(data)
     for stage in config.stages:
         _draw(stage).check(crops)
-    with processes() as who, _stop_asked() as stop_asked:
+    with processes() as who, _stop_asked() as stop_asked, _in_folder(folder, who):
         if who.is_first:
             _prepare_folder(folder, config, crops, data, resume=resume, force=force)
         known = checkpoints(folder)[-1] if resume and checkpoints(folder) else None
@@ -142,7 +155,7 @@ def _run_stage(state: TrainState, session: _Session) -> bool:
             part = Part(video=to_video(next(feed), who.device), indices=indices, progress=share)
             figures = train_step(state, model, config, part, perceptual=session.perceptual)
             state.seconds, stopping = who.agree(before + time.monotonic() - began, stop=session.stop_asked())
-            share = share_done(state, config, session.time_limit)
+            share = state.share = share_done(state, config, session.time_limit)
             figures = figures._replace(losses=who.mean(figures.losses))
             session.journal.step(state, figures, waited=feed.waited_seconds)
             session.on_step(min(share, 1.0), state.step, figures)
@@ -261,12 +274,11 @@ def _prepare_folder(
                 "start another run."
             )
         return
-    if path.exists() and not force:
+    if not force and (path.exists() or (folder / LOG_FILE).exists() or checkpoints(folder)):
         raise OptionError(f"{folder} holds a run; --resume goes on with it, --force starts anew.")
-    folder.mkdir(parents=True, exist_ok=True)
     for old in checkpoints(folder):
         shutil.rmtree(old)
-    (folder / "log.jsonl").unlink(missing_ok=True)
+    (folder / LOG_FILE).unlink(missing_ok=True)
     clips = [clip.name for clip in crops.clips]
     with replacing(path, force=True) as beside:
         content = wanted | {"folder": str(data.resolve()), "clips": clips, "crops": len(crops)}
@@ -298,8 +310,25 @@ def _differences(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -
 
 
 @contextmanager
+def _in_folder(folder: Path, who: Processes) -> Iterator[None]:
+    """Make the folder of a run, and let no other run write there; the first process does that for all.
+
+    Raises:
+        OutputError: another run writes there, or the disk is full or refuses something.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(output_errors(folder))
+        if who.is_first:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(folder))
+            for part in folder.glob(UNFINISHED):
+                remove(part)
+        yield
+
+
+@contextmanager
 def _stop_asked() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether SIGTERM or Ctrl-C came; a second one acts at once."""
+    """Give a function that tells whether a signal to stop came; a second one acts at once."""
     asked = False
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -308,7 +337,9 @@ def _stop_asked() -> Iterator[Callable[[], bool]]:
             signal.default_int_handler(number, frame)
         asked = True
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    # What is ignored, as under nohup, stays ignored.
+    numbers = [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in numbers}
     try:
         yield lambda: asked
     finally:

@@ -1,9 +1,9 @@
 """All that a training run knows, and its way to disk and back."""
 
 import json
-import shutil
 import warnings
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,15 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from torch.optim.optimizer import Optimizer as TorchOptimizer
 
 from tubelet.errors import TrainingError
+from tubelet.files import output_errors
+from tubelet.files.disk import make_durable
+from tubelet.files.leftovers import remove
+from tubelet.files.replace import replace_folder
 from tubelet.json_text import read_json
 from tubelet.train.network import Network
+
+UNFINISHED = ".step-*.part"
+"""Names of checkpoints that are being written, as a pattern."""
 
 _KEPT = 2
 """Checkpoints that are kept: the newest, and the one before it."""
@@ -38,6 +45,7 @@ class TrainState:
         seconds: time that they took, over all sessions.
         usual_gradient: running mean of the gradients' norm, by which a jump is told; zero at first.
         bad_steps: steps in a row that were left out.
+        share: of the run that is done; below 1 the learning rate has not come down to zero yet.
         discriminator: of the adversarial stage; none in a run without one.
         judge: its optimiser.
     """
@@ -49,6 +57,7 @@ class TrainState:
     seconds: float = 0.0
     usual_gradient: float = 0.0
     bad_steps: int = 0
+    share: float = 0.0
     discriminator: nn.Module | None = None
     judge: TorchOptimizer | None = None
 
@@ -77,7 +86,9 @@ class TrainState:
 
     def numbers(self) -> dict[str, int | float]:
         """Everything else."""
-        return {name: getattr(self, name) for name in ("step", "seconds", "usual_gradient", "bad_steps")}
+        return {
+            name: getattr(self, name) for name in ("step", "seconds", "usual_gradient", "bad_steps", "share")
+        }
 
 
 def save_state(state: TrainState, run: Path) -> Path:
@@ -85,24 +96,32 @@ def save_state(state: TrainState, run: Path) -> Path:
 
     A checkpoint is a folder of safetensors files, written by torch.distributed.checkpoint so that any number
     of processes can read it, and a JSON file of numbers. Nothing in it is executed.
+
+    Raises:
+        OutputError: the disk is full or refuses it; what was there stays.
     """
     shared = dist.is_initialized()
     target = run / checkpoint_name(state.step)
-    beside = run / f".{target.name}.part"
-    if _first():
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-    _wait()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that one process saves alone is meant
-        writer = HuggingFaceStorageWriter(str(beside), save_distributed=shared)
-        save(state.tensors(), storage_writer=writer, no_dist=not shared)
-    if _first():
-        (beside / "numbers.json").write_text(json.dumps(state.numbers()) + "\n", encoding="utf-8")
-        shutil.rmtree(target, ignore_errors=True)
-        beside.rename(target)
-        for old in checkpoints(run)[:-_KEPT]:
-            shutil.rmtree(old)
+    beside = run / UNFINISHED.replace("step-*", target.name)
+    try:
+        with output_errors(target), _plain_errors():
+            if _first():
+                remove(beside)
+                beside.mkdir(parents=True)
+            _wait()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that one process saves alone is meant
+                writer = HuggingFaceStorageWriter(str(beside), save_distributed=shared)
+                save(state.tensors(), storage_writer=writer, no_dist=not shared)
+            if _first():
+                (beside / "numbers.json").write_text(json.dumps(state.numbers()) + "\n", encoding="utf-8")
+                make_durable(beside)
+                replace_folder(beside, target)
+                for old in checkpoints(run)[:-_KEPT]:
+                    remove(old)
+    except BaseException:
+        remove(beside)
+        raise
     _wait()
     return target
 
@@ -114,7 +133,7 @@ def load_state(state: TrainState, checkpoint: Path) -> None:
         TrainingError: the checkpoint is damaged, or of another run.
     """
     try:
-        numbers = _read_numbers(checkpoint)
+        numbers = read_numbers(checkpoint)
         reader = HuggingFaceStorageReader(str(checkpoint))
         there = reader.read_metadata().state_dict_metadata
         for optimizer in [*state.optimizers, *([state.judge] if state.judge else [])]:
@@ -169,14 +188,22 @@ def _check_names(wanted: dict[str, Tensor], there: Container[str]) -> None:
         raise ValueError(f"it lacks {missing[0]} and {len(missing) - 1} more")
 
 
-def _read_numbers(checkpoint: Path) -> dict[str, int | float]:
+def read_numbers(checkpoint: Path) -> dict[str, int | float]:
+    """The numbers of a checkpoint, by the names of `TrainState`.
+
+    Raises:
+        OSError, ValueError: the checkpoint is damaged.
+    """
     numbers = read_json(checkpoint / "numbers.json")
     kinds: dict[str, Any] = {
         "step": int,
         "seconds": (int, float),
         "usual_gradient": (int, float),
         "bad_steps": int,
+        "share": (int, float),
     }
+    # Checkpoints of before do not say how much of the run was done; they pass for the end of one.
+    numbers = {"share": 1.0} | numbers if isinstance(numbers, dict) else numbers
     if set(numbers) != set(kinds) or not all(isinstance(numbers[name], kind) for name, kind in kinds.items()):
         raise ValueError(f"its numbers are {numbers}")
     return numbers
@@ -204,6 +231,18 @@ def _remember_something(optimizer: TorchOptimizer) -> None:
     optimizer.zero_grad(set_to_none=True)
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Let an error of the disk be what it is, which torch wraps."""
+    try:
+        yield
+    except CheckpointException as error:
+        for failure, _ in error.failures.values():
+            if isinstance(failure, OSError):
+                raise failure from error
+        raise
 
 
 def _first() -> bool:
