@@ -63,7 +63,7 @@ def decode(data):
     header = json.loads(file.take(file.fixed(4)))
     file.check(0)
     assert ("steps" in header, "bases" in header) == (version == 1, version == 2)
-    records, chunks, packets = [], [], []
+    records, chunks, packets, ends = [], [], [], []
     while True:
         at = file.at
         kind, length = chr(file.fixed(1)), file.fixed(8)
@@ -76,6 +76,10 @@ def decode(data):
             chunks.append(chunk(payload, header))
         elif kind == "A":
             packets += audio(payload)
+        elif kind == "e":
+            ends.append(payload.sv())
+            payload.check(0)
+            payload.done()
         else:
             assert kind.islower(), "made for a newer program"
     index(payload, records, chunks)
@@ -84,7 +88,18 @@ def decode(data):
     file.check(since)
     assert file.take(8) == END
     file.done()
-    return {"header": header, "chunks": chunks, "audio": packets}
+    return {"header": header, "chunks": chunks, "audio": packets, "end": end_of_last(ends, chunks)}
+
+
+def end_of_last(ends, chunks):
+    """Section 5: when the last frame stops being shown; none if that is not known."""
+    times = [time for one in chunks for time in one["timestamps"]]
+    if ends:
+        (end,) = ends
+        assert times[-1] < end < 2**62
+        return end
+    usual = 2 * times[-1] - times[-2] if len(times) > 1 else 2**62
+    return usual if usual < 2**62 else None
 
 
 def index(payload, records, chunks):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import runpy
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,43 @@ def test_the_specification_decodes_the_golden_file(facts):
         assert (packet["side"], packet["data"]) == (expected.side_data, expected.data)
 
 
+LAST = 2**40 + 1
+"""When the last frame of the golden file is shown; the one before it is shown a tick earlier."""
+
+
+def write_with_end(target, end):
+    """The golden file with an end."""
+    sounds = list(maker["packets"]())
+    with TubeWriter(target, maker["header"]()) as writer:
+        for chunk in maker["chunks"]():
+            writer.write_chunk(chunk)
+            writer.write_audio(sounds[2 * chunk.number : 2 * chunk.number + 2])
+        writer.write_end(end)
+
+
+def test_an_end_that_a_reader_assumes_is_not_written(tmp_path):
+    write_with_end(tmp_path / "again.tube", LAST + 1)
+    assert (tmp_path / "again.tube").read_bytes() == GOLDEN.read_bytes()
+    with TubeReader(GOLDEN) as reader:
+        assert reader.end == LAST + 1 == reference["decode"](GOLDEN.read_bytes())["end"]
+
+
+def test_an_end_is_a_record_that_readers_of_before_pass_over(tmp_path):
+    target = tmp_path / "long.tube"
+    write_with_end(target, LAST + 6)
+    golden, data = GOLDEN.read_bytes(), target.read_bytes()
+    index_at = int.from_bytes(golden[-20:-12], "little")
+    assert data[:index_at] == golden[:index_at]
+    # kind, length, checksum of both, the number 2^40 + 7 as zigzag LEB128, its checksum
+    number = bytes.fromhex("8e 80 80 80 80 40")
+    head = b"e" + (len(number) + 4).to_bytes(8, "little")
+    record = head + zlib.crc32(head).to_bytes(4, "little") + number + zlib.crc32(number).to_bytes(4, "little")
+    assert data[index_at : index_at + len(record)] == record
+    with TubeReader(target) as reader:
+        assert (reader.complete, reader.end) == (True, LAST + 6)
+        assert len(reader.chunks) == 3
+
+
 magnitudes = st.sampled_from([1, 3, 40, 2**23 - 1])
 
 
@@ -85,8 +123,16 @@ def test_the_specification_decodes_any_file_that_the_writer_makes(tmp_path_facto
             )
             writer.write_chunk(chunk)
             chunks.append(chunk)
-    found = reference["decode"](target.read_bytes())["chunks"]
-    for got, chunk in zip(found, chunks, strict=True):
+        times = [time for chunk in chunks for time in chunk.timestamps.tolist()]
+        end = times[-1] + data.draw(st.integers(1, 2**41)) if times else None
+        if end is not None and (len(times) == 1 or data.draw(st.booleans())):
+            writer.write_end(end)
+        elif end is not None:
+            end = 2 * times[-1] - times[-2]
+    found = reference["decode"](target.read_bytes())
+    with TubeReader(target) as reader:
+        assert reader.end == found["end"] == end
+    for got, chunk in zip(found["chunks"], chunks, strict=True):
         assert got["channels"] == chunk.symbols.reshape(3, -1).tolist()
         assert got["timestamps"] == chunk.timestamps.tolist()
 

@@ -13,6 +13,9 @@ _RUN_BYTES = 1 << 20
 _PACKET_BYTES = 64
 """More than the numbers of one packet take."""
 
+_LEAST_PACKET = 6
+"""Bytes of the numbers of one packet at least."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioPacket:
@@ -56,10 +59,18 @@ def bytes_to_packets(data: bytes) -> tuple[AudioPacket, ...]:
     Raises:
         BitstreamError: the record is damaged.
     """
+    return tuple(packets_of(data))
+
+
+def packets_of(data: bytes) -> Iterator[AudioPacket]:
+    """The packets of a record, one after another: small ones take much more memory than the record.
+
+    Raises:
+        BitstreamError: the record is damaged; packets before the damage were given if its checksum is right.
+    """
     cursor = Cursor(unsealed(data, "an audio record"), "an audio record")
-    packets: list[AudioPacket] = []
     pts = dts = 0
-    for _ in range(cursor.unsigned("packets", most=cursor.remaining)):
+    for _ in range(cursor.unsigned("packets", most=cursor.remaining // _LEAST_PACKET)):
         pts += cursor.signed("a time", most=2 * limits.TIMESTAMP)
         dts += cursor.signed("a time", most=2 * limits.TIMESTAMP)
         if max(abs(pts), abs(dts)) > limits.TIMESTAMP:
@@ -67,14 +78,15 @@ def bytes_to_packets(data: bytes) -> tuple[AudioPacket, ...]:
         duration = cursor.unsigned("a duration", most=limits.TIMESTAMP)
         keyframe = bool(cursor.unsigned("flags", most=1))
         side_data = cursor.take(cursor.unsigned("bytes of side data", most=cursor.remaining))
-        payload = cursor.take(cursor.unsigned("bytes of a packet", most=cursor.remaining))
-        packets.append(
-            AudioPacket(
-                data=payload, pts=pts, dts=dts, duration=duration, keyframe=keyframe, side_data=side_data
-            )
+        yield AudioPacket(
+            data=cursor.take(cursor.unsigned("bytes of a packet", most=cursor.remaining)),
+            pts=pts,
+            dts=dts,
+            duration=duration,
+            keyframe=keyframe,
+            side_data=side_data,
         )
     cursor.finish()
-    return tuple(packets)
 
 
 def runs(packets: Iterable[AudioPacket]) -> Iterator[list[AudioPacket]]:

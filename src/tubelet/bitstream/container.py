@@ -20,6 +20,9 @@ END = b"\x93TUBEND\n"
 CHUNK, AUDIO, INDEX = "V", "A", "I"
 """The kinds of records. A capital letter is needed to decode; records of small letters may be passed over."""
 
+END_OF_LAST = "e"
+"""The kind of the record that says when the last frame stops being shown."""
+
 _PRELUDE = len(MAGIC) + 2 + 4
 
 

@@ -92,14 +92,18 @@ class Cursor:
         Raises:
             BitstreamError: it is outside, not in its shortest form, or runs past the end.
         """
-        value = 0
-        for shift in range(0, 70, 7):
-            byte = self.take(1)[0]
+        data = self._data[self._at : self._at + 10]
+        value = shift = 0
+        for byte in data:
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 break
+            shift += 7
         else:
-            raise self.broken(f"a number for {name} is longer than 10 bytes")
+            if len(data) == 10:
+                raise self.broken(f"a number for {name} is longer than 10 bytes")
+            raise self.broken(f"it ends within the number for {name}")
+        self._at += shift // 7 + 1
         if byte == 0 and shift:
             raise self.broken(f"the number for {name} is not in its shortest form")
         if not least <= value <= most:

@@ -2,9 +2,10 @@
 
 import os
 import warnings
-from bisect import bisect_right
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -13,11 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tubelet.bitstream import limits
-from tubelet.bitstream.audio import AudioPacket, bytes_to_packets
+from tubelet.bitstream.audio import AudioPacket, packets_of
 from tubelet.bitstream.chunk import Chunk, ChunkHead, read_chunk
-from tubelet.bitstream.container import AUDIO, CHUNK, RecordHead, UnknownKindError, Window, read_header
+from tubelet.bitstream.container import (
+    AUDIO,
+    CHUNK,
+    END_OF_LAST,
+    RecordHead,
+    UnknownKindError,
+    Window,
+    read_header,
+)
+from tubelet.bitstream.ending import END_BYTES, bytes_to_end, usual_end
 from tubelet.bitstream.header import Header
-from tubelet.bitstream.index import ChunkEntry, RecordEntry, chunk_entries, offsets
+from tubelet.bitstream.index import ChunkEntry, RecordList
 from tubelet.bitstream.recovery import check_place, read_index, scan_records
 from tubelet.errors import BitstreamError, DamageWarning, OptionError
 
@@ -25,7 +35,8 @@ from tubelet.errors import BitstreamError, DamageWarning, OptionError
 class TubeReader:
     """A ``.tube`` file open for reading, as a context manager.
 
-    A file whose end is missing or damaged is read up to its last whole chunk, with a `DamageWarning`.
+    Opening it reads its header and its index alone; what else is asked for is read then. A file whose end is
+    missing or damaged is read up to its last whole chunk, with a `DamageWarning`.
 
     Raises:
         BitstreamError: it cannot be opened, is no ``.tube`` file, is newer than this program, or is damaged
@@ -35,8 +46,9 @@ class TubeReader:
     header: Header
     complete: bool
     """Whether the file has its end, so that nothing is missing."""
-    chunks: tuple[ChunkEntry, ...]
-    _records: tuple[RecordEntry, ...]
+    chunks: Sequence[ChunkEntry]
+    """Where each chunk is, in order."""
+    _records: RecordList
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -63,17 +75,17 @@ class TubeReader:
     @property
     def steps(self) -> int:
         """Latent steps in all chunks."""
-        return sum(chunk.steps for chunk in self.chunks)
+        return self._records.first_steps[-1]
 
     @property
     def frames(self) -> int:
         """Frames that the chunks complete."""
-        return sum(chunk.frames for chunk in self.chunks)
+        return self._records.first_frames[-1]
 
     @property
     def bytes_audio(self) -> int:
         """What the audio takes of the file: its packets and their framing."""
-        return sum(RecordHead.SIZE + record.length for record in self._records if record.kind == AUDIO)
+        return sum(RecordHead.SIZE + length for _, length in self._records.of_kind(AUDIO))
 
     def chunk_of_frame(self, frame: int) -> int:
         """Number of the chunk that completes frame `frame`.
@@ -83,8 +95,17 @@ class TubeReader:
         """
         if not 0 <= frame < self.frames:
             raise OptionError(f"frame {frame} is asked for; {self._path} has {self.frames}, counted from 0.")
-        # of several chunks that begin at one frame, all but the last complete none
-        return bisect_right(self.chunks, frame, key=lambda chunk: chunk.first_frame) - 1
+        return self._records.chunk_of_frame(frame)
+
+    def chunk_of_step(self, step: int) -> int:
+        """Number of the chunk that holds latent step `step`.
+
+        Raises:
+            OptionError: the file has no such step.
+        """
+        if not 0 <= step < self.steps:
+            raise OptionError(f"step {step} is asked for; {self._path} has {self.steps}, counted from 0.")
+        return self._records.chunk_of_step(step)
 
     def read_chunk(self, number: int, *, channels: int | None = None) -> Chunk:
         """Decode the first `channels` channels of a chunk, or all; the bytes of the others are not read.
@@ -111,36 +132,72 @@ class TubeReader:
         """
         times: list[int] = []
         for entry in self.chunks:
-            with _naming(self._path):
-                times += self._head(self._payload(CHUNK, entry.offset, entry.length), entry).timestamps
+            times += self._times(entry)
         return np.array(times, dtype=np.int64)
+
+    def time_of(self, frame: int) -> int:
+        """When a frame is shown, in ticks of the header's time base; one head is read.
+
+        Raises:
+            OptionError: the file has no such frame.
+            BitstreamError: the head is damaged.
+        """
+        entry = self.chunks[self.chunk_of_frame(frame)]
+        return self._times(entry)[frame - entry.first_frame]
+
+    def frame_at(self, tick: int) -> int:
+        """The first frame shown at `tick` or later, or how many frames there are if none is.
+
+        Raises:
+            BitstreamError: a head that is read on the way is damaged.
+        """
+        return bisect_left(range(self.frames), tick, key=self.time_of)
+
+    @cached_property
+    def end(self) -> int | None:
+        """When the last frame stops being shown, in ticks of the header's time base; none if not known.
+
+        A file that does not say it means that the last frame lasts as long as the one before.
+
+        Raises:
+            BitstreamError: what says it, or the head of a chunk, is damaged.
+        """
+        if not self.frames:
+            return None
+        times = [self.time_of(frame) for frame in range(max(0, self.frames - 2), self.frames)]
+        found = list(self._records.of_kind(END_OF_LAST))
+        with _naming(self._path):
+            if len(found) > 1:
+                raise BitstreamError(f"{len(found)} records give the end of its last frame: it is damaged.")
+            for offset, length in found:
+                window = self._payload(END_OF_LAST, offset, length)
+                return bytes_to_end(window.take(length, "the end of the last frame"), last=times[-1])
+        return usual_end(times)
 
     def audio(self) -> Iterator[AudioPacket]:
         """All audio packets, in the order of their decoding; one record is in memory at a time.
 
         Raises:
-            BitstreamError: a record is damaged.
+            BitstreamError: a record is damaged; the packets before the damage were given.
         """
-        for record, offset in zip(self._records, offsets(self._records, self._start), strict=False):
-            if record.kind == AUDIO:
-                with _naming(self._path):
-                    window = self._payload(AUDIO, offset, record.length)
-                    packets = bytes_to_packets(window.take(record.length, "an audio record"))
-                yield from packets
+        for offset, length in self._records.of_kind(AUDIO):
+            with _naming(self._path):
+                window = self._payload(AUDIO, offset, length)
+                yield from packets_of(window.take(length, "an audio record"))
 
     def _load(self) -> None:
         window = Window(self._file, 0, self._size)
         self.header = read_header(window)
-        self._start = window.at
+        start = window.at
         try:
-            self._records = read_index(self._file, start=self._start, size=self._size)
+            self._records = read_index(self._file, start=start, size=self._size)
             self.complete = True
         except UnknownKindError:
             raise
         except BitstreamError:  # without its index a file can still be read from the front
-            self._records = scan_records(self._file, start=self._start, size=self._size)
+            self._records = scan_records(self._file, start=start, size=self._size)
             self.complete = False
-        self.chunks = chunk_entries(self._records, self._start)
+        self.chunks = self._records.chunks
         if not self.complete:
             self._report()
 
@@ -166,11 +223,15 @@ class TubeReader:
                 f"byte {offset} begins a record {head.kind} of {head.length} bytes; the index says {kind} of "
                 f"{length}. The file is damaged; copy it again."
             )
-        if kind == AUDIO and length > limits.AUDIO_BYTES:
-            raise BitstreamError(
-                f"an audio record claims {length} bytes; at most {limits.AUDIO_BYTES} are allowed."
-            )
+        most = {AUDIO: limits.AUDIO_BYTES, END_OF_LAST: END_BYTES}.get(kind, length)
+        if length > most:
+            raise BitstreamError(f"a record {kind} claims {length} bytes; at most {most} are allowed.")
         return window
+
+    def _times(self, entry: ChunkEntry) -> tuple[int, ...]:
+        """The timestamps of a chunk."""
+        with _naming(self._path):
+            return self._head(self._payload(CHUNK, entry.offset, entry.length), entry).timestamps
 
     def _head(self, window: Window, entry: ChunkEntry) -> ChunkHead:
         """The head of a chunk, checked against header and index; the window is left at its first segment."""

@@ -12,11 +12,11 @@ from tubelet.bitstream.container import (
     Window,
     bytes_to_trailer,
 )
-from tubelet.bitstream.index import RecordEntry, bytes_to_index, offsets
+from tubelet.bitstream.index import RecordList, bytes_to_index
 from tubelet.errors import BitstreamError
 
 
-def read_index(source: Source, *, start: int, size: int) -> tuple[RecordEntry, ...]:
+def read_index(source: Source, *, start: int, size: int) -> RecordList:
     """The records of a whole file of `size` bytes, whose first record begins at byte `start`.
 
     Raises:
@@ -30,38 +30,41 @@ def read_index(source: Source, *, start: int, size: int) -> tuple[RecordEntry, .
     head = RecordHead.read(window)
     if head.kind != INDEX or head.length != window.remaining or head.length > limits.INDEX_BYTES:
         raise BitstreamError("the trailer points to something else than the index: the file is damaged.")
-    records = bytes_to_index(window.take(head.length, "the index"))
-    *_, end = offsets(records, start)
-    if end != at:
-        raise BitstreamError(f"the index accounts for bytes up to {end}, not {at}: the file is damaged.")
+    records = bytes_to_index(window.take(head.length, "the index"), start=start, stop=at)
+    if records.end != at:
+        raise BitstreamError(
+            f"the index accounts for bytes up to {records.end}, not {at}: the file is damaged."
+        )
     return records
 
 
-def scan_records(source: Source, *, start: int, size: int) -> tuple[RecordEntry, ...]:
+def scan_records(source: Source, *, start: int, size: int) -> RecordList:
     """The records of a damaged file, up to the last whole one.
 
     Raises:
         UnknownKindError: one of them needs a newer program.
     """
     window = Window(source, start, size)
-    records: list[RecordEntry] = []
-    number = step = frame = 0
+    records = RecordList(start)
     try:
         while (head := RecordHead.read(window)).kind != INDEX:
             payload = window.part(head.length)
             if head.kind != CHUNK:
-                records.append(RecordEntry(kind=head.kind, length=head.length))
+                records.append(head.kind, head.length)
                 continue
             chunk = ChunkHead.read(payload)
-            check_place(chunk, number=number, first_step=step, first_frame=frame)
-            steps, frames = chunk.shape[1], len(chunk.timestamps)
-            records.append(RecordEntry(kind=CHUNK, length=head.length, steps=steps, frames=frames))
-            number, step, frame = number + 1, step + steps, frame + frames
+            check_place(
+                chunk,
+                number=len(records.chunks),
+                first_step=records.first_steps[-1],
+                first_frame=records.first_frames[-1],
+            )
+            records.append(CHUNK, head.length, chunk.shape[1], len(chunk.timestamps))
     except UnknownKindError:
         raise
     except BitstreamError:  # the end of what is whole is expected here; the reader reports how far it got
         pass
-    return tuple(records)
+    return records
 
 
 def check_place(head: ChunkHead, *, number: int, first_step: int, first_frame: int) -> None:

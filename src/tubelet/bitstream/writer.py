@@ -8,7 +8,16 @@ from typing import BinaryIO
 
 from tubelet.bitstream.audio import AudioPacket, packets_to_bytes, runs
 from tubelet.bitstream.chunk import Chunk, chunk_to_bytes
-from tubelet.bitstream.container import AUDIO, CHUNK, INDEX, RecordHead, header_to_bytes, trailer_to_bytes
+from tubelet.bitstream.container import (
+    AUDIO,
+    CHUNK,
+    END_OF_LAST,
+    INDEX,
+    RecordHead,
+    header_to_bytes,
+    trailer_to_bytes,
+)
+from tubelet.bitstream.ending import end_to_bytes, usual_end
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.index import RecordEntry, index_to_bytes
 from tubelet.errors import BitstreamError
@@ -35,7 +44,8 @@ class TubeWriter:
         self._stack = ExitStack()
         self._records: list[RecordEntry] = []
         self._chunks = 0
-        self._last_time: int | None = None
+        self._last_times: tuple[int, ...] = ()
+        """When the last two frames are shown."""
         self.steps = 0
         """Latent steps written so far."""
         self.frames = 0
@@ -51,7 +61,7 @@ class TubeWriter:
         self.bytes_audio = 0
         """Audio records."""
         self.bytes_index = 0
-        """Index and trailer."""
+        """The end of the last frame, index and trailer."""
         self.entropy_bits = 0.0
         """Zeroth-order entropy of the symbols, per chunk and channel: what no such coder can beat."""
 
@@ -71,7 +81,7 @@ class TubeWriter:
             return
         with self._stack:  # leaving it closes the file and renames it, or removes it if the index fails
             index_at = self._file.tell()
-            self.bytes_index = self._write_record(INDEX, index_to_bytes(self._records))
+            self.bytes_index += self._write_record(INDEX, index_to_bytes(self._records))
             self.bytes_index += self._file.write(trailer_to_bytes(index_at))
 
     @property
@@ -98,8 +108,7 @@ class TubeWriter:
         self._chunks += 1
         self.steps += steps
         self.frames += frames
-        if frames:
-            self._last_time = int(chunk.timestamps[-1])
+        self._last_times = (*self._last_times, *chunk.timestamps[-2:].tolist())[-2:]
         self.bytes_heads += written - tables - payload
         self.bytes_tables += tables
         self.bytes_payload += payload
@@ -120,6 +129,21 @@ class TubeWriter:
             self.bytes_audio += self._write_record(AUDIO, payload)
             self._records.append(RecordEntry(kind=AUDIO, length=len(payload)))
 
+    def write_end(self, end: int) -> None:
+        """Say when the last frame stops being shown, in ticks of the header's time base; after all chunks.
+
+        Nothing is written if that is what a reader assumes: as long after it as it is after the one before.
+
+        Raises:
+            BitstreamError: there is no frame, or the end is not behind it.
+        """
+        if not self._last_times:
+            raise BitstreamError("there is no frame yet whose end could be given; write the chunks first.")
+        payload = end_to_bytes(end, last=self._last_times[-1])
+        if usual_end(self._last_times) != end:
+            self.bytes_index += self._write_record(END_OF_LAST, payload)
+            self._records.append(RecordEntry(kind=END_OF_LAST, length=len(payload)))
+
     def _write_record(self, kind: str, *parts: bytes) -> int:
         head = RecordHead(kind=kind, length=sum(len(part) for part in parts))
         return sum(self._file.write(part) for part in (head.to_bytes(), *parts))
@@ -139,8 +163,9 @@ class TubeWriter:
                 f"{size[1]}x{size[2]} (rows, columns)."
             )
         times = chunk.timestamps
-        if self._last_time is not None and times.size and times[0] <= self._last_time:
+        if self._last_times and times.size and times[0] <= self._last_times[-1]:
             raise BitstreamError(
-                f"chunk {chunk.number} begins at time {times[0]}, the one before ends at {self._last_time}; "
+                f"chunk {chunk.number} begins at time {times[0]}, the one before ends at "
+                f"{self._last_times[-1]}; "
                 "each frame must be later than the one before."
             )

@@ -47,9 +47,10 @@ def _tube_facts(path: Path) -> dict[str, object]:
 
     with TubeReader(path) as reader:
         header = reader.header
-        times = reader.timestamps()
         numerator, denominator = header.time_base
-        span = int(times[-1] - times[0]) * numerator / denominator if len(times) else 0.0
+        first, last = (reader.time_of(0), reader.time_of(reader.frames - 1)) if reader.frames else (0, 0)
+        span = (last - first) * numerator / denominator
+        end = None if reader.end is None else round((reader.end - first) * numerator / denominator, 6)
         pixels = reader.frames * header.height * header.width
         bits = 8 * (path.stat().st_size - reader.bytes_audio)
         return {
@@ -66,6 +67,7 @@ def _tube_facts(path: Path) -> dict[str, object]:
             "height": header.height,
             "frames": reader.frames,
             "last_frame_seconds": round(span, 6),
+            "duration_seconds": end,
             "bits_per_pixel": round(bits / pixels, 6) if pixels else None,
             "chunks": len(reader.chunks),
             "time_base": f"{numerator}/{denominator}",

@@ -72,7 +72,7 @@ def decode_file(
     with open_tube(source, tokenizer=tokenizer, channels=channels, memory=memory, device=device) as tube:
         first, stop = _frames(tube, start, end)
         # A cut starts at zero; a whole clip keeps its own clock.
-        origin = int(tube.timestamps[first]) if first else 0
+        origin = tube.time_of(first) if first else 0
         sound = tube.audio if audio else None
         with Writer(
             target,
@@ -86,14 +86,15 @@ def decode_file(
         ) as writer:
             feed = None
             if sound is not None:
-                until = None if stop == tube.frames else int(tube.timestamps[stop]) * tube.time_base
+                until = None if stop == tube.frames else tube.time_of(stop) * tube.time_base
                 begin = origin * tube.time_base if first else None
                 packets = _cut(tube, sound.time_base, begin, until)
                 feed = AudioFeed(packets, time_base=sound.time_base)
             write = VideoSink(writer, feed, time_base=tube.time_base)
             with Behind[Run](write.put) as behind:
                 for run in ahead(tube.read(first, stop)):
-                    behind.put(replace(run, timestamps=run.timestamps - origin))
+                    shown_until = None if run.end is None else run.end - origin
+                    behind.put(replace(run, timestamps=run.timestamps - origin, end=shown_until))
                     on_frames(len(run.frames))
             write.finish()
         return DecodeReport(first_frame=first, frames=stop - first, complete=tube.complete)
@@ -109,7 +110,7 @@ class VideoSink:
 
     def put(self, run: Run) -> None:
         """Write a run of frames, and the audio up to its end."""
-        self._writer.write(run.frames, run.timestamps)
+        self._writer.write(run.frames, run.timestamps, end=run.end)
         self._write_audio(int(run.timestamps[-1]) * self._time_base)
 
     def finish(self) -> None:
@@ -130,7 +131,8 @@ def _frames(tube: Tube, start: float | None, end: float | None) -> tuple[int, in
     first = 0 if start is None else tube.frame_at(start)
     stop = tube.frames if end is None else tube.frame_at(end)
     if first >= stop:
-        last = float((tube.timestamps[-1] - tube.timestamps[0]) * tube.time_base) if tube.frames else 0.0
+        times = [tube.time_of(frame) for frame in (0, tube.frames - 1)] if tube.frames else [0, 0]
+        last = float((times[1] - times[0]) * tube.time_base)
         raise OptionError(
             f"no frame lies from {start or 0} to {last if end is None else end} seconds; the clip's "
             f"{tube.frames} frames are shown from 0 to {last:.3f}. Choose a longer part."

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
+from tubelet.bitstream import limits
 from tubelet.bitstream.chunk import Chunk
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.writer import TubeWriter
@@ -118,8 +119,7 @@ def encode_file(
     header = make_header(info, checkpoint, quantizer, audio=info.audio if audio else None)
     with TubeWriter(target, header, force=force) as writer:
         sink = TubeSink(writer, info, checkpoint.tokenizer.grouping, header)
-        put_symbols(sink.put, info, stream, quantizer, on_frames)
-        sink.finish()
+        sink.finish(put_symbols(sink.put, info, stream, quantizer, on_frames))
     return sink.report()
 
 
@@ -129,14 +129,21 @@ def put_symbols(
     stream: StreamEncoder,
     quantizer: SymbolQuantizer,
     on_frames: Callable[[int], None],
-) -> None:
-    """Read a clip, encode and quantise it, and put the symbols somewhere; three threads at work at once."""
+) -> int | None:
+    """Read a clip, encode and quantise it, and put the symbols somewhere; three threads at work at once.
+
+    Returns:
+        When the last frame stops being shown, in ticks of the clip's time base; none if nothing says it.
+    """
+    end: int | None = None
     with Behind[Piece](put) as behind:
         for run in ahead(read(info.path, run=frames_per_run(info))):
             latent = stream.push_frames(run.frames)
             behind.put(Piece(quantizer.quantize(latent), run.timestamps))
+            end = run.end
             on_frames(len(run.frames))
         behind.put(Piece(quantizer.quantize(stream.finish()), NO_TIMES))
+    return end
 
 
 class Piece(NamedTuple):
@@ -167,10 +174,12 @@ class TubeSink:
         """Take the next symbols and timestamps; write the chunks that are complete."""
         self._write(self._chunker.push(piece.symbols, piece.timestamps))
 
-    def finish(self) -> None:
-        """Write what is left."""
+    def finish(self, end: int | None) -> None:
+        """Write what is left, and when the last frame stops being shown, if that is known."""
         self._write(self._chunker.finish())
         self._write_audio(None)
+        if end is not None and end <= limits.TIMESTAMP:
+            self._writer.write_end(end)
 
     def report(self) -> TubeReport:
         """Count what was written; the file must be closed."""

@@ -127,12 +127,14 @@ def reconstruct_file(
                 if run := compared.with_source(decoder.push_frames(quantizer.dequantize(symbols))):
                     writing.put(run)
 
+            end: int | None = None
             for run in ahead(read(source, run=frames_per_run(info))):
                 compared.expect(run)
+                end = run.end
                 there_and_back(encoder.push_frames(run.frames), run.timestamps)
                 on_frames(len(run.frames))
             there_and_back(encoder.finish(), NO_TIMES)
-        tube_sink.finish()
+        tube_sink.finish(end)
         video_sink.finish()
     return Reconstruction(
         tokenizer=checkpoint.config.name,
@@ -164,12 +166,14 @@ class _Comparison:
         """Compare decoded frames with those expected next; give what is to be written."""
         sources: list[Frames] = []
         times: list[np.ndarray] = []
+        end: int | None = None
         missing = len(decoded)
         while missing and self._waiting:
             run = self._waiting.popleft()
             taken = min(missing, len(run.frames))
             sources.append(run.frames[:taken])
             times.append(run.timestamps[:taken])
+            end = run.end if taken == len(run.frames) else int(run.timestamps[taken])
             missing -= taken
             if taken < len(run.frames):
                 self._waiting.appendleft(
@@ -185,4 +189,4 @@ class _Comparison:
             begin += len(source)
         if self._side_by_side:
             decoded = np.concatenate([np.concatenate(sources), decoded], axis=2)
-        return Run(frames=decoded, timestamps=np.concatenate(times))
+        return Run(frames=decoded, timestamps=np.concatenate(times), end=end)

@@ -210,8 +210,7 @@ def _stream(
             tally.put(piece, info)
             sink.put(piece)
 
-        put_symbols(put, info, stream, TokenQuantizer(tokenizer=tokenizer), on_frames)
-        sink.finish()
+        sink.finish(put_symbols(put, info, stream, TokenQuantizer(tokenizer=tokenizer), on_frames))
     tally.clips = 1
     entropy = writer.entropy_bits / 8
     return tally.report(writer.bytes_total, entropy_bytes=entropy, bytes_audio=writer.bytes_audio)

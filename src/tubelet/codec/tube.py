@@ -137,12 +137,33 @@ class Tube:
         with self._reading:
             return self._reader.timestamps()
 
+    @cached_property
+    def end(self) -> int | None:
+        """When the last frame stops being shown, in ticks of `time_base`; none if the file does not say.
+
+        Raises:
+            BitstreamError: what says it is damaged.
+        """
+        with self._reading:
+            return self._reader.end
+
+    def time_of(self, frame: int) -> int:
+        """When a frame is shown, in ticks of `time_base`; a few bytes are read, as `timestamps` reads them.
+
+        Raises:
+            OptionError: there is no such frame.
+        """
+        with self._reading:
+            return self._reader.time_of(frame)
+
     def frame_at(self, seconds: float) -> int:
         """The first frame shown `seconds` after the first or later; the number of frames if none is."""
-        times = self.timestamps
+        if not self.frames:
+            return 0
         # A microsecond is allowed for seconds that were rounded when they were written down.
         wanted = (Fraction(seconds) - Fraction(1, 10**6)) / self.time_base
-        return int(np.searchsorted(times - times[0], math.ceil(wanted))) if len(times) else 0
+        with self._reading:
+            return self._reader.frame_at(self._reader.time_of(0) + math.ceil(wanted))
 
     def read(self, start: int = 0, stop: int | None = None) -> Iterator[Run]:
         """Decode frames `start` to `stop`, a run at a time, in bounded memory.
@@ -171,7 +192,13 @@ class Tube:
             frames = decoder.push_frames(self._quantizer.dequantize(piece.symbols))
             kept = slice(max(start - piece.first_frame, 0), end - piece.first_frame)
             if len(frames[kept]):
-                yield Run(frames=frames[kept], timestamps=piece.timestamps[: len(frames)][kept])
+                times = piece.timestamps[: len(frames)][kept]
+                after = piece.first_frame + max(start - piece.first_frame, 0) + len(times)
+                yield Run(frames=frames[kept], timestamps=times, end=self._shown_until(after))
+
+    def _shown_until(self, frame: int) -> int | None:
+        """When the frame before a frame stops being shown."""
+        return self.end if frame == self.frames else self.time_of(frame)
 
     def latent(self, first_step: int = 0, last_step: int | None = None) -> Latent:
         """The latent of steps `first_step` up to, not including, `last_step`: ready for a generator.
@@ -223,12 +250,12 @@ class Tube:
 
     def _pieces(self, first_step: int, last_step: int, *, at_most: int) -> Iterator["_Piece"]:
         """The symbols of a range of steps, not more than so many steps at a time, and never across chunks."""
-        for entry in self._reader.chunks:
+        reader = self._reader
+        for number in range(reader.chunk_of_step(first_step), reader.chunk_of_step(last_step - 1) + 1):
+            entry = reader.chunks[number]
             end = entry.first_step + entry.steps
-            if end <= first_step or entry.first_step >= last_step:
-                continue
             with self._reading:
-                chunk = self._reader.read_chunk(entry.number, channels=self._channels)
+                chunk = reader.read_chunk(number, channels=self._channels)
             begin = max(first_step, entry.first_step)
             for step in range(begin, min(end, last_step), at_most):
                 stop = min(step + at_most, end, last_step)
@@ -298,9 +325,9 @@ def _matching_tokenizer(
 
 def _check_steps(path: Path, tokenizer: ContinuousTokenizer, reader: TubeReader) -> None:
     """Raise unless each chunk holds as many latent steps as its frames have, in the tokenizer's grouping."""
-    first_frame = tokenizer.grouping.first_frame
+    first_frame, frames = tokenizer.grouping.first_frame, reader.frames
     for entry in reader.chunks:
-        end = min(first_frame(entry.first_step + entry.steps), reader.frames)
+        end = min(first_frame(entry.first_step + entry.steps), frames)
         if (entry.first_frame, entry.frames) != (first_frame(entry.first_step), end - entry.first_frame):
             raise BitstreamError(
                 f"chunk {entry.number} of {path} holds {entry.frames} frames from {entry.first_frame} on for "

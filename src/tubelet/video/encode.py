@@ -2,6 +2,7 @@
 
 import os
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,9 @@ import numpy as np
 from av.codec import CodecContext
 from av.codec.context import Flags
 from av.container import OutputContainer
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from tubelet.video.audio import AudioPacket, AudioTrack, can_hold
@@ -23,6 +26,7 @@ _THREADS = str(min(4, os.cpu_count() or 1))
 _HDR_TRANSFERS = {16, 18}
 _UNSPECIFIED = 2
 _MILLISECOND = Fraction(1, 1000)
+_HELD = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +119,12 @@ class Movie:
             self._audio = AudioTrack(self._output, audio)
         self.has_audio = self._audio is not None
         self._waiting: deque[AudioPacket] = deque()
+        self._held: deque[VideoFrame] = deque()
+        """The last two frames; the first one of the film is never held."""
+        self._lead = 0
+        """How long before it is shown the first frame is decoded, in ticks."""
+        self._decoded: int | None = None
+        """When the frame that was written last is decoded."""
         self._last: int | None = None
 
     def write(self, pixels: np.ndarray, tick: int, duration: int) -> None:
@@ -123,10 +133,14 @@ class Movie:
         frame.time_base = self._tick
         frame.pts = self._rescaled(tick)
         frame.duration = max(1, round(duration * self._source_tick / self._tick))
-        if self._last is None:
+        first, self._last = self._last is None, frame.pts
+        if first:
             self._video.codec_context.framerate = 1 / (duration * self._source_tick)
-        self._last = frame.pts
-        self._output.mux(self._video.encode(frame))
+            self._mux(self._video.encode(frame))
+        else:
+            self._held.append(frame)
+            if len(self._held) > _HELD:
+                self._mux(self._video.encode(self._held.popleft()))
         while self._waiting and self._audio is not None:
             self._audio.write(self._waiting.popleft())
 
@@ -146,11 +160,28 @@ class Movie:
         else:
             self._audio.write(packet)
 
+    def _mux(self, packets: Sequence[Packet], *, last: bool = False) -> None:
+        for packet in packets:
+            assert packet.pts is not None and packet.dts is not None, "encoders give both"
+            if self._decoded is None:
+                self._lead = packet.pts - packet.dts
+            elif last and packet is packets[-1] and packet.pts == self._last:
+                # MP4 takes the length of a film from times of decoding: let the last lead as the first does.
+                packet.dts = max(self._decoded + 1, packet.pts - self._lead)
+            self._decoded = packet.dts
+        self._output.mux(packets)
+
     def close(self) -> None:
         """Write what the encoder holds, and the container's index."""
         try:
-            if self._last is not None:
-                self._output.mux(self._video.encode(None))
+            if len({frame.duration for frame in self._held}) > 1:
+                # MP4 stores durations in the order of decoding: the last frame's is kept if nothing is
+                # decoded after it.
+                for frame in self._held:
+                    frame.pict_type = PictureType.P
+            packets = [packet for frame in self._held for packet in self._video.encode(frame)]
+            packets += [] if self._last is None else self._video.encode(None)
+            self._mux(packets, last=True)
         finally:
             self._output.close()
             if self._audio is not None:

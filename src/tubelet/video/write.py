@@ -126,15 +126,23 @@ class Writer:
     def _lose(self, what: str) -> None:
         warnings.warn(f"{self._target}: {what}.", LossWarning, stacklevel=4)
 
-    def write(self, frames: UInt8[np.ndarray, "T H W 3"], timestamps: Int64[np.ndarray, " T"]) -> None:
+    def write(
+        self,
+        frames: UInt8[np.ndarray, "T H W 3"],
+        timestamps: Int64[np.ndarray, " T"],
+        *,
+        end: int | None = None,
+    ) -> None:
         """Append frames.
 
         Args:
             frames: RGB, 0 to 255, of the size that was promised.
             timestamps: in ticks of `time_base`, strictly increasing, also from call to call.
+            end: when the last of them stops being shown, in the same ticks; for none as long after it as it
+                is after the one before.
 
         Raises:
-            OptionError: the shapes do not fit, or a timestamp is not after the one before.
+            OptionError: the shapes do not fit, or a timestamp, or the end, is not after the one before.
             VideoError: the frames cannot be coded.
             OutputError: there is no room.
         """
@@ -155,11 +163,13 @@ class Writer:
                 "Write .mp4, .webm, .mkv or .npy, or one frame."
             )
         assert self._sink is not None, "Writer is used in a with statement"
-        # A frame lasts until the next; the last of a run, for now, as long as the one before it.
-        durations = [
-            *steps[1:].tolist(),
-            int(steps[-1]) if len(steps) > 1 or self._last is not None else self._step,
-        ]
+        if end is not None and end <= timestamps[-1]:
+            raise OptionError(
+                f"the last frame is shown at {timestamps[-1]} and ends at {end}; give a later end."
+            )
+        # A frame lasts until the next; the last of a run until its end, or as long as the one before it.
+        usual = int(steps[-1]) if len(steps) > 1 or self._last is not None else self._step
+        durations = [*steps[1:].tolist(), usual if end is None else end - int(timestamps[-1])]
         for pixels, tick, duration in zip(frames, timestamps.tolist(), durations, strict=True):
             try:
                 self._sink.write(np.ascontiguousarray(pixels), tick, duration)

@@ -162,3 +162,44 @@ def test_a_path_that_cannot_be_read_is_named(tmp_path):
 def test_the_format_needs_no_torch():
     code = "import sys, tubelet.bitstream; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_end_of_the_last_frame_comes_back(tmp_path, make_header, make_chunk):
+    for end in (1, 100, 2**62 - 1):  # of one frame at 0, which nothing else ends
+        path = tmp_path / f"{end}.tube"
+        with TubeWriter(path, make_header()) as writer:
+            writer.write_chunk(replace(make_chunk(steps=1), timestamps=np.zeros(1, np.int64)))
+            writer.write_end(end)
+        with TubeReader(path) as reader:
+            assert reader.end == end
+
+
+def test_without_an_end_the_last_frame_lasts_as_long_as_the_one_before(tmp_path, make_header, make_chunk):
+    for times, end in (([], None), ([7], None), ([7, 10], 13), ([-(2**62) + 1, 2**62 - 1], None)):
+        path = tmp_path / f"{len(times)}-{end}.tube"
+        with TubeWriter(path, make_header()) as writer:
+            writer.write_chunk(replace(make_chunk(steps=1), timestamps=np.array(times, np.int64)))
+        with TubeReader(path) as reader:
+            assert reader.end == end
+
+
+def test_an_end_that_is_none_is_refused(tmp_path, make_header, make_chunk):
+    with TubeWriter(tmp_path / "a.tube", make_header()) as writer:
+        with pytest.raises(BitstreamError, match="no frame yet"):
+            writer.write_end(5)
+        writer.write_chunk(make_chunk())
+        for end in (-(10**9), int(make_chunk().timestamps[-1]), 2**62):
+            with pytest.raises(BitstreamError, match="it must end later"):
+                writer.write_end(end)
+
+
+def test_frames_are_found_by_their_time(tube, make_chunk):
+    times = np.concatenate([make_chunk(number).timestamps for number in range(3)])
+    with TubeReader(tube) as reader:
+        assert [reader.time_of(frame) for frame in range(24)] == times.tolist()
+        for tick in (-(10**9), -50, -49, 751, 2250, 2251, 10**9):
+            assert reader.frame_at(tick) == np.searchsorted(times, tick)
+        assert [reader.chunk_of_step(step) for step in range(6)] == [0, 0, 1, 1, 2, 2]
+        for step in (-1, 6):
+            with pytest.raises(OptionError, match=f"step {step}"):
+                reader.chunk_of_step(step)
