@@ -1,8 +1,9 @@
 """Between decoded frames and 8-bit RGB, without bias.
 
 FFmpeg's default conversion of 4:2:0 is one level too dark and takes the nearest chroma sample. With the flags
-below the bias is zero and chroma is interpolated. Going through planar RGB gives the same bits as packed RGB
-at three times the speed, because only the planar output has vector code.
+below the bias is zero and chroma is interpolated, from where it lies (`tubelet.video.chroma`). Going through
+planar RGB gives the same bits as packed RGB at three times the speed, because only the planar output has
+vector code.
 """
 
 import os
@@ -16,6 +17,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from tubelet.errors import VideoError
+from tubelet.video.chroma import Place, WholeSamples, pixels_per_sample
+from tubelet.video.filters import Filters
 from tubelet.video.info import Colour, Matrix
 from tubelet.video.orientation import Orientation
 
@@ -81,6 +84,7 @@ class ToRgb:
     def __init__(self, orientation: Orientation) -> None:
         self._orientation = orientation
         self._reformatter = VideoReformatter()
+        self._whole_samples = WholeSamples()
         self.saw_transparency = False
 
     def write(self, frame: VideoFrame, target: np.ndarray) -> None:
@@ -91,22 +95,26 @@ class ToRgb:
         """
         alpha = has_alpha(frame.format)
         planar = self._planar(frame, "gbrap" if alpha else "gbrp")
-        opacity = self._orientation.apply(_plane(planar, 3)) if alpha else None
+        planes = [
+            self._orientation.apply(_plane(planar, index)[: frame.height, : frame.width])
+            for index in range(4 if alpha else 3)
+        ]
+        opacity = planes[3] if alpha else None
         if opacity is not None and int(opacity.min()) == 255:
             opacity = None
         for channel, index in enumerate((2, 0, 1)):
-            plane = self._orientation.apply(_plane(planar, index))
             if opacity is None:
-                target[:, :, channel] = plane
+                target[:, :, channel] = planes[index]
             else:
                 self.saw_transparency = True
-                target[:, :, channel] = _on_black(plane, opacity)
+                target[:, :, channel] = _on_black(planes[index], opacity)
 
     def _planar(self, frame: VideoFrame, format_: str) -> VideoFrame:
+        """Convert to planes of RGB, which may be larger at the right and below."""
         colour = colour_of(frame)
         try:
             return self._reformatter.reformat(
-                frame,
+                self._whole_samples.apply(frame),
                 format=format_,
                 src_colorspace=None if colour.matrix == "rgb" else SWSCALE_MATRICES[colour.matrix],
                 interpolation=_ACCURATE,
@@ -135,10 +143,29 @@ class Encoding(NamedTuple):
     matrix: Matrix
     full: bool
 
+    @property
+    def place(self) -> Place | None:
+        """Where chroma is put: at the left, as H.264, HEVC, VP9 and AV1 have it; None without subsampling."""
+        return None if self._pixels_per_sample == (1, 1) else "left"
+
+    @property
+    def _pixels_per_sample(self) -> tuple[int, int]:
+        return pixels_per_sample(VideoFormat(self.pixel_format))
+
+    def filled(self, pixels: np.ndarray) -> np.ndarray:
+        """Repeat the last column and row of a picture (H W 3) until each chroma sample has all its pixels."""
+        columns, rows = self._pixels_per_sample
+        margin = ((0, -pixels.shape[0] % rows), (0, -pixels.shape[1] % columns), (0, 0))
+        return np.ascontiguousarray(
+            pixels if margin == ((0, 0),) * 3 else np.pad(pixels, margin, mode="edge")
+        )
+
     def tag(self, context: VideoCodecContext) -> None:
-        """Let the stream of an encoder say its matrix and range."""
+        """Let the stream of an encoder say its matrix, its range and where chroma lies; after its options."""
         context.colorspace = 0 if self.matrix == "rgb" else SWSCALE_MATRICES[self.matrix]
         context.color_range = 2 if self.full else 1
+        if self.place is not None:
+            context.options = {**context.options, "chroma_sample_location": self.place}
 
 
 class FromRgb:
@@ -147,10 +174,25 @@ class FromRgb:
     def __init__(self, encoding: Encoding) -> None:
         self._encoding = encoding
         self._reformatter = VideoReformatter()
+        # What the picture says of chroma holds for what it becomes.
+        self._say = (
+            None if encoding.place is None else Filters(("setparams", f"chroma_location={encoding.place}"))
+        )
+        self._crop: Filters | None = None
 
     def frame(self, pixels: np.ndarray) -> VideoFrame:
         """Convert one picture (uint8 H W 3, contiguous)."""
-        rgb = VideoFrame.from_numpy_buffer(pixels, format="rgb24")
+        height, width, _ = pixels.shape
+        filled = self._encoding.filled(pixels)
+        rgb = VideoFrame.from_numpy_buffer(filled, format="rgb24")
+        converted = self._converted(rgb if self._say is None else self._say.apply(rgb))
+        if filled.shape == pixels.shape:
+            return converted
+        if self._crop is None:
+            self._crop = Filters(("crop", f"{width}:{height}:0:0:exact=1"))
+        return self._crop.apply(converted)
+
+    def _converted(self, rgb: VideoFrame) -> VideoFrame:
         encoding = self._encoding
         if encoding.matrix == "rgb":
             return self._reformatter.reformat(rgb, format=encoding.pixel_format, threads=_THREADS)

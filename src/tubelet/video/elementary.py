@@ -2,7 +2,7 @@
 
 What counts is what a decoder needs: the bytes of the packets, parameter sets included, less the text about
 itself that x264 puts in front. Colours are converted
-as everywhere else (`tubelet.video.convert`), to BT.709 of limited range.
+as everywhere else (`tubelet.video.convert`), to BT.709 of limited range, with chroma where the codec has it.
 """
 
 import ctypes
@@ -104,14 +104,14 @@ def frames_to_stream(frames: Frames, coding: Coding, *, rate: Fraction) -> Strea
         VideoError: the encoder refuses the size or the settings.
     """
     length, height, width = frames.shape[:3]
-    margin = ((0, height % 2), (0, width % 2), (0, 0)) if coding.chroma == "420" else ((0, 0),) * 3
+    filled = coding.encoding.filled
     convert = FromRgb(coding.encoding)
     packets: list[Packet] = []
     try:
         with _zeroed_memory():
-            context = _encoder(coding, height + margin[0][1], width + margin[1][1], rate)
+            context = _encoder(coding, filled(frames[0]).shape, rate)
             for index, pixels in enumerate(frames):
-                frame = convert.frame(np.ascontiguousarray(np.pad(pixels, margin, mode="edge")))
+                frame = convert.frame(filled(pixels))
                 frame.pts, frame.time_base = index, 1 / rate
                 packets += context.encode(frame)
             packets += context.encode(None)
@@ -165,17 +165,17 @@ def _zeroed_memory() -> Iterator[None]:
         mallopt(_M_PERTURB, 0)
 
 
-def _encoder(coding: Coding, height: int, width: int, rate: Fraction) -> VideoCodecContext:
+def _encoder(coding: Coding, shape: tuple[int, ...], rate: Fraction) -> VideoCodecContext:
     # SVT-AV1 tells stderr all its settings, and only the environment can stop it.
     os.environ.setdefault("SVT_LOG", "1")
     context = cast(VideoCodecContext, CodecContext.create(coding.encoder, "w"))
-    context.width, context.height = width, height
+    context.height, context.width = shape[:2]
     context.pix_fmt = coding.encoding.pixel_format
     context.time_base, context.framerate = 1 / rate, rate
+    context.options = dict(coding.options)
     coding.encoding.tag(context)
     context.color_primaries, context.color_trc = 1, 1
     context.thread_count = 1
-    context.options = dict(coding.options)
     return context
 
 

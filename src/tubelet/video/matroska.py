@@ -1,16 +1,28 @@
-"""The one thing about a Matroska file that FFmpeg does not tell: how long it should be."""
+"""What FFmpeg, or PyAV, does not tell of a Matroska file: how long it should be, and where chroma lies.
 
+A file is a tree of elements: an identifier, a size and as many bytes of content, which are elements again or
+a value (RFC 8794, RFC 9559).
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
 
 _EBML_HEADER = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
+_CLUSTER = b"\x1f\x43\xb6\x75"
+_TRACKS = b"\x16\x54\xae\x6b"
+_TRACK = b"\xae"
+_TRACK_TYPE = b"\x83"
+_VIDEO_TYPE = 1
+_VIDEO = b"\xe0"
+_COLOUR = b"\x55\xb0"
+_SITING_ACROSS = b"\x55\xb7"
+_SITING_DOWN = b"\x55\xb8"
+_LONGEST_HEAD = 1 << 20
 
 
 def missing_matroska_bytes(path: Path) -> int:
-    """Return how many bytes are cut from the end of a Matroska or WebM file; 0 if none or not known.
-
-    The file is an EBML header and then a segment, each an identifier of four bytes, a size and as many bytes.
-    """
+    """Return how many bytes are cut from the end of a Matroska or WebM file; 0 if none or not known."""
     with path.open("rb") as file:
         head = file.read(4096)
     if not head.startswith(_EBML_HEADER):
@@ -34,3 +46,49 @@ def _size(head: bytes, at: int) -> tuple[int | None, int]:
         return None, at
     value = int.from_bytes(head[at : at + length], "big") & ((1 << 7 * length) - 1)
     return (None if value == (1 << 7 * length) - 1 else value), at + length
+
+
+def chroma_siting(path: Path, number: int) -> tuple[int, int] | None:
+    """Return where a track says that its chroma lies, across and down: 1 for with luma, 2 for half-way.
+
+    Args:
+        path: a Matroska or WebM file.
+        number: of the track among those with video, from 0 on.
+
+    Returns:
+        None if it does not say, or not in front of the first frame and in the file's first mebibyte.
+    """
+    with path.open("rb") as file:
+        head = file.read(_LONGEST_HEAD)
+    videos = [
+        track
+        for segment in _children(head, _SEGMENT)
+        for tracks in _children(segment, _TRACKS, until=_CLUSTER)
+        for track in _children(tracks, _TRACK)
+        if [int.from_bytes(kind, "big") for kind in _children(track, _TRACK_TYPE)] == [_VIDEO_TYPE]
+    ]
+    if number >= len(videos):
+        return None
+    colours = [each for video in _children(videos[number], _VIDEO) for each in _children(video, _COLOUR)]
+    across, down = (
+        [int.from_bytes(value, "big") for colour in colours for value in _children(colour, name)]
+        for name in (_SITING_ACROSS, _SITING_DOWN)
+    )
+    return (across[0], down[0]) if across and down else None
+
+
+def _children(content: bytes, name: bytes, *, until: bytes | None = None) -> Iterator[bytes]:
+    """Yield the contents of the elements of one name; what is cut off or malformed ends them."""
+    at = 0
+    while at < len(content) and content[at]:
+        begin = at + 9 - content[at].bit_length()
+        found = content[at:begin]
+        if found == until:
+            return
+        size, begin = _size(content, begin)
+        if begin == at + len(found):
+            return
+        end = len(content) if size is None else begin + size
+        if found == name:
+            yield content[begin:end]
+        at = end

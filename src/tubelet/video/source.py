@@ -18,6 +18,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from tubelet.errors import VideoError
+from tubelet.video.chroma import decoder_options
 from tubelet.video.matroska import missing_matroska_bytes
 
 _LISTS_OF_FILES = {"concat", "dash", "hls", "sdp", "webm_dash_manifest"}
@@ -113,6 +114,7 @@ def opened(path: Path) -> Iterator[Source]:
     try:
         stream = _video_stream(container, path)
         decoder = _decoder(stream)
+        decoder.options = decoder.options | decoder_options(path, container, stream)
         yield Source(container, stream, decoder, path)
     finally:
         container.close()
