@@ -14,7 +14,7 @@ from av.container import InputContainer
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from tubelet.video.filters import Filters
@@ -25,6 +25,14 @@ Place = Literal["left", "center", "topleft", "top", "bottomleft", "bottom"]
 
 PLACES: tuple[Place, ...] = get_args(Place)
 
+ACCURATE = int(
+    Interpolation.BICUBIC
+    | Interpolation.ACCURATE_RND
+    | Interpolation.FULL_CHR_H_INT
+    | Interpolation.FULL_CHR_H_INP
+)
+"""Flags with which FFmpeg's scaler has no bias, and interpolates chroma from its place."""
+
 # Their standards have chroma in the middle, and FFmpeg's decoders do not all say so. WebP's reference decoder
 # interpolates from there; VP8 as video is used like other video.
 _CENTRED_CODECS = {"flv1", "h261", "h263", "mjpeg", "mpeg1video", "theora", "vp3", "webp"}
@@ -34,6 +42,7 @@ _SITINGS: dict[tuple[int, int], Place] = {
 _Y4M_PLACES: dict[str, Place] = {
     "420": "center", "420jpeg": "center", "420mpeg2": "left", "420paldv": "topleft",
 }  # fmt: skip
+_PLANAR = {(2, 1): "yuv422p", (1, 2): "yuv440p", (2, 2): "yuv420p", (4, 1): "yuv411p", (4, 4): "yuv410p"}
 _FULL = 2
 
 
@@ -77,10 +86,10 @@ def place_of(frame: VideoFrame) -> Place:
     PyAV does not tell, so FFmpeg's scaler is asked: it converts a pattern with the frame's own properties,
     and the same pattern with every place in turn.
     """
-    pattern = Filters(
-        ("crop", "min(iw\\,16):min(ih\\,16):0:0:exact=1"),
-        ("geq", "lum=128:cb=mod(X*53+Y*89\\,256):cr=mod(X*71+Y*37\\,256)"),
-    ).apply(frame)
+    small = VideoReformatter().reformat(
+        frame, width=16, height=16, format=_PLANAR.get(pixels_per_sample(frame.format), "yuv444p"), threads=1
+    )
+    pattern = Filters(("geq", "lum=128:cb=mod(X*53+Y*89\\,256):cr=mod(X*71+Y*37\\,256)")).apply(small)
     wanted = _converted(pattern)
     for place in PLACES:
         if _converted(Filters(("setparams", f"chroma_location={place}")).apply(pattern)) == wanted:
@@ -89,8 +98,10 @@ def place_of(frame: VideoFrame) -> Place:
 
 
 def _converted(frame: VideoFrame) -> bytes:
-    planar = VideoReformatter().reformat(frame, format="gbrp")
-    return b"".join(bytes(plane) for plane in planar.planes)
+    planar = VideoReformatter().reformat(
+        frame, format="gbrp", src_colorspace=5, interpolation=ACCURATE, threads=1
+    )
+    return b"".join(_bytes(plane)[:, : plane.width].tobytes() for plane in planar.planes)
 
 
 def pixels_per_sample(format_: VideoFormat) -> tuple[int, int]:
@@ -122,6 +133,8 @@ class WholeSamples:
             old, new = _bytes(source), _bytes(target)
             length = min(old.shape[1], new.shape[1])
             new[: len(old), :length] = old[:, :length]
+            for row in range(len(old), len(new)):
+                new[row] = new[max(0, row - 2)]
         larger.color_range = frame.color_range
         if self._say is None:
             # A stream puts chroma in one place.

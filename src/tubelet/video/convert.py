@@ -1,9 +1,8 @@
 """Between decoded frames and 8-bit RGB, without bias.
 
 FFmpeg's default conversion of 4:2:0 is one level too dark and takes the nearest chroma sample. With the flags
-below the bias is zero and chroma is interpolated, from where it lies (`tubelet.video.chroma`). Going through
-planar RGB gives the same bits as packed RGB at three times the speed, because only the planar output has
-vector code.
+`ACCURATE` the bias is zero and chroma is interpolated, from where it lies. Going through planar RGB gives the
+same bits as packed RGB at three times the speed, because only the planar output has vector code.
 """
 
 import os
@@ -14,20 +13,14 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 
 from tubelet.errors import VideoError
-from tubelet.video.chroma import Place, WholeSamples, pixels_per_sample
+from tubelet.video.chroma import ACCURATE, Place, WholeSamples, pixels_per_sample
 from tubelet.video.filters import Filters
 from tubelet.video.info import Colour, Matrix
 from tubelet.video.orientation import Orientation
 
-_ACCURATE = int(
-    Interpolation.BICUBIC
-    | Interpolation.ACCURATE_RND
-    | Interpolation.FULL_CHR_H_INT
-    | Interpolation.FULL_CHR_H_INP
-)
 _THREADS = min(4, os.cpu_count() or 1)
 
 # ITU-T H.273 matrix coefficients as frames carry them; 2 is unspecified, which FFmpeg reads as BT.601.
@@ -117,7 +110,7 @@ class ToRgb:
                 self._whole_samples.apply(frame),
                 format=format_,
                 src_colorspace=None if colour.matrix == "rgb" else SWSCALE_MATRICES[colour.matrix],
-                interpolation=_ACCURATE,
+                interpolation=ACCURATE,
                 threads=_THREADS,
             )
         except (FFmpegError, ValueError) as error:
@@ -201,6 +194,6 @@ class FromRgb:
             format=encoding.pixel_format,
             dst_colorspace=SWSCALE_MATRICES[encoding.matrix],
             dst_color_range=2 if encoding.full else 1,
-            interpolation=_ACCURATE,
+            interpolation=ACCURATE,
             threads=_THREADS,
         )

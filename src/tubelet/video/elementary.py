@@ -108,7 +108,7 @@ def frames_to_stream(frames: Frames, coding: Coding, *, rate: Fraction) -> Strea
     convert = FromRgb(coding.encoding)
     packets: list[Packet] = []
     try:
-        with _zeroed_memory():
+        with zeroed_memory():
             context = _encoder(coding, filled(frames[0]).shape, rate)
             for index, pixels in enumerate(frames):
                 frame = convert.frame(filled(pixels))
@@ -148,7 +148,7 @@ def stream_to_frames(stream: Stream, coding: Coding) -> Frames:
 
 
 @contextmanager
-def _zeroed_memory() -> Iterator[None]:
+def zeroed_memory() -> Iterator[None]:
     """Let the C library zero what it hands out meanwhile (glibc only; elsewhere nothing changes).
 
     x264 and x265 read memory that they never wrote: the same frames gave packets that differed by a few
