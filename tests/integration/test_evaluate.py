@@ -4,6 +4,7 @@ import argparse
 import hashlib
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -289,12 +290,21 @@ def test_requests_without_meaning_are_refused(request_for, wrong):
         Weights(network="psnr_db", path=Path("x"), sha256="")
 
 
+def test_figures_of_an_older_version_of_the_protocol_never_stand_beside_new_ones(request_for, small_folder):
+    evaluate(request_for(protocol=replace(SHORT, version=SHORT.version - 1)))
+    with pytest.raises(OutputError, match=f"short256x33 v{SHORT.version - 1}; those of .* v{SHORT.version}"):
+        evaluate(request_for("x264:crf=30,preset=ultrafast"))
+    found = figures(evaluate(request_for("x264:crf=30,preset=ultrafast", force=True)))
+    assert found["systems"]["x264:crf=30,preset=ultrafast"]["facts"]["chroma_place"] == "left"
+    assert list(found["systems"]) == ["x264:crf=30,preset=ultrafast"]
+
+
 def test_the_command_prints_the_protocol_and_a_table(parse, clips, small_folder, tmp_path, capsys):
     arguments = ("--with", f"{small_folder}@4", "x264:crf=30", "-o", tmp_path / "results", "--workers", 1)
     assert guarded(lambda: command_evaluate.run(parse(command_evaluate, clips, *arguments))) == 0
     shown = capsys.readouterr().out
     for text in (
-        "short256x33 v1: the first 33 frames",
+        "short256x33 v2: the first 33 frames",
         "2 clips",
         "bits/px",
         "motion low",

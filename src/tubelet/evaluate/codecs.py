@@ -1,9 +1,10 @@
 """Video codecs as systems: x264, x265 and SVT-AV1 inside PyAV's FFmpeg.
 
 A codec gets the frames that a tokenizer gets, as BT.709 of limited range, 4:2:0 unless ``chroma=444`` asks
-for more. Bytes are those of the elementary stream, headers included, but not the text about itself that an
-encoder writes into it, which no decoder needs. Key frames come as each encoder likes. Every encoder works in
-one thread, so that it gives the same bytes each time.
+for more, with chroma at the left, where its decoder has it and its stream says so. Bytes are those of the
+elementary stream, headers included, but not the text about itself that an encoder writes into it, which no
+decoder needs. Key frames come as each encoder likes. Every encoder works in one thread, so that it gives the
+same bytes each time.
 """
 
 import time
@@ -102,7 +103,8 @@ class CodecSystem:
 
     def facts(self) -> dict[str, Any]:
         """Who it is."""
-        return {"kind": "codec", **asdict(self.coding), "ffmpeg": library_versions()}
+        place = self.coding.encoding.place
+        return {"kind": "codec", **asdict(self.coding), "chroma_place": place, "ffmpeg": library_versions()}
 
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Code and decode a clip."""

@@ -11,8 +11,9 @@ from tubelet.video.probe import probe
 from tubelet.video.read import read
 
 PROTOCOL = (
-    "tubelet compare: frame n of the one with frame n of the other, at their size, accurate colour "
-    "conversion to 8-bit RGB, all frames or the first ones that were asked for; timestamps are not looked at."
+    "tubelet compare v2: frame n of the one with frame n of the other, at their size, accurate colour "
+    "conversion from where chroma lies to 8-bit RGB, all frames or the first ones that were asked for; "
+    "timestamps are not looked at."
 )
 
 

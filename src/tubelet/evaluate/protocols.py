@@ -2,6 +2,10 @@
 
 A protocol never changes. What would change its figures gets a new version, so that two figures with the same
 name and version may stand beside each other, and no others.
+
+Version 2 of all of them takes chroma from where it lies, and codecs get it where they have it. Version 1 took
+the middle of the pixels where a file does not say, and for codecs always: their decoders put it half a pixel
+to the left of there, which cost x264, x265 and SVT-AV1 up to 3 dB.
 """
 
 from collections.abc import Mapping
@@ -54,8 +58,8 @@ class Protocol:
             size += f", then the central {self.crop}x{self.crop}"
         way = "all at once" if self.at_once else "in streams"
         return (
-            f"{self.name} v{self.version}: {frames}, accurate colour conversion, {size}; reconstructed {way} "
-            f"and rounded to 8 bits. {self.source}"
+            f"{self.name} v{self.version}: {frames}, accurate colour conversion from where chroma lies, "
+            f"{size}; reconstructed {way} and rounded to 8 bits. {self.source}"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -77,7 +81,7 @@ _ALL = (
 
 _SHORT = Protocol(
     name="short256x33",
-    version=1,
+    version=2,
     frames=33,
     short_side=256,
     at_once=True,
@@ -87,14 +91,14 @@ _SHORT = Protocol(
 
 _NATIVE = Protocol(
     name="native-all",
-    version=1,
+    version=2,
     measures=_ALL,
     source="Whole clips as they are.",
 )
 
 _VIDTOK = Protocol(
     name="vidtok-mcljcv",
-    version=1,
+    version=2,
     window=17,
     short_side=256,
     crop=256,
@@ -110,7 +114,7 @@ _VIDTOK = Protocol(
 
 _TOKENBENCH = Protocol(
     name="tokenbench",
-    version=1,
+    version=2,
     frames=300,
     short_side=1080,
     measures=_ALL,
@@ -124,7 +128,7 @@ _TOKENBENCH = Protocol(
 
 _DAVIS = Protocol(
     name="davis",
-    version=1,
+    version=2,
     measures=_ALL,
     source=(
         "Meant for the clips of DAVIS, all frames, at the size of the files. Assumed: nothing; published "

@@ -61,7 +61,7 @@ def test_a_spool_gives_back_what_it_took(smooth):
 def test_every_protocol_says_all_of_itself_in_a_line():
     lines = {protocol.line for protocol in PROTOCOLS.values()}
     assert len(lines) == len(PROTOCOLS)
-    assert "33 frames" in SHORT.line and "256" in SHORT.line and SHORT.line.startswith("short256x33 v1: ")
+    assert "33 frames" in SHORT.line and "256" in SHORT.line and SHORT.line.startswith("short256x33 v2: ")
     assert SHORT.to_json()["line"] == SHORT.line
     with pytest.raises(OptionError, match="native-all"):
         find_protocol("quick")
