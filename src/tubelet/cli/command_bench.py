@@ -32,6 +32,7 @@ from tubelet.evaluate.speed.grid import (
     all_cases,
     usual_cases,
 )
+from tubelet.files import printable
 
 NAME = "bench"
 
@@ -117,7 +118,7 @@ def run(arguments: argparse.Namespace) -> None:
     with progress("measuring", total=steps(request), unit="steps") as advance:
         figures = bench(request, on_step=advance)
     show_figures(figures)
-    print(f"\nall figures: {arguments.output}")
+    print(f"\nall figures: {printable(arguments.output)}")
     if not arguments.systems:
         print(_HINT)
 
@@ -146,7 +147,7 @@ def show_figures(figures: dict[str, Any]) -> None:
         lines = [_growth_cells(each) for each in figures["growth"]]
         show_table(lines, header=("system", "size", "frames", "time per pixel", "peak MiB"))
     for sentence in absences(rows):
-        print(f"\n{sentence}")
+        print(f"\n{printable(sentence)}")
 
 
 def _cells(row: dict[str, Any], about: dict[str, Any]) -> tuple[str, ...]:

@@ -14,10 +14,13 @@ for example:
 """
 
 import argparse
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tubelet.cli import options
+from tubelet.errors import DamageWarning
+from tubelet.files import printable
 
 if TYPE_CHECKING:
     from tubelet.evaluate.weights import Weights
@@ -129,8 +132,22 @@ def run(arguments: argparse.Namespace) -> None:
             seen = done
 
         path = evaluate(request, on_part=show)
-    show_results(json.loads(path.read_text(encoding="utf-8")))
-    print(f"\nall figures: {path}")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    show_results(content)
+    print(f"\nall figures: {printable(path)}")
+    if failed := failed_clips(content["figures"]):
+        warnings.warn(
+            f"{len(failed)} of {len(content['figures']['clips'])} clips failed, and the figures are without "
+            f"them: {', '.join(failed)}.",
+            DamageWarning,
+            stacklevel=1,
+        )
+
+
+def failed_clips(figures: dict[str, Any]) -> list[str]:
+    """Names of the clips that some system has no figures of."""
+    systems = figures["systems"].values()
+    return [name for name in figures["clips"] if any("error" in each["clips"][name] for each in systems)]
 
 
 def show_results(content: dict[str, Any]) -> None:
@@ -140,7 +157,8 @@ def show_results(content: dict[str, Any]) -> None:
 
     figures = content["figures"]
     count = len(figures["clips"])
-    print(f"{content['protocol']}\n{count} clip{'s' if count > 1 else ''} of {figures['data']}\n")
+    clips = f"{count} clip{'s' if count > 1 else ''} of {figures['data']}"
+    print(f"{printable(content['protocol'])}\n{printable(clips)}\n")
     systems = figures["systems"]
     parts = {"": {name: system["summary"]["all"] for name, system in systems.items()}}
     tags = dict.fromkeys(
@@ -165,10 +183,10 @@ def show_results(content: dict[str, Any]) -> None:
             for name, summary in summaries.items()
         ]
         if title:
-            print(f"\n{title}")
+            print(f"\n{printable(title)}")
         show_table(rows, header=("system", "clips", *used))
     for note in [*failures(systems), *_exact(systems), *_notes(systems)]:
-        print(note)
+        print(printable(note))
 
 
 def _cell(summary: dict[str, Any], place: tuple[str, str, int]) -> str:

@@ -9,10 +9,12 @@ for example:
 """
 
 import argparse
+import warnings
 from pathlib import Path
 
 from tubelet.cli.console import progress, show_table
 from tubelet.cli.options import bytes_text
+from tubelet.errors import DamageWarning
 
 NAME = "prepare"
 
@@ -61,3 +63,10 @@ def run(arguments: argparse.Namespace) -> None:
             ("next", f"tubelet train m --data {arguments.output} -o RUN"),
         ]
     )
+    if unread := [clip.name for clip in crops.skipped if clip.damaged]:
+        warnings.warn(
+            f"{len(unread)} of {len(clips)} clips cannot be read, and the data are without them: "
+            f"{', '.join(unread)}.",
+            DamageWarning,
+            stacklevel=1,
+        )

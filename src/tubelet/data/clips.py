@@ -20,7 +20,7 @@ def find_clips(folder: Path, *, exclude: Sequence[str] = ()) -> list[Path]:
     """The clips below a folder, in the order of their names.
 
     Args:
-        folder: searched with all folders below it.
+        folder: searched with all folders below it; names that begin with a dot are hidden, and no clips.
         exclude: patterns such as ``*_val*``; a clip whose name matches one is left out.
 
     Raises:
@@ -28,7 +28,7 @@ def find_clips(folder: Path, *, exclude: Sequence[str] = ()) -> list[Path]:
     """
     if not folder.is_dir():
         raise OptionError(f"{folder} is no folder; give the folder that holds the clips.")
-    clips = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    clips = sorted(path for path in folder.rglob("*") if _is_clip(path, folder))
     kept = [path for path in clips if not any(path.match(pattern) for pattern in exclude)]
     if not kept:
         raise OptionError(
@@ -36,6 +36,11 @@ def find_clips(folder: Path, *, exclude: Sequence[str] = ()) -> list[Path]:
             f"Names of clips end with {' '.join(sorted(SUFFIXES))}."
         )
     return kept
+
+
+def _is_clip(path: Path, folder: Path) -> bool:
+    hidden = any(name.startswith(".") for name in path.relative_to(folder).parts)
+    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def sample_runs(clip: Path, *, frames: int, runs: int, generator: np.random.Generator) -> Iterator[Frames]:

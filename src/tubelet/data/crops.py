@@ -54,12 +54,14 @@ class Clip:
         size: of the file, in bytes.
         cuts: one for each crop; none if the clip was skipped.
         skipped: why it was skipped; empty if it was not.
+        damaged: whether it was skipped because it cannot be read.
     """
 
     name: str
     size: int
     cuts: tuple[Cut, ...] = ()
     skipped: str = ""
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +196,14 @@ def clip_from_json(content: dict[str, Any], settings: dict[str, int]) -> Clip:
         raise ValueError(
             f"{name} has {len(cuts)} crops of at most {settings['per_clip']}, and was skipped for {skipped!r}"
         )
-    return Clip(name=name, size=_whole(content["size"], "size"), cuts=cuts, skipped=skipped)
+    return Clip(
+        name=name,
+        size=_whole(content["size"], "size"),
+        cuts=cuts,
+        skipped=skipped,
+        # Indexes of before do not say it.
+        damaged=content.get("damaged") is True,
+    )
 
 
 def _cut_from_json(content: dict[str, Any]) -> Cut:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,10 @@ from tubelet.data.crops import (
     shard_name,
 )
 from tubelet.errors import OptionError, OutputError, VideoError
-from tubelet.files import replacing
+from tubelet.files import locked, output_errors, replacing
+from tubelet.files.leftovers import OWN
+from tubelet.files.lock import LOCK_FILE
+from tubelet.files.names import text_name
 from tubelet.json_text import text_to_json
 from tubelet.types import Frames
 from tubelet.video.info import VideoInfo
@@ -109,7 +112,8 @@ def prepare_crops(
 
     Raises:
         OptionError: no clip gives a crop.
-        OutputError: the folder holds another preparation or other files, or the disk is full.
+        OutputError: the folder holds another preparation or other files, another process works there, or the
+            disk is full or refuses something.
     """
     if not clips:
         raise OptionError("0 clips were given; at least one is needed.")
@@ -117,16 +121,32 @@ def prepare_crops(
     header: dict[str, Any] = {
         "format": FORMAT,
         "settings": asdict(config),
-        "clips": [[path.name, size] for path, size in zip(clips, sizes, strict=True)],
+        "clips": [[text_name(path.name), size] for path, size in zip(clips, sizes, strict=True)],
     }
-    if _is_done(folder, header, force=force):
-        return open_crops(folder)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file; crops go into a folder. Name a new one.")
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            if not _is_done(folder, header, force=force):
+                _prepare_all(clips, folder, config, header, on_clip, on_skip)
+            return open_crops(folder)
+
+
+def _prepare_all(
+    clips: Sequence[Path],
+    folder: Path,
+    config: PrepareConfig,
+    header: dict[str, Any],
+    on_clip: Callable[[int], None],
+    on_skip: Callable[[Path, str], None],
+) -> None:
+    """Cut what is not cut yet, and write the index."""
     done = _resume(folder, header)
     with (folder / UNFINISHED).open("a", encoding="utf-8") as log:
-        for number, (path, size) in enumerate(zip(clips, sizes, strict=True)):
+        for number, (path, (name, size)) in enumerate(zip(clips, header["clips"], strict=True)):
             if number >= len(done):
-                cuts, skipped = _prepare_clip(path, number, folder, config)
-                done.append(Clip(name=path.name, size=size, cuts=cuts, skipped=skipped))
+                done.append(_prepare_clip(path, number, folder, config, Clip(name=name, size=size)))
                 log.write(json.dumps(asdict(done[-1])) + "\n")
                 log.flush()
             if done[number].skipped:
@@ -137,11 +157,10 @@ def prepare_crops(
             f"none of the {len(done)} clips gives a crop ({done[0].name}: {done[0].skipped}). Choose smaller "
             "or shorter crops, or other clips."
         )
-    with replacing(folder / INDEX, force=True) as beside:
+    with replacing(folder / INDEX, force=True, durable=True) as beside:
         index = header | {"clips": [asdict(clip) for clip in done]}
         beside.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
     (folder / UNFINISHED).unlink()
-    return open_crops(folder)
 
 
 def plan_cuts(
@@ -185,10 +204,8 @@ def is_blank(crop: Frames) -> bool:
     return bool(crop.std(axis=(0, 1, 2), dtype=np.float32).max() <= LEAST_DEVIATION)
 
 
-def _prepare_clip(
-    path: Path, number: int, folder: Path, config: PrepareConfig
-) -> tuple[tuple[Cut, ...], str]:
-    """Write the crops of a clip; give where they are, or why there are none."""
+def _prepare_clip(path: Path, number: int, folder: Path, config: PrepareConfig, clip: Clip) -> Clip:
+    """Write the crops of a clip; give the clip with where they are, or why there are none."""
     try:
         info = probe(path)
         length = _claimed_length(info)
@@ -200,17 +217,17 @@ def _prepare_clip(
             generator = np.random.default_rng((config.seed, number))
             cuts = plan_cuts(config, length=length, height=info.height, width=info.width, generator=generator)
             if not cuts:
-                return (), _why_none(info, length, config)
+                return replace(clip, skipped=_why_none(info, length, config))
             found = _cut_out(path, info, cuts, config)
             block, length = (None, found) if isinstance(found, int) else (found, length)
     except VideoError as error:
-        return (), str(error)
+        return replace(clip, skipped=text_name(str(error)), damaged=True)
     kept = [index for index, crop in enumerate(block) if not is_blank(crop)]
     if not kept:
-        return (), f"all of its {len(block)} crops are blank"
-    with replacing(folder / shard_name(number), force=True) as beside:
+        return replace(clip, skipped=f"all of its {len(block)} crops are blank")
+    with replacing(folder / shard_name(number), force=True, durable=True) as beside:
         np.save(beside, block if len(kept) == len(block) else block[kept], allow_pickle=False)
-    return tuple(cuts[index] for index in kept), ""
+    return replace(clip, cuts=tuple(cuts[index] for index in kept))
 
 
 def _why_none(info: VideoInfo, length: int, config: PrepareConfig) -> str:
@@ -279,30 +296,39 @@ def _shrink_by(frames: Frames, scale: float) -> Small:
 
 
 def _is_done(folder: Path, header: dict[str, Any], *, force: bool) -> bool:
-    """Whether the folder holds this preparation already; makes room for it if not.
+    """Whether the folder holds this preparation already; gives up another one if `force` says so.
 
     Raises:
         OutputError: the folder holds something else.
     """
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file; crops go into a folder. Name a new one.")
-    folder.mkdir(parents=True, exist_ok=True)
-    own = [path for path in sorted(folder.iterdir()) if _is_own(path.name)]
-    if not own:
-        if any(folder.iterdir()):
+    names = [
+        path.name for path in folder.iterdir() if path.name != LOCK_FILE and not OWN.fullmatch(path.name)
+    ]
+    if not any(map(_is_own, names)):
+        if names:
             raise OutputError(f"{folder} holds other files; crops get a folder of their own. Name a new one.")
         return False
-    if force:
-        for path in own:
-            path.unlink()
-        return False
-    before = _header_of(folder)
-    if differences := list(_differences(before, header)):
+    try:
+        before = _header_of(folder)
+    except VideoError:
+        if not force:
+            raise
+        before = {}
+    differences = list(_differences(before, header))
+    finished = (folder / INDEX).exists()
+    if differences and not force:
         raise OutputError(
             f"{folder} holds another preparation: {'; '.join(differences)}. Name another folder, or replace "
             "it with --force."
         )
-    return (folder / INDEX).exists()
+    if force and (differences or finished):
+        # The new one begins first: whenever this is interrupted, the folder is either of the two.
+        _write_log(folder, header, [])
+        (folder / INDEX).unlink(missing_ok=True)
+        return False
+    if finished:
+        (folder / UNFINISHED).unlink(missing_ok=True)
+    return finished
 
 
 def _is_own(name: str) -> bool:
@@ -339,9 +365,6 @@ def _resume(folder: Path, header: dict[str, Any]) -> list[Clip]:
     path = folder / UNFINISHED
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     lines = text.splitlines()[1:]
-    for part in folder.glob(".crops-*.part.npy"):
-        # A program that was killed could not remove it.
-        part.unlink()
     done: list[Clip] = []
     for line, (name, size) in zip(lines, header["clips"], strict=False):
         try:
@@ -353,7 +376,17 @@ def _resume(folder: Path, header: dict[str, Any]) -> list[Clip]:
         if clip.cuts and not (folder / shard_name(len(done))).exists():
             break
         done.append(clip)
-    with replacing(path, force=True) as beside:
+    _write_log(folder, header, done)
+    told = {shard_name(number) for number, clip in enumerate(done) if clip.cuts}
+    for path in folder.iterdir():
+        # Crops that nothing tells of: of another preparation, or of a clip that a kill cut off.
+        name = path.name.lstrip(".")
+        if name.startswith("crops-") and name.endswith(".npy") and path.name not in told:
+            path.unlink()
+    return done
+
+
+def _write_log(folder: Path, header: dict[str, Any], done: Sequence[Clip]) -> None:
+    with replacing(folder / UNFINISHED, force=True) as beside:
         whole = [header, *(asdict(clip) for clip in done)]
         beside.write_text("".join(json.dumps(each) + "\n" for each in whole), encoding="utf-8")
-    return done

@@ -12,6 +12,7 @@ import numpy as np
 from tubelet.errors import ShapeError, TubeletWarning
 from tubelet.evaluate.protocols import Protocol
 from tubelet.evaluate.spool import Spool
+from tubelet.files.names import text_name
 from tubelet.types import Frames
 from tubelet.video.probe import probe
 from tubelet.video.read import read
@@ -94,4 +95,8 @@ def identity(path: Path, folder: Path) -> dict[str, Any]:
     """Who a clip is: its name below the folder, its bytes and their SHA-256."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"name": path.relative_to(folder).as_posix(), "bytes": path.stat().st_size, "sha256": digest}
+    return {
+        "name": text_name(path.relative_to(folder).as_posix()),
+        "bytes": path.stat().st_size,
+        "sha256": digest,
+    }

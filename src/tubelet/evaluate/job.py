@@ -1,7 +1,9 @@
 """One clip through one system: reconstructed, measured, and written down. Runs in any process."""
 
+import multiprocessing
 import os
 import signal
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,14 +58,23 @@ class Job:
 
 
 def prepare_process(threads: int) -> None:
-    """Make a fresh process ready: its share of the cores, and Ctrl-C left to the process that started it."""
+    """Make a fresh process ready: its share of the cores, and its end left to the process that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(threads)
     torch.set_num_threads(threads)
     with suppress(ImportError):
         import cv2  # noqa: PLC0415  an extra
 
         cv2.setNumThreads(threads)
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the process that started this one, however that comes, and end this one too."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def do(job: Job) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from tubelet.evaluate.clips import open_clip, windows
 from tubelet.evaluate.job import Job, opened
 from tubelet.evaluate.middle import Middle, middle_of
-from tubelet.files import replacing
+from tubelet.files import output_errors, replacing
 from tubelet.types import Frames
 from tubelet.video.write import Writer
 
@@ -38,7 +38,8 @@ def keep_videos(
         By name of the clip: ``source``, and ``systems`` by their texts, as paths below the folder;
         ``latents`` and ``tokens`` by their texts, each with its ``path`` and its ``frames``.
     """
-    (folder / FOLDER).mkdir(exist_ok=True)
+    with output_errors(folder):
+        (folder / FOLDER).mkdir(exist_ok=True)
     kept: dict[str, dict[str, Any]] = {
         name: {"systems": {}, "latents": {}, "tokens": {}} for name in worst(results)[:count]
     }

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tubelet.files import replacing
+from tubelet.files import output_errors, replacing
 from tubelet.json_text import read_json
 
 FORMAT = 1
@@ -21,7 +21,7 @@ FOLDER = "parts"
 
 def part_path(folder: Path, *, clip: str, system: str) -> Path:
     """Where the part of a clip and a system lies; names are shortened and told apart by a digest."""
-    digest = hashlib.sha256(f"{clip}\n{system}".encode()).hexdigest()[:12]
+    digest = hashlib.sha256(f"{clip}\n{system}".encode(errors="surrogateescape")).hexdigest()[:12]
     return folder / FOLDER / f"{_short(clip)}--{_short(system)}--{digest}.json"
 
 
@@ -43,7 +43,8 @@ def other_parts(path: Path, *, made_from: dict[str, Any]) -> Iterator[dict[str, 
 
 def write_part(path: Path, part: dict[str, Any]) -> None:
     """Write a part; it appears when it is whole. Infinities are written as JSON has none: as text."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, force=True) as beside:
         beside.write_text(json.dumps(_spelt(part), allow_nan=False) + "\n", encoding="utf-8")
 

@@ -16,10 +16,10 @@ import torch
 
 from tubelet.data.clips import find_clips
 from tubelet.errors import OptionError, OutputError
+from tubelet.evaluate import keep, parts
 from tubelet.evaluate.clips import identity
 from tubelet.evaluate.cores import cores
 from tubelet.evaluate.job import Job, do, opened, prepare_process
-from tubelet.evaluate.keep import keep_videos
 from tubelet.evaluate.latents import diagnose
 from tubelet.evaluate.measures import MEASURES, describe
 from tubelet.evaluate.parts import FORMAT, part_path, read_part
@@ -29,6 +29,8 @@ from tubelet.evaluate.summary import LEVEL, RESAMPLES, summarise
 from tubelet.evaluate.systems import System
 from tubelet.evaluate.tags import Tags, find_manifest, read_tags
 from tubelet.evaluate.weights import Weights, networks
+from tubelet.files import locked, output_errors
+from tubelet.files.leftovers import sweep
 from tubelet.json_text import read_json
 from tubelet.results import circumstances, version_of, write_results
 
@@ -103,7 +105,8 @@ def evaluate(request: Request, *, on_part: Callable[[int, int], None] = lambda _
     Raises:
         OptionError: there are no clips, or a text names no system.
         CheckpointError: a tokenizer, or weights of a measure, cannot be read.
-        OutputError: the folder holds another evaluation, or the disk is full.
+        OutputError: the folder holds another evaluation, another process works there, or the disk is full or
+            refuses something.
     """
     opened.cache_clear()
     networks.cache_clear()
@@ -111,7 +114,22 @@ def evaluate(request: Request, *, on_part: Callable[[int, int], None] = lambda _
     manifest = request.manifest or find_manifest(request.data)
     tags = {} if manifest is None else read_tags(manifest)
     networks(request.weights, request.device)
-    _claim(request)
+    folder = request.folder
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file; results go into a folder. Name a new one.")
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder):
+        _check_is_mine(request)
+        for below in (parts.FOLDER, keep.FOLDER):
+            sweep(folder / below)
+        return _evaluate(request, clips, tags, on_part)
+
+
+def _evaluate(
+    request: Request, clips: Sequence[Path], tags: Tags, on_part: Callable[[int, int], None]
+) -> Path:
+    """Evaluate in a folder that no other process writes to."""
     identities = {path: identity(path, request.data) for path in clips}
     facts = {text: _opened(request, text).facts() for text in request.systems}
     around = circumstances()
@@ -129,9 +147,9 @@ def evaluate(request: Request, *, on_part: Callable[[int, int], None] = lambda _
         for text in request.systems:
             results["systems"][text] |= diagnose(_opened(request, text), clips, request.protocol)
     if request.keep:
-        results["videos"] = keep_videos(request.folder, results, jobs, count=request.keep)
+        results["videos"] = keep.keep_videos(request.folder, results, jobs, count=request.keep)
     target = request.folder / RESULTS
-    write_results(target, protocol=_line(request), figures=results)
+    write_results(target, protocol=_line(request), figures=results, force=True)
     return target
 
 
@@ -297,16 +315,13 @@ def _with_numbers(part: dict[str, Any]) -> dict[str, Any]:
     return part
 
 
-def _claim(request: Request) -> None:
-    """Make the folder this evaluation's.
+def _check_is_mine(request: Request) -> None:
+    """Raise if figures of another evaluation are in the folder.
 
     Raises:
-        OutputError: it is a file, or another evaluation's.
+        OutputError: they are.
     """
-    folder, target = request.folder, request.folder / RESULTS
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file; results go into a folder. Name a new one.")
-    folder.mkdir(parents=True, exist_ok=True)
+    target = request.folder / RESULTS
     if not target.exists() or request.force:
         return
     try:

@@ -2,12 +2,11 @@
 
 import json
 import math
-import shutil
 import subprocess
 import tempfile
 import threading
 import weakref
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from tubelet.errors import OptionError, ShapeError, VideoError
+from tubelet.files.leftovers import sweep, unfinished
 from tubelet.metrics.runs import check_runs, nothing_compared
 from tubelet.types import Frames
 
@@ -41,6 +41,7 @@ class _Running(NamedTuple):
 
     process: subprocess.Popen[bytes]
     folder: Path
+    place: ExitStack
 
 
 class ClipVMAF:
@@ -218,16 +219,19 @@ def _start(ffmpeg: str, height: int, width: int, threads: int) -> _Running:
     ]
     quiet = ["-nostdin", "-hide_banner", "-nostats", "-v", "error", "-filter_complex_threads", "1"]
     command = [ffmpeg, *quiet, *source, "-filter_complex", graph, "-f", "null", "-"]
-    folder = Path(tempfile.mkdtemp(prefix="tubelet-vmaf-"))
+    temporary = Path(tempfile.gettempdir())
+    sweep(temporary)
+    place = ExitStack()
+    folder = place.enter_context(unfinished(temporary / "vmaf"))
     try:
         with (folder / _ERRORS).open("wb") as errors:
             process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors, cwd=folder
             )
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        place.close()
         raise VideoError(f"{ffmpeg} does not start: {error}. Install imageio-ffmpeg anew.") from error
-    return _Running(process, folder)
+    return _Running(process, folder, place)
 
 
 def _stop(running: _Running) -> None:
@@ -237,7 +241,7 @@ def _stop(running: _Running) -> None:
     if running.process.stdin is not None:
         with suppress(OSError):
             running.process.stdin.close()
-    shutil.rmtree(running.folder, ignore_errors=True)
+    running.place.close()
 
 
 def _stack(one: UInt8[np.ndarray, "H W 3"], other: UInt8[np.ndarray, "H W 3"]) -> bytes:

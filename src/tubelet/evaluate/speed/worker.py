@@ -14,7 +14,9 @@ import json
 import os
 import statistics
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from queue import Queue
 from typing import Any
 
 import torch
@@ -113,13 +115,27 @@ def _reason(error: Exception) -> str:
     return text if isinstance(error, AbsentError) else f"{type(error).__name__}: {text}"
 
 
+def _requests() -> Iterator[str]:
+    """Lines of standard input; its end is the end of the process that leads, and at once of this one."""
+    lines: Queue[str] = Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        os._exit(1)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        yield lines.get()
+
+
 def main() -> None:
     """Serve standard input and output; whatever else is printed goes to standard error."""
     variant, device, threads = Variant(*json.loads(sys.argv[1])), sys.argv[2], int(sys.argv[3])
     torch.set_num_threads(threads)
     with os.fdopen(os.dup(1), "w", buffering=1) as answers:
         os.dup2(2, 1)
-        for answer in serve(variant, sys.stdin, device=device):
+        for answer in serve(variant, _requests(), device=device):
             answers.write(answer + "\n")
 
 
