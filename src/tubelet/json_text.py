@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -42,7 +43,8 @@ def read_json(path: Path, *, most: int = LARGEST_TEXT) -> Any:  # noqa: ANN401  
         ValueError: it is too long, no UTF-8, or `text_to_json` refuses it.
     """
     with path.open("rb") as file:
-        data = file.read(most + 1)
+        # Room is made for what is asked for, so no more is asked for than there is.
+        data = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
     if len(data) > most:
         raise ValueError(f"it has more than {most} bytes")
     return text_to_json(data.decode("utf-8"))
