@@ -21,6 +21,7 @@ from torch import Tensor
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.files import replacing_folder
+from tubelet.files.names import utf8_path
 from tubelet.json_text import read_json
 from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
 from tubelet.tokenizers.config_json import continuous_from_json, discrete_from_json
@@ -303,7 +304,8 @@ def _fill(
 ) -> str:
     """Give an empty tokenizer its weights, and make it ready to use; give its SHA-256."""
     try:
-        weights = load_file(folder / "weights.safetensors")
+        with utf8_path(folder / "weights.safetensors") as path:
+            weights = load_file(path)
         tokenizer.load_state_dict({name: _widened(each) for name, each in weights.items()}, assign=True)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(

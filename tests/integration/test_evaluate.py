@@ -320,8 +320,9 @@ def test_the_command_says_what_a_mean_leaves_out(parse, clips, small_folder, tmp
     np.save(clips / "black.npy", np.zeros((5, 64, 64, 3), np.uint8))
     (clips / "c.mp4").write_bytes(b"no video at all")
     arguments = ("--with", f"{small_folder}@4", "x264:crf=30", "-o", tmp_path / "results", "--workers", 1)
-    assert guarded(lambda: command_evaluate.run(parse(command_evaluate, clips, *arguments))) == 0
-    shown = capsys.readouterr().out
+    assert guarded(lambda: command_evaluate.run(parse(command_evaluate, clips, *arguments))) == 1
+    shown, said = capsys.readouterr()
+    assert "1 of 4 clips failed, and the figures are without them: c.mp4" in said
     assert shown.count("no figures of c.mp4: VideoError") == 1
     assert "x264:crf=30 has no error in PSNR dB, motion dB on 1 of 3 clips; the mean" in shown
     assert "∞" not in shown

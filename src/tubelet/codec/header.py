@@ -6,6 +6,7 @@ from tubelet.bitstream.audio import AudioPacket as StoredPacket
 from tubelet.bitstream.header import AudioHeader, Header
 from tubelet.checkpoint import Checkpoint, DiscreteCheckpoint
 from tubelet.errors import BitstreamError
+from tubelet.files.names import text_name
 from tubelet.quantizers.digits import Bases
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.video.audio import AudioPacket
@@ -54,7 +55,7 @@ def _describe(
         sample_aspect=info.sample_aspect.as_integer_ratio(),
         colour=colour_to_facts(info.colour),
         source={
-            "name": info.path.name,
+            "name": text_name(info.path.name),
             "format": info.format,
             "codec": info.codec,
             "pixel_format": info.pixel_format,

@@ -3,6 +3,9 @@
 import hashlib
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 LONGEST_NAME = 255
 """Bytes of a file's name at most, as nearly every file system has it."""
@@ -27,6 +30,25 @@ def printable(text: object) -> str:
 def text_name(name: str) -> str:
     r"""A file's name as valid Unicode, for files that hold no other: bytes that are no UTF-8 are ``\xe9``."""
     return "".join(_escaped(char) if "\ud800" <= char <= "\udfff" else char for char in name)
+
+
+@contextmanager
+def utf8_path(path: Path) -> Iterator[Path]:
+    """The path of a file or folder that is there, for libraries that open no path but of UTF-8.
+
+    Raises:
+        OSError: it is not there.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            yield Path(f"/proc/self/fd/{descriptor}")
+        finally:
+            os.close(descriptor)
+    else:
+        yield path
 
 
 def fitted_name(stem: str, suffix: str) -> str:

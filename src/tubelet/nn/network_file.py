@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tubelet.errors import CheckpointError
+from tubelet.files.names import utf8_path
 
 
 class NetworkFile:
@@ -50,7 +51,8 @@ class NetworkFile:
                 "you made this one anew and trust it, its SHA-256."
             )
         try:
-            self.weights: dict[str, Tensor] = load_file(path)
+            with utf8_path(path) as readable:
+                self.weights: dict[str, Tensor] = load_file(readable)
         except (SafetensorError, KeyError, ValueError) as error:
             raise CheckpointError(f"{path} is damaged: {error}. {sources}") from error
 

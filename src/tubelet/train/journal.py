@@ -1,6 +1,7 @@
 """What a run says about itself while it goes on: a line of JSON per step, and TensorBoard if it is there."""
 
 import json
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from tubelet.data.crops import Crops
 from tubelet.files import replacing
+from tubelet.files.names import utf8_path
 from tubelet.train.network import Drawn, Network
 from tubelet.train.state import TrainState
 from tubelet.train.step import StepFigures
@@ -38,6 +40,7 @@ class Journal:
 
     def __init__(self, folder: Path, *, first_step: int, writes: bool) -> None:
         self._board: Any = None
+        self._stack = ExitStack()
         self._file: TextIO | None = None
         self._tokens: TokenFigures | None = None
         if not writes:
@@ -51,7 +54,10 @@ class Journal:
         if _HAS_BOARD:
             from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  an extra
 
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step)
+            board = folder / "tensorboard"
+            board.mkdir(exist_ok=True)
+            place = self._stack.enter_context(utf8_path(board))
+            self._board = SummaryWriter(str(place), purge_step=first_step)
 
     def __enter__(self) -> "Journal":
         return self
@@ -63,6 +69,7 @@ class Journal:
             self._file.close()
         if self._board is not None:
             self._board.close()
+        self._stack.close()
 
     def step(self, state: TrainState, figures: StepFigures, *, waited: float) -> None:
         """Write the figures of the step that was just done.

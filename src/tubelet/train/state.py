@@ -22,6 +22,7 @@ from tubelet.errors import TrainingError
 from tubelet.files import output_errors
 from tubelet.files.disk import make_durable
 from tubelet.files.leftovers import remove
+from tubelet.files.names import utf8_path
 from tubelet.files.replace import replace_folder
 from tubelet.json_text import read_json
 from tubelet.train.network import Network
@@ -134,16 +135,8 @@ def load_state(state: TrainState, checkpoint: Path) -> None:
     """
     try:
         numbers = read_numbers(checkpoint)
-        reader = HuggingFaceStorageReader(str(checkpoint))
-        there = reader.read_metadata().state_dict_metadata
-        for optimizer in [*state.optimizers, *([state.judge] if state.judge else [])]:
-            _remember_something(optimizer)
-        wanted = state.tensors()
-        _check_names(wanted, there)
-        found = {name: tensor for name, tensor in wanted.items() if name in there}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that one process loads alone is meant
-            load(found, storage_reader=reader, no_dist=not dist.is_initialized())
+        with utf8_path(checkpoint) as readable:
+            _load_tensors(state, readable)
     except (
         OSError,
         ValueError,
@@ -159,6 +152,20 @@ def load_state(state: TrainState, checkpoint: Path) -> None:
         ) from error
     for name, value in numbers.items():
         setattr(state, name, value)
+
+
+def _load_tensors(state: TrainState, checkpoint: Path) -> None:
+    """Fill the tensors of a state with those of a checkpoint."""
+    reader = HuggingFaceStorageReader(str(checkpoint))
+    there = reader.read_metadata().state_dict_metadata
+    for optimizer in [*state.optimizers, *([state.judge] if state.judge else [])]:
+        _remember_something(optimizer)
+    wanted = state.tensors()
+    _check_names(wanted, there)
+    found = {name: tensor for name, tensor in wanted.items() if name in there}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that one process loads alone is meant
+        load(found, storage_reader=reader, no_dist=not dist.is_initialized())
 
 
 def checkpoint_name(step: int) -> str:
