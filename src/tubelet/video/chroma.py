@@ -118,7 +118,8 @@ class WholeSamples:
     """
 
     def __init__(self) -> None:
-        self._say: Filters | None = None
+        self._place: Place | None = None
+        self._say: dict[bool, Filters] = {}
 
     def apply(self, frame: VideoFrame) -> VideoFrame:
         """Return a frame as large or larger; what is added at the right and below means nothing."""
@@ -136,11 +137,17 @@ class WholeSamples:
             for row in range(len(old), len(new)):
                 new[row] = new[max(0, row - 2)]
         larger.color_range = frame.color_range
-        if self._say is None:
-            # A stream puts chroma in one place.
-            fields = "tff" if frame.interlaced_frame else "prog"
-            self._say = Filters(("setparams", f"chroma_location={place_of(frame)}:field_mode={fields}"))
-        return self._say.apply(larger)
+        return self._said_of(frame).apply(larger)
+
+    def _said_of(self, frame: VideoFrame) -> Filters:
+        """What lets a new frame say where chroma lies, and whether it has fields, as this frame does."""
+        # A stream puts chroma in one place; frames with fields may stand among others.
+        self._place = self._place or place_of(frame)
+        fields = frame.interlaced_frame
+        if fields not in self._say:
+            mode = "tff" if fields else "prog"
+            self._say[fields] = Filters(("setparams", f"chroma_location={self._place}:field_mode={mode}"))
+        return self._say[fields]
 
 
 def _bytes(plane: VideoPlane) -> np.ndarray:

@@ -56,8 +56,8 @@ def read(source: Path | str, *, run: int = 16, start: int = 0, stop: int | None 
 
     Colours are converted by the matrix and range that the file names, without bias and with interpolated
     chroma; a file that names none is read as BT.601, limited range unless its format is ``yuvj``, as FFmpeg
-    does. Frames are turned upright. Transparency is put on black. Memory holds two runs and the decoder,
-    whatever the length.
+    does. Chroma is taken from where the file, or else its codec, has it (`tubelet.video.chroma`). Frames are
+    turned upright. Transparency is put on black. Memory holds two runs and the decoder, whatever the length.
 
     Args:
         source: the file.

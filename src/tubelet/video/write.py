@@ -33,9 +33,9 @@ class Writer:
 
     ``.mp4 .mov .m4v`` hold H.264 (4:2:0, or 4:4:4 if a side is odd), ``.webm`` VP9, ``.mkv`` lossless RGB
     (FFV1), ``.npy`` the frames as an array, ``.png .jpg .webp`` exactly one frame. Colours are converted
-    without bias and tagged. Timestamps are exact in MP4 and MOV, and rounded to a millisecond in Matroska and
-    WebM, which store no more; arrays and images store none. Used as a context manager; if the body raises,
-    nothing is left behind.
+    without bias and tagged; chroma of 4:2:0 is put at the left, as these codecs have it. Timestamps are exact
+    in MP4 and MOV, and rounded to a millisecond in Matroska and WebM, which store no more; arrays and images
+    store none. Used as a context manager; if the body raises, nothing is left behind.
 
     Args:
         target: the file; its suffix chooses the format.

@@ -42,6 +42,11 @@ STREAMS = [
         ("a.mkv", "libx264", "yuv420p", X264 | said(place) | {"x264-params": "tff=1"}, place)
         for place in ("left", "topleft")
     ),
+    # Another decoder gives the transparency.
+    *(
+        ("a.webm", "libvpx-vp9", "yuva420p", VP9 | said(place), place)
+        for place in ("left", "center", "topleft")
+    ),
     # Nobody says where.
     ("a.mp4", "libx264", "yuv420p", X264, "left"),
     ("a.mov", "libx264", "yuv420p10le", X264, "left"),
@@ -149,6 +154,17 @@ def test_fields_of_an_interlaced_frame_do_not_share_chroma():
     assert (woven[0::2] == woven[0, 0]).all() and (woven[1::2] == woven[1, 0]).all()
     assert int(woven[0, 0, 0]) - int(woven[1, 0, 0]) > 100
     assert not (still[0::2] == still[0, 0]).all()
+
+
+def test_frames_with_fields_may_stand_among_others():
+    convert = ToRgb(Orientation())
+    frame = wavy_frame(50, 65, "yuv420p", "topleft")
+    for mode in ("prog", "tff", "prog"):
+        pixels = np.empty((50, 65, 3), np.uint8)
+        convert.write(Filters(("setparams", f"field_mode={mode}")).apply(placed(frame, "topleft")), pixels)
+        assert np.array_equal(
+            pixels, rgb(Filters(("setparams", f"field_mode={mode}")).apply(placed(frame, "topleft")))
+        )
 
 
 @pytest.mark.parametrize("place", ["left", "center", "topleft", "top"])

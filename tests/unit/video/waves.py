@@ -5,8 +5,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import imageio_ffmpeg
 import numpy as np
+import pytest
 
 from tubelet.video.elementary import zeroed_memory
 
@@ -98,6 +98,7 @@ def film_of(
 
 def read_by_zscale(path: Path, height: int, width: int) -> np.ndarray:
     """The first picture (H W 3) as another library converts it: zimg, in another build of FFmpeg."""
+    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="its FFmpeg has the filter zscale")
     colours = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709"
     done = subprocess.run(
         [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-frames:v", "1",
