@@ -1,7 +1,8 @@
 """Make a page, tables or a plot of the results of an evaluation; the suffix of the output chooses.
 
 .html is one file with tables, plots, and kept clips to play side by side; .md and .tex are tables; .svg, .png
-and .pdf draw rate against quality (pip install 'tubelet[plots]').
+and .pdf draw quality against rate, or figures side by side where no two systems differ in a rate that they
+share (pip install 'tubelet[plots]').
 
 The page needs no network and no other file. Clips are on it as far as `tubelet evaluate --keep-videos N` kept
 them, and as the budget allows: without loss, or as films that look alike with one still that is exact.
@@ -9,6 +10,7 @@ them, and as the budget allows: without loss, or as films that look alike with o
 for example:
   tubelet report figures -o report.html
   tubelet report figures -o report.html --budget 200M      more clips without loss
+  tubelet report figures -o report.html --title "Ours and x264"
   tubelet report figures -o tables.tex --anchor x264       with BD-rates over x264
 """
 
@@ -44,8 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the page may take on disk, which decides how clips are shown (default: 25M)",
     )
     parser.add_argument("--anchor", metavar="NAME", help="in tables: BD-rates over this curve, such as x264")
+    parser.add_argument("--measure", metavar="NAME", help="in a plot: the quality (default: psnr_db)")
     parser.add_argument(
-        "--measure", default="psnr_db", metavar="NAME", help="in a plot: the quality (default: psnr_db)"
+        "--title", metavar="TEXT", help="what stands above it all (default: the name of the folder of clips)"
     )
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
@@ -59,29 +62,34 @@ def run(arguments: argparse.Namespace) -> None:
     target: Path = arguments.output
     results = read_results(arguments.results)
     if target == STANDARD_OUTPUT:
-        print(tables.tables_text(results, ".md", anchor=arguments.anchor), end="")
+        text = tables.tables_text(results, ".md", anchor=arguments.anchor, title=arguments.title)
+        print(text, end="")
         return
     check_suffix(target, (*html.SUFFIXES, *tables.WRITERS, *plots.SUFFIXES), "a report")
     check_target(target, sources=[results.folder / RESULTS], force=arguments.force)
     suffix = target.suffix.lower()
     if suffix in tables.WRITERS:
-        tables.write_tables(results, target, anchor=arguments.anchor, force=arguments.force)
+        tables.write_tables(
+            results, target, anchor=arguments.anchor, title=arguments.title, force=arguments.force
+        )
     elif suffix in plots.SUFFIXES:
-        plots.write_plot(results, target, measure=arguments.measure, force=arguments.force)
+        plots.write_plot(
+            results, target, measure=arguments.measure, title=arguments.title, force=arguments.force
+        )
     else:
-        _write_page(results, target, budget=arguments.budget, force=arguments.force)
+        _write_page(results, target, budget=arguments.budget, title=arguments.title, force=arguments.force)
         return
     print(printable(target))
 
 
-def _write_page(results: "Results", target: Path, *, budget: int, force: bool) -> None:
+def _write_page(results: "Results", target: Path, *, budget: int, title: str | None, force: bool) -> None:
     """Write the page, and say what is on it."""
     from tubelet.cli.console import progress
     from tubelet.report.html import write_page
 
     kept = len(results.figures.get("videos", {}))
     with progress("coding films", total=2 * kept, unit="steps") as advance:
-        page = write_page(results, target, budget=budget, force=force, on_clip=advance)
+        page = write_page(results, target, budget=budget, title=title, force=force, on_clip=advance)
     print(f"{printable(target)}: {options.bytes_text(page.bytes)}")
     if kept:
         missing = kept - page.lossless - page.lossy

@@ -86,7 +86,7 @@ _SHORT = Protocol(
     short_side=256,
     at_once=True,
     measures=_ALL,
-    source="This project's everyday protocol; benchmarks/short256x33.py measures the same.",
+    source="The everyday protocol of tubelet.",
 )
 
 _NATIVE = Protocol(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from tubelet.errors import OptionError
 from tubelet.report.markup import Cell
+from tubelet.report.rate import has_bits
 from tubelet.report.read import Results
 
 GROUPS: Mapping[str, str] = MappingProxyType(
@@ -27,7 +28,7 @@ class Column(NamedTuple):
         group: of the summary.
         name: of the figure in that group.
         head: what it is called.
-        digits: after the point.
+        digits: after the point; none for a figure of unknown size, of which `LOOSE` digits count.
         times: what figures are multiplied by; the head says so.
         measure: whose `better` counts, where it is not the figure's own name.
     """
@@ -35,7 +36,7 @@ class Column(NamedTuple):
     group: str
     name: str
     head: str
-    digits: int
+    digits: int | None
     times: float = 1.0
     measure: str = ""
 
@@ -59,6 +60,12 @@ COLUMNS: tuple[Column, ...] = (
     Column("rate", "bits_per_pixel", "bits/px", 4),
 )
 """Every column that a table may have; the other figures are in the results alone."""
+
+RATES = ("bits_per_pixel", "numbers_per_pixel")
+"""What a system costs: bits of what went through a file, numbers of a latent that is not quantised."""
+
+LOOSE = 4
+"""Significant digits of a figure whose column does not know its size."""
 
 _ARROWS = {"more": "↑", "less": "↓", "0": "→ 0", "1": "→ 1"}
 
@@ -127,33 +134,63 @@ def used(results: Results, systems: Sequence[str], groups: Sequence[str]) -> tup
     return tuple(found.values())
 
 
+def rate_column(results: Results, system: str) -> Column:
+    """The column of a system's own rate: bits, or numbers where it makes none. The two are never compared."""
+    return find_column(RATES[0 if has_bits(results.figures["systems"][system]) else 1])
+
+
+def best(results: Results, column: Column, part: Part | None = None) -> frozenset[str]:
+    """The systems whose figure is the best of a column, among all systems of the same rate.
+
+    At more bits everything is better, so figures at different rates are not compared; nor is one whose rate
+    nobody knows. Rates are the same, and figures as good, where they look the same. A mean over fewer clips
+    than another system's is never the best, for clips differ more than systems do. Nothing is the best where
+    there is nothing else, or nothing worse.
+    """
+    way = better(results, column)
+    if not way:
+        return frozenset()
+    found = {name: interval(results, name, column, part) for name in results.figures["systems"]}
+    most = max((figure["clips"] for figure in found.values() if figure), default=0)
+    rivals: dict[tuple[str, str], dict[str, float]] = {}
+    for name, figure in found.items():
+        costs = rate_column(results, name)
+        rate = interval(results, name, costs, part)
+        if rate and figure and figure["clips"] == most:
+            at = rivals.setdefault((costs.name, cell(rate, costs).text), {})
+            at[name] = _loss(figure["mean"], column, way)
+    return frozenset(
+        name
+        for losses in rivals.values()
+        for name, loss in losses.items()
+        if loss == min(losses.values()) < max(losses.values())
+    )
+
+
 def cells(
     results: Results, systems: Sequence[str], column: Column, part: Part | None = None
 ) -> tuple[Cell, ...]:
-    """A column of figures, the best of them marked.
+    """A column of figures, those marked that are the `best` of their rate, in this table or not.
 
-    A mean over fewer clips than another system's says over how many, and is never the best, for clips differ
-    more than systems do. Rates have no best: fewer bits are better only at equal quality.
+    A mean over fewer clips than another system's says over how many.
     """
     found = [interval(results, system, column, part) for system in systems]
     most = max((figure["clips"] for figure in found if figure), default=0)
-    shown = [cell(figure, column, most=most) for figure in found]
-    way = better(results, column)
-    losses = {
-        place: _loss(figure["mean"], column, way)
-        for place, figure in enumerate(found)
-        if way and figure and figure["clips"] == most
-    }
-    if len(set(losses.values())) < 2:
-        return tuple(shown)
-    least = min(losses.values())
-    return tuple(each._replace(best=losses.get(place) == least) for place, each in enumerate(shown))
+    marked = best(results, column, part)
+    return tuple(
+        cell(figure, column, most=most)._replace(best=system in marked)
+        for system, figure in zip(systems, found, strict=True)
+    )
 
 
 def _loss(mean: float | None, column: Column, way: str) -> float:
     """What is least where the figure, as it is shown, is best: figures that look the same are as good."""
-    value = math.inf if mean is None else round(column.times * mean, column.digits)
+    value = math.inf if mean is None else float(_shown(column.times * mean, column))
     return {"more": -value, "less": value, "0": abs(value), "1": abs(value - 1)}[way]
+
+
+def _shown(value: float, column: Column) -> str:
+    return f"{value:.{LOOSE}g}" if column.digits is None else f"{value:.{column.digits}f}"
 
 
 def cell(figure: Mapping[str, Any], column: Column, *, most: int = 0) -> Cell:
@@ -168,8 +205,8 @@ def cell(figure: Mapping[str, Any], column: Column, *, most: int = 0) -> Cell:
         return Cell("∞", note=" ".join(fewer))
     exact = [f"{figure['exact']} exact"] if figure.get("exact") else []
     note = ", ".join([*fewer, *exact])
-    text = f"{column.times * figure['mean']:.{column.digits}f}"
+    text = _shown(column.times * figure["mean"], column)
     if None in (figure["low"], figure["high"]) or figure["clips"] < 2:
         return Cell(text, note=note)
-    half = f"{column.times * (figure['high'] - figure['low']) / 2:.{column.digits}f}"
+    half = _shown(column.times * (figure["high"] - figure["low"]) / 2, column)
     return Cell(text, half if float(half) else "", note)

@@ -17,19 +17,21 @@ from typing import Any, NamedTuple
 from tubelet import __version__
 from tubelet.errors import ResultsError, TubeletError
 from tubelet.files import check_target, replacing
-from tubelet.report.columns import COLUMNS, Column
+from tubelet.report.columns import COLUMNS, Column, best, parts, rate_column
 from tubelet.report.pictures import RANGE, Picture, read_pictures
 from tubelet.report.players import Player, make_players
-from tubelet.report.rate import RateCurve, rate_curves
+from tubelet.report.rate import RateCurve, rate_curves, trade_off
 from tubelet.report.read import Results
+from tubelet.report.titles import data_name, title_line
 
 SCRIPTS = (
     "elements.js",
     "results.js",
     "head.js",
+    "columns.js",
     "summary.js",
     "chart.js",
-    "tradeoffs.js",
+    "comparison.js",
     "reel.js",
     "view.js",
     "player.js",
@@ -39,7 +41,7 @@ SCRIPTS = (
 )
 """The scripts of a page, in the order in which they are one."""
 
-STYLES = ("page.css", "clips.css")
+STYLES = ("page.css", "tables.css", "clips.css", "print.css")
 
 SUFFIXES = (".html", ".htm")
 """What the name of a page ends in."""
@@ -51,6 +53,8 @@ _MORE_COLUMNS = (
     Column("seams", "seam_time_ratio", "in time", 3),
     Column("seams", "seam_rows_ratio", "rows", 3),
     Column("seams", "seam_columns_ratio", "columns", 3),
+    Column("rate", "nominal_bits_per_pixel", "nominal bits/px", 4),
+    Column("rate", "entropy_bits_per_pixel", "entropy bits/px", 4),
     Column("drift_psnr_db", "1", "1 pass dB", 2, measure="psnr_db"),
     Column("drift_psnr_db", "2", "2 passes dB", 2, measure="psnr_db"),
     Column("drift_psnr_db", "5", "5 passes dB", 2, measure="psnr_db"),
@@ -80,6 +84,7 @@ def write_page(
     target: Path,
     *,
     budget: int,
+    title: str | None = None,
     force: bool = False,
     on_clip: Callable[[int], None] = lambda _count: None,
 ) -> Page:
@@ -89,16 +94,18 @@ def write_page(
         results: of an evaluation.
         target: the file.
         budget: bytes that it may have; clips are left out until it does.
+        title: its heading; none for the name of the folder of clips.
         force: whether a file of that name is replaced.
         on_clip: called with 1, twice for each clip that was kept.
 
     Raises:
         ResultsError: the results are not what docs/results-format.md says.
+        OptionError: the title is empty.
         OutputError: the file cannot be written.
     """
     check_target(target, force=force)
     try:
-        page = _described(results)
+        page = _described(results, title)
         room = budget - len(_assembled(results, page, {}))
         players = make_players(results, budget=room, on_clip=on_clip)
         content = _assembled(results, page, players)
@@ -106,7 +113,7 @@ def write_page(
         raise
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         raise ResultsError(
-            f"{results.folder} holds results that docs/results-format.md does not describe ({error!r}). "
+            f"{results.folder} holds results that this tubelet does not understand ({error!r}). "
             "Run `tubelet evaluate` again."
         ) from error
     with replacing(target, force=force) as path:
@@ -116,19 +123,58 @@ def write_page(
     return Page(len(content), lossless, len(found) - lossless)
 
 
-def _described(results: Results) -> dict[str, Any]:
+def _described(results: Results, title: str | None) -> dict[str, Any]:
     """What the scripts draw, but for clips to play."""
     kept = results.figures.get("videos", {})
+    columns = (*COLUMNS, *_MORE_COLUMNS)
+    columns = (*columns, *_other_columns(results, columns))
     return {
         "made_by": f"tubelet {__version__}",
+        "title": data_name(results) if title is None else title_line(title),
         "protocol": results.protocol,
         "circumstances": results.circumstances,
         "figures": {name: each for name, each in results.figures.items() if name != "videos"},
-        "columns": [column._asdict() for column in (*COLUMNS, *_MORE_COLUMNS)],
+        "columns": [column._asdict() for column in columns],
+        "rates": {system: rate_column(results, system).name for system in results.figures["systems"]},
+        "best": _best(results, columns),
         "families": _families(results),
+        "trade_off": _trade_off(results),
         "pictures": {name: [_picture(each) for each in read_pictures(results, name)] for name in kept},
         "picture_range": RANGE,
     }
+
+
+def _other_columns(results: Results, known: tuple[Column, ...]) -> tuple[Column, ...]:
+    """Columns of measures that this version does not know."""
+    names = {column.name for column in known}
+    return tuple(
+        Column(about["group"], name, name.replace("_", " "), None)
+        for name, about in results.figures["measures"].items()
+        if name not in names
+    )
+
+
+def _best(results: Results, columns: tuple[Column, ...]) -> list[dict[str, Any]]:
+    """Of all clips, then of those of each tag: which systems are the best, by group and name of a column."""
+    return [
+        {
+            "tag": None if part is None else part.tag,
+            "value": None if part is None else part.value,
+            "columns": {
+                f"{column.group} {column.name}": sorted(found)
+                for column in columns
+                if (found := best(results, column, part))
+            },
+        }
+        for part in (None, *parts(results))
+    ]
+
+
+def _trade_off(results: Results) -> str | None:
+    """The rate against which quality is drawn at first; none if no two systems differ in one."""
+    measured = [column for column in COLUMNS if column.name in results.figures["measures"]]
+    found = (trade_off(results, column.name) for column in measured)
+    return next((rate for rate in found if rate), None)
 
 
 def _families(results: Results) -> dict[str, int]:
@@ -152,8 +198,8 @@ def _assembled(results: Results, page: dict[str, Any], players: dict[str, Player
     style = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in STYLES)
     films: list[bytes] = []
     shown = {name: _player(player, films) for name, player in players.items()}
-    parts = {
-        "title": html.escape(f"{results.figures['data']}: a report of tubelet"),
+    filled = {
+        "title": html.escape(f"{page['title']}: a report of tubelet"),
         "script": script,
         "script-hash": _hash(script),
         "style": style,
@@ -165,7 +211,7 @@ def _assembled(results: Results, page: dict[str, Any], players: dict[str, Player
         ),
     }
     template = (_FOLDER / "page.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{([a-z-]+)\}\}", lambda found: parts[found[1]], template).encode()
+    return re.sub(r"\{\{([a-z-]+)\}\}", lambda found: filled[found[1]], template).encode()
 
 
 def _player(player: Player | str, films: list[bytes]) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import NamedTuple
 
+from tubelet.files.names import text_name
+
 ABSENT = "-"
 """Stands where nothing was measured."""
 
@@ -166,7 +168,8 @@ _LATEX: Mapping[str, str] = MappingProxyType(
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Valid Unicode without line breaks: names of files are bytes, and may come back as halves of characters."""
+    return " ".join(text_name(text).split())
 
 
 def _markdown_line(cells: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ description gives the same bytes of SVG and PDF with one version of matplotlib.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 from tubelet.errors import OptionError
 from tubelet.files import replacing
-from tubelet.report.columns import find_column, head, interval
-from tubelet.report.rate import Rate, RateCurve, rate_curves
+from tubelet.report.columns import cell, find_column, head, interval, rate_column
+from tubelet.report.rate import Rate, drawn_curves, trade_off
 from tubelet.report.read import Results
+from tubelet.report.titles import title_line
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -28,6 +29,9 @@ RATES: Mapping[Rate, str] = MappingProxyType(
     {"bits_per_pixel": "bits per pixel on disk", "numbers_per_pixel": "numbers per pixel, not quantised"}
 )
 """What an axis of rates says."""
+
+SIDE_BY_SIDE = ("psnr_db", "ms_ssim", "flicker_levels", "difference_psnr_db")
+"""Measures that are drawn where no two systems differ in a rate that they share."""
 
 WIDTH = 3.4
 """Inches of a column of a page with two."""
@@ -107,8 +111,8 @@ def rate_distortion(results: Results, measure: str = "psnr_db", *, rate: Rate | 
         OptionError: there is no such measure, or nothing has that rate.
     """
     if rate is None:
-        rate = "bits_per_pixel" if _drawn(results, measure, "bits_per_pixel") else "numbers_per_pixel"
-    curves = _drawn(results, measure, rate)
+        rate = "bits_per_pixel" if drawn_curves(results, measure, "bits_per_pixel") else "numbers_per_pixel"
+    curves = drawn_curves(results, measure, rate)
     if not curves:
         raise OptionError(
             f"no system has both {measure} and {rate.replace('_', ' ')}. Evaluate some that do."
@@ -152,6 +156,31 @@ def speed_quality(
     return Curves(x=says, y=head(results, column), series=tuple(found.values()))
 
 
+def default_plot(results: Results, measure: str | None = None) -> Curves | Bars:
+    """Quality against rate where systems differ in a rate that they share, else their figures side by side.
+
+    Args:
+        results: of an evaluation.
+        measure: the quality; none for PSNR against rate, and for several measures side by side.
+
+    Raises:
+        OptionError: there is no such measure, or no system has it.
+    """
+    rate = trade_off(results, measure or SIDE_BY_SIDE[0])
+    if rate is not None:
+        return rate_distortion(results, measure or SIDE_BY_SIDE[0], rate=rate)
+    systems = list(results.figures["systems"])
+    plot = bars(results, systems, SIDE_BY_SIDE if measure is None else (measure,))
+    return replace(plot, names=tuple(_with_rate(results, name) for name in systems))
+
+
+def _with_rate(results: Results, system: str) -> str:
+    """The name of a row, with what the system costs: figures at different costs are not to be compared."""
+    column = rate_column(results, system)
+    figure = interval(results, system, column)
+    return f"{system}, {cell(figure, column).text} {column.head}" if figure else system
+
+
 def bars(results: Results, systems: Sequence[str], measures: Sequence[str]) -> Bars:
     """Figures of some systems with their intervals, a panel for each measure that one of them has.
 
@@ -183,16 +212,17 @@ def _bar(figure: Mapping[str, Any], times: float, place: int) -> Mark:
     return Mark(times * figure["mean"], place, times * figure["low"], times * figure["high"])
 
 
-def draw(plot: Curves | Bars, target: Path, *, force: bool = False) -> None:
+def draw(plot: Curves | Bars, target: Path, *, title: str | None = None, force: bool = False) -> None:
     """Draw a plot into a file; the suffix chooses how.
 
     Args:
         plot: what.
         target: ``.png`` (300 dots per inch), ``.svg`` or ``.pdf``.
+        title: what stands above it; none for nothing.
         force: whether a file of that name is replaced.
 
     Raises:
-        OptionError: the suffix is another, or matplotlib is not installed.
+        OptionError: the suffix is another, the title is empty, or matplotlib is not installed.
         OutputError: the file cannot be written.
     """
     if target.suffix.lower() not in SUFFIXES:
@@ -200,17 +230,28 @@ def draw(plot: Curves | Bars, target: Path, *, force: bool = False) -> None:
     matplotlib = _matplotlib()
     with replacing(target, force=force) as path, matplotlib.rc_context(_STYLE):
         figure = _draw_curves(plot) if isinstance(plot, Curves) else _draw_bars(plot)
+        if title is not None:
+            above = 1 + 0.08 / figure.get_figheight()
+            figure.suptitle(title_line(title), y=above, va="bottom", fontsize=9, parse_math=False)
         figure.savefig(path, dpi=300, bbox_inches="tight", pad_inches=0.03, metadata=_METADATA[target.suffix])
 
 
-def write_plot(results: Results, target: Path, *, measure: str = "psnr_db", force: bool = False) -> None:
-    """Draw the rate-distortion plot of an evaluation into a file; see `rate_distortion` and `draw`.
+def write_plot(
+    results: Results,
+    target: Path,
+    *,
+    measure: str | None = None,
+    title: str | None = None,
+    force: bool = False,
+) -> None:
+    """Draw the plot of an evaluation that says most into a file; see `default_plot` and `draw`.
 
     Raises:
-        OptionError: nothing can be drawn, the suffix is none of a plot, or matplotlib is not installed.
+        OptionError: nothing can be drawn, the suffix is none of a plot, the title is empty, or matplotlib is
+            not installed.
         OutputError: the file cannot be written.
     """
-    draw(rate_distortion(results, measure), target, force=force)
+    draw(default_plot(results, measure), target, title=title, force=force)
 
 
 class Look(NamedTuple):
@@ -275,10 +316,6 @@ def _matplotlib() -> Any:  # noqa: ANN401  a module without types of ours
             f"the package {error.name!r} is missing; plots need it. Install it with "
             "`pip install 'tubelet[plots]'`."
         ) from error
-
-
-def _drawn(results: Results, measure: str, rate: Rate) -> tuple[RateCurve, ...]:
-    return tuple(curve for curve in rate_curves(results, measure, rate=rate) if curve.points)
 
 
 def _draw_curves(plot: Curves) -> Any:  # noqa: ANN401  a figure of matplotlib

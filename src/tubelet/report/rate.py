@@ -19,6 +19,10 @@ Rate = Literal["bits_per_pixel", "numbers_per_pixel"]
 """What a curve counts: bits on disk, or numbers of latents that are not quantised."""
 
 
+_APART = 1.02
+"""Rates that differ by no more than this factor are one place on an axis."""
+
+
 class Point(NamedTuple):
     """One system of a curve.
 
@@ -113,6 +117,27 @@ def rate_curves(
         _curve(names, {name: found[name] for name in names}, results, most=most, more=more)
         for names in curves.values()
     )
+
+
+def drawn_curves(results: Results, measure: str, rate: Rate) -> tuple[RateCurve, ...]:
+    """The curves that have a point.
+
+    Raises:
+        OptionError: the results have no such measure, or it has no more and less.
+    """
+    return tuple(curve for curve in rate_curves(results, measure, rate=rate) if curve.points)
+
+
+def trade_off(results: Results, measure: str) -> Rate | None:
+    """The rate against which quality is worth drawing: that of most systems; none if no two differ in one."""
+    if results.figures["measures"].get(measure, {}).get("better") not in {"more", "less"}:
+        return None
+    counts: dict[Rate, int] = {}
+    for rate in ("bits_per_pixel", "numbers_per_pixel"):
+        found = [point.rate for curve in drawn_curves(results, measure, rate) for point in curve.points]
+        if found and max(found) > _APART * min(found):
+            counts[rate] = len(found)
+    return max(counts, key=counts.__getitem__, default=None)
 
 
 def saving(anchor: RateCurve, test: RateCurve) -> Saving:

@@ -23,6 +23,7 @@ from tubelet.report.markup import (
 )
 from tubelet.report.rate import Comparison, bd_rates, has_bits, rate_curves
 from tubelet.report.read import Results
+from tubelet.report.titles import data_name, title_line
 
 BY_TAG = ("psnr_db", "ms_ssim", "flicker_levels", "warping_error", "difference_psnr_db", "tof_px")
 """Figures that a document shows by tag."""
@@ -55,14 +56,15 @@ def result_note(results: Results) -> str:
     return (
         f"The mean over the clips and, behind ±, half of the interval that holds the means of "
         f"{100 * intervals['level']:g} % of {intervals['resamples']} samples of the clips, drawn with "
-        "replacement. Bold is the best of a column, at whatever rate."
+        "replacement. Bold is the best of the systems that have the same rate, for at more bits everything "
+        "is better; where no two have the same, nothing is bold."
     )
 
 
 def protocol(results: Results) -> str:
     """The protocol and the clips: to stand beside every table and plot."""
     count = len(results.figures["clips"])
-    return f"{results.protocol} {count} clip{'s' if count > 1 else ''} of {results.figures['data']}."
+    return f"{results.protocol} {count} clip{'s' if count > 1 else ''} of {data_name(results)}."
 
 
 def result_table(
@@ -173,39 +175,50 @@ def all_tables(results: Results, *, anchor: str | None = None) -> tuple[Table, .
     return tuple(table for table in found if table.rows and table.heads)
 
 
-def write_tables(results: Results, target: Path, *, anchor: str | None = None, force: bool = False) -> None:
+def write_tables(
+    results: Results,
+    target: Path,
+    *,
+    anchor: str | None = None,
+    title: str | None = None,
+    force: bool = False,
+) -> None:
     """Write every table of an evaluation; the suffix chooses how.
 
     Args:
         results: of an evaluation.
         target: a ``.md`` or ``.tex`` file; the latter is to be included and needs booktabs and graphicx.
         anchor: the curve that others are compared with, such as ``x264``; none for no comparison.
+        title: what stands above them; none for the name of the folder of clips.
         force: whether a file of that name is replaced.
 
     Raises:
-        OptionError: the suffix is another, or there is no such curve.
+        OptionError: the suffix is another, the title is empty, or there is no such curve.
         OutputError: the file cannot be written.
     """
-    text = tables_text(results, target.suffix.lower(), anchor=anchor)
+    text = tables_text(results, target.suffix.lower(), anchor=anchor, title=title)
     with replacing(target, force=force) as path:
         path.write_text(text, encoding="utf-8")
 
 
-def tables_text(results: Results, suffix: str, *, anchor: str | None = None) -> str:
+def tables_text(
+    results: Results, suffix: str, *, anchor: str | None = None, title: str | None = None
+) -> str:
     """All tables as the text of a file of a suffix of `WRITERS`.
 
     Raises:
-        OptionError: the suffix is another, or there is no such curve.
+        OptionError: the suffix is another, the title is empty, or there is no such curve.
     """
     if suffix not in WRITERS:
         raise OptionError(f"tables are written as {', '.join(WRITERS)}, not as {suffix!r}.")
-    return WRITERS[suffix](results, all_tables(results, anchor=anchor))
+    named = f"Figures of {data_name(results)}" if title is None else title_line(title)
+    return WRITERS[suffix](named, results, all_tables(results, anchor=anchor))
 
 
-def _markdown(results: Results, tables: Sequence[Table]) -> str:
+def _markdown(title: str, results: Results, tables: Sequence[Table]) -> str:
     """A page: the protocol once, and a note with the first of the tables that share it."""
     blocks = [
-        f"# Figures of {markdown_text(str(results.figures['data']))}",
+        f"# {markdown_text(title)}",
         markdown_text(protocol(results)),
         f"Made by {markdown_code(made_by(results.circumstances))}.",
     ]
@@ -219,13 +232,18 @@ def _markdown(results: Results, tables: Sequence[Table]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _latex(results: Results, tables: Sequence[Table]) -> str:
-    lines = (f"made by {made_by(results.circumstances)}", "needs booktabs and graphicx", *reasons(results))
+def _latex(title: str, results: Results, tables: Sequence[Table]) -> str:
+    lines = (
+        title,
+        f"made by {made_by(results.circumstances)}",
+        "needs booktabs and graphicx",
+        *reasons(results),
+    )
     comments = "".join(f"% {latex_text(line)}\n" for line in lines)
     return "\n".join([comments, *(latex_table(table) for table in tables)])
 
 
-WRITERS: Mapping[str, Callable[[Results, Sequence[Table]], str]] = MappingProxyType(
+WRITERS: Mapping[str, Callable[[str, Results, Sequence[Table]], str]] = MappingProxyType(
     {".md": _markdown, ".tex": _latex}
 )
 """What makes a text of tables, by suffix."""

@@ -1,7 +1,11 @@
 // ---- Axes ---------------------------------------------------------------------------------------------------
 
-/** An even axis around values, ending on its outer ticks. */
-function linearAxis(values, wanted = 5) {
+/** An even axis around values, ending on its outer ticks, which are shown times a factor. */
+function linearAxis(values, wanted = 5, times = 1) {
+  if (times !== 1) {
+    const scaled = linearAxis(values.map((value) => value * times), wanted);
+    return { ...scaled, ticks: scaled.ticks.map((tick) => tick / times), format: (tick) => scaled.format(tick * times), share: (value) => scaled.share(value * times) };
+  }
   let [low, high] = [Math.min(...values), Math.max(...values)];
   if (!(high > low)) [low, high] = [low - (Math.abs(low) || 1) * 0.05, high + (Math.abs(high) || 1) * 0.05];
   const rough = (high - low) / wanted;
@@ -32,6 +36,9 @@ function axis(low, high, ticks, format, warp) {
 
 // ---- Plots --------------------------------------------------------------------------------------------------
 
+/** Pixels across a sheet of paper: what is drawn wider would be shrunk, and its letters with it. */
+const PAPER = 640;
+
 const MARGIN = { left: 46, right: 14, top: 10, bottom: 34 };
 
 /**
@@ -43,10 +50,11 @@ function plot({ x, y, xLabel, yLabel, height, label, draw }) {
   const picture = svg("svg", { class: "plot", role: "img", "aria-label": label, height });
   const element = h("div", { class: "plot-box", style: { height: `${height}px` } }, picture);
   let width = 0;
-  const redraw = () => {
-    width = element.clientWidth;
+  const redraw = (most = Infinity) => {
+    width = Math.min(most, element.clientWidth);
     if (!width) return;
     picture.setAttribute("width", width);
+    picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const inner = { width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
     const canvas = {
       ...inner,
@@ -58,6 +66,8 @@ function plot({ x, y, xLabel, yLabel, height, label, draw }) {
     draw(canvas);
   };
   new ResizeObserver(() => element.clientWidth !== width && redraw()).observe(element);
+  addEventListener("beforeprint", () => redraw(PAPER));
+  addEventListener("afterprint", () => redraw());
   return { element, picture, redraw };
 }
 

@@ -63,7 +63,7 @@ function clipList(openHelp) {
 /** How many clips can be played, and how. */
 function playedNote() {
   const all = Object.values(page.players);
-  if (!all.length) return h("p", { class: "note" }, "No videos were kept: “tubelet evaluate --keep-videos N” keeps those of the N worst clips.");
+  if (!all.length) return h("p", { class: "note" }, "No videos were kept: “tubelet evaluate … --keep-videos N” keeps those of the N worst clips.");
   const lossless = all.filter((each) => each.lossless).length;
   const lossy = all.filter((each) => each.systems && !each.lossless).length;
   const kinds = [
@@ -81,16 +81,19 @@ function clipEntry(name, openHelp) {
   const details = h("details", { class: "clip" });
   let body = null;
   const open = () => {
-    body ??= clipBody(name, openHelp);
-    if (!body.element.isConnected) details.append(body.element);
     details.open = true;
+    if (body) return;
+    body = clipBody(name, openHelp);
+    details.append(body.element);
+    // Sizes are known once it lies on the page.
+    requestAnimationFrame(body.settle);
   };
   const size = facts.frames ? `${facts.frames} × ${facts.width}×${facts.height}` : "not read";
   const head = h("summary", {},
-    h("span", { class: "clip-name" }, name),
+    h("span", { class: "clip-name" }, wordOf(name)),
     h("span", { class: "tags" }, Object.entries(facts.tags ?? {}).map(([tag, value]) => h("span", { class: "pill" }, tag === "kind" ? value : `${tag} ${value}`)), playerPill(name)),
     h("span", { class: "size" }, size),
-    h("span", { class: "scores" }, mainColumn && systems.map((system) => score(system, name))));
+    h("span", { class: "scores" }, mainColumn && (systems.length > FEW ? scoreRange(name) : systems.map((system) => score(system, name)))));
   details.append(head);
   details.addEventListener("toggle", () => (details.open ? open() : body?.pause()));
   return { element: details, open };
@@ -105,9 +108,17 @@ function playerPill(name) {
 
 function score(system, name) {
   const value = figureOf(system, name, mainColumn);
-  const mark = h("span", { class: "score" }, h("span", { class: "dot", style: { background: colourOf(system) } }),
+  const mark = h("span", { class: "score" }, signOf(system),
     value === undefined ? "-" : shown(value, mainColumn));
   return explain(mark, `${system}: ${value === undefined ? whyAbsent(system, mainColumn, [name]) : `${shown(value, mainColumn)} ${mainColumn.head}`}`);
+}
+
+/** From the worst to the best of many systems. */
+function scoreRange(name) {
+  const values = systems.map((system) => figureOf(system, name, mainColumn)).filter((value) => value !== undefined)
+    .toSorted((one, other) => loss(other, mainColumn.better) - loss(one, mainColumn.better) || 0);
+  if (!values.length) return "-";
+  return explain(h("span", {}, `${shown(values[0], mainColumn)} to ${shown(values.at(-1), mainColumn)}`), `${mainColumn.head}: the worst and the best of ${count(systems.length, "system")}`);
 }
 
 function clipBody(name, openHelp) {
@@ -120,10 +131,10 @@ function clipBody(name, openHelp) {
     facts?.why && h("p", { class: "missing" }, `No player: ${facts.why}`),
     charts.length > 0 && h("div", { class: "charts" }, charts.map((chart) => chart.element)),
     figureTable(clipColumns(name), (system, column) => clipCell(system, column, name), { caption: `Figures of ${name}` }),
-    failures.filter((failure) => failure.name === name).flatMap(({ systems: those, error }) => those.map((system) => h("p", { class: "missing" }, nameOf(system), ` failed: ${error}`))),
+    failures.filter((failure) => failure.name === name).flatMap(({ systems: those, error }) => those.map((system) => h("p", { class: "missing" }, inText(system), ` failed: ${error}`))),
     (figures.clips[name].warnings ?? []).map((warning) => h("p", { class: "note" }, `Read with a warning: ${warning}`)),
     pictures(name));
-  return { element, pause: () => film?.pause() };
+  return { element, pause: () => film?.pause(), settle: () => film?.settle() };
 }
 
 /** A chart for each measure that has a value for each frame. */
@@ -140,7 +151,7 @@ function chartsOf(name, onpick) {
   });
 }
 
-const clipColumns = (name) => columns.filter((column) => systems.some((system) => figureOf(system, name, column) !== undefined));
+const clipColumns = (name) => withRate(columns.filter((column) => systems.some((system) => figureOf(system, name, column) !== undefined)));
 
 function clipCell(system, column, name) {
   const value = figureOf(system, name, column);

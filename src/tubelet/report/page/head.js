@@ -2,7 +2,7 @@
 
 /** The bar at the top, which stays: where one is, the light, and help. */
 function topBar(openHelp) {
-  const places = { summary: "Summary", tradeoffs: "Trade-offs", clips: "Clips", circumstances: "How" };
+  const places = { summary: "Summary", comparison: "Comparison", clips: "Clips", circumstances: "How" };
   const links = Object.entries(places).map(([id, word]) => h("a", { href: `#${id}` }, word));
   const theme = iconButton("Light or dark", ICONS.theme, switchTheme, { id: "theme" });
   const help = h("button", { type: "button", class: "icon", "aria-label": "Help: keys", onclick: openHelp }, "?");
@@ -24,10 +24,18 @@ function heading() {
   const made = page.circumstances.date?.slice(0, 10);
   return h("section", { class: "heading", id: "top" },
     h("p", { class: "over" }, "Evaluation", made ? ` of ${made}` : ""),
-    h("h1", {}, figures.data),
-    h("p", { class: "lead" }, `${count(clips.length, "clip")}, ${count(systems.length, "system")}`),
+    h("h1", {}, breakable(page.title)),
+    h("p", { class: "lead" }, `${count(clips.length, "clip")}`, page.title === figures.data ? "" : [" of ", inText(figures.data, ",")], page.title === figures.data ? ", " : " ", count(systems.length, "system")),
     h("p", { class: "protocol" }, h("b", {}, "Protocol "), h("code", {}, name), rest ? ` ${rest}` : ""));
 }
+
+/** A text whose long words end a line at their own marks, where they must. */
+function breakable(whole) {
+  return whole.split(/(?<=[\/_.,:@=-])/).flatMap((part, place) => (place ? [h("wbr"), part] : [part]));
+}
+
+/** A command: no line ends within a word, unless it is longer than a line. */
+const commandOf = (words) => words.split(" ").flatMap((word, place) => [place ? " " : "", inText(word)]);
 
 /** A text before and after the first of a mark; all of it before, where the mark is missing. */
 function split(whole, mark) {
@@ -42,9 +50,9 @@ function circumstances() {
   const run = figures.run ?? {};
   const ways = figures.intervals ?? {};
   const rows = [
-    ["Command", h("code", {}, command ?? "unknown")],
+    ["Command", command ? commandOf(command) : "unknown"],
     ["Date", date?.replace("T", " ") ?? "unknown"],
-    ["Commit", h("code", {}, commit ?? "unknown")],
+    ["Commit", inText(commit ?? "unknown")],
     ["Machine", [machine.cpu, machine.cores && count(machine.cores, "core"), machine.system].filter(Boolean).join(", ")],
     ["At work", `${count(run.workers ?? 1, "process").replace(/processs$/, "processes")} of ${count(run.threads ?? 1, "thread")}`],
     ["Versions", listed({ ...versions, ...figures.versions })],
@@ -55,18 +63,16 @@ function circumstances() {
   return h("section", { id: "circumstances" }, h("h2", {}, "How it was measured"),
     h("dl", { class: "facts" }, rows.map(([term, value]) => [h("dt", {}, term), h("dd", {}, value)])),
     h("h3", {}, "Systems"),
-    h("div", { class: "scroll" }, h("table", { class: "plain" },
-      h("thead", {}, h("tr", {}, ["system", "kind", "facts"].map((head) => h("th", { scope: "col" }, head)))),
-      h("tbody", {}, systems.map((system) => {
-        const { kind, ...facts } = figures.systems[system].facts;
-        return h("tr", {}, h("th", { scope: "row" }, nameOf(system)), h("td", {}, kind),
-          h("td", { class: "small" }, Object.entries(facts).map(([key, value]) =>
-            h("span", { class: "fact" }, `${key.replaceAll("_", " ")} `, h("code", {}, shortFact(value))))));
-      })))));
+    h("div", { class: "who" }, systems.map((system) => {
+      const { kind, ...facts } = figures.systems[system].facts;
+      return h("div", { class: "who-row" }, nameOf(system),
+        h("p", { class: "small" }, h("span", { class: "fact" }, "kind ", inText(kind)), " ", Object.entries(facts).flatMap(([key, value]) =>
+          [h("span", { class: "fact" }, `${key.replaceAll("_", " ")} `, inText(shortFact(value))), " "])));
+    })));
 }
 
 /** A fact of a system as one word; checksums are known by their beginning. */
 function shortFact(value) {
-  const word = typeof value === "string" ? value : JSON.stringify(value);
+  const word = typeof value === "string" ? value : JSON.stringify(value).replaceAll(/[,:](?=\S)/g, "$& ");
   return /^[0-9a-f]{40,}$/.test(word) ? `${word.slice(0, 12)}…` : word;
 }

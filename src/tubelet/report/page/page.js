@@ -13,7 +13,7 @@ const openHelp = () => help.showModal();
 
 document.body.append(
   topBar(openHelp),
-  h("main", { class: "wide" }, heading(), summary(), tradeoffs(), clipList(openHelp), circumstances()),
+  h("main", { class: "wide" }, heading(), summary(), comparison(), clipList(openHelp), circumstances()),
   help,
   bubble,
 );

@@ -28,8 +28,24 @@ function tokenColour(token) {
 function pictures(name) {
   const kept = page.pictures[name] ?? [];
   if (!kept.length) return null;
-  return h("section", { class: "latents" }, h("h4", {}, "Latents and tokens"), kept.map((each) =>
+  return h("section", { class: "latents" }, h("h4", {}, "Latents and tokens"), explanations(kept), kept.map((each) =>
     each.why ? h("p", { class: "note" }, each.why) : each.kind === "latents" ? latentPicture(each) : tokenPicture(each)));
+}
+
+/** What one sees in these pictures. */
+function explanations(kept) {
+  const kindOf = ({ system }) => figures.systems[system]?.facts.kind;
+  const latents = kept.filter(({ kind }) => kind === "latents");
+  const said = [
+    latents.length && [h("b", {}, "Latents. "), "Each picture is one channel, and each of its dots one place of the latent. White is 0, red is above and blue below, the stronger the further; " +
+      `in grey, what is lighter is above. Beyond ±${page.picture_range} colours are those of the ends.`],
+    latents.some((each) => kindOf(each) !== "diffusers") && "The unit is the standard deviation of that channel over the clips that the tokenizer was made from. " +
+      "Channels are in the order of their weight: the first hold coarse light and colour, later ones ever finer edges and motion, which look like outlines or noise. Which of the two directions is red is arbitrary.",
+    latents.some((each) => kindOf(each) === "diffusers") && "Channels of an autoencoder of diffusers are in no order, and what each stands for is not known.",
+    kept.some(({ kind }) => kind === "tokens") && [h("b", {}, "Tokens. "), "Each dot is the token of one place. Equal tokens have equal colours, and that is all that colours say: two colours that are alike mean nothing. " +
+      "A large area of one colour is a part of the picture that one token describes everywhere."],
+  ];
+  return said.filter(Boolean).map((each) => h("p", { class: "note" }, each));
 }
 
 function latentPicture(picture) {
@@ -37,7 +53,9 @@ function latentPicture(picture) {
   const values = new Int8Array(bytesOf(picture.values).buffer);
   const tiles = Array.from({ length: channels }, (_, channel) => {
     const canvas = h("canvas", { width: across, height: rows, role: "img", "aria-label": `Channel ${channel}` });
-    return h("figure", { class: "tile" }, canvas, h("figcaption", {}, channel));
+    const words = h("figcaption", {}, `channel ${channel}`);
+    tellPlace(canvas, words, rows, across, (i) => loose((values[channel * rows * across + i] / 127) * page.picture_range));
+    return h("figure", { class: "tile" }, canvas, words);
   });
   const scale = h("canvas", { width: 255, height: 1, "aria-hidden": "true" });
   const draw = (kind) => {
@@ -46,8 +64,10 @@ function latentPicture(picture) {
   };
   draw("diverging");
   const colours = choice("colours", TONES, "diverging", draw);
-  const legend = h("span", { class: "scale" }, `−${page.picture_range}`, scale, `${page.picture_range} deviations`);
-  return pictureBox(picture, "latent step", `${count(channels, "channel")}, the most important first`, tiles, [legend, colours.element]);
+  const legend = h("span", { class: "scale" }, `≤ −${page.picture_range}`, scale, `≥ ${page.picture_range}`);
+  const all = figures.systems[picture.system]?.facts.channels ?? channels;
+  const said = `${count(channels, "channel")}${all > channels ? ` of ${all}` : ""}`;
+  return pictureBox(picture, "latent step", said, tiles, [legend, colours.element]);
 }
 
 function tokenPicture(picture) {
@@ -58,24 +78,33 @@ function tokenPicture(picture) {
     const mine = values.subarray(k * size, (k + 1) * size);
     const canvas = h("canvas", { width: across, height: rows, role: "img", "aria-label": `Token ${k}` });
     paint(canvas, (i) => tokenColour(mine[i]));
-    canvas.addEventListener("pointermove", ({ offsetX, offsetY }) => {
-      const row = Math.min(rows - 1, Math.floor((offsetY / canvas.clientHeight) * rows));
-      const column = Math.min(across - 1, Math.floor((offsetX / canvas.clientWidth) * across));
-      words.textContent = `row ${row}, column ${column}: token ${mine[row * across + column]}`;
-    });
-    const words = h("figcaption", {}, `${new Set(mine).size} different of ${size}`);
+    const words = h("figcaption", {}, `token ${k}: ${new Set(mine).size} different of ${size}`);
+    tellPlace(canvas, words, rows, across, (i) => `token ${mine[i]}`);
     return h("figure", { class: "tile" }, canvas, words);
   });
-  return pictureBox(picture, "tokens of a step", "equal tokens have equal colours; colours that are near mean nothing", tiles, null);
+  return pictureBox(picture, "tokens", count(tokens, "token") + " at each place", tiles, null);
 }
 
-/** A latent step beside the frame that it belongs to. */
+/** Write below a picture what lies under the pointer. */
+function tellPlace(canvas, words, rows, across, said) {
+  const usual = words.textContent;
+  canvas.addEventListener("pointermove", ({ offsetX, offsetY }) => {
+    const row = Math.max(0, Math.min(rows - 1, Math.floor((offsetY / canvas.clientHeight) * rows)));
+    const column = Math.max(0, Math.min(across - 1, Math.floor((offsetX / canvas.clientWidth) * across)));
+    words.textContent = `${column}, ${row}: ${said(row * across + column)}`;
+  });
+  canvas.addEventListener("pointerleave", () => (words.textContent = usual));
+}
+
+/** A latent step, or its tokens, beside the frame that it belongs to. */
 function pictureBox(picture, what, said, tiles, choices) {
   const [first, end] = picture.frames;
   const span = end - first > 1 ? `frames ${first} to ${end - 1}` : `frame ${first}`;
+  const stride = figures.systems[picture.system]?.facts.stride;
+  const patch = stride ? `; a dot stands for ${stride[2]}×${stride[1]} pixels` : "";
   const source = picture.frame && h("img", { alt: `Frame ${picture.shown} of the source`, src: `data:image/jpeg;base64,${picture.frame}` });
   return h("div", { class: "picture" },
-    h("p", { class: "picture-head" }, nameOf(picture.system), h("span", { class: "half" }, `${what} of ${span}; ${said}`), choices),
+    h("div", { class: "picture-head" }, nameOf(picture.system), h("span", { class: "half" }, `${what} of ${span}: ${said}${patch}`), choices),
     h("div", { class: "tiles", style: { "--ratio": `${picture.shape[2]} / ${picture.shape[1]}` } },
       source && h("figure", { class: "tile" }, source, h("figcaption", {}, `source, frame ${picture.shown}`)), tiles));
 }

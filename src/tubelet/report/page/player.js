@@ -25,13 +25,17 @@ function player(name, facts, { onframe, openHelp }) {
   const choosePanes = () => view.setPanes(Number(left.select.value), Number(right.select.value));
   const mode = choice("view", MODES, "wipe", (value) => chooseMode(value));
   const gain = choice("gain", GAINS.map((each) => [each, `${each}×`]), 4, (value) => chooseGain(Number(value)));
-  const zoom = choice("zoom", ZOOMS, "fit", (value) => view.setZoom(value));
+  const zoom = choice("zoom", ZOOMS, "1", (value) => chooseZoom(value));
   const scale = heatScale();
   const chooseMode = (value) => {
     mode.select.value = value;
     view.setMode(value);
     gain.select.disabled = value !== "error";
     scale.element.hidden = value !== "error";
+  };
+  const chooseZoom = (value) => {
+    zoom.select.value = value;
+    view.setZoom(value);
   };
   const chooseGain = (value) => {
     view.setGain(value);
@@ -115,7 +119,7 @@ function player(name, facts, { onframe, openHelp }) {
     h("div", { class: "time" }, back.element, play.element, forth.element, scrub, number),
     h("div", { class: "choices" }, speed.element, h("label", { class: "choice" }, loop, h("span", {}, "loop")), worst, scale.element),
     h("div", { class: "known" }, truth, pixel),
-    facts.film === null && h("p", { class: "note" }, "There was no room for its film, only for its worst frame: “tubelet report --budget” gives more."),
+    facts.film === null && h("p", { class: "note" }, "There was no room for its film, only for its worst frame: “tubelet report … --budget” gives more."),
     facts.notes.map((note) => h("p", { class: "note" }, note)));
 
   choosePanes();
@@ -126,7 +130,9 @@ function player(name, facts, { onframe, openHelp }) {
     // Without a film there is nothing to move to.
     for (const control of [play.element, back.element, forth.element, scrub, speed.select, loop]) control.disabled = !reel.video;
   });
-  return { element, seek: (frame) => reel.seek(frame), pause: () => reel.pause() };
+  // Pictures are as large as they are; one that has no room is shrunk until somebody asks for its own size.
+  const settle = () => chooseZoom(view.hasRoom ? "1" : "fit");
+  return { element, settle, seek: (frame) => reel.seek(frame), pause: () => reel.pause() };
 }
 
 /** What can be promised of the frame that is shown: a kind for the style, and a sentence. */

@@ -2,7 +2,7 @@
 
 const MODES = [["wipe", "wipe"], ["pair", "side by side"], ["error", "error"]];
 const GAINS = [1, 2, 4, 8, 16, 32];
-const ZOOMS = [["fit", "fit"], ["1", "1×"], ["2", "2×"], ["4", "4×"], ["8", "8×"]];
+const ZOOMS = [["1", "own size"], ["2", "2×"], ["4", "4×"], ["8", "8×"], ["fit", "fit"]];
 
 /**
  * Colours of errors from 0 to 255: black at none, then growing evenly in lightness through violet, red and yellow.
@@ -43,7 +43,7 @@ class View {
     this.mode = "wipe";
     this.gain = 4;
     this.share = 0.5;
-    this.tags = [h("span", { class: "tag left" }), h("span", { class: "tag right" })];
+    this.names = [h("span", { class: "pane-name" }), h("span", { class: "pane-name" })];
     this.canvases = [0, 1].map(() => h("canvas", { width, height }));
     this.contexts = this.canvases.map((canvas) => canvas.getContext("2d", { willReadFrequently: true }));
     this.handle = h("div", {
@@ -51,14 +51,14 @@ class View {
       "aria-orientation": "horizontal", onkeydown: (event) => this.slide(event),
     });
     this.planes = [h("div", { class: "plane" }, this.canvases[0], this.handle), h("div", { class: "plane" }, this.canvases[1])];
-    this.windows = this.planes.map((plane, i) => h("div", { class: "window" }, h("div", { class: "pan" }, plane), this.tags[i]));
-    this.pans = this.windows.map((window) => window.firstChild);
+    this.windows = this.planes.map((plane, i) => h("div", { class: "window" }, h("div", { class: "pane-names" }, this.names[i]), h("div", { class: "pan" }, plane)));
+    this.pans = this.windows.map((window) => window.lastChild);
     this.element = h("div", {
       class: "stage", role: "group", "aria-label": `Pictures of ${name}`,
       style: { "--ratio": `${width} / ${height}`, "--shape": width / height, "--columns": width },
     }, this.windows);
     this.point();
-    this.setZoom("fit");
+    this.setZoom("1");
     this.setMode("wipe");
   }
 
@@ -66,7 +66,7 @@ class View {
 
   setPanes(left, right) {
     this.panes = [left, right];
-    this.panes.forEach((pane, i) => this.tags[i].replaceChildren(pane === 0 ? "source" : nameOf(this.reel.player.systems[pane - 1])));
+    this.panes.forEach((pane, i) => this.names[i].replaceChildren(pane === 0 ? "source" : nameOf(this.reel.player.systems[pane - 1])));
     this.draw();
   }
 
@@ -74,7 +74,7 @@ class View {
     this.mode = mode;
     this.element.dataset.mode = mode;
     // Under a wipe both names belong to the one window.
-    this.windows[mode === "pair" ? 1 : 0].append(this.tags[1]);
+    this.windows[mode === "pair" ? 1 : 0].firstChild.append(this.names[1]);
     this.handle.hidden = mode !== "wipe";
     this.draw();
   }
@@ -82,6 +82,11 @@ class View {
   setGain(gain) {
     this.gain = gain;
     this.draw();
+  }
+
+  /** Whether a picture at its own size has room in its window, so that nothing of it is hidden. */
+  get hasRoom() {
+    return this.pans[0].clientWidth >= this.reel.player.width && this.pans[0].clientHeight >= this.reel.player.height;
   }
 
   setZoom(zoom) {
