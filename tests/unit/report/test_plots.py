@@ -6,7 +6,17 @@ import pytest
 
 from tubelet.errors import OptionError
 from tubelet.report import plots
-from tubelet.report.plots import Bars, Curves, Mark, Series, bars, draw, rate_distortion, write_plot
+from tubelet.report.plots import (
+    Bars,
+    Curves,
+    Mark,
+    Series,
+    bars,
+    default_plot,
+    draw,
+    rate_distortion,
+    write_plot,
+)
 
 needs_matplotlib = pytest.mark.skipif(find_spec("matplotlib") is None, reason="an extra: tubelet[plots]")
 
@@ -45,6 +55,71 @@ def test_without_bits_numbers_are_drawn_and_the_axis_says_so(make_results):
     assert rate_distortion(results).x == plots.RATES["numbers_per_pixel"]
     with pytest.raises(OptionError, match="bits per pixel"):
         rate_distortion(results, rate="bits_per_pixel")
+
+
+def at_rates(make_results, *systems: tuple[str, float]):
+    """Systems of some names and rates, each a little better than the one before."""
+    return make_results(
+        {
+            name: {
+                "a": {
+                    "psnr_db": 30.0 + place,
+                    "flicker_levels": 0.1 * place,
+                    f"{'bits' if ':' in name else 'numbers'}_per_pixel": rate,
+                }
+            }
+            for place, (name, rate) in enumerate(systems)
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "systems",
+    [
+        [("m@4", 0.1), ("n@4", 0.1)],  # one rate
+        [("m@4", 0.1), ("n@4", 0.1005)],  # as good as one
+        [("m@4", 0.1), ("x264:crf=20", 0.3)],  # numbers and bits
+        [("m@4", 0.1)],
+    ],
+)
+def test_without_two_rates_of_a_kind_systems_stand_side_by_side_with_what_they_cost(make_results, systems):
+    plot = default_plot(at_rates(make_results, *systems))
+    assert isinstance(plot, Bars)
+    assert list(plot.panels) == ["PSNR dB ↑", "flicker levels → 0"]
+    for row, (name, rate) in zip(plot.names, systems, strict=True):
+        assert row == f"{name}, {rate:.4f} {'bits' if ':' in name else 'numbers'}/px"
+
+
+@pytest.mark.parametrize(
+    ("systems", "axis"),
+    [
+        ([("x264:crf=20", 0.3), ("x265:crf=30", 0.1), ("m@4", 0.1)], "bits_per_pixel"),
+        ([("m@4", 0.1), ("m@8", 0.2), ("n@4", 0.1), ("x264:crf=20", 0.3)], "numbers_per_pixel"),
+    ],
+)
+def test_with_two_rates_of_a_kind_quality_is_drawn_against_that_of_most_systems(make_results, systems, axis):
+    plot = default_plot(at_rates(make_results, *systems))
+    assert isinstance(plot, Curves)
+    assert plot.x == plots.RATES[axis]
+
+
+def test_a_measure_without_more_and_less_is_drawn_side_by_side(make_results):
+    plot = default_plot(at_rates(make_results, ("m@4", 0.1), ("m@8", 0.2)), "flicker_levels")
+    assert isinstance(plot, Bars)
+    assert list(plot.panels) == ["flicker levels → 0"]
+    with pytest.raises(OptionError, match="no 'nothing'"):
+        default_plot(at_rates(make_results, ("m@4", 0.1)), "nothing")
+
+
+@needs_matplotlib
+def test_a_title_is_drawn_as_it_is_written(make_results, tmp_path):
+    results = at_rates(make_results, ("m@4", 0.1), ("n@4", 0.1))
+    write_plot(results, tmp_path / "with.svg", title="half a $formula")
+    write_plot(results, tmp_path / "without.svg")
+    assert (tmp_path / "with.svg").read_bytes() != (tmp_path / "without.svg").read_bytes()
+    with pytest.raises(OptionError, match="title is empty"):
+        write_plot(results, tmp_path / "none.svg", title="")
+    assert not (tmp_path / "none.svg").exists()
 
 
 def test_bars_have_intervals_and_leave_out_what_is_absent(make_results):

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from tubelet.errors import OptionError, OutputError
-from tubelet.report.columns import cells, find_column
+from tubelet.report.columns import Part, cells, find_column
+from tubelet.report.columns import best as best_of
 from tubelet.report.markup import (
     Cell,
     Head,
@@ -22,11 +23,14 @@ from tubelet.report.tables import all_tables, families, result_table, tag_table,
 NASTY = r"a_b|c*d`e\f<g>#h&i%j$k{l}m~n^o"
 
 
+RATE = {"numbers_per_pixel": 0.5}
+
+
 def one_measure(make_results, name: str, values: list[float | None], **kept):
-    """Systems that differ in one figure; none is absent."""
+    """Systems of one rate that differ in one figure; none is absent."""
     return make_results(
         {
-            f"m@{place}": {"a": {"psnr_db": 30.0} | ({} if value is None else {name: value})}
+            f"m@{place}": {"a": {"psnr_db": 30.0, **RATE} | ({} if value is None else {name: value})}
             for place, value in enumerate(values)
         },
         **kept,
@@ -60,9 +64,9 @@ def test_the_best_is_marked_and_what_looks_the_same_is_as_good(make_results, nam
 
 def test_a_mean_over_fewer_clips_says_so_and_is_never_the_best(make_results):
     systems = {
-        "m@1": {"a": {"psnr_db": 40.0}, "b": "no memory"},
-        "m@2": {"a": {"psnr_db": 30.0}, "b": {"psnr_db": 20.0}},
-        "m@3": {"a": {"psnr_db": 31.0}, "b": {"psnr_db": 20.0}},
+        "m@1": {"a": {"psnr_db": 40.0, **RATE}, "b": "no memory"},
+        "m@2": {"a": {"psnr_db": 30.0, **RATE}, "b": {"psnr_db": 20.0, **RATE}},
+        "m@3": {"a": {"psnr_db": 31.0, **RATE}, "b": {"psnr_db": 20.0, **RATE}},
     }
     found = cells(make_results(systems), list(systems), find_column("psnr_db"))
     assert [cell.best for cell in found] == [False, False, True]
@@ -79,6 +83,62 @@ def test_a_mean_without_the_clips_that_have_no_error_says_so(make_results):
     ]
     (alone,) = cells(make_results({"m@1": exact}), ["m@1"], find_column("psnr_db"))
     assert alone.note == "1 exact"
+
+
+def rated(systems: dict[str, tuple[float | None, float]]) -> dict:
+    """Systems by their rate, in bits or numbers as fits them, and their PSNR."""
+    return {
+        name: {
+            "a": {"psnr_db": quality}
+            | ({} if rate is None else {f"{'bits' if ':' in name else 'numbers'}_per_pixel": rate})
+        }
+        for name, (rate, quality) in systems.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("systems", "expected"),
+    [
+        ({"m@4": (0.1, 30.0), "m@8": (0.2, 40.0)}, set()),  # more of both
+        ({"m@4": (0.1, 30.0), "n@4": (0.1, 31.0), "m@8": (0.2, 40.0)}, {"n@4"}),
+        ({"m@4": (0.1, 30.0), "n@4": (0.1, 31.0), "m@8": (0.2, 40.0), "n@8": (0.2, 39.0)}, {"n@4", "m@8"}),
+        ({"m@4": (0.10001, 30.0), "n@4": (0.10002, 31.0)}, {"n@4"}),  # 0.1000, both
+        ({"m@4": (0.1, 30.0), "n@4": (0.1003, 31.0)}, set()),
+        ({"m@4": (0.1, 30.0), "x264:crf=20": (0.1, 31.0)}, set()),  # numbers are no bits
+        ({"x264:crf=20": (0.1, 30.0), "x265:crf=20": (0.1, 31.0)}, {"x265:crf=20"}),
+        ({"m@4": (None, 30.0), "n@4": (None, 31.0)}, set()),  # nobody knows
+    ],
+)
+def test_the_best_is_among_systems_of_the_same_rate_alone(make_results, systems, expected):
+    results = make_results(rated(systems))
+    column = find_column("psnr_db")
+    assert best_of(results, column) == expected
+    marked = {row.name for table in all_tables(results) for row in table.rows if row.cells[0].best}
+    assert marked == expected
+
+
+def test_what_is_marked_does_not_depend_on_the_table(make_results):
+    results = make_results(rated({"m@4": (0.1, 30.0), "n@4": (0.1, 31.0), "o@4": (0.1, 32.0)}))
+    found = cells(results, ["m@4", "n@4"], find_column("psnr_db"))
+    assert not any(cell.best for cell in found)
+
+
+def test_of_clips_that_share_a_tag_the_rate_of_these_clips_counts(make_results):
+    systems = {
+        "m@4:step=1": {
+            "a": {"psnr_db": 30.0, "bits_per_pixel": 0.1},
+            "b": {"psnr_db": 30.0, "bits_per_pixel": 0.3},
+        },
+        "n@4:step=1": {
+            "a": {"psnr_db": 31.0, "bits_per_pixel": 0.1},
+            "b": {"psnr_db": 31.0, "bits_per_pixel": 0.2},
+        },
+    }
+    results = make_results(systems, tags={"a": {"motion": "low"}, "b": {"motion": "high"}})
+    column = find_column("psnr_db")
+    assert best_of(results, column) == set()
+    assert best_of(results, column, Part("motion", "low")) == {"n@4:step=1"}
+    assert best_of(results, column, Part("motion", "high")) == set()
 
 
 def test_a_rate_has_no_best(make_results):
@@ -216,6 +276,25 @@ def test_a_file_of_tables_names_its_protocol_its_command_and_what_failed(make_re
         write_tables(results, target)
     write_tables(results, target, force=True)
     assert target.read_text() == text
+
+
+def test_a_title_stands_above_tables_and_its_letters_are_text(make_results, tmp_path):
+    results = make_results({"m@4": {"a": {"psnr_db": 30.0}}})
+    write_tables(results, tmp_path / "t.md", title="  Ours,\n *a* and $b$ ")
+    assert (tmp_path / "t.md").read_text().splitlines()[0] == r"# Ours, \*a\* and \$b\$"
+    write_tables(results, tmp_path / "t.tex", title="100 % ours")
+    assert (tmp_path / "t.tex").read_text().splitlines()[0] == r"% 100 \% ours"
+    with pytest.raises(OptionError, match="title is empty"):
+        write_tables(results, tmp_path / "none.md", title=" \t")
+    assert not (tmp_path / "none.md").exists()
+
+
+@pytest.mark.parametrize("suffix", [".md", ".tex"])
+def test_names_that_are_no_unicode_are_written(make_results, tmp_path, suffix):
+    results = make_results({"m@4": {"caf\udce9.mkv": "odd"}, "n@4": {"caf\udce9.mkv": {"psnr_db": 30.0}}})
+    results.figures["data"] = "caf\udce9"
+    write_tables(results, tmp_path / f"t{suffix}")
+    assert "caf" in (tmp_path / f"t{suffix}").read_text(encoding="utf-8")
 
 
 def test_another_suffix_is_named(make_results, tmp_path):
