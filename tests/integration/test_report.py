@@ -367,6 +367,8 @@ def test_what_is_missing_infinite_unknown_or_failed_is_said_in_place(show, folde
     sync_api.expect(page.locator(".failed")).to_contain_text("</script><script>document.title")
     sync_api.expect(page.get_by_text("No player: videos/").first).to_be_visible()
     sync_api.expect(page.locator("#summary td", has_text="∞")).to_have_count(1)
+    page.locator("#summary .opener").click()
+    page.locator("#summary").get_by_role("button", name="all", exact=True).click()
     button = page.get_by_role("button", name="sharpness").first
     button.scroll_into_view_if_needed()
     page.wait_for_timeout(300)  # scrolling hides what is explained

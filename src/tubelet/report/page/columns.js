@@ -7,6 +7,9 @@ const MAIN = [
 ];
 const LEAST = 3;
 
+/** What fits each table into its room; the page calls these before it is seen first, so that nothing jumps. */
+const fits = [];
+
 /** Some columns by what matters most: first the main ones, then those that make up for missing ones. */
 function mainOf(used) {
   const main = MAIN.map((name) => used.find((column) => column.name === name)).filter(Boolean);
@@ -33,12 +36,18 @@ function foldedColumns(scroller, used, show) {
   const fitting = h("button", { type: "button", class: "plain", onclick: () => choose(null) }, "those that fit");
   const all = h("button", { type: "button", class: "plain", onclick: () => choose(used) }, "all");
   const groups = Map.groupBy ? Map.groupBy(used, ({ group }) => group) : groupBy(used);
-  const chooser = h("details", { class: "chooser" },
-    h("summary", {}, said),
-    h("div", { class: "chooser-body" },
-      h("div", { class: "choices" }, fitting, all),
-      [...groups].map(([group, members]) => h("fieldset", {}, h("legend", {}, titleOf(group)),
-        members.map((column) => h("label", { class: "choice" }, boxes.get(column), column.head))))));
+  const body = h("div", { class: "chooser-body", hidden: true },
+    h("div", { class: "choices" }, fitting, all),
+    [...groups].map(([group, members]) => h("fieldset", {}, h("legend", {}, titleOf(group)),
+      members.map((column) => h("label", { class: "choice" }, boxes.get(column), column.head)))));
+  const opener = h("button", {
+    type: "button", class: "opener", "aria-expanded": "false",
+    onclick: () => {
+      body.hidden = !body.hidden;
+      opener.setAttribute("aria-expanded", String(!body.hidden));
+    },
+  }, said);
+  const chooser = h("div", { class: "chooser" }, opener, body);
 
   function choose(these) {
     chosen = these;
@@ -63,11 +72,13 @@ function foldedColumns(scroller, used, show) {
   }
 
   let width = 0;
-  new ResizeObserver(() => {
+  const fitOnce = () => {
     if (scroller.clientWidth === width) return;
     width = scroller.clientWidth;
     fit();
-  }).observe(scroller);
+  };
+  fits.push(fitOnce);
+  new ResizeObserver(fitOnce).observe(scroller);
   return used.length > Math.min(LEAST, main.length) ? chooser : null;
 }
 

@@ -126,7 +126,7 @@ function wordsBeside(placed, canvas) {
       const box = { left: left + dx - 1, right: left + dx + width + 1, top: top + dy - 10, bottom: top + dy + 3 };
       if (!clear(box)) continue;
       taken.push(box);
-      return [svg("text", { class: "word", x: left + dx, y: top + dy }, system)];
+      return [svg("text", { class: "beside", x: left + dx, y: top + dy }, system)];
     }
     return [];
   });

@@ -34,8 +34,10 @@ function breakable(whole) {
   return whole.split(/(?<=[\/_.,:@=-])/).flatMap((part, place) => (place ? [h("wbr"), part] : [part]));
 }
 
-/** A command: no line ends within a word, unless it is longer than a line. */
-const commandOf = (words) => words.split(" ").flatMap((word, place) => [place ? " " : "", inText(word)]);
+/** A word of code: no line ends within it, unless it is longer than a line. */
+const codeOf = (word) => h("code", { class: "whole" }, breakable(word));
+
+const commandOf = (words) => words.split(" ").flatMap((word, place) => [place ? " " : "", codeOf(word)]);
 
 /** A text before and after the first of a mark; all of it before, where the mark is missing. */
 function split(whole, mark) {
@@ -52,7 +54,7 @@ function circumstances() {
   const rows = [
     ["Command", command ? commandOf(command) : "unknown"],
     ["Date", date?.replace("T", " ") ?? "unknown"],
-    ["Commit", inText(commit ?? "unknown")],
+    ["Commit", codeOf(commit ?? "unknown")],
     ["Machine", [machine.cpu, machine.cores && count(machine.cores, "core"), machine.system].filter(Boolean).join(", ")],
     ["At work", `${count(run.workers ?? 1, "process").replace(/processs$/, "processes")} of ${count(run.threads ?? 1, "thread")}`],
     ["Versions", listed({ ...versions, ...figures.versions })],
@@ -66,8 +68,8 @@ function circumstances() {
     h("div", { class: "who" }, systems.map((system) => {
       const { kind, ...facts } = figures.systems[system].facts;
       return h("div", { class: "who-row" }, nameOf(system),
-        h("p", { class: "small" }, h("span", { class: "fact" }, "kind ", inText(kind)), " ", Object.entries(facts).flatMap(([key, value]) =>
-          [h("span", { class: "fact" }, `${key.replaceAll("_", " ")} `, inText(shortFact(value))), " "])));
+        h("p", { class: "small" }, h("span", { class: "fact" }, "kind ", codeOf(kind)), " ", Object.entries(facts).flatMap(([key, value]) =>
+          [h("span", { class: "fact" }, `${key.replaceAll("_", " ")} `, codeOf(shortFact(value))), " "])));
     })));
 }
 

@@ -17,3 +17,5 @@ document.body.append(
   help,
   bubble,
 );
+
+fits.forEach((fit) => fit());

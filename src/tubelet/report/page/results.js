@@ -88,8 +88,8 @@ function nameOf(system) {
   return h("span", { class: "system" }, signOf(system), wordOf(system));
 }
 
-/** A name inside a sentence, with what follows it: no line ends within it, unless it is longer than a line. */
-const inText = (name, after = "") => h("span", { class: "whole" }, h("code", {}, name), after);
+/** A name inside a sentence, with what follows it. */
+const inText = (name, after = "") => h("span", { class: "in-text" }, wordOf(name), after);
 
 /** Names inside a sentence, with commas between and a mark after the last. */
 const namesInText = (names, end = "") => names.flatMap((name, place) =>
