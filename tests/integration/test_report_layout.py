@@ -63,9 +63,10 @@ def made_results(folder: Path, systems: dict[str, float]) -> Path:
         "systems": found,
         "run": {"workers": 2, "threads": 1},
     }
+    command = f"tubelet evaluate clips --with {' '.join(systems)}"
     content = {
         "protocol": find_protocol("short256x33").line,
-        "circumstances": {"command": f"tubelet evaluate clips --with {' '.join(systems)}", "commit": "abc"},
+        "circumstances": {"command": command, "commit": "abc", "date": "2026-01-02T03:04:05+00:00"},
         "figures": figures,
     }
     (folder / "results.json").write_text(json.dumps(content))
@@ -325,6 +326,16 @@ def test_a_title_stands_at_the_head_as_text(show, mixed, tmp_path):
     sync_api.expect(page.locator(".heading")).to_contain_text("2 clips of clips, 4 systems")
     with pytest.raises(OptionError, match="title is empty"):
         write_page(mixed, tmp_path / "none.html", budget=1_000_000, title=" ")
+
+
+def test_the_command_takes_a_title_for_every_kind_of_output(cli, mixed, tmp_path):
+    for name in ("t.html", "t.md", "t.tex"):
+        assert cli("report", mixed.folder, "-o", tmp_path / name, "--title", "One title").code == 0
+        assert "One title" in (tmp_path / name).read_text(encoding="utf-8")
+    ended = cli("report", mixed.folder, "-o", tmp_path / "none.md", "--title", "  ")
+    assert ended.code == 2
+    assert "title is empty" in ended.err
+    assert not (tmp_path / "none.md").exists()
 
 
 def test_a_picture_has_its_own_size_where_there_is_room_and_fits_where_there_is_none(show):

@@ -168,7 +168,7 @@ _LATEX: Mapping[str, str] = MappingProxyType(
 
 
 def _one_line(text: str) -> str:
-    """Valid Unicode without line breaks: names of files are bytes, and may come back as halves of characters."""
+    """Valid Unicode without line breaks; names of files are bytes, and JSON holds others than letters."""
     return " ".join(text_name(text).split())
 
 

@@ -201,9 +201,7 @@ def write_tables(
         path.write_text(text, encoding="utf-8")
 
 
-def tables_text(
-    results: Results, suffix: str, *, anchor: str | None = None, title: str | None = None
-) -> str:
+def tables_text(results: Results, suffix: str, *, anchor: str | None = None, title: str | None = None) -> str:
     """All tables as the text of a file of a suffix of `WRITERS`.
 
     Raises:
