@@ -22,7 +22,7 @@ OPTIONS = {
     ),
     "tokenize": "--device --force --help --json --memory --no-audio --output --tokenizer IN",
     "detokenize": "--clip --device --force --help --memory --no-audio --output --tokenizer IN",
-    "report": "--anchor --budget --force --help --measure --output RESULTS",
+    "report": "--anchor --budget --force --help --measure --output --title RESULTS",
     "reconstruct": "--channels --device --force --help --json --memory --no-audio --output --side-by-side "
     "--step --tokenizer IN",
     "encode": "--channels --device --force --help --json --memory --no-audio --output --step --tokenizer IN",
