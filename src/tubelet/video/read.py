@@ -186,18 +186,15 @@ class _Reader:
             warnings.warn(f"{info.path}: {loss}.", LossWarning, stacklevel=4)
 
     def stamped(self, first: VideoFrame, rest: Iterator[VideoFrame]) -> Iterator[_Shown]:
-        waiting, tick = first, self._stamp(first)
-        for frame in rest:
-            following = self._stamp(frame)
+        stamped = self._clock.stamp(itertools.chain([first], rest))
+        waiting, tick = next(stamped)
+        for frame, following in stamped:
             self._read += 1
             yield _Shown(waiting, tick, following)
             waiting, tick = frame, following
         self._read += 1
         duration = last_duration(self._video, waiting, frames=self._read)
         yield _Shown(waiting, tick, None if duration is None else tick + duration)
-
-    def _stamp(self, frame: VideoFrame) -> int:
-        return self._clock.stamp(frame.pts, frame.duration)
 
     def runs(self, stamped: Iterator[_Shown]) -> Iterator[Run]:
         info = self._info
