@@ -15,7 +15,7 @@ if not FILES:
     pytest.skip(f"the collection of strange videos is not at {FOLDER}", allow_module_level=True)
 
 REFUSED = {
-    "androidx_media__invalid-bitstream.webm": "none of its 51 packets decodes",
+    "androidx_media__invalid-bitstream.webm": "gives no frame: 50 of 51 packets do not decode",
     "androidx_media__sample_audio_only_15s.mp4": "no video stream",
     "androidx_media__sample_fragmented_clearkey.mp4": "encrypted",
     "androidx_media__video_dovi_3840x2160_30fps_dav1_10.mp4": "no decoder",
@@ -47,7 +47,7 @@ READ = {
     "intel-iot-devkit_sample-videos__people-detection.gif": (23, 270, 480, []),
     "openpreserve_format-corpus__photo-jpeg.mov": (25, 240, 320, []),
     "openpreserve_format-corpus__png.mov": (25, 240, 320, []),
-    "openpreserve_format-corpus__xdcam-hd-1080i50.mov": (25, 1080, 1440, ["interlaced", "not square"]),
+    "openpreserve_format-corpus__xdcam-hd-1080i50.mov": (25, 1062, 1416, ["interlaced", "not square"]),
 }
 LIMITS = {"androidx_media__8k24fps_300ms.mp4": 2}
 

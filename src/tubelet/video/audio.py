@@ -15,7 +15,7 @@ from av.packet import Packet, PacketSideData, PktSideDataT
 
 from tubelet.errors import VideoError
 from tubelet.video.info import AudioInfo
-from tubelet.video.source import open_container
+from tubelet.video.opening import open_container
 
 _SKIP_SAMPLES = "skip_samples"
 _SKIP_SAMPLES_TYPE = get_args(PktSideDataT).index(_SKIP_SAMPLES)

@@ -19,7 +19,7 @@ from tubelet.errors import VideoError
 from tubelet.video.chroma import ACCURATE, Place, WholeSamples, pixels_per_sample
 from tubelet.video.filters import Filters
 from tubelet.video.info import Colour, Matrix
-from tubelet.video.orientation import Orientation
+from tubelet.video.orientation import Layout, Orientation
 
 _THREADS = min(4, os.cpu_count() or 1)
 
@@ -74,8 +74,8 @@ def has_alpha(format_: VideoFormat) -> bool:
 class ToRgb:
     """Converts the frames of one stream; keeps the scaler's tables between frames."""
 
-    def __init__(self, orientation: Orientation) -> None:
-        self._orientation = orientation
+    def __init__(self, layout: Layout | Orientation) -> None:
+        self._layout = layout
         self._reformatter = VideoReformatter()
         self._whole_samples = WholeSamples()
         self.saw_transparency = False
@@ -89,7 +89,7 @@ class ToRgb:
         alpha = has_alpha(frame.format)
         planar = self._planar(frame, "gbrap" if alpha else "gbrp")
         planes = [
-            self._orientation.apply(_plane(planar, index)[: frame.height, : frame.width])
+            self._layout.apply(_plane(planar, index)[: frame.height, : frame.width])
             for index in range(4 if alpha else 3)
         ]
         opacity = planes[3] if alpha else None

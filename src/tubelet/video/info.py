@@ -60,14 +60,14 @@ class AudioInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoInfo:
-    """A video file's first video stream, and its first audio stream if it has one.
+    """The video stream that is a file's picture, and its first audio stream if it has one.
 
     Attributes:
         path: the file.
         format: FFmpeg's name of the container, or ``npy``.
         codec: FFmpeg's name of the codec, such as ``h264``.
-        width: columns as displayed, after rotation; reading gives frames of this size.
-        height: rows as displayed, after rotation.
+        width: columns as displayed, cropped as the container says and turned; reading gives this size.
+        height: rows as displayed.
         coded_width: columns as stored.
         coded_height: rows as stored.
         frames: the container's claim, which may be wrong; None if it makes none.
@@ -84,6 +84,7 @@ class VideoInfo:
         alpha: whether the stream has transparency.
         audio: the first audio stream that can be decoded; None if there is none.
         losses: sentences that name what reading as 8-bit RGB loses.
+        damage: what of the file is seen to be missing without reading all of it; empty if nothing is.
     """
 
     path: Path
@@ -107,6 +108,7 @@ class VideoInfo:
     alpha: bool = False
     audio: AudioInfo | None = None
     losses: tuple[str, ...] = ()
+    damage: str = ""
 
     def to_json(self) -> dict[str, Json]:
         """Return plain JSON values: fractions as ``"n/d"``, bytes in base64, the path as text."""

@@ -1,4 +1,5 @@
-"""What FFmpeg, or PyAV, does not tell of a Matroska file: how long it should be, and where chroma lies.
+"""What FFmpeg, or PyAV, does not tell of a Matroska file: how long it should be, where chroma lies,
+and what is cropped.
 
 A file is a tree of elements: an identifier, a size and as many bytes of content, which are elements again or
 a value (RFC 8794, RFC 9559).
@@ -18,6 +19,8 @@ _VIDEO = b"\xe0"
 _COLOUR = b"\x55\xb0"
 _SITING_ACROSS = b"\x55\xb7"
 _SITING_DOWN = b"\x55\xb8"
+_CROPS = (b"\x54\xcc", b"\x54\xdd", b"\x54\xbb", b"\x54\xaa")
+"""PixelCropLeft, Right, Top, Bottom."""
 _LONGEST_HEAD = 1 << 20
 
 
@@ -75,6 +78,22 @@ def chroma_siting(path: Path, number: int) -> tuple[int, int] | None:
         for name in (_SITING_ACROSS, _SITING_DOWN)
     )
     return (across[0], down[0]) if across and down else None
+
+
+def pixel_crop(file: bytes) -> tuple[int, int, int, int]:
+    """Return the columns and rows that the tracks of a Matroska file crop: left, right, top, bottom."""
+    videos = [
+        video
+        for segment in _children(file, _SEGMENT)
+        for tracks in _children(segment, _TRACKS)
+        for track in _children(tracks, _TRACK)
+        for video in _children(track, _VIDEO)
+    ]
+    left, right, top, bottom = (
+        sum(int.from_bytes(value, "big") for video in videos for value in _children(video, name))
+        for name in _CROPS
+    )
+    return left, right, top, bottom
 
 
 def _children(content: bytes, name: bytes, *, until: bytes | None = None) -> Iterator[bytes]:

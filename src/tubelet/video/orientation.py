@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tubelet.video.crop import Crop
+
 
 class Orientation(NamedTuple):
     """One of the eight ways to lay a frame: transpose first, then flip rows, then flip columns."""
@@ -42,3 +44,14 @@ class Orientation(NamedTuple):
         if self.transpose:
             plane = plane.swapaxes(0, 1)
         return plane[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
+
+
+class Layout(NamedTuple):
+    """What of a stored frame is shown, and how it is laid to be upright: cropped first, then turned."""
+
+    crop: Crop = Crop()
+    orientation: Orientation = Orientation()
+
+    def apply(self, plane: np.ndarray) -> np.ndarray:
+        """Return a view of an array of rows and columns (and more axes) as it is to be shown."""
+        return self.orientation.apply(self.crop.apply(plane))

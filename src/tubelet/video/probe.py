@@ -12,9 +12,12 @@ from tubelet.video.array import probe_array
 from tubelet.video.audio import describe_audio
 from tubelet.video.convert import colour_of, has_alpha
 from tubelet.video.info import Colour, VideoInfo
+from tubelet.video.opening import NO_ANIMATED_WEBP, is_encrypted
 from tubelet.video.orientation import Orientation
+from tubelet.video.riff import is_animated_webp
 from tubelet.video.sidedata import side_data
-from tubelet.video.source import Source, has_alpha_layer, is_encrypted, opened
+from tubelet.video.source import Source, has_alpha_layer, opened
+from tubelet.video.streams import is_alpha_plane
 
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _WIDE_PRIMARIES = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
@@ -45,11 +48,10 @@ def first_frame(path: Path, frames: Iterator[VideoFrame], video: Source) -> Vide
         return frame
     if is_encrypted(path):
         raise VideoError(f"{path} is encrypted (DRM); it can only be read with its key. Decrypt it first.")
-    if video.failures:
-        raise VideoError(
-            f"{path}: none of its {video.packets} packets decodes ({video.failures[0]}). The file is "
-            "damaged; fetch or export it again."
-        )
+    if is_animated_webp(path):
+        raise VideoError(NO_ANIMATED_WEBP.format(path=path))
+    if said := str(video.damage):
+        raise VideoError(f"{path} gives no frame: {said}. The file is damaged; fetch or export it again.")
     raise VideoError(
         f"{path} has a header but no frames; it may be one segment of a stream. Join it with the others."
     )
@@ -69,7 +71,8 @@ def describe(path: Path, video: Source, frame: VideoFrame) -> VideoInfo:
     """
     stream, container = video.stream, video.container
     turned = orientation_of(frame)
-    size = (frame.height, frame.width) if turned.transpose else (frame.width, frame.height)
+    width, height = video.crop.size_of(frame.width, frame.height)
+    size = (height, width) if turned.transpose else (width, height)
     aspect = stream.sample_aspect_ratio or Fraction(1)
     try:
         colour = colour_of(frame)
@@ -98,6 +101,7 @@ def describe(path: Path, video: Source, frame: VideoFrame) -> VideoInfo:
         alpha=has_alpha(frame.format) or has_alpha_layer(stream),
         audio=describe_audio(path, container),
         losses=tuple(_losses(video, frame, colour, aspect)),
+        damage=video.cut_short(),
     )
 
 
@@ -124,6 +128,23 @@ def _losses(video: Source, frame: VideoFrame, colour: Colour, aspect: Fraction) 
         yield "it is interlaced; both fields stay woven into one frame, not deinterlaced"
     if aspect != 1:
         yield f"its pixels are not square ({aspect}); frames keep the stored {frame.width}x{frame.height}"
-    others = sum(each.codec_context is not None for each in video.container.streams.video) - 1
-    if others > 0:
-        yield f"it has {others + 1} video streams, of which the first is read"
+    yield from _other_streams(video)
+
+
+def _other_streams(video: Source) -> Iterator[str]:
+    """Name the streams beside the picture that are more of it."""
+    chosen = video.stream
+    others = [
+        each
+        for each in video.container.streams.video
+        if each.codec_context is not None and each.index != chosen.index and each.frames != 1
+    ]
+    planes = [each for each in video.container.streams.video if is_alpha_plane(each, chosen)]
+    if planes:
+        yield "its transparency, a stream of its own, is dropped"
+    if others := [each for each in others if each not in planes]:
+        context = chosen.codec_context
+        yield (
+            f"it has {len(others) + 1} video streams, of which number {chosen.index} "
+            f"({context.width}x{context.height}) is read"
+        )

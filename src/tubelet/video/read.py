@@ -20,6 +20,7 @@ from tubelet.video.clock import Clock
 from tubelet.video.convert import ToRgb
 from tubelet.video.ending import last_duration
 from tubelet.video.info import VideoInfo
+from tubelet.video.orientation import Layout
 from tubelet.video.probe import describe, first_frame, orientation_of
 from tubelet.video.source import Source, opened
 
@@ -208,7 +209,7 @@ class _Reader:
                     problem = frame
                     break
                 if to_rgb is None:
-                    to_rgb = ToRgb(orientation_of(frame))
+                    to_rgb = ToRgb(Layout(self._video.crop, orientation_of(frame)))
                 to_rgb.write(frame, frames[len(timestamps)])
                 timestamps.append(tick)
                 end = after
@@ -235,17 +236,12 @@ class _Reader:
             )
         for loss in losses:
             warnings.warn(f"{self._info.path}: {loss}.", LossWarning, stacklevel=3)
-        failures = self._video.failures
-        if failures:
+        damage = [str(self._video.damage)]
+        if to_the_end:
+            damage.append(self._video.cut_short() or self._video.unread_packets())
+        if said := "; ".join(filter(None, damage)):
             warnings.warn(
-                f"{self._info.path}: {len(failures)} of {self._video.packets} packets do not decode "
-                f"({failures[0]}); {self._read} frames were read.",
-                DamageWarning,
-                stacklevel=3,
-            )
-        elif to_the_end and (cut := self._video.cut_short()):
-            warnings.warn(
-                f"{self._info.path} is cut short: {cut}; {self._read} frames were read.",
+                f"{self._info.path} is damaged: {said}. {self._read} frames were read.",
                 DamageWarning,
                 stacklevel=3,
             )

@@ -2,29 +2,35 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-import av
 from av.codec import CodecContext
 from av.container import InputContainer
 from av.error import EOFError as EndOfFile
 from av.error import FFmpegError
 from av.packet import Packet
-from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from tubelet.errors import VideoError
 from tubelet.video.chroma import decoder_options
+from tubelet.video.crop import Crop, container_crop
+from tubelet.video.damage import Damage
 from tubelet.video.matroska import missing_matroska_bytes
+from tubelet.video.opening import open_container
+from tubelet.video.riff import missing_riff_bytes
+from tubelet.video.streams import choose_stream
 
-_LISTS_OF_FILES = {"concat", "dash", "hls", "sdp", "webm_dash_manifest"}
-_RAW_PLANES = {".yuv", ".i420", ".nv12", ".rgb"}
+_SUSPICIOUS = {"err_detect": "crccheck+bitstream+buffer+aggressive"}
+"""Let decoders look closely; what they find they flag, and give the frame all the same."""
+
+_FLAGGED_LATE = {"h264"}
+"""Codecs whose decoder may hand on a frame before the thread that decodes it has flagged its damage."""
+
 _ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-_ENCRYPTION_MARKS = (b"pssh", b"encv", b"enca")
 
 
 @dataclass(slots=True)
@@ -33,27 +39,28 @@ class Source:
 
     Attributes:
         container: the open file.
-        stream: its first video stream that is a video and can be decoded.
-        decoder: the decoder, threaded; not always the stream's own (VP9 with alpha needs another).
+        stream: the video stream that is the file's picture.
+        decoder: its decoder; not always the stream's own (VP9 with alpha needs another).
         path: its path.
-        failures: what went wrong so far, one entry per packet that could not be decoded.
-        packets: how many packets of the stream were read.
+        crop: what the container cuts off the stored frame.
+        damage: what went wrong so far.
     """
 
     container: InputContainer
     stream: VideoStream
     decoder: VideoCodecContext
     path: Path
-    failures: list[str] = field(default_factory=list)
-    packets: int = 0
+    crop: Crop
+    damage: Damage
 
     def frames(self) -> Iterator[VideoFrame]:
-        """Yield decoded frames in display order from the current position; note failures and go on."""
+        """Yield decoded frames in display order from the current position; note damage and go on."""
         for packet in self._demuxed():
-            self.packets += packet.size > 0
-            if packet.is_corrupt:
-                self.failures.append("a packet is incomplete")
-            yield from self._decoded(packet)
+            self.damage.sent(packet)
+            for frame in self._decoded(packet):
+                self.damage.received(frame)
+                yield frame
+        self.damage.ended()
 
     def _demuxed(self) -> Iterator[Packet]:
         packets = self.container.demux(self.stream)
@@ -64,7 +71,7 @@ class Source:
                 return
             except FFmpegError as error:
                 # What the decoder still holds is good: flush it with an empty packet.
-                self.failures.append(str(error.strerror))
+                self.damage.refused(str(error.strerror))
                 yield Packet()
                 return
             yield packet
@@ -75,20 +82,37 @@ class Source:
         except EndOfFile:
             return []
         except FFmpegError as error:
-            self.failures.append(str(error.strerror))
+            self.damage.refused(str(error.strerror))
             return []
 
     def cut_short(self) -> str:
-        """Say what of the file's end is missing, once it was read from its beginning; empty if nothing is.
+        """Say what of the file's end is missing, as far as it was read; empty if nothing is.
 
         Decoders hide a missing end: only the container knows how much there was.
         """
         formats = self.container.format.name.split(",")
-        if "mov" in formats and self.packets < len(self.stream.index_entries):
-            return f"its index lists {len(self.stream.index_entries)} packets, it holds {self.packets}"
+        if "mov" in formats and (missing := self._missing_beyond_index()) > 0:
+            return f"its index points {missing} bytes beyond its end"
         if "matroska" in formats and (missing := missing_matroska_bytes(self.path)) > 0:
             return f"its last {missing} bytes are missing"
+        if "avi" in formats and (missing := missing_riff_bytes(self.path)) > 0:
+            return f"its last {missing} bytes are missing"
         return ""
+
+    def unread_packets(self) -> str:
+        """Say, once the file was read from its beginning, whether its index lists more; empty if not."""
+        listed = len(self.stream.index_entries)
+        if "mov" in self.container.format.name.split(",") and self.damage.packets < listed:
+            return f"its index lists {listed} packets, it holds {self.damage.packets}"
+        return ""
+
+    def _missing_beyond_index(self) -> int:
+        """Return how many bytes of the last packet that an MP4's index lists are missing."""
+        entries = self.stream.index_entries
+        if not len(entries):
+            return 0
+        last = entries[len(entries) - 1]
+        return last.pos + last.size - self.path.stat().st_size
 
     def seek(self, tick: int) -> None:
         """Go to a key frame at or before `tick` (in the stream's time base), if the file's index is right.
@@ -101,6 +125,7 @@ class Source:
         except FFmpegError as error:
             raise VideoError(f"{self.container.name} cannot be seeked in: {error.strerror}") from error
         self.decoder.flush_buffers()
+        self.damage.seeked()
 
 
 @contextmanager
@@ -112,86 +137,20 @@ def opened(path: Path) -> Iterator[Source]:
     """
     container = open_container(path)
     try:
-        stream = _video_stream(container, path)
+        stream = choose_stream(container, path)
         decoder = _decoder(stream)
         decoder.options = decoder.options | decoder_options(path, container, stream)
-        yield Source(container, stream, decoder, path)
+        context = stream.codec_context
+        yield Source(
+            container=container,
+            stream=stream,
+            decoder=decoder,
+            path=path,
+            crop=container_crop(stream, width=context.width, height=context.height),
+            damage=Damage(context.codec.canonical_name, context.extradata or b""),
+        )
     finally:
         container.close()
-
-
-def open_container(path: Path) -> InputContainer:
-    """Open a file of any format that holds its own pictures and sound.
-
-    Raises:
-        VideoError: there is no such file, or it is no video file; the message says why.
-    """
-    _check_file(path)
-    try:
-        # "file:" keeps FFmpeg from reading a name like "concat:a|b" or "http:x" as a protocol.
-        container = av.open(
-            f"file:{path}", "r", container_options={"protocol_whitelist": "file"}, metadata_errors="replace"
-        )
-    except (FFmpegError, ValueError) as error:
-        raise VideoError(_why_unreadable(path, getattr(error, "strerror", None) or str(error))) from error
-    name = container.format.name
-    if _LISTS_OF_FILES & set(name.split(",")):
-        container.close()
-        raise VideoError(
-            f"{path} is a list of other files ({name}), which are not opened unasked. Give the video itself."
-        )
-    if name == "tty":
-        container.close()
-        raise VideoError(f"{path} is text, not video.")
-    return container
-
-
-def _check_file(path: Path) -> None:
-    if path.is_dir():
-        raise VideoError(f"{path} is a folder; give one video file inside it.")
-    if not path.exists():
-        raise VideoError(f"{path}: no such file. Check the spelling and the folder.")
-    if not path.is_file():
-        raise VideoError(f"{path} is a device or pipe; video is read from files. Store it first.")
-    if path.stat().st_size == 0:
-        raise VideoError(f"{path} is empty (0 bytes); the copy or recording failed. Fetch it again.")
-    if path.suffix.lower() in _RAW_PLANES:
-        raise VideoError(
-            f"{path}: raw planes have no header, so size, format and rate are unknown. Convert first: "
-            "ffmpeg -f rawvideo -pixel_format yuv420p -video_size WxH -framerate 25 "
-            f"-i {path.name} -c:v ffv1 out.mkv"
-        )
-
-
-def _why_unreadable(path: Path, reason: str) -> str:
-    if is_encrypted(path):
-        return f"{path} is encrypted (DRM); it can only be read with its key. Decrypt it first."
-    return f"{path} cannot be read as video: {reason}. The file is damaged, or no video."
-
-
-def is_encrypted(path: Path) -> bool:
-    """Whether the file's first mebibyte carries the marks of MP4 common encryption."""
-    with path.open("rb") as file:
-        head = file.read(1 << 20)
-    return b"ftyp" in head[:64] and any(mark in head for mark in _ENCRYPTION_MARKS)
-
-
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
-    if not container.streams.video:
-        kinds = sorted({stream.type for stream in container.streams}) or ["nothing"]
-        raise VideoError(
-            f"{path} has no video stream (it holds: {', '.join(kinds)}). Give a file with pictures."
-        )
-    moving = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
-    if not moving:
-        raise VideoError(f"{path} has no video stream, only cover art. Give a file with moving pictures.")
-    for stream in moving:
-        if stream.codec_context is not None:
-            return stream
-    raise VideoError(
-        f"{path}: no decoder for its video stream (protected, or a codec that this FFmpeg lacks). "
-        "Convert it to H.264, HEVC, VP9 or AV1 first."
-    )
 
 
 def has_alpha_layer(stream: VideoStream) -> bool:
@@ -206,5 +165,10 @@ def _decoder(stream: VideoStream) -> VideoCodecContext:
         own = cast(VideoCodecContext, CodecContext.create(_ALPHA_DECODERS[decoder.name], "r"))
         own.extradata = decoder.extradata
         decoder = own
-    decoder.thread_type = "AUTO"
+    decoder.copy_opaque = True
+    decoder.options = decoder.options | _SUSPICIOUS
+    if decoder.codec.canonical_name in _FLAGGED_LATE:
+        decoder.thread_count = 1
+    else:
+        decoder.thread_type = "AUTO"
     return decoder
