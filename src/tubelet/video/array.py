@@ -8,6 +8,7 @@ import numpy as np
 
 from tubelet.errors import VideoError
 from tubelet.video.info import Colour, VideoInfo
+from tubelet.video.opening import check_file
 
 ARRAY_TIME_BASE = Fraction(1, 24)
 """Seconds per frame of an array, which has no clock of its own."""
@@ -19,8 +20,7 @@ def open_array(path: Path) -> np.ndarray:
     Raises:
         VideoError: the file is no array, or not one of RGB frames.
     """
-    if not path.is_file():
-        raise VideoError(f"{path}: no such file. Check the spelling and the folder.")
+    check_file(path)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:

@@ -19,6 +19,9 @@ _TWO_FIELDS = {"h264", "mpeg2video"}
 _LEADING = 4
 """Packets after the first key frame that may need an earlier one, where they have no time to tell."""
 
+_BEFORE_JOIN = 4
+"""Packets before a join of two recordings, of which one may seem incomplete; parsing lags behind by some."""
+
 
 class Damage:
     """Follows packets into a decoder and frames out of it, and counts what goes wrong.
@@ -28,7 +31,6 @@ class Damage:
     Attributes:
         packets: how many went in.
         failed: how many the decoder refused.
-        incomplete: how many are not whole by the container's word.
         patched: how many frames the decoder flagged as damaged.
         reason: why the first refused packet was refused; empty if none was.
     """
@@ -44,9 +46,14 @@ class Damage:
         self._frameless = 0
         self.packets = 0
         self.failed = 0
-        self.incomplete = 0
+        self._incomplete: list[int] = []
         self.patched = 0
         self.reason = ""
+
+    @property
+    def incomplete(self) -> int:
+        """How many packets are not whole by the container's word."""
+        return len(self._incomplete)
 
     @property
     def frameless(self) -> int:
@@ -58,11 +65,12 @@ class Damage:
         if packet.size == 0:
             return
         packet.opaque = self.packets
-        joined = self._last is not None and _starts_again(packet, self._last)
-        if self._last is not None and self._last.is_corrupt and joined:
+        if packet.is_corrupt:
+            self._incomplete.append(self.packets)
+        elif self._last is not None and _starts_again(packet, self._last):
             # Two recordings joined: the container's count of pieces breaks there, and nothing is missing.
-            self.incomplete -= 1
-        self.incomplete += packet.is_corrupt
+            while self._incomplete and self._incomplete[-1] >= self.packets - _BEFORE_JOIN:
+                self._incomplete.pop()
         if not packet.is_discard and not packet.is_corrupt and not self._is_leading(packet):
             self._waiting[self.packets] = packet
         self._last = packet

@@ -1,5 +1,4 @@
-"""What FFmpeg, or PyAV, does not tell of a Matroska file: how long it should be, where chroma lies,
-and what is cropped.
+"""What FFmpeg, or PyAV, does not tell of a Matroska file: its length, where chroma lies, what is cropped.
 
 A file is a tree of elements: an identifier, a size and as many bytes of content, which are elements again or
 a value (RFC 8794, RFC 9559).

@@ -72,16 +72,15 @@ def test_one_spoiled_packet_is_noticed_every_time(film, noise, time):
     assert "patched up" in said, f"try {time}"
 
 
-def test_a_transport_stream_that_begins_in_the_middle_says_how_many_packets_gave_no_frame(film, noise):
-    path = film("a.ts", noise(40), options={"g": "20", "bf": "0"})
+def test_a_transport_stream_that_begins_in_the_middle_says_how_many_packets_gave_no_frame(film, clip):
+    path = film("a.ts", clip(40, 64, 64), options={"g": "20", "bf": "0", "sc_threshold": "0"})
     whole = path.read_bytes()
     with av.open(str(path)) as source:
         places = [packet.pos for packet in source.demux(video=0) if packet.size]
     first = places[7] // 188 * 188
     path.write_bytes(whole[: 188 * 3] + whole[first:])
     (said,) = said_of(path)
-    assert "13 of 33 packets gave no frame; 20 frames" not in said
-    assert "packets gave no frame" in said
+    assert "13 of 33 packets gave no frame. 20 frames were read." in said
 
 
 def test_a_piece_lost_in_the_middle_of_a_transport_stream_is_noticed(film, noise):
@@ -93,20 +92,23 @@ def test_a_piece_lost_in_the_middle_of_a_transport_stream_is_noticed(film, noise
     assert "incomplete" in said
 
 
+_OUT_OF_ORDER = {
+    "libx264": {"bf": "3", "g": "10", "x264-params": "open-gop=1:log-level=none"},
+    "libx265": {"x265-params": "open-gop=1:keyint=10:bframes=3:log-level=none"},
+    "mpeg2video": {"bf": "2", "g": "8"},
+}
+"""Options that let an encoder store pictures in another order than they are shown in."""
+
+
 @pytest.mark.parametrize("suffix", [".ts", ".mp4", ".mkv"])
-@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg2video"])
+@pytest.mark.parametrize("codec", list(_OUT_OF_ORDER))
 def test_streams_with_pictures_shown_out_of_order_are_sound(film, clip, suffix, codec):
-    options = {"libx264": {"bf": "3", "g": "10", "x264-params": "open-gop=1:log-level=none"},
-               "libx265": {"x265-params": "open-gop=1:keyint=10:bframes=3:log-level=none"},
-               "mpeg2video": {"bf": "2", "g": "8"}}[codec]  # fmt: skip
-    assert said_of(film(f"a{suffix}", clip(45, 64, 64), codec=codec, options=options)) == []
+    assert said_of(film(f"a{suffix}", clip(45, 64, 64), codec=codec, options=_OUT_OF_ORDER[codec])) == []
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
-def test_a_stream_cut_at_a_key_frame_whose_leading_pictures_need_the_one_before_is_sound(film, clip, codec):
-    options = {"libx264": {"bf": "3", "g": "10", "x264-params": "open-gop=1:log-level=none"},
-               "libx265": {"x265-params": "open-gop=1:keyint=10:bframes=3:log-level=none"}}[codec]  # fmt: skip
-    path = film("a.ts", clip(45, 64, 64), codec=codec, options=options)
+def test_a_stream_cut_at_a_key_frame_whose_leading_pictures_do_not_decode_is_sound(film, clip, codec):
+    path = film("a.ts", clip(45, 64, 64), codec=codec, options=_OUT_OF_ORDER[codec])
     with av.open(str(path)) as source:
         keys = [packet.pos for packet in source.demux(video=0) if packet.is_keyframe]
     whole = path.read_bytes()
@@ -147,6 +149,7 @@ def test_pictures_that_an_edit_list_hides_are_sound(film, clip):
     ticks = 512 * 10
     path.write_bytes(data[: at + 4] + (start + ticks).to_bytes(4, "big") + data[at + 8 :])
     assert said_of(path) == []
+    assert sum(len(run.frames) for run in read(path)) == 20
 
 
 @pytest.mark.parametrize(

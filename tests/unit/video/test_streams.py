@@ -1,0 +1,175 @@
+"""The picture of a file is found among its streams."""
+
+import struct
+import warnings
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from av.stream import Disposition
+
+from tubelet.errors import LossWarning, VideoError
+from tubelet.video.probe import probe
+from tubelet.video.read import read
+
+
+def several(path: Path, *streams: tuple[np.ndarray, dict[str, object]]) -> Path:
+    """Write streams of frames (T H W 3) side by side, each with a codec, a pixel format and a disposition."""
+    with av.open(str(path), "w") as output:
+        opened = []
+        for frames, facts in streams:
+            stream = output.add_stream(str(facts.get("codec", "libx264")), rate=10)
+            stream.height, stream.width = frames.shape[1:3]
+            stream.pix_fmt = str(facts.get("pixel_format", "yuv420p"))
+            stream.disposition = facts.get("disposition", Disposition(0))
+            opened.append(stream)
+        packets = []
+        for stream, (frames, _) in zip(opened, streams, strict=True):
+            for index, pixels in enumerate(frames):
+                frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+                frame.pts, frame.time_base = index, Fraction(1, 10)
+                packets += stream.encode(frame)
+            packets += stream.encode(None)
+        for packet in packets:
+            output.mux(packet)
+    return path
+
+
+def shape_of(path: Path) -> tuple[int, ...]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LossWarning)
+        return np.concatenate([run.frames.copy() for run in read(path)]).shape
+
+
+DEFAULT = Disposition.default
+
+
+def test_cover_art_before_the_film_is_passed_over(tmp_path, clip):
+    cover = (
+        clip(1, 96, 96),
+        {"codec": "png", "pixel_format": "rgb24", "disposition": Disposition.attached_pic},
+    )
+    path = several(tmp_path / "a.mp4", cover, (clip(5, 32, 48), {"disposition": DEFAULT}))
+    assert shape_of(path) == (5, 32, 48, 3)
+
+
+def test_a_still_before_the_film_is_passed_over_by_its_number_of_frames(tmp_path, clip):
+    path = several(
+        tmp_path / "a.mp4",
+        (clip(2, 96, 96), {"disposition": DEFAULT}),
+        (clip(9, 32, 48), {"disposition": DEFAULT}),
+    )
+    assert shape_of(path) == (9, 32, 48, 3)
+
+
+def test_the_larger_of_two_films_is_read_and_the_other_is_named(tmp_path, clip):
+    path = several(
+        tmp_path / "a.mp4",
+        (clip(5, 16, 16), {"disposition": DEFAULT}),
+        (clip(5, 32, 48), {"disposition": DEFAULT}),
+    )
+    assert shape_of(path) == (5, 32, 48, 3)
+    assert any("2 video streams, of which number 1 (48x32)" in loss for loss in probe(path).losses)
+
+
+def test_a_grey_plane_beside_a_film_is_not_its_picture(tmp_path, clip):
+    grey = (clip(5, 32, 48), {"codec": "ffv1", "pixel_format": "gray", "disposition": DEFAULT})
+    colour = (clip(5, 32, 48), {"codec": "ffv1", "pixel_format": "yuv420p", "disposition": DEFAULT})
+    path = several(tmp_path / "a.mkv", grey, colour)
+    assert probe(path).pixel_format == "yuv420p"
+    assert "its transparency, a stream of its own, is dropped" in probe(path).losses
+
+
+def avif_sequence(path: Path, *, alpha: bool) -> Path:
+    """An AVIF of six frames by Pillow: a still, and tracks of colour and transparency beside it."""
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 48, 4 if alpha else 3), np.uint8)
+    frames = [image.fromarray(np.roll(pixels, 5 * index, 1)) for index in range(6)]
+    try:
+        frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
+    except (KeyError, OSError):
+        pytest.skip("this Pillow writes no AVIF")
+    return path
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_of_an_avif_sequence_the_colour_track_is_read(tmp_path, alpha):
+    path = avif_sequence(tmp_path / "a.avif", alpha=alpha)
+    assert shape_of(path) == (6, 32, 48, 3)
+    losses = probe(path).losses
+    assert losses == (("its transparency, a stream of its own, is dropped",) if alpha else ())
+
+
+def box(kind: bytes, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def full(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
+    return box(kind, struct.pack(">I", version << 24 | flags), *parts)
+
+
+@pytest.fixture
+def tiles(film, clip):
+    """An AVIF image of two tiles side by side, as libavif and cameras make them, written box by box."""
+
+    def make(path: Path) -> Path:
+        coded = []
+        for number in range(2):
+            still = film(
+                f"{number}.mp4",
+                clip(1, 64, 64),
+                codec="libsvtav1",
+                options={"svtav1-params": "lp=1", "preset": "12"},
+            )
+            with av.open(str(still)) as source:
+                coded.append(bytes(next(source.demux(video=0))))
+                set_up = source.streams.video[0].codec_context.extradata or b""
+        grid = struct.pack(">BBBBHH", 0, 0, 0, 1, 128, 64)
+        items = b"".join(
+            full(b"infe", 2, flags, struct.pack(">HH4s", number, 0, kind), b"\0")
+            for number, kind, flags in ((1, b"grid", 0), (2, b"av01", 1), (3, b"av01", 1))
+        )
+        types = (
+            full(b"ispe", 0, 0, struct.pack(">II", 128, 64))
+            + full(b"ispe", 0, 0, struct.pack(">II", 64, 64))
+            + box(b"av1C", set_up)
+        )
+        links = struct.pack(">I", 3) + b"".join(
+            struct.pack(">HB", number, len(each)) + bytes(each)
+            for number, each in ((1, [1]), (2, [2, 0x83]), (3, [2, 0x83]))
+        )
+
+        def meta(base: int) -> bytes:
+            places = [
+                (1, 1, 0, len(grid)),
+                (2, 0, base, len(coded[0])),
+                (3, 0, base + len(coded[0]), len(coded[1])),
+            ]
+            located = b"".join(
+                struct.pack(">HHHHII", number, method, 0, 1, at, size) for number, method, at, size in places
+            )
+            return full(
+                b"meta", 0, 0,
+                full(b"hdlr", 0, 0, bytes(4), b"pict", bytes(13)),
+                full(b"pitm", 0, 0, struct.pack(">H", 1)),
+                full(b"iloc", 1, 0, struct.pack(">BBH", 0x44, 0, 3), located),
+                full(b"iinf", 0, 0, struct.pack(">H", 3), items),
+                full(b"iref", 0, 0, box(b"dimg", struct.pack(">HHHH", 1, 2, 2, 3))),
+                box(b"iprp", box(b"ipco", types), full(b"ipma", 0, 0, links)),
+                box(b"idat", grid),
+            )  # fmt: skip
+
+        head = box(b"ftyp", b"avif", bytes(4), b"avifmif1miaf")
+        base = len(head) + len(meta(0)) + 8
+        path.write_bytes(head + meta(base) + box(b"mdat", *coded))
+        return path
+
+    return make
+
+
+def test_an_image_of_tiles_is_refused_by_name_and_not_read_as_its_first_tile(tmp_path, tiles):
+    with pytest.raises(VideoError, match=r"image of 2 tiles.*ffmpeg -i"):
+        probe(tiles(tmp_path / "tiles.avif"))
