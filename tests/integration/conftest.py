@@ -15,13 +15,16 @@ def cli(capsys, monkeypatch):
     monkeypatch.setenv("OMP_WAIT_POLICY", os.environ.get("OMP_WAIT_POLICY", "PASSIVE"))
 
     def run(*arguments: object) -> Ended:
-        before = signal.getsignal(signal.SIGTERM)
+        before = {
+            number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
         try:
             code = main([str(argument) for argument in arguments])
         except SystemExit as end:
             code = end.code
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         return Ended(code, *capsys.readouterr())
 
     return run

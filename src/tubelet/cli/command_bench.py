@@ -96,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, write the file, and print a table."""
-    from tubelet.cli.console import progress
+    from tubelet.cli.progress import progress
     from tubelet.evaluate.speed.run import Request, bench, steps
 
     chosen = arguments.full or arguments.sizes or arguments.frames

@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Compare, print a table, and write the figures if asked to."""
-    from tubelet.cli.console import progress, show_table
+    from tubelet.cli.console import show_table
+    from tubelet.cli.progress import progress
     from tubelet.evaluate.compare import PROTOCOL, compare_files
     from tubelet.evaluate.measures import describe
     from tubelet.results import write_results

@@ -14,7 +14,8 @@ import argparse
 from pathlib import Path
 
 from tubelet.cli import options
-from tubelet.cli.console import progress, show_table
+from tubelet.cli.console import show_table
+from tubelet.cli.progress import progress
 
 NAME = "decode"
 

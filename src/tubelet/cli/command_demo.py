@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     import numpy as np
 
-    from tubelet.cli.console import progress
+    from tubelet.cli.progress import progress
     from tubelet.codec.reconstruct import tube_beside
     from tubelet.data.photographs import DEMO_FRAMES, check_photographs, moving_photographs
     from tubelet.video.write import Writer

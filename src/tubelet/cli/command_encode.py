@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tubelet.cli import options
-from tubelet.cli.console import progress, show_table
+from tubelet.cli.console import show_table
+from tubelet.cli.progress import progress
 
 if TYPE_CHECKING:
     from tubelet.codec.encode import TubeReport

@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Evaluate, and print a table."""
     import json
 
-    from tubelet.cli.console import progress
+    from tubelet.cli.progress import progress
     from tubelet.evaluate.protocols import find_protocol
     from tubelet.evaluate.run import Request, evaluate
 

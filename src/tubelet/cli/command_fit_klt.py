@@ -12,7 +12,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from tubelet.cli.console import progress, show_table
+from tubelet.cli.console import show_table
+from tubelet.cli.progress import progress
 
 NAME = "fit-klt"
 

@@ -12,8 +12,9 @@ import argparse
 import warnings
 from pathlib import Path
 
-from tubelet.cli.console import progress, show_table
+from tubelet.cli.console import show_table
 from tubelet.cli.options import bytes_text
+from tubelet.cli.progress import progress
 from tubelet.errors import DamageWarning
 
 NAME = "prepare"

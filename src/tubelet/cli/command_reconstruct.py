@@ -14,7 +14,8 @@ from pathlib import Path
 
 from tubelet.cli import options
 from tubelet.cli.command_encode import tube_rows
-from tubelet.cli.console import progress, show_table
+from tubelet.cli.console import show_table
+from tubelet.cli.progress import progress
 from tubelet.files import fitted_name
 
 NAME = "reconstruct"

@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _write_page(results: "Results", target: Path, *, budget: int, title: str | None, force: bool) -> None:
     """Write the page, and say what is on it."""
-    from tubelet.cli.console import progress
+    from tubelet.cli.progress import progress
     from tubelet.report.html import write_page
 
     kept = len(results.figures.get("videos", {}))

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tubelet.cli import options
-from tubelet.cli.console import progress, show_table
+from tubelet.cli.console import show_table
+from tubelet.cli.progress import progress
 from tubelet.errors import OptionError
 from tubelet.files import fitted_name
 from tubelet.files.names import text_name

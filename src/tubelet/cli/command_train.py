@@ -75,8 +75,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Train."""
     import torch
 
-    from tubelet.cli.console import run_progress, show_table
+    from tubelet.cli.console import show_table
     from tubelet.cli.fields import with_fields
+    from tubelet.cli.progress import run_progress
     from tubelet.train.network import computes_bfloat16
     from tubelet.train.run import share_done, train
 

@@ -1,114 +1,203 @@
-"""What all commands share on the terminal: progress, warnings, errors and exit codes."""
+"""How a command speaks and ends: tables, errors in one line, an exit code."""
 
+import os
+import platform
+import select
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
 
+from tubelet import __version__
+from tubelet.cli.log import LOG, in_file, on_terminal
 from tubelet.errors import DamageWarning, OptionError, TubeletError
 from tubelet.files import printable
 
-DONE, FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, BAD_USAGE, INTERRUPTED, NOBODY_READS = 0, 1, 2, 130, 141
+"""Exit codes; the last two are a shell's for what SIGINT and SIGPIPE end."""
 
-_A_MINUTE = 60.0
+_STOPPED = "interrupted; nothing half-written was kept."
 
-_PATIENCE = 2.0
-"""Seconds after which work gets a progress bar."""
+_PACKAGE = Path(__file__).parents[1]
 
 
-def guarded(run: Callable[[], None]) -> int:
-    """Run a command; say what went wrong in one line on stderr, and give the exit code."""
-    damaged = False
+class Manner(NamedTuple):
+    """How much a command says.
 
-    def show(message: Warning | str, *_: object, **__: object) -> None:
-        nonlocal damaged
-        damaged = damaged or isinstance(message, DamageWarning)
-        print(f"tubelet: warning: {printable(message)}", file=sys.stderr)
+    Attributes:
+        quiet: warnings and errors alone.
+        verbose: everything, and tracebacks.
+        log_file: gets all of it; none for no file.
+    """
+
+    quiet: bool = False
+    verbose: bool = False
+    log_file: Path | None = None
+
+
+_USUAL = Manner()
+
+
+def guarded(
+    run: Callable[[], None], manner: Manner = _USUAL, *, interrupted: Callable[[], bool] = lambda: False
+) -> int:
+    """Run a command; say what went wrong in one line on stderr, and give the exit code.
+
+    Args:
+        run: the command.
+        manner: how much is said.
+        interrupted: whether a signal to stop came. Modules that are just being imported may turn it into
+            errors of their own.
+
+    Raises:
+        BrokenPipeError: nobody reads what the command says.
+    """
+    began = time.monotonic()
+    with ExitStack() as stack:
+        stack.enter_context(on_terminal(quiet=manner.quiet, verbose=manner.verbose))
+        damages = stack.enter_context(_warnings_said(with_place=manner.verbose))
+        try:
+            if manner.log_file is not None:
+                stack.enter_context(in_file(manner.log_file))
+            LOG.debug(
+                "tubelet %s, Python %s, %s", __version__, platform.python_version(), platform.platform()
+            )
+            LOG.debug("command: %s", " ".join(sys.argv[1:]))
+            _flushed(run)
+            code = FAILED if damages else DONE
+        except (Exception, KeyboardInterrupt) as error:
+            if isinstance(error, BrokenPipeError) and nobody_reads():
+                raise
+            code = _code(error, interrupted=interrupted())
+            text = _stopped_text(error) if code == INTERRUPTED else _text(error)
+            LOG.error("%s", " ".join(text.split()), exc_info=error)
+        LOG.debug("exit code %d after %.1f s%s", code, time.monotonic() - began, _peak_text())
+    return code
+
+
+def nobody_reads() -> bool:
+    """Whether the reader of standard output or error is gone; then what is left for them is dropped."""
+    gone = False
+    for stream in (sys.stdout, sys.stderr):
+        # Not every stream is a file, and a failed write leaves nothing behind to try again with.
+        with suppress(AttributeError, OSError, ValueError):
+            if _is_broken(stream.fileno()):
+                gone = True
+                _into_nothing(stream.fileno())
+    return gone
+
+
+def _is_broken(descriptor: int) -> bool:
+    """Whether an open file is a pipe that nobody reads."""
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _code(error: BaseException, *, interrupted: bool) -> int:
+    """The exit code for an error."""
+    if isinstance(error, OptionError):
+        return BAD_USAGE
+    if isinstance(error, KeyboardInterrupt) or (interrupted and not isinstance(error, TubeletError)):
+        return INTERRUPTED
+    return FAILED
+
+
+def _stopped_text(error: BaseException) -> str:
+    """What is said after a signal; some commands know more about it than others."""
+    return (str(error) if isinstance(error, KeyboardInterrupt) else "") or _STOPPED
+
+
+def _text(error: BaseException) -> str:
+    """What is said about an error."""
+    text = str(error) or type(error).__name__
+    if _is_lack_of_memory(error):
+        return f"out of memory ({text}). Give --memory a smaller size, or free some."
+    if isinstance(error, TubeletError | OSError):
+        return text
+    if isinstance(error, ImportError):
+        return f"a package that tubelet needs cannot be loaded: {text}. Install tubelet again."
+    return (
+        f"a fault of tubelet itself: {type(error).__name__}: {text} ({_place(error)}). Please report it, and "
+        "what --verbose says of it."
+    )
+
+
+def _is_lack_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out; torch says so in errors of its own."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and ("not enough memory" in str(error) or type(error).__name__ == "OutOfMemoryError")
+    )
+
+
+def _place(error: BaseException) -> str:
+    """Where in tubelet an error arose, or passed through last."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    return f"{Path(ours[-1].filename).relative_to(_PACKAGE)}, line {ours[-1].lineno}" if ours else "elsewhere"
+
+
+@contextmanager
+def _warnings_said(*, with_place: bool) -> Iterator[list[DamageWarning]]:
+    """Say every warning in one line; give a list of those of damage."""
+    damages: list[DamageWarning] = []
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
+    ) -> None:
+        if isinstance(message, DamageWarning):
+            damages.append(message)
+        place = f" ({category.__name__}, {filename}, line {lineno})" if with_place else ""
+        LOG.warning("%s", f"{message}{place}")
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = show
-        try:
-            run()
-        except OptionError as error:
-            return _failed(error, BAD_USAGE)
-        except (TubeletError, OSError, MemoryError) as error:
-            return _failed(error, FAILED)
-        except KeyboardInterrupt as stop:
-            return _failed(str(stop) or "interrupted; nothing half-written was kept.", INTERRUPTED)
-    return FAILED if damaged else DONE
+        yield damages
 
 
-def _failed(error: Exception | str, code: int) -> int:
-    text = str(error) or type(error).__name__
-    print(f"tubelet: error: {printable(' '.join(text.split()))}", file=sys.stderr)
-    return code
-
-
-@contextmanager
-def progress(doing: str, *, total: int | None, unit: str = "frames") -> Iterator[Callable[[int], None]]:
-    """Give a function to call with each amount of work done; shows a bar if the work takes over two seconds.
-
-    Args:
-        doing: what is done, such as ``encoding``.
-        total: how much there is; none if nobody knows.
-        unit: what is counted.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    task = bar.add_task(doing, total=total)
-    began = time.monotonic()
-
-    def advance(amount: int) -> None:
-        if not bar.live.is_started and time.monotonic() - began > _PATIENCE and bar.console.is_terminal:
-            bar.start()
-        bar.advance(task, amount)
-
+def _flushed(run: Callable[[], None]) -> None:
+    """Run a command, and let all that it printed reach whoever reads it."""
     try:
-        yield advance
-    finally:
-        if bar.live.is_started:
-            bar.stop()
+        run()
+    except SystemExit:
+        _flush()
+        raise
+    _flush()
 
 
-@contextmanager
-def run_progress() -> Iterator[Callable[[float, int, dict[str, float]], None]]:
-    """Give a function to call after each step of a long run with its share done, its number and its figures.
+def _flush() -> None:
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            # Python would try once more at its end.
+            _into_nothing(sys.stdout.fileno())
+        raise
 
-    On a terminal it moves a bar; elsewhere it prints a line a minute.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    spoken = time.monotonic()
-    usual: dict[str, float] = {}
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("starting", total=1.0)
+def _into_nothing(descriptor: int) -> None:
+    """Let what is still written to an open file vanish."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, descriptor)
+    os.close(nothing)
 
-        def show(share: float, step: int, figures: dict[str, float]) -> None:
-            nonlocal spoken
-            for name, value in figures.items():
-                usual[name] = usual.get(name, value) + 0.02 * (value - usual.get(name, value))
-            text = f"step {step}  " + "  ".join(f"{name} {value:.4g}" for name, value in usual.items())
-            bar.update(task, completed=share, description=text)
-            if not console.is_terminal and time.monotonic() - spoken > _A_MINUTE:
-                spoken = time.monotonic()
-                print(f"{share:.1%}  {text}", file=sys.stderr, flush=True)
 
-        yield show
+def _peak_text() -> str:
+    """How much memory was used at most, where the system tells it."""
+    with suppress(ImportError):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return f", at most {peak * (1 if sys.platform == 'darwin' else 1024) / 2**20:.0f} MiB of memory"
+    return ""
 
 
 def show_table(rows: list[tuple[str, ...]], *, header: tuple[str, ...] | None = None) -> None:

@@ -1,13 +1,16 @@
 """Options that several commands take, and how their values are read."""
 
 import argparse
+import logging
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from fractions import Fraction
 from pathlib import Path
 
+from tubelet.cli.log import terminal_shows
 from tubelet.files import STANDARD_OUTPUT, check_suffix, check_targets
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
@@ -108,8 +111,13 @@ def check_outputs(
 
 @contextmanager
 def tables_beside(figures: Path | None) -> Iterator[None]:
-    """Print tables on standard error while figures go to standard output."""
-    with redirect_stdout(sys.stderr) if figures == STANDARD_OUTPUT else nullcontext():
+    """Print tables on standard error, or nowhere if that is quiet, while figures go to standard output."""
+    with ExitStack() as stack:
+        if figures == STANDARD_OUTPUT:
+            beside = sys.stderr
+            if not terminal_shows(logging.INFO):
+                beside = stack.enter_context(Path(os.devnull).open("w"))
+            stack.enter_context(redirect_stdout(beside))
         yield
 
 
