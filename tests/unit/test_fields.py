@@ -191,7 +191,7 @@ def trained(monkeypatch):
         on_step(1.0, 1, SimpleNamespace(losses={"total": 0.5}))
         calls.append((config, rest))
         network = SimpleNamespace(tokenizer=SimpleNamespace(device=torch.device("cpu")))
-        return SimpleNamespace(step=1, seconds=3600.0, network=network)
+        return SimpleNamespace(step=1, share=1.0, seconds=3600.0, network=network)
 
     monkeypatch.setattr(run, "train", train)
     monkeypatch.setattr(run, "share_done", lambda *_: 1.0)
