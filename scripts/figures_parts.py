@@ -71,6 +71,8 @@ class Part:
             f"Made by {markdown_code(command)} on {machine['cores']} cores, {machine['cpu']}. "
             f"All figures: [{name}](../benchmarks/results/{name})."
         )
+        if "parts" in circumstances:
+            self.say(markdown_text(circumstances["parts"]))
 
 
 def read_stored(folder: Path, name: str) -> dict[str, Any] | None:

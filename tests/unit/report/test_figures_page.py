@@ -84,6 +84,15 @@ def test_every_figure_of_the_page_comes_from_the_files(make_page, results, tmp_p
     assert changed != text
 
 
+def test_figures_that_were_put_together_say_so(make_page, results, tmp_path):
+    path = store(results, tmp_path)
+    assert "taken over" not in make_page(tmp_path).text
+    content = json.loads(path.read_text())
+    content["circumstances"]["parts"] = "Codecs were measured, the rest was taken over."
+    path.write_text(json.dumps(content))
+    assert "Codecs were measured, the rest was taken over." in make_page(tmp_path).text
+
+
 def test_spatial_only_stands_beside_space_time_of_as_many_numbers(make_page, results, tmp_path):
     store(results, tmp_path)
     _, section = make_page(tmp_path).text.split("### Spatial-only against space-time, at equal numbers")
