@@ -30,6 +30,11 @@ settings.register_profile("tubelet", deadline=None)
 settings.load_profile("tubelet")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How often `tests/integration/test_kills.py` kills a command."""
+    parser.addoption("--kills", type=int, default=28, metavar="N", help="random kills of commands (slow)")
+
+
 class Made(NamedTuple):
     """A tokenizer and what it was made from."""
 

@@ -2,6 +2,10 @@
 
 import sys
 
-from tubelet.cli.main import main
+try:
+    from tubelet.cli.main import main
 
-sys.exit(main())
+    sys.exit(main())
+except KeyboardInterrupt:
+    # Also while the program itself is being read.
+    sys.exit(130)

@@ -16,7 +16,7 @@ from tubelet.cli import options
 from tubelet.cli.command_encode import tube_rows
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
-from tubelet.files import fitted_name
+from tubelet.files import check_suffix, fitted_name
 
 NAME = "reconstruct"
 
@@ -49,7 +49,9 @@ def reconstruct(arguments: argparse.Namespace, *, output: Path) -> None:
     from tubelet.codec.reconstruct import reconstruct_file, tube_beside
     from tubelet.results import write_results
     from tubelet.video.probe import probe
+    from tubelet.video.write import SUFFIXES
 
+    check_suffix(output, SUFFIXES, "a video")
     tube = tube_beside(output)
     options.check_outputs(
         [output, tube],

@@ -68,6 +68,7 @@ def check_suffix(target: Path, suffixes: Sequence[str], what: str) -> None:
     Raises:
         OptionError: it ends otherwise.
     """
+    _check_named(target)
     if target.suffix.lower() not in suffixes and not (len(suffixes) == 1 and _is_pipe(target)):
         known = f"{'one of ' if len(suffixes) > 1 else ''}{' '.join(suffixes)}"
         found = target.suffix or "no suffix"
@@ -104,10 +105,7 @@ def check_place(target: Path, *, force: bool) -> Path:
     Raises:
         OptionError, OutputError: as `check_targets`, without its sources.
     """
-    if target == STANDARD_OUTPUT:
-        raise OptionError(
-            "- is standard output, and this result is a file. Name one; a file called - by its whole path."
-        )
+    _check_named(target)
     real = followed(target)
     if _is_pipe(target):
         return real
@@ -125,6 +123,13 @@ def check_place(target: Path, *, force: bool) -> Path:
             )
         _check_writable(real.parent)
     return real
+
+
+def _check_named(target: Path) -> None:
+    if target == STANDARD_OUTPUT:
+        raise OptionError(
+            "- is standard output, and this result is a file. Name one; a file called - by its whole path."
+        )
 
 
 def followed(target: Path) -> Path:
