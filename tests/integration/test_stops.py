@@ -70,11 +70,10 @@ def test_a_second_run_in_a_folder_is_refused_while_the_first_lives(start, data, 
     run = tmp_path / "run"
     first = training(start, data, run)
     wait_for(lambda: checkpoints(run))
-    for more in ("--resume", "--force"):
-        second = training(start, data, run, more)
-        _, err = second.communicate(timeout=60)
-        assert second.returncode == 1
-        assert f"{run} is in use by process {first.pid} on" in err
+    second = training(start, data, run, "--force")
+    _, err = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert f"{run} is in use by process {first.pid} on" in err
     first.kill()
     first.wait()
     third = training(start, data, run, "--resume")
@@ -109,7 +108,7 @@ def test_workers_of_an_evaluation_end_with_it(start, tmp_path, small_folder):
     assert len(workers) >= 2
     process.send_signal(signal.SIGKILL)
     process.wait()
-    wait_for(lambda: not any(alive(worker) for worker in workers), 20)
+    wait_for(lambda: not any(alive(worker) for worker in workers))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are found in /proc")
@@ -120,7 +119,7 @@ def test_workers_of_a_benchmark_end_with_it(start, tmp_path, small_folder):
     workers = children(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    wait_for(lambda: not any(alive(worker) for worker in workers), 20)
+    wait_for(lambda: not any(alive(worker) for worker in workers))
 
 
 def alive(pid: int) -> bool:
