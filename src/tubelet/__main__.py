@@ -2,10 +2,6 @@
 
 import sys
 
-try:
-    from tubelet.cli.main import main
+from tubelet.cli.main import main
 
-    sys.exit(main())
-except KeyboardInterrupt:
-    # Also while the program itself is being read.
-    sys.exit(130)
+sys.exit(main())

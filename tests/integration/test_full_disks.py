@@ -67,6 +67,7 @@ def test_an_evaluation_goes_on_when_there_is_room(limited, clips, tmp_path, smal
     assert limited(10**6, *arguments).code == 0
 
 
+@pytest.mark.slow
 def test_a_run_and_its_export(limited, data, tmp_path):
     (tmp_path / "own_recipe.py").write_text(RECIPE)
     run = tmp_path / "run"

@@ -47,7 +47,10 @@ def training(start, data, run, *more):
     return start("train", "own_recipe:tiny", "--data", data, "-o", run, "--steps", "100000", *more)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+SLOWER = [pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGINT, signal.SIGHUP)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, *SLOWER])
 def test_a_run_that_is_stopped_is_not_done(start, data, tmp_path, number):
     run = tmp_path / "run"
     process = training(start, data, run)
@@ -66,6 +69,7 @@ def test_a_run_that_is_stopped_is_not_done(start, data, tmp_path, number):
     assert "- **Not finished**: it stopped at 0%" in (tmp_path / "exported" / "card.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_second_run_in_a_folder_is_refused_while_the_first_lives(start, data, tmp_path):
     run = tmp_path / "run"
     first = training(start, data, run)
@@ -80,13 +84,6 @@ def test_a_second_run_in_a_folder_is_refused_while_the_first_lives(start, data, 
     before = checkpoints(run)[-1]
     wait_for(lambda: checkpoints(run)[-1] != before)
     assert third.poll() is None
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_while_arguments_are_read_ends_the_command_without_a_traceback(cli, monkeypatch, number):
-    monkeypatch.setattr("tubelet.cli.main.make_parser", lambda _: signal.raise_signal(number))
-    ended = cli("encode", "x.mp4", "-o", "x.tube")
-    assert (ended.code, ended.out, ended.err) == (130, "", "")
 
 
 def children(pid: int) -> list[int]:
