@@ -21,9 +21,11 @@ from tubelet.cli.fields import add_fields, with_fields
 from tubelet.data.crops import INDEX, Crops, open_crops, shard_name
 from tubelet.recipes.table import make_config
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.batches import to_video
-from tubelet.train.network import Network, autocast
-from tubelet.train.run import train
+from tubelet.train.loop import RunOptions
+from tubelet.train.precision import autocast
+from tubelet.train.tokenizer.batches import to_video
+from tubelet.train.tokenizer.network import Network
+from tubelet.train.tokenizer.task import train
 from tubelet.types import Video
 
 HELD_OUT = 8
@@ -48,14 +50,21 @@ def main() -> None:
         fitted, measured = (Path(scratch) / name for name in ("fit", "measure"))
         split(arguments.data, fitted, measured)
         run = arguments.keep or Path(scratch) / "run"
-        state = train(config, data=fitted, folder=run, time_limit=arguments.seconds, force=True)
-        state.use_average()
+        state = train(
+            config, data=fitted, options=RunOptions(folder=run, time_limit=arguments.seconds, force=True)
+        )
+        state.use_ema()
         video = windows(open_crops(measured))
     linear = checkpoint.load(config.linear)
     floor = psnr(linear, video, bfloat16=False)
     trained = psnr(state.network.tokenizer, video, bfloat16=config.bfloat16)
     gains = {count: round(trained[count] - floor[count], 2) for count in trained}
-    row = {"steps": state.step, "weights": weights(state.network), "gain_db": gains, "linear_db": floor}
+    row = {
+        "iterations": state.iteration,
+        "weights": weights(state.network),
+        "gain_db": gains,
+        "linear_db": floor,
+    }
     print(json.dumps(row))
 
 

@@ -37,20 +37,21 @@ from torch import nn
 from tubelet import checkpoint
 from tubelet.cli.fields import add_fields, with_fields
 from tubelet.data.crops import Crops, open_crops
-from tubelet.data.feed import Draw, Feed
 from tubelet.metrics.seams import ClipBoundaryError
 from tubelet.nn.blocks import MEMORY
 from tubelet.nn.klt import KLTCascade
 from tubelet.recipes.table import make_config
 from tubelet.results import circumstances, write_results
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.batches import to_video
-from tubelet.train.config import TrainConfig
-from tubelet.train.network import Network, autocast, set_trainable
+from tubelet.train.iteration import iterate
 from tubelet.train.optimizers import make_optimizers
-from tubelet.train.start import start_from_crops
+from tubelet.train.precision import autocast
 from tubelet.train.state import TrainState
-from tubelet.train.step import Part, train_step
+from tubelet.train.task import Place
+from tubelet.train.tokenizer.config import TrainConfig
+from tubelet.train.tokenizer.network import Network
+from tubelet.train.tokenizer.start import start_from_crops
+from tubelet.train.tokenizer.task import TokenizerTask
 from tubelet.types import Video
 from tubelet.video.pixels import from_model
 
@@ -230,19 +231,19 @@ class Bench:
         config = row.config(self.recipe)
         network = build(row, config, self.transform).to(self.device)
         state, bad = fit(network, config, self.crops, seconds=self.seconds, device=self.device)
-        state.use_average()
+        state.use_ema()
         tokenizer = network.eval().tokenizer
         trained = psnr(tokenizer, self.video, bfloat16=config.bfloat16)
         counts = sorted(set(config.prefixes.counts) & set(trained))
         return {
             "about": row.about,
-            "steps": state.step,
+            "iterations": state.iteration,
             "bad_steps": bad,
             "weights": weights(network),
             "gain_db": {str(count): round(trained[count] - self.floor[count], 3) for count in counts},
             "linear_db": {str(count): self.floor[count] for count in counts},
             "mflop_per_px": round(tokenizer.flops_per_pixel() / 1e6, 4),
-            "seconds_per_step": round(state.seconds / state.step, 4),
+            "seconds_per_iteration": round(state.seconds / state.iteration, 4),
             "boundary_channels": min(BOUNDARY_CHANNELS, tokenizer.channels),
             "boundary_error_ratio": boundary_ratio(tokenizer, self.video, bfloat16=config.bfloat16),
             "linear_boundary_error_ratio": self.floor_boundary,
@@ -271,24 +272,25 @@ def build(row: Row, config: TrainConfig, transform: KLTCascade) -> Network:
 def fit(
     network: Network, config: TrainConfig, crops: Crops, *, seconds: float, device: torch.device
 ) -> tuple[TrainState, int]:
-    """Train for so many seconds, as `tubelet.train.run.train` does, without files; give the bad steps too."""
-    set_trainable(network, encoder=True, transform=config.transform)
-    state = TrainState(network=network.train(), optimizers=make_optimizers(network, config.optimizer))
+    """Train for so many seconds, as `tubelet.train.loop` does, without files; give the bad steps too."""
+    task = TokenizerTask(config, crops, data=Path())
+    task.set_trainable(network, None)
+    optimizers = make_optimizers(network, task.hidden_matrices(network), config.optimizer)
+    state = TrainState(network=network.train().to(device), optimizers=optimizers)
     bad = 0
-    while state.seconds < seconds and state.bad_steps < config.patience:
+    while state.seconds < seconds and state.bad_iterations < config.patience:
         stage = config.stage_at(state.seconds / seconds)
-        draw = Draw(batch=stage.batch, frames=stage.frames, side=stage.side)
         began, before = time.monotonic(), state.seconds
-        with Feed(crops, draw, seed=config.seed, first_step=state.step) as feed:
+        with task.batches(stage, first=state.iteration, indices=range(stage.batch)) as feed:
             while state.seconds < seconds and config.stage_at(state.seconds / seconds) is stage:
-                part = Part(
-                    video=to_video(next(feed), device),
+                place = Place(
+                    iteration=state.iteration,
                     indices=range(stage.batch),
                     progress=state.seconds / seconds,
                 )
-                bad += not train_step(state, network, config, part).taken
+                bad += not iterate(state, network, task, next(feed), place).taken
                 state.seconds = before + time.monotonic() - began
-                if state.bad_steps >= config.patience:
+                if state.bad_iterations >= config.patience:
                     break
     return state, bad
 

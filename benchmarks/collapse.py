@@ -40,11 +40,12 @@ from tubelet.quantizers.config import (
 from tubelet.quantizers.fsq import PUBLISHED
 from tubelet.recipes.tokens import fsq
 from tubelet.results import write_results
-from tubelet.train.batches import to_video
-from tubelet.train.config import Prefixes, Stage, TrainConfig
-from tubelet.train.run import train
+from tubelet.train.loop import RunOptions
 from tubelet.train.state import TrainState
-from tubelet.train.token_figures import figures_to_json
+from tubelet.train.tokenizer.batches import to_video
+from tubelet.train.tokenizer.config import Prefixes, Stage, TrainConfig
+from tubelet.train.tokenizer.task import train
+from tubelet.train.tokenizer.token_figures import figures_to_json
 from tubelet.types import Video
 
 SIZES = (1 << 10, 1 << 14, 1 << 16)
@@ -96,7 +97,11 @@ def main() -> None:
                 def tick(*_: object, ticks: list[float] = ticks) -> None:
                     ticks.append(time.process_time())
 
-                state = train(config, data=fitted, folder=Path(scratch) / "run", force=True, on_step=tick)
+                state = train(
+                    config,
+                    data=fitted,
+                    options=RunOptions(folder=Path(scratch) / "run", force=True, on_iteration=tick),
+                )
                 if len(ticks) < arguments.steps:
                     raise SystemExit(f"{name} was interrupted. The same command goes on from there.")
                 steps = [after - before for before, after in pairwise(ticks)]
@@ -127,7 +132,7 @@ def runs(sizes: Sequence[int], seeds: Sequence[int], steps: int) -> Iterator[tup
                     quantizer=quantizer,
                     prefixes=Prefixes(counts=(channels,), weights=(1.0,), maps=0.0),
                     stages=(Stage(batch=8, frames=17, side=64),),
-                    steps=steps,
+                    iterations=steps,
                     seed=seed,
                     save_seconds=1e9,
                 )
@@ -144,7 +149,7 @@ def windows(crops: Crops) -> Iterator[Video]:
 @torch.no_grad()
 def measure(state: TrainState, clips: list[Video]) -> dict[str, Any]:
     """What a run's averaged weights do on clips that it has not seen."""
-    state.use_average()
+    state.use_ema()
     network = state.network.eval()
     quantizer = network.quantizer
     assert quantizer is not None

@@ -25,7 +25,7 @@ from tubelet.recipes.table import make_config
 from tubelet.results import write_results
 from tubelet.tokenizers.config import DiscreteConfig
 from tubelet.tokenizers.discrete import DiscreteTokenizer
-from tubelet.train.start import fitted_quantizer, start_from_crops
+from tubelet.train.tokenizer.start import fitted_quantizer, start_from_crops
 from tubelet.video.probe import probe
 
 PROTOCOL = (

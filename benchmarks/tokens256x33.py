@@ -26,8 +26,8 @@ from tubelet.metrics.usage import DigitUsage
 from tubelet.recipes.table import make_config
 from tubelet.results import circumstances, write_results
 from tubelet.tokenizers.discrete import DiscreteTokenizer
-from tubelet.train.start import fitted_quantizer, start_from_crops
-from tubelet.train.token_figures import figures_to_json
+from tubelet.train.tokenizer.start import fitted_quantizer, start_from_crops
+from tubelet.train.tokenizer.token_figures import figures_to_json
 from tubelet.types import Frames
 from tubelet.video.pixels import from_model, to_model
 from tubelet.video.read import read

@@ -59,7 +59,7 @@ QUEUE = {
     "m4": Entry(
         recipe="m",
         start="tubelet-m",
-        options="--optimizer.rate 1e-3 --seed 3 --losses.log_difference 0.03 --prefixes.weights 3 2 8 3 1 3 "
+        options="--optimizer.lr 1e-3 --seed 3 --losses.log_difference 0.03 --prefixes.weights 3 2 8 3 1 3 "
         f"{_BUDGETS} --stages.0.until 0.35 --stages.1.until 0.75 --stages.2.side 144",
         why="tubelet-m once more, with maps of counts, budgets and rounded latents",
     ),
@@ -73,13 +73,13 @@ QUEUE = {
     "fsq": Entry(
         recipe="fsq",
         start="tubelet-fsq",
-        options="--optimizer.rate 1e-3 --quantizer.entropy_weight 0.2 --seed 1",
+        options="--optimizer.lr 1e-3 --quantizer.entropy_weight 0.2 --seed 1",
         why="tokens: 25.13 dB at 86 % usage, wanted 26.5 at 85 %",
     ),
     "fsq-deep": Entry(
         recipe="fsq_deep",
         start="tubelet-fsq-deep",
-        options="--optimizer.rate 1e-3 --seed 1",
+        options="--optimizer.lr 1e-3 --seed 1",
         floor="klt-8x16x16",
         why="an eighth of the positions: 22.50 dB, wanted 23.5",
     ),
@@ -167,7 +167,8 @@ def _state(name: str) -> str:
     process = _process(name)
     doing = "exported" if weights.exists() else "stopped" if process is None else f"process {process}"
     age = time.time() - log.stat().st_mtime
-    return f"{doing}, step {last['step']}, {last['seconds'] / 3600:.2f} h, last step {age:.0f} s ago"
+    hours = last["seconds"] / 3600
+    return f"{doing}, iteration {last['iteration']}, {hours:.2f} h, last one {age:.0f} s ago"
 
 
 def _process(name: str) -> int | None:

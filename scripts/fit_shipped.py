@@ -14,8 +14,8 @@ import torch
 from tubelet import checkpoint
 from tubelet.data.clips import find_clips
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.card import klt_card
-from tubelet.train.fit_klt import Sampling, fit_klt, klt_config
+from tubelet.train.tokenizer.card import klt_card
+from tubelet.train.tokenizer.fit_klt import Sampling, fit_klt, klt_config
 from tubelet.types import Stride
 
 STRIDES = ("4x8x8", "1x8x8", "8x8x8", "8x16x16", "8x32x32")

@@ -9,8 +9,8 @@ from tubelet.data.crops import read_index
 from tubelet.errors import TubeletError
 from tubelet.evaluate.tags import read_tags
 from tubelet.report.read import read_results
-from tubelet.train.export import export_run
 from tubelet.train.state import TrainState, load_state
+from tubelet.train.tokenizer.export import export_run
 
 
 def config(folder, text):
@@ -34,8 +34,8 @@ def manifest(folder, text):
 
 
 def run(folder, text):
-    (folder / "step-00000001").mkdir(exist_ok=True)
-    (folder / "step-00000001" / "numbers.json").write_text("{}")
+    (folder / "iteration-00000001").mkdir(exist_ok=True)
+    (folder / "iteration-00000001" / "numbers.json").write_text("{}")
     (folder / "run.json").write_text(text)
     export_run(folder, folder / "out")
 

@@ -16,7 +16,8 @@ RECIPE = """
 from dataclasses import replace
 
 from tubelet.tokenizers.config import ContinuousConfig
-from tubelet.train.config import LossWeights, Optimizer, Prefixes, Stage, TrainConfig
+from tubelet.train.config import Optimizer
+from tubelet.train.tokenizer.config import LossWeights, Prefixes, Stage, TrainConfig
 from tubelet.types import Stride
 
 
@@ -33,7 +34,7 @@ def tiny() -> TrainConfig:
         ),
         losses=LossWeights(charbonnier=1.0, difference=0.5),
         prefixes=Prefixes(counts=(2, 8), weights=(1.0, 1.0), maps=0.5),
-        optimizer=Optimizer(rate=2e-3),
+        optimizer=Optimizer(lr=2e-3),
         noise=0.1,
         bfloat16=False,
         save_seconds=0.0,
@@ -74,30 +75,30 @@ def totals(folder: Path) -> list[float]:
 
 @pytest.mark.parametrize("shard", [False, True], ids=["copied", "sharded"])
 def test_two_processes_have_the_losses_of_one(start, tmp_path, shard):
-    finished(start("one", "--steps", "6"))
-    finished(start("two", "--steps", "6", *(["--shard"] if shard else []), processes=2))
+    finished(start("one", "--iterations", "6"))
+    finished(start("two", "--iterations", "6", *(["--shard"] if shard else []), processes=2))
     assert len(totals(tmp_path / "one")) == 6
     assert totals(tmp_path / "two") == pytest.approx(totals(tmp_path / "one"), rel=1e-5)
 
 
 def test_what_two_processes_began_one_can_finish(start, tmp_path):
-    finished(start("one", "--steps", "6"))
-    two = start("two", "--steps", "6", "--shard", processes=2)
+    finished(start("one", "--iterations", "6"))
+    two = start("two", "--iterations", "6", "--shard", processes=2)
     while not checkpoints(tmp_path / "two") and two.poll() is None:
         time.sleep(0.02)
     two.send_signal(signal.SIGTERM)
     two.communicate(timeout=240)
-    finished(start("two", "--steps", "6", "--resume"))
+    finished(start("two", "--iterations", "6", "--resume"))
     assert totals(tmp_path / "two") == pytest.approx(totals(tmp_path / "one"), rel=1e-4)
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_losses(start, tmp_path):
-    finished(start("unbroken", "--steps", "30"))
-    killed = start("killed", "--steps", "30")
+    finished(start("unbroken", "--iterations", "30"))
+    killed = start("killed", "--iterations", "30")
     while len(checkpoints(tmp_path / "killed")) < 2 and killed.poll() is None:
         time.sleep(0.01)
     killed.kill()
     killed.communicate(timeout=60)
     assert len(totals(tmp_path / "killed")) < 30
-    finished(start("killed", "--steps", "30", "--resume"))
+    finished(start("killed", "--iterations", "30", "--resume"))
     assert totals(tmp_path / "killed") == totals(tmp_path / "unbroken")

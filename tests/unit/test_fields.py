@@ -184,17 +184,15 @@ def test_a_type_that_no_option_holds_is_refused(kind):
 @pytest.fixture
 def trained(monkeypatch):
     """What `train` was called with, instead of training."""
-    run = pytest.importorskip("tubelet.train.run")
+    run = pytest.importorskip("tubelet.train.tokenizer.task")
     calls = []
 
-    def train(config, *, on_step, **rest):
-        on_step(1.0, 1, SimpleNamespace(losses={"total": 0.5}))
-        calls.append((config, rest))
-        network = SimpleNamespace(tokenizer=SimpleNamespace(device=torch.device("cpu")))
-        return SimpleNamespace(step=1, share=1.0, seconds=3600.0, network=network)
+    def train(config, *, data, options):
+        options.on_iteration(1.0, 1, SimpleNamespace(losses={"total": 0.5}))
+        calls.append((config, data, options))
+        return SimpleNamespace(iteration=1, seconds=3600.0, progress=1.0, device=torch.device("cpu"))
 
     monkeypatch.setattr(run, "train", train)
-    monkeypatch.setattr(run, "share_done", lambda *_: 1.0)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return calls
 
@@ -233,15 +231,9 @@ def test_train_is_given_what_the_command_line_says(trained, train):
         "--model.width 128 --prefixes.counts 4 8 --prefixes.weights 1 2 --bfloat16 false --stages.0.batch 8"
     )
     assert train(f"s --data d -o r {switches} {numbers}")[0] == 0
-    ((config, rest),) = trained
-    assert {key: str(value) for key, value in rest.items()} == {
-        "data": "d",
-        "folder": "r",
-        "time_limit": "5400.0",
-        "resume": "True",
-        "shard": "True",
-        "force": "True",
-    }
+    ((config, data, options),) = trained
+    assert (str(data), str(options.folder), options.time_limit) == ("d", "r", 5400.0)
+    assert (options.resume, options.shard, options.force) == (True, True, True)
     assert (config.model.width, config.stages[0].batch, config.bfloat16) == (128, 8, False)
     assert (config.prefixes.counts, config.prefixes.weights) == ((4, 8), (1.0, 2.0))
 

@@ -6,7 +6,7 @@ import pytest
 
 from tubelet.errors import OptionError
 from tubelet.recipes.table import RECIPES, first_line, make_config
-from tubelet.train.config import TrainConfig
+from tubelet.train.tokenizer.config import TrainConfig
 
 OWN = """
 from dataclasses import replace

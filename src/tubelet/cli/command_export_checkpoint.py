@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the checkpoint, and say where it is."""
     from tubelet.checkpoint import architecture
-    from tubelet.train.export import export_run
+    from tubelet.train.tokenizer.export import export_run
 
     folder = export_run(arguments.training, arguments.output, data=arguments.data, force=arguments.force)
     show_table(

@@ -55,8 +55,8 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.data.clips import find_clips
     from tubelet.files import check_folder, printable
     from tubelet.files.names import text_name
-    from tubelet.train.card import klt_card
-    from tubelet.train.fit_klt import Sampling, fit_klt, klt_config
+    from tubelet.train.tokenizer.card import klt_card
+    from tubelet.train.tokenizer.fit_klt import Sampling, fit_klt, klt_config
     from tubelet.types import Stride
 
     sources = [arguments.data, *([] if arguments.start is None else [checkpoint.find(arguments.start)])]

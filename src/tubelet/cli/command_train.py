@@ -6,7 +6,7 @@ recipe comes first. Start several processes with torchrun, and they train one to
 for example:
   tubelet train m --data data -o run --time-limit 6h
   tubelet train m --data data -o run --time-limit 6h --resume
-  tubelet train m --data data -o run --steps 1000 --model.width 128 --stages.0.batch 8
+  tubelet train m --data data -o run --iterations 1000 --model.width 128 --stages.0.batch 8
   tubelet train my.recipes:large --data data -o run --time-limit 6h
   torchrun --nproc-per-node 8 -m tubelet train m --data data -o run --time-limit 6h
 """
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--time-limit",
         type=options.duration,
         metavar="TIME",
-        help="length of the run, such as 90m, 1h30m or 1:30:00; instead of --steps",
+        help="length of the run, such as 90m, 1h30m or 1:30:00; instead of --iterations",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in RUN")
     parser.add_argument(
@@ -78,8 +78,9 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.cli.console import show_table
     from tubelet.cli.fields import with_fields
     from tubelet.cli.progress import run_progress
-    from tubelet.train.network import computes_bfloat16
-    from tubelet.train.run import share_done, train
+    from tubelet.train.loop import RunOptions
+    from tubelet.train.precision import computes_bfloat16
+    from tubelet.train.tokenizer.task import train
 
     if "OMP_NUM_THREADS" not in os.environ:
         neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
@@ -89,25 +90,27 @@ def run(arguments: argparse.Namespace) -> None:
         state = train(
             config,
             data=arguments.data,
-            folder=arguments.output,
-            time_limit=arguments.time_limit,
-            resume=arguments.resume,
-            shard=arguments.shard,
-            force=arguments.force,
-            on_step=lambda share, step, figures: show(share, step, figures.losses),
+            options=RunOptions(
+                folder=arguments.output,
+                time_limit=arguments.time_limit,
+                resume=arguments.resume,
+                shard=arguments.shard,
+                force=arguments.force,
+                on_iteration=lambda fraction, iteration, figures: show(fraction, iteration, figures.losses),
+                on_message=print,
+            ),
         )
-    stopped = share_done(state, config, arguments.time_limit) < 1
-    if stopped:
+    if state.progress < 1:
         raise KeyboardInterrupt(
-            f"stopped after {state.step} steps, {state.share:.0%} of the run; a checkpoint is written. Go on "
-            "with the same command and --resume."
+            f"stopped after {state.iteration} iterations, {state.progress:.0%} of the run; a checkpoint is "
+            "written. Go on with the same command and --resume."
         )
     if os.environ.get("RANK", "0") == "0":
-        half = config.bfloat16 and computes_bfloat16(state.network.tokenizer.device.type)
+        half = config.bfloat16 and computes_bfloat16(state.device.type)
         show_table(
             [
                 ("run", str(arguments.output)),
-                ("steps", f"{state.step} in {state.seconds / 3600:.2f} hours"),
+                ("iterations", f"{state.iteration} in {state.seconds / 3600:.2f} hours"),
                 ("computed in", "bfloat16" if half else "float32"),
                 ("use it", f"tubelet export-checkpoint {arguments.output} -o tubelet-mine"),
             ]

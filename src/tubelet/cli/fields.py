@@ -136,10 +136,13 @@ def _parts(value: object) -> bool:
 
 
 def _attributes(cls: type) -> dict[str, str]:
-    """What the docstring of a class says about each attribute."""
-    _, _, section = (inspect.getdoc(cls) or "").partition("\nAttributes:\n")
-    found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", section.split("\n\n")[0], flags=re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in found}
+    """What the docstrings of a class and of those that it extends say about each attribute."""
+    known: dict[str, str] = {}
+    for each in reversed(cls.__mro__):
+        _, _, section = (inspect.getdoc(each) or "").partition("\nAttributes:\n")
+        found = re.findall(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", section.split("\n\n")[0], flags=re.MULTILINE)
+        known |= {name: " ".join(text.split()) for name, text in found}
+    return known
 
 
 def _kind(annotation: object, name: str) -> Kind:

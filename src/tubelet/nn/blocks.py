@@ -200,6 +200,11 @@ class ResidualStack(nn.Module):
         """The number format of the convolutions and linear maps."""
         return self.enter.weight.dtype
 
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The matrices of the blocks, from hidden features to hidden features."""
+        named = self.blocks.named_parameters()
+        return [weight for name, weight in named if weight.ndim == 2 and name.endswith("map.weight")]
+
     def forward(
         self,
         x: Float[Tensor, "b c t h w"],

@@ -8,7 +8,8 @@ was tried. Crops grow while the run goes on: small ones teach most per second, l
 from dataclasses import replace
 
 from tubelet.tokenizers.config import ContinuousConfig
-from tubelet.train.config import LossWeights, Optimizer, Stage, TrainConfig
+from tubelet.train.config import Optimizer
+from tubelet.train.tokenizer.config import LossWeights, Stage, TrainConfig
 from tubelet.types import Stride
 
 CPU_STAGES = (
@@ -37,7 +38,7 @@ def m() -> TrainConfig:
         linear="klt-4x8x8",
         stages=CPU_STAGES,
         losses=LossWeights(log_mse=0.1),
-        optimizer=Optimizer(kind="muon", rate=1.5e-3, clip=0.1),
+        optimizer=Optimizer(kind="muon", lr=1.5e-3, clip=0.1),
     )
 
 

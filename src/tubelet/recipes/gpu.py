@@ -7,7 +7,7 @@ weights are as many as a medium tokenizer may have, 16 MB in a file.
 from dataclasses import replace
 
 from tubelet.recipes import fidelity
-from tubelet.train.config import Stage, TrainConfig
+from tubelet.train.tokenizer.config import Stage, TrainConfig
 
 GPU_STAGES = (
     Stage(until=0.5, batch=128, frames=17, side=64),

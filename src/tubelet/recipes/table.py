@@ -7,7 +7,7 @@ from importlib import import_module
 
 from tubelet.errors import OptionError
 from tubelet.recipes import fidelity, gpu, tokens
-from tubelet.train.config import TrainConfig
+from tubelet.train.tokenizer.config import TrainConfig
 
 RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "s": fidelity.s,
@@ -39,7 +39,7 @@ def make_config(name: str) -> TrainConfig:
     if not isinstance(config, TrainConfig):
         raise OptionError(
             f"recipe {name!r} gives a {type(config).__name__}; a recipe gives a "
-            "tubelet.train.config.TrainConfig. Return one."
+            "tubelet.train.tokenizer.config.TrainConfig. Return one."
         )
     return config
 

@@ -5,7 +5,7 @@ from math import prod
 
 from tubelet.quantizers.config import FSQConfig, VQConfig
 from tubelet.recipes.fidelity import m
-from tubelet.train.config import LossWeights, Prefixes, TrainConfig
+from tubelet.train.tokenizer.config import LossWeights, Prefixes, TrainConfig
 from tubelet.types import Stride
 
 FSQ_LEVELS = (8, 8, 8, 5, 5, 5)

@@ -337,6 +337,17 @@ class ContinuousTokenizer(nn.Module):
                 stack.to(dtype)
         return self
 
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The matrices between hidden features, which an optimiser for matrices such as Muon may move."""
+        stacks = [stack for stack in (self.encoder, self.decoder) if stack is not None]
+        return [matrix for stack in stacks for matrix in stack.hidden_matrices()]
+
+    def shard_units(self) -> list[nn.Module]:
+        """The parts whose weights are gathered together while they compute, if weights are split (FSDP)."""
+        return [
+            block for stack in (self.encoder, self.decoder) if stack is not None for block in stack.blocks
+        ]
+
     def check_channels(self, channels: int | None) -> int:
         """How many channels are meant: all for none.
 

@@ -1,90 +1,9 @@
-"""Every number of a training run, in frozen dataclasses; a recipe is a function that returns one."""
+"""The numbers that every training run has, whatever it trains."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 from tubelet.errors import OptionError
-from tubelet.quantizers.config import QuantizerConfig
-from tubelet.tokenizers.config import ContinuousConfig
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """A part of a run.
-
-    Attributes:
-        until: share of the run at which it ends; that of the last stage is 1.
-        batch: clips per step, over all processes.
-        frames: frames per clip.
-        side: rows and columns of pixels per clip.
-        encoder: whether the encoder is trained; frozen, the latent stays what it is.
-        adversarial: weight of the adversarial loss; without one no discriminator is trained.
-    """
-
-    until: float = 1.0
-    batch: int = 4
-    frames: int = 17
-    side: int = 64
-    encoder: bool = True
-    adversarial: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LossWeights:
-    """What each loss counts; a weight of zero leaves it out.
-
-    Attributes:
-        charbonnier: of `losses.reconstruction.charbonnier`.
-        log_mse: of `losses.reconstruction.log_mse`.
-        difference: of `losses.temporal.frame_difference`.
-        log_difference: of `losses.temporal.log_frame_difference`.
-        wavelet: of `losses.wavelet`.
-        kl: of `losses.regularisation.kl_standard_normal`, in nats per value of the latent; the tokenizer must
-            be variational.
-        perceptual: of `losses.perceptual`; needs the weights of its network (`TrainConfig.perceptual`).
-    """
-
-    charbonnier: float = 0.0
-    log_mse: float = 0.0
-    difference: float = 0.0
-    log_difference: float = 0.0
-    wavelet: float = 0.0
-    kl: float = 0.0
-    perceptual: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prefixes:
-    """How many channels the decoder sees in training (nested dropout, Rippel et al. 2014, arXiv:1402.0915).
-
-    Attributes:
-        counts: numbers of channels to draw from.
-        weights: how often each is drawn, in any unit.
-        maps: share of the clips whose positions have numbers of their own, from none to all channels, smooth
-            over a few positions.
-        blocks: share of the clips with one number per block of one to eight positions a side.
-        budgets: share of the clips whose channels are spent where the latent's energy is
-            (`tokenizers.allocation`), at a mean number that is drawn for the clip.
-    """
-
-    counts: tuple[int, ...] = (4, 8, 16, 32, 48, 64)
-    weights: tuple[float, ...] = (3.0, 2.0, 6.0, 3.0, 2.0, 4.0)
-    maps: float = 0.2
-    blocks: float = 0.0
-    budgets: float = 0.0
-
-    def __post_init__(self) -> None:
-        if len(self.counts) != len(self.weights) or not self.counts or not sum(self.weights) > 0:
-            raise OptionError(
-                f"counts are {self.counts} and weights {self.weights}; every number of channels needs one "
-                "weight, and their sum must be positive."
-            )
-        fractions = (self.maps, self.blocks, self.budgets)
-        if min(self.counts) < 1 or min(self.weights) < 0 or min(fractions) < 0 or not sum(fractions) <= 1:
-            raise OptionError(
-                f"counts are {self.counts}, weights {self.weights}; maps, blocks, budgets are {fractions}. "
-                "Counts start at 1, weights at 0, and the three are shares whose sum is at most 1."
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,112 +11,54 @@ class Optimizer:
     """How weights move.
 
     Attributes:
-        kind: ``adamw`` for all of them, or ``muon`` for the matrices inside blocks and AdamW for the rest.
-        rate: the peak learning rate; it rises over `warm_up` and falls to zero along a cosine.
-        others: with Muon, the rate of all that AdamW moves, as a share of `rate`.
-        warm_up: share of the run.
+        kind: ``adamw`` for all of them, or ``muon`` for hidden matrices and AdamW for the others.
+        lr: the peak learning rate; it rises over `warm_up` and falls to zero along a cosine.
+        others: with Muon, the learning rate of what AdamW moves, as a fraction of `lr`.
+        warm_up: fraction of the run.
         betas: decay of AdamW's two averages.
         weight_decay: decoupled, of matrices only.
         momentum: of Muon.
         clip: largest norm of all gradients together; larger ones are scaled down.
-        average: decay per step of the running average of the weights, which is what is exported.
+        ema: decay per iteration of the exponential moving average of the weights, which is what is exported.
     """
 
     kind: Literal["adamw", "muon"] = "adamw"
-    rate: float = 5e-4
+    lr: float = 5e-4
     others: float = 0.25
     warm_up: float = 0.02
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
     momentum: float = 0.95
     clip: float = 1.0
-    average: float = 0.999
+    ema: float = 0.999
+
+    def __post_init__(self) -> None:
+        if not self.lr >= 0 or not 0 <= self.warm_up < 1 or not 0 <= self.ema < 1 or not self.clip > 0:
+            raise OptionError(
+                f"lr is {self.lr}, warm_up {self.warm_up}, ema {self.ema} and clip {self.clip}; the first is "
+                "not negative, the next two lie from 0 to below 1, the last is positive."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
-    """A complete training run.
+class LoopConfig:
+    """What the loop must know of a run; the configuration of a task adds its own fields.
 
     Attributes:
-        model: what is trained; with a quantiser, its backbone.
-        quantizer: what makes tokens of the latent; none for a continuous tokenizer.
-        linear: the linear tokenizer that it starts as, by name or folder; its coefficients come first, and
-            those that follow are fitted to the data. None fits all of them.
-        start: a trained tokenizer of the same model to go on from, by name or folder, not a linear one; if it
-            has more channels, the first are taken.
-        stages: what is trained on, one after the other.
-        losses: weights of the losses.
-        prefixes: how many channels the decoder sees.
         optimizer: how weights move.
-        steps: length of the run; none if `time_limit` decides.
-        noise: largest standard deviation of noise on the latent before it is decoded, in those of the latent;
-            every clip draws its own, so the decoder learns to bear a generator's errors.
-        quantized: share of the clips whose latent is rounded as a ``.tube`` file rounds it, at a step that is
-            drawn for the clip, before it is decoded; gradients pass as if it were not.
-        quantizer_steps: smallest and largest of these steps, in the unit of ``tubelet encode --step``; their
-            logarithm is even.
-        transform: whether the KLT is trained along; at a high rate that falls below the linear floor.
-        perceptual: file of the perceptual network's weights.
-        perceptual_sha256: what that file must be.
-        bfloat16: whether networks compute in bfloat16 where the machine has instructions for it; losses,
-            norms and the transform stay in float32.
+        iterations: length of the run; none if a time limit decides.
+        bfloat16: whether networks compute in bfloat16 where the machine has instructions for it; losses and
+            norms stay in float32.
         seed: of everything random.
-        patience: bad steps (gradients that are no numbers, or that jump) in a row before giving up.
-        jump: a norm of the gradients this many times its recent mean is a bad step.
+        patience: bad iterations (gradients that are not finite, or that jump) in a row before giving up.
+        jump: a norm of the gradients this many times its recent mean makes an iteration a bad one.
         save_seconds: seconds between checkpoints.
     """
 
-    model: ContinuousConfig
-    quantizer: QuantizerConfig | None = None
-    linear: str | None = None
-    start: str | None = None
-    stages: tuple[Stage, ...] = (Stage(),)
-    losses: LossWeights = field(default_factory=lambda: LossWeights(charbonnier=1.0))
-    prefixes: Prefixes = field(default_factory=Prefixes)
     optimizer: Optimizer = field(default_factory=Optimizer)
-    steps: int | None = None
-    noise: float = 0.0
-    quantized: float = 0.0
-    quantizer_steps: tuple[float, float] = (0.5, 8.0)
-    transform: bool = False
-    perceptual: str | None = None
-    perceptual_sha256: str | None = None
+    iterations: int | None = None
     bfloat16: bool = True
     seed: int = 0
     patience: int = 20
     jump: float = 20.0
     save_seconds: float = 180.0
-
-    def __post_init__(self) -> None:
-        ends = [stage.until for stage in self.stages]
-        if not ends or ends != sorted(ends) or ends[-1] != 1.0:
-            raise OptionError(f"stages end at {ends}; ends must rise to 1, the whole run.")
-        if max(self.prefixes.counts) > self.model.channels:
-            raise OptionError(
-                f"prefixes go to {max(self.prefixes.counts)} channels and the model has "
-                f"{self.model.channels}; draw no more than it has."
-            )
-        least, most = self.quantizer_steps
-        if not 0 <= self.quantized <= 1 or not 0 < least <= most:
-            raise OptionError(
-                f"quantized is {self.quantized} and quantizer_steps are {self.quantizer_steps}; the one is a "
-                "share from 0 to 1, the others are positive and rise."
-            )
-        if self.losses.kl and not self.model.variational:
-            raise OptionError("the weight of kl is set and the model is not variational. Set both or none.")
-        if self.quantizer is not None and self.model.variational:
-            raise OptionError("the model is variational and has a quantiser; a token is no distribution.")
-        if self.quantizer is not None and set(self.prefixes.counts) != {self.model.channels}:
-            raise OptionError(
-                f"prefixes are {self.prefixes.counts} and the quantiser needs all {self.model.channels}; "
-                "draw that number only."
-            )
-        if self.losses.perceptual and not (self.perceptual and self.perceptual_sha256):
-            raise OptionError(
-                "the weight of perceptual is set without the weights of its network; give their file as "
-                "perceptual and its SHA-256 as perceptual_sha256, or set the weight to 0."
-            )
-
-    def stage_at(self, progress: float) -> Stage:
-        """The stage in which a run is, by the share that is done."""
-        return next((stage for stage in self.stages if progress < stage.until), self.stages[-1])

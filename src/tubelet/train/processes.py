@@ -1,8 +1,7 @@
 """Several processes that train one network together."""
 
 import os
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,13 +13,11 @@ from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from tubelet.errors import OptionError
-from tubelet.nn.blocks import Block
-from tubelet.train.network import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Processes:
-    """Who takes part.
+class Ranks:
+    """The processes that take part, seen from one of them.
 
     Attributes:
         rank: number of this process.
@@ -38,14 +35,14 @@ class Processes:
         return self.rank == 0
 
     def share(self, batch: int) -> range:
-        """Which clips of a batch are this process's.
+        """Which items of a batch are this process's.
 
         Raises:
             OptionError: the batch does not split evenly.
         """
         if batch % self.count:
             raise OptionError(
-                f"the batch has {batch} clips for {self.count} processes; every process takes equally many. "
+                f"the batch has {batch} items for {self.count} processes; every process takes equally many. "
                 f"Choose a multiple of {self.count}."
             )
         each = batch // self.count
@@ -70,36 +67,33 @@ class Processes:
 
 
 @contextmanager
-def processes() -> Iterator[Processes]:
+def ranks() -> Iterator[Ranks]:
     """Join the other processes, if torchrun started this one; leave them in the end."""
     if not dist.is_torchelastic_launched():
-        yield Processes(rank=0, count=1, device=_device(0))
+        yield Ranks(rank=0, count=1, device=_device(0))
         return
     device = _device(int(os.environ["LOCAL_RANK"]))
     if device.type == "cuda":
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Processes(rank=dist.get_rank(), count=dist.get_world_size(), device=device)
+        yield Ranks(rank=dist.get_rank(), count=dist.get_world_size(), device=device)
     finally:
         dist.destroy_process_group()
 
 
-def sharded(network: Network) -> None:
-    """Split the weights over all processes, block by block (FSDP2); each is gathered while it is used."""
-    # The latent and the video are views, and nobody writes into them.
-    warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
-    for module in network.modules():
-        if isinstance(module, Block):
-            fully_shard(module)
+def shard_weights(network: nn.Module, units: Sequence[nn.Module]) -> None:
+    """Split the weights over all processes (FSDP2); those of a unit are gathered while it computes."""
+    for unit in units:
+        fully_shard(unit)
     fully_shard(network)
 
 
-def together(network: Network, who: Processes, *, shard: bool) -> nn.Module:
+def wrap_ddp(network: nn.Module, rank: Ranks, *, shard: bool) -> nn.Module:
     """The module to call so that gradients are averaged over all processes."""
-    if who.count == 1 or shard:
+    if rank.count == 1 or shard:
         return network
-    options: dict[str, Any] = {"device_ids": [who.device.index]} if who.device.type == "cuda" else {}
+    options: dict[str, Any] = {"device_ids": [rank.device.index]} if rank.device.type == "cuda" else {}
     return DistributedDataParallel(network, **options)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -25,10 +24,18 @@ from tubelet.files.leftovers import remove
 from tubelet.files.names import utf8_path
 from tubelet.files.replace import replace_folder
 from tubelet.json_text import read_json
-from tubelet.train.network import Network
 
-UNFINISHED = ".step-*.part"
+UNFINISHED = ".iteration-*.part"
 """Names of checkpoints that are being written, as a pattern."""
+
+_NUMBERS: dict[str, type | tuple[type, ...]] = {
+    "iteration": int,
+    "seconds": (int, float),
+    "progress": (int, float),
+    "usual_gradient": (int, float),
+    "bad_iterations": int,
+}
+"""What a checkpoint holds beside tensors, and of which kinds."""
 
 _KEPT = 2
 """Checkpoints that are kept: the newest, and the one before it."""
@@ -41,55 +48,59 @@ class TrainState:
     Attributes:
         network: the weights that are trained.
         optimizers: with what they remember of each weight.
-        average: running average of the weights, by name; what is exported.
-        step: steps done.
+        ema: running average of the weights, by name; what is exported.
+        iteration: iterations done.
         seconds: time that they took, over all sessions.
+        progress: fraction of the run that is done; below 1 the learning rate has not come down to zero yet.
         usual_gradient: running mean of the gradients' norm, by which a jump is told; zero at first.
-        bad_steps: steps in a row that were left out.
-        share: of the run that is done; below 1 the learning rate has not come down to zero yet.
-        discriminator: of the adversarial stage; none in a run without one.
-        judge: its optimiser.
+        bad_iterations: iterations in a row that moved nothing.
+        discriminator: of an adversarial stage; none in a run without one.
+        discriminator_optimizer: moves its weights.
     """
 
-    network: Network
+    network: nn.Module
     optimizers: list[TorchOptimizer]
-    average: dict[str, Tensor] = field(default_factory=dict)
-    step: int = 0
+    ema: dict[str, Tensor] = field(default_factory=dict)
+    iteration: int = 0
     seconds: float = 0.0
+    progress: float = 0.0
     usual_gradient: float = 0.0
-    bad_steps: int = 0
-    share: float = 0.0
+    bad_iterations: int = 0
     discriminator: nn.Module | None = None
-    judge: TorchOptimizer | None = None
+    discriminator_optimizer: TorchOptimizer | None = None
 
     def __post_init__(self) -> None:
-        if not self.average:
-            self.average = {name: p.detach().clone() for name, p in self.network.named_parameters()}
+        if not self.ema:
+            self.ema = {name: p.detach().clone() for name, p in self.network.named_parameters()}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes."""
+        return next(iter(self.ema.values())).device
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor, by a name that does not depend on the number of processes."""
         named = {f"weights.{name}": each.detach() for name, each in self.network.state_dict().items()}
-        named |= {f"average.{name}": each for name, each in self.average.items()}
+        named |= {f"ema.{name}": each for name, each in self.ema.items()}
         for optimizer in self.optimizers:
-            named |= _memory(optimizer, self.network, "memory")
-        if self.discriminator is not None and self.judge is not None:
-            named |= {
-                f"judge.{name}": each.detach() for name, each in self.discriminator.state_dict().items()
-            }
-            named |= _memory(self.judge, self.discriminator, "judge_memory")
+            named |= _optimizer_state(optimizer, self.network, "optimizer")
+        if self.discriminator is not None and self.discriminator_optimizer is not None:
+            known = self.discriminator.state_dict().items()
+            named |= {f"discriminator.{name}": each.detach() for name, each in known}
+            named |= _optimizer_state(
+                self.discriminator_optimizer, self.discriminator, "discriminator_optimizer"
+            )
         return named
 
     @torch.no_grad()
-    def use_average(self) -> None:
+    def use_ema(self) -> None:
         """Let the network have the averaged weights."""
         for name, parameter in self.network.named_parameters():
-            parameter.copy_(self.average[name])
+            parameter.copy_(self.ema[name])
 
     def numbers(self) -> dict[str, int | float]:
         """Everything else."""
-        return {
-            name: getattr(self, name) for name in ("step", "seconds", "usual_gradient", "bad_steps", "share")
-        }
+        return {name: getattr(self, name) for name in _NUMBERS}
 
 
 def save_state(state: TrainState, run: Path) -> Path:
@@ -102,8 +113,8 @@ def save_state(state: TrainState, run: Path) -> Path:
         OutputError: the disk is full or refuses it; what was there stays.
     """
     shared = dist.is_initialized()
-    target = run / checkpoint_name(state.step)
-    beside = run / UNFINISHED.replace("step-*", target.name)
+    target = run / checkpoint_name(state.iteration)
+    beside = run / UNFINISHED.replace("iteration-*", target.name)
     try:
         with output_errors(target), _plain_errors():
             if _first():
@@ -158,8 +169,8 @@ def _load_tensors(state: TrainState, checkpoint: Path) -> None:
     """Fill the tensors of a state with those of a checkpoint."""
     reader = HuggingFaceStorageReader(str(checkpoint))
     there = reader.read_metadata().state_dict_metadata
-    for optimizer in [*state.optimizers, *([state.judge] if state.judge else [])]:
-        _remember_something(optimizer)
+    for optimizer in _all_optimizers(state):
+        _allocate(optimizer)
     wanted = state.tensors()
     _check_names(wanted, there)
     found = {name: tensor for name, tensor in wanted.items() if name in there}
@@ -168,17 +179,17 @@ def _load_tensors(state: TrainState, checkpoint: Path) -> None:
         load(found, storage_reader=reader, no_dist=not dist.is_initialized())
 
 
-def checkpoint_name(step: int) -> str:
-    """The folder of the checkpoint after so many steps."""
-    return f"step-{step:08d}"
+def checkpoint_name(iteration: int) -> str:
+    """The folder of the checkpoint after so many iterations."""
+    return f"iteration-{iteration:08d}"
 
 
 def checkpoints(run: Path) -> list[Path]:
     """The checkpoints of a run, oldest first."""
-    return sorted(folder for folder in run.glob("step-*") if (folder / "numbers.json").is_file())
+    return sorted(folder for folder in run.glob("iteration-*") if (folder / "numbers.json").is_file())
 
 
-def read_average(checkpoint: Path, network: Network) -> None:
+def read_ema(checkpoint: Path, network: nn.Module) -> None:
     """Give a network the averaged weights of a checkpoint, and its buffers.
 
     Raises:
@@ -186,12 +197,12 @@ def read_average(checkpoint: Path, network: Network) -> None:
     """
     state = TrainState(network=network, optimizers=[])
     load_state(state, checkpoint)
-    state.use_average()
+    state.use_ema()
 
 
 def _check_names(wanted: dict[str, Tensor], there: Container[str]) -> None:
-    """A checkpoint has every weight; what an optimiser remembers may be missing, as before the first step."""
-    if missing := [name for name in wanted if name not in there and "memory." not in name]:
+    """A checkpoint has every weight; the state of an optimiser may be missing, as at the start."""
+    if missing := [name for name in wanted if name not in there and "optimizer." not in name]:
         raise ValueError(f"it lacks {missing[0]} and {len(missing) - 1} more")
 
 
@@ -202,33 +213,30 @@ def read_numbers(checkpoint: Path) -> dict[str, int | float]:
         OSError, ValueError: the checkpoint is damaged.
     """
     numbers = read_json(checkpoint / "numbers.json")
-    kinds: dict[str, Any] = {
-        "step": int,
-        "seconds": (int, float),
-        "usual_gradient": (int, float),
-        "bad_steps": int,
-        "share": (int, float),
-    }
-    # Checkpoints of before do not say how much of the run was done; they pass for the end of one.
-    numbers = {"share": 1.0} | numbers if isinstance(numbers, dict) else numbers
-    if set(numbers) != set(kinds) or not all(isinstance(numbers[name], kind) for name, kind in kinds.items()):
+    names = set(numbers) if isinstance(numbers, dict) else set()
+    if names != set(_NUMBERS) or not all(isinstance(numbers[name], kind) for name, kind in _NUMBERS.items()):
         raise ValueError(f"its numbers are {numbers}")
     return numbers
 
 
-def _memory(optimizer: TorchOptimizer, network: nn.Module, prefix: str) -> dict[str, Tensor]:
-    """What an optimiser remembers of each weight."""
+def _all_optimizers(state: TrainState) -> list[TorchOptimizer]:
+    further = state.discriminator_optimizer
+    return state.optimizers if further is None else [*state.optimizers, further]
+
+
+def _optimizer_state(optimizer: TorchOptimizer, network: nn.Module, prefix: str) -> dict[str, Tensor]:
+    """What an optimiser keeps for each weight."""
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     return {
         f"{prefix}.{names[id(weight)]}.{key}": value
-        for weight, memory in optimizer.state.items()
-        for key, value in memory.items()
+        for weight, kept in optimizer.state.items()
+        for key, value in kept.items()
         if isinstance(value, Tensor)
     }
 
 
-def _remember_something(optimizer: TorchOptimizer) -> None:
-    """Let an optimiser make room for what it remembers, without moving a weight."""
+def _allocate(optimizer: TorchOptimizer) -> None:
+    """Let an optimiser make its state for every weight, without moving one."""
     rates = [group["lr"] for group in optimizer.param_groups]
     for group in optimizer.param_groups:
         group["lr"] = 0.0

@@ -9,7 +9,7 @@ import pytest
 
 from tubelet.quantizers.config import FSQConfig
 from tubelet.tokenizers.config import ContinuousConfig
-from tubelet.train.config import LossWeights, Prefixes, Stage, TrainConfig
+from tubelet.train.tokenizer.config import LossWeights, Prefixes, Stage, TrainConfig
 from tubelet.types import Stride
 
 
@@ -35,7 +35,7 @@ def config() -> TrainConfig:
         losses=LossWeights(charbonnier=1.0, log_mse=0.1, difference=0.5, wavelet=0.1, kl=1e-3),
         prefixes=Prefixes(counts=(2, 8), weights=(1.0, 1.0), maps=0.5),
         noise=0.1,
-        steps=8,
+        iterations=8,
         bfloat16=False,
         patience=2,
     )
@@ -58,11 +58,11 @@ def discrete(config) -> TrainConfig:
 def stop_after() -> Callable[[int], Callable]:
     """Asks a run to stop as `kill` does, once a step is done; the next one may be under way then."""
 
-    def make(step: int) -> Callable:
-        def on_step(_share, number, _figures):
-            if number == step:
+    def make(iteration: int) -> Callable:
+        def stop(_progress, number, _figures):
+            if number == iteration:
                 os.kill(os.getpid(), signal.SIGTERM)
 
-        return on_step
+        return stop
 
     return make

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from tubelet.train import network
-from tubelet.train.network import autocast, computes_bfloat16
+from tubelet.train.precision import autocast, computes_bfloat16
 
 
 @pytest.fixture(params=[(), ("avx512_f", "avx2"), ("avx512_bf16",), ("amx_bf16", "avx2")], ids=str)
@@ -15,13 +14,12 @@ def instructions(request, monkeypatch):
         "amx_bf16": False,
     }
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known | dict.fromkeys(request.param, True))
-    monkeypatch.setattr(network, "computes_bfloat16", computes_bfloat16.__wrapped__)
     return request.param
 
 
 def test_a_cpu_computes_bfloat16_if_some_instruction_of_it_does(instructions):
     there = any(name.endswith("bf16") for name in instructions)
-    assert network.computes_bfloat16("cpu") == there
+    assert computes_bfloat16("cpu") == there
     with autocast(torch.device("cpu"), bfloat16=True):
         assert torch.is_autocast_enabled("cpu") == there
 

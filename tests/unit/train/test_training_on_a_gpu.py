@@ -7,9 +7,10 @@ from second_device import second_device
 
 from tubelet.quantizers.config import FSQConfig, VQConfig
 from tubelet.train import processes
-from tubelet.train.config import Stage
 from tubelet.train.journal import read_log
-from tubelet.train.run import train
+from tubelet.train.loop import RunOptions
+from tubelet.train.tokenizer.config import Stage
+from tubelet.train.tokenizer.task import train
 
 
 def losses(folder):
@@ -31,10 +32,10 @@ def kind(request, config, discrete):
 def test_losses_are_those_of_the_cpu_also_after_an_interruption(
     kind, data, tmp_path, monkeypatch, stop_after
 ):
-    train(kind, data=data, folder=tmp_path / "cpu")
+    train(kind, data=data, options=RunOptions(folder=tmp_path / "cpu"))
     with second_device() as device:
         monkeypatch.setattr(processes, "_device", lambda _index: device)
-        train(kind, data=data, folder=tmp_path / "there", on_step=stop_after(5))
-        state = train(kind, data=data, folder=tmp_path / "there", resume=True)
+        train(kind, data=data, options=RunOptions(folder=tmp_path / "there", on_iteration=stop_after(5)))
+        state = train(kind, data=data, options=RunOptions(folder=tmp_path / "there", resume=True))
     assert state.network.tokenizer.device == device
     assert losses(tmp_path / "there") == losses(tmp_path / "cpu")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from tubelet.train.config import Prefixes
-from tubelet.train.draws import draw_budgets, draw_counts, draw_noise, draw_steps, generator_of
+from tubelet.train.tokenizer.config import Prefixes
+from tubelet.train.tokenizer.draws import draw_budgets, draw_counts, draw_noise, draw_steps, generator_of
 
 KEYS = {"seed": 3, "step": 5}
 CELLS = (3, 4, 5)

@@ -16,8 +16,8 @@ from tubelet.quantizers.config import QuantizerConfig
 from tubelet.quantizers.protocol import Quantizer
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.batches import latents_of
-from tubelet.train.moments import Moments, principal_axes, set_level
+from tubelet.train.tokenizer.batches import latents_of
+from tubelet.train.tokenizer.moments import Moments, principal_axes, set_level
 from tubelet.types import Stride
 from tubelet.video.pixels import to_model
 

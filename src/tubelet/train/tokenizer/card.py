@@ -2,7 +2,7 @@
 
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.fit_klt import Sampling
+from tubelet.train.tokenizer.fit_klt import Sampling
 
 
 def klt_card(

@@ -12,13 +12,14 @@ from tubelet.data.crops import open_crops
 from tubelet.data.feed import Draw, draw_batch
 from tubelet.errors import OptionError
 from tubelet.quantizers.config import FSQConfig, VQConfig
-from tubelet.train import token_figures
-from tubelet.train.batches import latents_of, to_video
-from tubelet.train.config import Prefixes
-from tubelet.train.export import export_run
 from tubelet.train.journal import read_log
-from tubelet.train.run import train
-from tubelet.train.start import fitted_quantizer, start_from_crops
+from tubelet.train.loop import RunOptions
+from tubelet.train.tokenizer import token_figures
+from tubelet.train.tokenizer.batches import latents_of, to_video
+from tubelet.train.tokenizer.config import Prefixes
+from tubelet.train.tokenizer.export import export_run
+from tubelet.train.tokenizer.start import fitted_quantizer, start_from_crops
+from tubelet.train.tokenizer.task import train
 
 LEVELS = (5, 4, 3)
 
@@ -41,11 +42,11 @@ def test_a_fitted_start_quantises_better_than_an_unfitted_one(discrete, data):
 
 
 def test_an_exported_run_gives_the_tokens_of_its_averaged_weights(discrete, data, tmp_path):
-    state = train(discrete, data=data, folder=tmp_path / "run")
+    state = train(discrete, data=data, options=RunOptions(folder=tmp_path / "run"))
     tokenizer = load_discrete(export_run(tmp_path / "run", tmp_path / "mine", data=data))
     draw = Draw(batch=4, frames=9, side=24)
     video = to_video(draw_batch(open_crops(data), draw, seed=5, step=0, indices=range(4)))
-    state.use_average()
+    state.use_ema()
     with torch.no_grad():
         network = state.network.eval()
         expected = network.quantizer.quantize(network.tokenizer.encode(video))
@@ -57,7 +58,11 @@ def test_an_exported_run_gives_the_tokens_of_its_averaged_weights(discrete, data
 
 
 def test_an_exported_codebook_takes_two_bytes_a_number(discrete, data, tmp_path):
-    train(replace(discrete, quantizer=VQConfig(codes=50)), data=data, folder=tmp_path / "run")
+    train(
+        replace(discrete, quantizer=VQConfig(codes=50)),
+        data=data,
+        options=RunOptions(folder=tmp_path / "run"),
+    )
     folder = export_run(tmp_path / "run", tmp_path / "mine", data=data)
     with safe_open(folder / "weights.safetensors", "pt") as stored:
         kinds = {name: stored.get_slice(f"quantizer.{name}").get_dtype() for name in ("codebook", "counts")}
@@ -69,34 +74,40 @@ def test_an_exported_codebook_takes_two_bytes_a_number(discrete, data, tmp_path)
 def test_a_run_that_is_stopped_and_resumed_has_the_losses_of_an_unbroken_one(
     discrete, data, tmp_path, stop_after
 ):
-    train(discrete, data=data, folder=tmp_path / "unbroken")
-    train(discrete, data=data, folder=tmp_path / "broken", on_step=stop_after(3))
-    train(discrete, data=data, folder=tmp_path / "broken", resume=True)
+    train(discrete, data=data, options=RunOptions(folder=tmp_path / "unbroken"))
+    train(discrete, data=data, options=RunOptions(folder=tmp_path / "broken", on_iteration=stop_after(3)))
+    train(discrete, data=data, options=RunOptions(folder=tmp_path / "broken", resume=True))
     assert totals(tmp_path / "broken") == totals(tmp_path / "unbroken")
 
 
 def test_a_run_goes_on_from_exported_tokens(discrete, data, tmp_path):
-    train(discrete, data=data, folder=tmp_path / "run")
+    train(discrete, data=data, options=RunOptions(folder=tmp_path / "run"))
     mine = str(export_run(tmp_path / "run", tmp_path / "mine", data=data))
-    state = train(replace(discrete, start=mine, steps=1), data=data, folder=tmp_path / "more")
-    assert state.step == 1
+    state = train(
+        replace(discrete, start=mine, iterations=1), data=data, options=RunOptions(folder=tmp_path / "more")
+    )
+    assert state.iteration == 1
     even = FSQConfig(levels=LEVELS, entropy_weight=0.1)
-    state = train(replace(discrete, start=mine, quantizer=even, steps=1), data=data, folder=tmp_path / "even")
+    state = train(
+        replace(discrete, start=mine, quantizer=even, iterations=1),
+        data=data,
+        options=RunOptions(folder=tmp_path / "even"),
+    )
     assert state.network.quantizer.entropy_weight == 0.1
     with pytest.raises(OptionError, match="goes on from the same model"):
         train(
             replace(discrete, start=mine, quantizer=FSQConfig(levels=(5, 5, 5))),
             data=data,
-            folder=tmp_path / "other",
+            options=RunOptions(folder=tmp_path / "other"),
         )
 
 
 def test_a_log_tells_how_much_of_the_codebook_is_used(discrete, data, tmp_path, monkeypatch):
     monkeypatch.setattr(token_figures, "STEPS", 4)
-    train(discrete, data=data, folder=tmp_path / "run")
+    train(discrete, data=data, options=RunOptions(folder=tmp_path / "run"))
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     tokens = [line["tokens"] for line in lines if "tokens" in line]
-    assert [line["step"] for line in lines if "tokens" in line] == [4, 8]
+    assert [line["iteration"] for line in lines if "tokens" in line] == [4, 8]
     assert tokens[0]["size"] == 60
     assert 1 <= tokens[0]["perplexity"] <= 60
     assert tokens[0]["count"] == 4 * 4 * 3 * 4 * 4

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tubelet.errors import OptionError
-from tubelet.train.narrow import narrow
+from tubelet.train.tokenizer.narrow import narrow
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "variational"])

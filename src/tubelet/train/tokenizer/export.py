@@ -22,12 +22,12 @@ from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
 from tubelet.tokenizers.config_json import continuous_from_json, quantizer_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
-from tubelet.train.batches import latents_of
 from tubelet.train.journal import read_log
-from tubelet.train.moments import LEAST_VARIANCE, Moments
-from tubelet.train.network import Network
-from tubelet.train.run import RUN_FILE
-from tubelet.train.state import checkpoints, read_average, read_numbers
+from tubelet.train.run_folder import RUN_FILE
+from tubelet.train.state import checkpoints, read_ema, read_numbers
+from tubelet.train.tokenizer.batches import latents_of
+from tubelet.train.tokenizer.moments import LEAST_VARIANCE, Moments
+from tubelet.train.tokenizer.network import Network
 
 _WINDOWS = 512
 """Windows of the data from which mean and deviation of each channel are measured."""
@@ -60,10 +60,10 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     quantizer = None if numbers is None else quantizer_from_json(numbers, run)
     network = Network.build(model, quantizer)
     newest = checkpoints(run)[-1]
-    read_average(newest, network)
-    share = read_numbers(newest)["share"]
-    if share < 1:
-        warnings.warn(f"{run} is not finished: {_unfinished_text(share)}", TubeletWarning, stacklevel=2)
+    read_ema(newest, network)
+    progress = float(read_numbers(newest)["progress"])
+    if progress < 1:
+        warnings.warn(f"{run} is not finished: {_unfinished_text(progress)}", TubeletWarning, stacklevel=2)
     network.eval().requires_grad_(requires_grad=False)
     tokenizer = network.tokenizer
     for stack in (tokenizer.encoder, tokenizer.decoder):
@@ -75,12 +75,12 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     crops = open_crops(data or Path(facts["folder"]))
     if quantizer is not None and network.quantizer is not None:
         discrete = DiscreteTokenizer(tokenizer, network.quantizer)
-        card = _card(model, tokenizer, run, facts, share=share, about=_tokens_text(discrete, crops))
+        card = _card(model, tokenizer, run, facts, progress=progress, about=_tokens_text(discrete, crops))
         config = DiscreteConfig(name=name, backbone=model, quantizer=quantizer)
         return checkpoint.save(discrete, config, folder, card=card, force=force)
     if tokenizer.encoder is not None:
         tokenizer.standardise(*_statistics(tokenizer, crops))
-    card = _card(model, tokenizer, run, facts, share=share, about=_latent_text(model))
+    card = _card(model, tokenizer, run, facts, progress=progress, about=_latent_text(model))
     return checkpoint.save(tokenizer, model, folder, card=card, force=force)
 
 
@@ -132,11 +132,11 @@ def _tokens_text(tokenizer: DiscreteTokenizer, crops: Crops) -> str:
     )
 
 
-def _unfinished_text(share: float) -> str:
-    """What it means that only a share of a run is done."""
+def _unfinished_text(progress: float) -> str:
+    """What it means that only a part of a run is done."""
     return (
-        f"it stopped at {share:.0%} of its length, before its learning rate came down to zero (not annealed)"
-        ", and its weights are worse than they will be. Go on with `tubelet train` and --resume."
+        f"it stopped at {progress:.0%} of its length, before its learning rate came down to zero (not "
+        "annealed), and its weights are worse than they will be. Go on with `tubelet train` and --resume."
     )
 
 
@@ -146,21 +146,21 @@ def _card(
     run: Path,
     facts: dict[str, Any],
     *,
-    share: float,
+    progress: float,
     about: str,
 ) -> str:
     """What the tokenizer is, what it was made from, and how it went."""
     log = read_log(run)
-    last = log[-1] if log else {"step": 0, "seconds": 0.0}
+    last = log[-1] if log else {"iteration": 0, "seconds": 0.0}
     weights = sum(parameter.numel() for parameter in tokenizer.parameters())
     where = facts["circumstances"]
-    unfinished = f"- **Not finished**: {_unfinished_text(share)}\n" if share < 1 else ""
+    unfinished = f"- **Not finished**: {_unfinished_text(progress)}\n" if progress < 1 else ""
     return f"""# {config.name}
 
 {about}. Stride {tokenizer.stride}, {weights / 1e6:.2f} million weights,
 {tokenizer.flops_per_pixel() / 1e6:.3f} MFLOP per pixel to encode and decode.
 
-- **Made by** `{where["command"]}`, {last["step"]} steps in {last["seconds"] / 3600:.2f} hours on
+- **Made by** `{where["command"]}`, {last["iteration"]} iterations in {last["seconds"] / 3600:.2f} hours on
   {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.
 - **From** {facts["crops"]} crops of {len(facts["clips"])} clips, each clip counting the same.
 {unfinished}- **Quality**: measure it with `benchmarks/short256x33.py FOLDER {config.name}`.
@@ -179,13 +179,13 @@ def _card(
 
 def _curve(log: list[dict[str, Any]]) -> str:
     """The mean loss of each tenth of a run."""
-    rows = ["| hours | step | loss | gradient |", "|---|---|---|---|"]
+    rows = ["| hours | iteration | loss | gradient |", "|---|---|---|---|"]
     tenth = max(1, len(log) // 10)
     for start in range(0, len(log) - tenth + 1, tenth):
         part = log[start : start + tenth]
         loss = sum(line["total"] for line in part) / len(part)
         gradient = sum(line["gradient"] for line in part) / len(part)
         rows.append(
-            f"| {part[-1]['seconds'] / 3600:.2f} | {part[-1]['step']} | {loss:.5f} | {gradient:.4f} |"
+            f"| {part[-1]['seconds'] / 3600:.2f} | {part[-1]['iteration']} | {loss:.5f} | {gradient:.4f} |"
         )
     return "\n".join(rows)

@@ -14,7 +14,7 @@ from tubelet.errors import OptionError, VideoError
 from tubelet.nn.klt import KLTCascade
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.moments import Moments, set_level
+from tubelet.train.tokenizer.moments import Moments, set_level
 from tubelet.types import Frames, Stride
 from tubelet.video.pixels import to_model
 from tubelet.video.resize import shrink_to_short_side

@@ -6,14 +6,15 @@ import tubelet
 from tubelet.data.crops import open_crops
 from tubelet.data.feed import Draw, draw_batch
 from tubelet.errors import OptionError, OutputError
-from tubelet.train.batches import to_video
-from tubelet.train.export import export_run
-from tubelet.train.run import train
+from tubelet.train.loop import RunOptions
+from tubelet.train.tokenizer.batches import to_video
+from tubelet.train.tokenizer.export import export_run
+from tubelet.train.tokenizer.task import train
 
 
 @pytest.fixture
 def trained(config, data, tmp_path):
-    return train(config, data=data, folder=tmp_path / "run")
+    return train(config, data=data, options=RunOptions(folder=tmp_path / "run"))
 
 
 def windows(data):
@@ -34,7 +35,7 @@ def test_an_exported_tokenizer_is_the_averaged_one_but_for_rounding(trained, dat
     average = trained.network.tokenizer
     with torch.no_grad():
         for name, parameter in trained.network.named_parameters():
-            parameter.copy_(trained.average[name])
+            parameter.copy_(trained.ema[name])
         video = windows(data)[:4]
         expected = average(video)
         video_again = tubelet.load(folder)(video)
@@ -56,7 +57,7 @@ def test_a_card_says_what_it_was_made_from(data, tmp_path):
     card = (folder / "card.md").read_text()
     assert "# mine" in card
     assert "18 crops of 3 clips" in card
-    assert "8 steps" in card
+    assert "8 iterations" in card
 
 
 @pytest.mark.usefixtures("trained")

@@ -7,9 +7,9 @@ from tubelet.data.crops import open_crops
 from tubelet.data.feed import Draw, draw_batch
 from tubelet.errors import OptionError
 from tubelet.tokenizers.config import ContinuousConfig
-from tubelet.train import start
-from tubelet.train.batches import to_video
-from tubelet.train.start import start_from_crops
+from tubelet.train.tokenizer import start
+from tubelet.train.tokenizer.batches import to_video
+from tubelet.train.tokenizer.start import start_from_crops
 from tubelet.types import Stride
 
 DEEP = ContinuousConfig(

@@ -7,13 +7,13 @@ import torch
 
 from tubelet.codec.encode import BASE_STEP
 from tubelet.quantizers.scalar import ScalarQuantizer
-from tubelet.train.network import Drawn, Network
+from tubelet.train.tokenizer.network import Drawn, Network
 
 
 @pytest.fixture
 def network(config) -> Network:
     model = replace(config.model, variational=False)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         network = Network.build(model, None).eval()
     network.tokenizer.transform.deviation.copy_(torch.linspace(4, 0.5, 16))

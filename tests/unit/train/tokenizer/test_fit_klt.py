@@ -4,7 +4,7 @@ import torch
 
 from tubelet.errors import OptionError
 from tubelet.tokenizers.config import ContinuousConfig
-from tubelet.train.fit_klt import LEVELS, Sampling, fit_klt, klt_config
+from tubelet.train.tokenizer.fit_klt import LEVELS, Sampling, fit_klt, klt_config
 from tubelet.types import Stride
 from tubelet.video.pixels import to_model
 

@@ -1,0 +1,1 @@
+"""Training a tokenizer: its configuration, its losses, and its way from a run to a checkpoint."""
