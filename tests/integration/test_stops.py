@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_training import RECIPE
-
 from tubelet.train.export import export_run
+
 from tubelet.train.journal import read_log
 from tubelet.train.state import checkpoints
 
