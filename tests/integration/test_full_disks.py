@@ -71,9 +71,9 @@ def test_an_evaluation_goes_on_when_there_is_room(limited, clips, tmp_path, smal
 def test_a_run_and_its_export(limited, data, tmp_path):
     (tmp_path / "own_recipe.py").write_text(RECIPE)
     run = tmp_path / "run"
-    arguments = ("train", "own_recipe:tiny", "--data", data, "-o", run, "--steps", "2")
+    arguments = ("train", "own_recipe:tiny", "--data", data, "-o", run, "--iterations", "2")
     assert refused(limited(8, *arguments), 1, "no room for", "Free space first")
-    assert not list(run.glob("*step*"))
+    assert not list(run.glob("*iteration*"))
     shutil.rmtree(run)
     assert limited(10**6, *arguments).code == 0
     before = files(tmp_path)

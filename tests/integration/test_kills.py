@@ -128,7 +128,7 @@ def commands(tmp_path, video_file, small_folder, token_folder, data, monkeypatch
     small, tokens = ("--tokenizer", small_folder), ("--tokenizer", token_folder)
     made = {name: tmp_path / name for name in ("made.tube", "made.npz", "figures", "run")}
     system = ("--with", f"{small_folder}@4", "--workers", 1, "--keep-videos", 1)
-    train = ("train", "own_recipe:tiny", "--data", data, "--steps", 4)
+    train = ("train", "own_recipe:tiny", "--data", data, "--iterations", 4)
     for arguments in (
         ("encode", clip, "-o", made["made.tube"], *small),
         ("tokenize", clip, "-o", made["made.npz"], *tokens),
@@ -185,7 +185,7 @@ def test_commands_that_are_killed_leave_nothing_half_written(commands, tmp_path,
         assert ended(again) == 0, f"{name}: {log.read_text()}"
         check_whole(out)
         if name == "train":
-            assert [line["step"] for line in read_log(out)] == [1, 2, 3, 4]
+            assert [line["iteration"] for line in read_log(out)] == [1, 2, 3, 4]
         assert shown(out) == shown(first), name
         shutil.rmtree(out)
     assert landed > kills / 2, f"only {landed} of {kills} kills came before the end of the command"

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_training import RECIPE
-from tubelet.train.export import export_run
 
 from tubelet.train.journal import read_log
 from tubelet.train.state import checkpoints
+from tubelet.train.tokenizer.export import export_run
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def wait_for(condition, seconds: float = 60.0) -> None:
 
 
 def training(start, data, run, *more):
-    return start("train", "own_recipe:tiny", "--data", data, "-o", run, "--steps", "100000", *more)
+    return start("train", "own_recipe:tiny", "--data", data, "-o", run, "--iterations", "100000", *more)
 
 
 SLOWER = [pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGINT, signal.SIGHUP)]
@@ -62,7 +62,7 @@ def test_a_run_that_is_stopped_is_not_done(start, data, tmp_path, number):
     last = err.splitlines()[-1]
     assert last.startswith("tubelet: error: stopped after ") and last.endswith("command and --resume.")
     assert (
-        read_log(run)[-1]["step"] == json.loads((checkpoints(run)[-1] / "numbers.json").read_text())["step"]
+        read_log(run)[-1]["iteration"] == json.loads((checkpoints(run)[-1] / "numbers.json").read_text())["iteration"]
     )
     with pytest.warns(match=r"run is not finished: it stopped at 0% .* \(not annealed\)"):
         export_run(run, tmp_path / "exported")
