@@ -28,9 +28,9 @@ if [ ! -f "$data/index.json" ]; then
     python3 "$root/scripts/gpu/unpack.py" "$@" -o "$data"
 fi
 
-# On SIGTERM training writes a checkpoint and ends well.
+# On SIGTERM training writes a checkpoint and exits with 130.
 timeout --preserve-status --signal TERM --kill-after 30 "$((limit - SECONDS - export_seconds))" \
-    python3 -m tubelet train "$recipe" --data "$data" -o "$run" --time-limit "${total}s" --resume
+    python3 -m tubelet train "$recipe" --data "$data" -o "$run" --time-limit "${total}s" --resume || [ $? -eq 130 ]
 echo "trained until second $SECONDS: $(tail -n 1 "$run/log.jsonl")"
 
 mkdir -p "$results"

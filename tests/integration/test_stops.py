@@ -62,7 +62,8 @@ def test_a_run_that_is_stopped_is_not_done(start, data, tmp_path, number):
     last = err.splitlines()[-1]
     assert last.startswith("tubelet: error: stopped after ") and last.endswith("command and --resume.")
     assert (
-        read_log(run)[-1]["iteration"] == json.loads((checkpoints(run)[-1] / "numbers.json").read_text())["iteration"]
+        read_log(run)[-1]["iteration"]
+        == json.loads((checkpoints(run)[-1] / "numbers.json").read_text())["iteration"]
     )
     with pytest.warns(match=r"run is not finished: it stopped at 0% .* \(not annealed\)"):
         export_run(run, tmp_path / "exported")
