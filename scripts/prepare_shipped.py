@@ -16,7 +16,8 @@ from pathlib import Path
 
 from fit_shipped import training_clips
 
-from tubelet.data.prepare import PrepareConfig, prepare_crops
+from tubelet.data.cutting import PrepareConfig
+from tubelet.data.prepare import prepare_crops
 
 PER_CLIP = 24
 

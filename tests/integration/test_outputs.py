@@ -233,5 +233,5 @@ def test_clips_that_cannot_be_read_are_listed_and_make_a_preparation_incomplete(
     for _ in range(2):
         ended = cli(*arguments)
         assert ended.code == 1
-        assert "1 of 2 clips cannot be read, and the data are without them: b.mp4" in ended.err
+        assert "1 of 2 clips are damaged or cannot be read, and the data are without them: b.mp4" in ended.err
         assert "1 used, 1 skipped" in ended.out

@@ -41,7 +41,8 @@ def run(arguments: argparse.Namespace) -> None:
     from collections import Counter
 
     from tubelet.data.clips import find_clips
-    from tubelet.data.prepare import PrepareConfig, prepare_crops
+    from tubelet.data.cutting import PrepareConfig
+    from tubelet.data.prepare import prepare_crops
 
     config = PrepareConfig(
         crop=arguments.crop, frames=arguments.frames, per_clip=arguments.per_clip, seed=arguments.seed
@@ -64,10 +65,17 @@ def run(arguments: argparse.Namespace) -> None:
             ("next", f"tubelet train m --data {arguments.output} -o RUN"),
         ]
     )
+    if cut_short := [clip.name for clip in crops.clips if clip.damaged]:
+        warnings.warn(
+            f"the end of {len(cut_short)} of {len(clips)} clips is missing, their crops are of what is left: "
+            f"{', '.join(cut_short)}.",
+            DamageWarning,
+            stacklevel=1,
+        )
     if unread := [clip.name for clip in crops.skipped if clip.damaged]:
         warnings.warn(
-            f"{len(unread)} of {len(clips)} clips cannot be read, and the data are without them: "
-            f"{', '.join(unread)}.",
+            f"{len(unread)} of {len(clips)} clips are damaged or cannot be read, and the data are without "
+            f"them: {', '.join(unread)}.",
             DamageWarning,
             stacklevel=1,
         )

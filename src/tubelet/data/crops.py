@@ -54,7 +54,8 @@ class Clip:
         size: of the file, in bytes.
         cuts: one for each crop; none if the clip was skipped.
         skipped: why it was skipped; empty if it was not.
-        damaged: whether it was skipped because it cannot be read.
+        damaged: whether it was skipped because it is damaged or cannot be read; where it has cuts, whether
+            its end is missing.
     """
 
     name: str

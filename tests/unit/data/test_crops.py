@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tubelet.data.crops import open_crops
-from tubelet.data.prepare import PrepareConfig, prepare_crops
+from tubelet.data.cutting import PrepareConfig
+from tubelet.data.prepare import prepare_crops
 from tubelet.errors import OptionError, TubeletError, VideoError
 
 

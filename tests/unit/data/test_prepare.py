@@ -5,12 +5,14 @@ import json
 import tracemalloc
 import warnings
 
+import av
 import numpy as np
 import pytest
 
-from tubelet.data import prepare
+from tubelet.data import cutting
 from tubelet.data.crops import open_crops
-from tubelet.data.prepare import SCALES, STRIDES, PrepareConfig, is_blank, plan_cuts, prepare_crops
+from tubelet.data.cutting import SCALES, STRIDES, PrepareConfig, plan_cuts
+from tubelet.data.prepare import is_blank, prepare_crops
 from tubelet.errors import OptionError, OutputError
 from tubelet.video.resize import shrink
 
@@ -40,8 +42,8 @@ def reads(monkeypatch):
         calls.append((path.name, numbers))
         yield from prepare_read(path, **numbers)
 
-    prepare_read = prepare.read
-    monkeypatch.setattr(prepare, "read", counted)
+    prepare_read = cutting.read
+    monkeypatch.setattr(cutting, "read", counted)
     return calls
 
 
@@ -71,10 +73,10 @@ def test_crops_are_the_shrunk_frames_that_the_index_names(array_clip, tmp_path):
 
 @pytest.mark.parametrize("run_bytes", [1, 3 * 24 * 40 * 4])
 def test_crops_do_not_depend_on_how_frames_arrive(video_file, smooth, tmp_path, monkeypatch, run_bytes):
-    monkeypatch.setattr(prepare, "_RUN_BYTES", run_bytes)
+    monkeypatch.setattr(cutting, "_RUN_BYTES", run_bytes)
     path = video_file(frames=21, height=24, width=40)
     crops = prepare_crops([path], tmp_path / "data", SMALL)
-    frames = np.concatenate([run.frames.copy() for run in prepare.read(path)])
+    frames = np.concatenate([run.frames.copy() for run in cutting.read(path)])
     for index, cut in enumerate(crops.clips[0].cuts):
         np.testing.assert_array_equal(crops[index], obvious(frames, cut, SMALL))
 
@@ -231,7 +233,7 @@ def test_a_clip_that_ends_early_still_gives_all_its_crops(video_file, tmp_path, 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         crops = prepare_crops([path], tmp_path / "data", SMALL)
-        held = sum(len(run.frames) for run in prepare.read(path))
+        held = sum(len(run.frames) for run in cutting.read(path))
     assert 5 < held < 60
     assert len(crops) == SMALL.per_clip
     assert all(cut.first + 4 * cut.stride < held for cut in crops.clips[0].cuts)
@@ -240,13 +242,13 @@ def test_a_clip_that_ends_early_still_gives_all_its_crops(video_file, tmp_path, 
 
 
 def test_a_clip_that_claims_no_length_is_counted(video_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(prepare, "_claimed_length", lambda _: 0)
+    monkeypatch.setattr(cutting, "_claimed_length", lambda _: 0)
     crops = prepare_crops([video_file(frames=12)], tmp_path / "data", SMALL)
     assert len(crops) == SMALL.per_clip
 
 
 def test_a_claim_beyond_belief_costs_no_memory(array_clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(prepare, "_claimed_length", lambda _: prepare._LONGEST)
+    monkeypatch.setattr(cutting, "_claimed_length", lambda _: cutting._LONGEST)
     tracemalloc.start()
     crops = prepare_crops([array_clip("a.npy")], tmp_path / "data", SMALL)
     peak = tracemalloc.get_traced_memory()[1]
@@ -279,3 +281,39 @@ def test_the_index_names_no_folder(array_clip, tmp_path):
     text = (tmp_path / "data" / "index.json").read_text()
     assert str(tmp_path) not in text
     assert json.loads(text)["settings"] == {"crop": 16, "frames": 5, "per_clip": 6, "seed": 3}
+
+
+@pytest.fixture
+def film(tmp_path):
+    """A film of noise whose decoder notices damage, long enough for every crop."""
+    path = tmp_path / "videos" / "film.mkv"
+    path.parent.mkdir(exist_ok=True)
+    noise = np.random.default_rng(1).integers(0, 256, (40, 48, 64, 3), np.uint8)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("mpeg2video", rate=25, options={"b": "2000000"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for pixels in noise:
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        output.mux(stream.encode(None))
+    return path
+
+
+def test_a_clip_with_frames_that_the_decoder_patched_up_is_left_out(film, array_clip, tmp_path):
+    data = bytearray(film.read_bytes())
+    for at in range(len(data) // 4, len(data), len(data) // 8):
+        data[at : at + 40] = bytes(each ^ 0x5A for each in data[at : at + 40])
+    film.write_bytes(data)
+    crops = prepare_crops([film, array_clip("sound.npy")], tmp_path / "data", SMALL)
+    assert [clip.name for clip in crops.clips] == ["sound.npy"]
+    (left_out,) = crops.skipped
+    assert left_out.damaged
+    assert "patched up by the decoder" in left_out.skipped
+
+
+def test_a_clip_whose_end_is_missing_gives_crops_of_what_is_left_and_says_so(film, tmp_path):
+    film.write_bytes(film.read_bytes()[:-5000])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        (clip,) = prepare_crops([film], tmp_path / "data", SMALL).clips
+    assert clip.damaged
+    assert clip.cuts
