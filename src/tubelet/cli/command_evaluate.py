@@ -135,6 +135,13 @@ def run(arguments: argparse.Namespace) -> None:
     content = json.loads(path.read_text(encoding="utf-8"))
     show_results(content)
     print(f"\nall figures: {printable(path)}")
+    if damaged := [name for name, clip in content["figures"]["clips"].items() if clip.get("damage")]:
+        warnings.warn(
+            f"{len(damaged)} of {len(content['figures']['clips'])} clips are damaged, and the figures are of "
+            f"what was read of them: {', '.join(damaged)}.",
+            DamageWarning,
+            stacklevel=1,
+        )
     if failed := failed_clips(content["figures"]):
         warnings.warn(
             f"{len(failed)} of {len(content['figures']['clips'])} clips failed, and the figures are without "

@@ -1,12 +1,19 @@
-"""Say what a video or a .tube file holds, without decoding it."""
+"""Say what a video or a .tube file holds, without decoding it.
+
+for example:
+  tubelet info holiday.mp4
+  tubelet info holiday.mp4 --check
+"""
 
 import argparse
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tubelet.cli.console import show_table
+from tubelet.errors import DamageWarning
 
 if TYPE_CHECKING:
     from tubelet.bitstream.reader import TubeReader
@@ -19,27 +26,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "input", type=Path, metavar="FILE", help="a video, an image, an array, or a .tube file"
     )
+    parser.add_argument("--check", action="store_true", help="read all of a video, and say what is damaged")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print what there is to know."""
     path = arguments.input
-    facts = _tube_facts(path) if path.suffix.lower() == ".tube" else _video_facts(path)
+    facts = _tube_facts(path) if path.suffix.lower() == ".tube" else _video_facts(path, check=arguments.check)
     if arguments.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
         show_table([(name, _text(value)) for name, value in facts.items()])
 
 
-def _video_facts(path: Path) -> dict[str, object]:
+def _video_facts(path: Path, *, check: bool) -> dict[str, object]:
     from tubelet.video.probe import probe
 
-    facts: dict[str, object] = dict(probe(path).to_json())
+    info = probe(path)
+    facts: dict[str, object] = dict(info.to_json())
+    damage = [f"{path} is cut short: {info.damage}."] if info.damage else []
+    if check:
+        damage = _damage_of(path)
+    facts["damage"] = " ".join(damage) or None
+    for each in damage:
+        warnings.warn(each, DamageWarning, stacklevel=1)
     if isinstance(audio := facts.get("audio"), dict):
         # Set-up bytes of the codec mean nothing to a reader.
         facts["audio"] = {name: value for name, value in audio.items() if name not in {"extradata", "header"}}
     return facts
+
+
+def _damage_of(path: Path) -> list[str]:
+    """What reading all of a video says of damage."""
+    from tubelet.video.read import read
+
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        for _ in read(path):
+            pass
+    return [str(each.message) for each in heard if issubclass(each.category, DamageWarning)]
 
 
 def _tube_facts(path: Path) -> dict[str, object]:

@@ -2,14 +2,14 @@
 
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tubelet.errors import ShapeError, TubeletWarning
+from tubelet.errors import DamageWarning, ShapeError, TubeletWarning
 from tubelet.evaluate.protocols import Protocol
 from tubelet.evaluate.spool import Spool
 from tubelet.files.names import text_name
@@ -29,11 +29,13 @@ class Clip(NamedTuple):
         frames: all that are compared.
         rate: frames per second.
         warnings: what reading had to say.
+        damage: those of them that say what is damaged.
     """
 
     frames: Frames
     rate: Fraction
     warnings: tuple[str, ...]
+    damage: tuple[str, ...]
 
 
 def open_clip(path: Path, protocol: Protocol) -> Clip:
@@ -54,8 +56,13 @@ def open_clip(path: Path, protocol: Protocol) -> Clip:
             spool.add(frames)
     if spool is None:
         raise ShapeError(f"{path.name} gives no frame; a clip has at least one.")
-    said = dict.fromkeys(str(each.message) for each in heard if issubclass(each.category, TubeletWarning))
-    return Clip(spool.frames(), rate, tuple(said))
+    return Clip(spool.frames(), rate, _said(heard, TubeletWarning), _said(heard, DamageWarning))
+
+
+def _said(heard: Sequence[warnings.WarningMessage], category: type[Warning]) -> tuple[str, ...]:
+    """The messages of one category, each once."""
+    said = dict.fromkeys(str(each.message) for each in heard if issubclass(each.category, category))
+    return tuple(said)
 
 
 def fitted(frames: Frames, protocol: Protocol) -> Small:

@@ -120,6 +120,7 @@ def measure(job: Job) -> dict[str, Any]:
             "width": width,
             "rate": f"{clip.rate.numerator}/{clip.rate.denominator}",
             "warnings": list(clip.warnings),
+            "damage": list(clip.damage),
         },
         "figures": whole.figures,
         "curves": {name: [round(value, 4) for value in curve] for name, curve in whole.curves.items()},

@@ -172,3 +172,28 @@ def test_an_array_of_something_else_is_refused_by_what_it_is(tmp_path, array, sa
     np.save(tmp_path / "a.npy", array, allow_pickle=True)
     with pytest.raises(VideoError, match=says):
         frames_of(tmp_path / "a.npy")
+
+
+@pytest.fixture
+def wild(film, clip):
+    """Fifty frames of which one says that it is shown after an hour."""
+    path = film("sound.mkv", clip(50, 16, 16), codec="mjpeg", pixel_format="yuvj420p")
+    target = path.with_name("wild.mkv")
+    with av.open(str(path)) as source, av.open(str(target), "w") as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for index, packet in enumerate(source.demux(video=0)):
+            if packet.size:
+                packet.stream = stream
+                packet.pts = 3_600_000 if index == 20 else packet.pts
+                output.mux(packet)
+    return target, stamps_of(path)
+
+
+@pytest.mark.parametrize("run", [1, 3, 16, 100])
+def test_one_wild_timestamp_is_repaired_alone_however_runs_are_cut(wild, run):
+    path, sound = wild
+    with pytest.warns(LossWarning, match="1 of 50 timestamps"):
+        runs = [(each.timestamps.copy(), each.end) for each in read(path, run=run)]
+    stamps = np.concatenate([ticks for ticks, _ in runs])
+    assert np.abs(stamps - sound).max() <= 1
+    assert [end for _, end in runs[:-1]] == [ticks[0] for ticks, _ in runs[1:]]
