@@ -28,7 +28,7 @@ OPTIONS = {
     "encode": "--channels --device --force --help --json --memory --no-audio --output --step --tokenizer IN",
     "decode": "--channels --device --end --force --help --memory --no-audio --output --start --tokenizer "
     "IN.tube",
-    "info": "--help --json FILE",
+    "info": "--check --help --json FILE",
     "models": "--help",
     "fit-klt": "--channels --exclude --force --help --output --patches --runs --seed --start --stride DATA",
     "prepare": "--crop --exclude --force --frames --help --output --per-clip --seed VIDEOS",
