@@ -200,8 +200,7 @@ def _open(path: Path, format_: str, tick: Fraction) -> OutputContainer:
 def _video_stream(
     output: OutputContainer, container: Container, encoding: Encoding, size: tuple[int, int], tick: Fraction
 ) -> VideoStream:
-    # FFV1 cuts frames into slices to code them in parallel; small frames do not hold four.
-    slices = {"slices": "4" if min(size) >= 64 else "1"} if container.codec == "ffv1" else {}
+    slices = _slices(*size) if container.codec == "ffv1" else {}
     stream = output.add_stream(container.codec, options=container.options | slices)
     assert isinstance(stream, VideoStream)
     context = stream.codec_context
@@ -261,3 +260,15 @@ def still_bytes(pixels: np.ndarray, suffix: str) -> bytes:
     frame.pts = 0
     packets = [*encoder.encode(frame), *encoder.encode(None)]
     return b"".join(bytes(packet) for packet in packets)
+
+
+def _slices(width: int, height: int) -> dict[str, str]:
+    """Into how many slices FFV1 cuts a frame, to code them in parallel.
+
+    FFmpeg refuses fewer than four of frames beyond 352 x 288, and any number of some that are a pixel wide:
+    these are coded by version 1, which knows no slices.
+    """
+    if min(width, height) == 1:
+        return {"level": "1", "slicecrc": "0"}
+    small = width <= 352 and height <= 288 and min(width, height) < 64
+    return {"slices": "1" if small else "4"}

@@ -54,6 +54,17 @@ def test_flat_colours_come_back_without_bias(tmp_path, suffix):
     assert np.abs(error).max() <= 3
 
 
+@pytest.mark.parametrize(
+    "size", [(500, 60), (60, 500), (353, 8), (1, 289), (1, 600), (600, 1), (2, 600), (640, 63), (352, 288)]
+)
+def test_strips_of_any_shape_come_back_from_a_lossless_file(smooth, tmp_path, size):
+    width, height = size
+    frames = smooth(2, height, width)
+    with Writer(tmp_path / "a.mkv", width=width, height=height, time_base=Fraction(1, 25)) as writer:
+        writer.write(frames, np.arange(2))
+    assert np.array_equal(next(read(tmp_path / "a.mkv")).frames, frames)
+
+
 @pytest.mark.parametrize("suffix", [*FILMS, *STILLS, ".npy"])
 @pytest.mark.parametrize("size", [(1, 1), (7, 1), (1, 7), (2, 3), (33, 17)])
 def test_any_size_is_written_exactly(tmp_path, clip, suffix, size):
