@@ -145,11 +145,14 @@ def test_nothing_is_added_to_a_file_that_is_no_log(cli, clip, tmp_path, name):
     assert (tmp_path / name).read_text() == "precious\n"
 
 
-@pytest.mark.parametrize("name", ["clip.mkv", "log", "a.json", "-"])
-def test_a_log_file_is_called_one(cli, clip, tmp_path, monkeypatch, name):
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("clip.mkv", ".log"), ("log", ".log"), ("a.json", ".log"), ("-", "- is standard output")],
+)
+def test_a_log_file_is_called_one(cli, clip, tmp_path, monkeypatch, name, why):
     monkeypatch.chdir(tmp_path)
     before = clip.read_bytes()
-    assert refused(cli("info", clip, "--log-file", name), 2, ".log")
+    assert refused(cli("info", clip, "--log-file", name), 2, why)
     assert clip.read_bytes() == before
 
 

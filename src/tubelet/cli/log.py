@@ -32,6 +32,17 @@ ON_SCREEN = {"on_screen": True}
 """``LOG.info(…, extra=ON_SCREEN)``: a bar shows it on the terminal already."""
 
 
+def _make_printable(record: logging.LogRecord) -> bool:
+    """Let a message be one line that is safe to print, whichever handler takes it."""
+    record.msg, record.args = printable(record.getMessage()), ()
+    if record.exc_info:
+        record.exc_text = "\n".join(_trace(record))
+    return True
+
+
+LOG.addFilter(_make_printable)
+
+
 @contextmanager
 def on_terminal(*, quiet: bool = False, verbose: bool = False) -> Iterator[None]:
     """Say on standard error what goes through `LOG` while the body runs.
@@ -97,7 +108,7 @@ class _Terminal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if getattr(record, "on_screen", False):
             return
-        lines = [f"tubelet: {_LABELS.get(record.levelno, '')}{printable(record.getMessage())}"]
+        lines = [f"tubelet: {_LABELS.get(record.levelno, '')}{record.getMessage()}"]
         if record.exc_info and self.level <= logging.DEBUG:
             lines = [*_trace(record), *lines]
         print("\n".join(lines), file=sys.stderr, flush=True)
@@ -111,7 +122,7 @@ class _File(logging.FileHandler):
 
     def format(self, record: logging.LogRecord) -> str:
         time = logging.Formatter().formatTime(record, "%Y-%m-%d %H:%M:%S")
-        line = f"{time} {record.levelname.lower()} {printable(record.getMessage())}"
+        line = f"{time} {record.levelname.lower()} {record.getMessage()}"
         return "\n".join([line, *(f"  {each}" for each in _trace(record))])
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the library's name

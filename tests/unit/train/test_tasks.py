@@ -39,8 +39,7 @@ def test_a_toy_task_that_is_stopped_and_resumed_has_the_losses_of_an_unbroken_on
     assert totals(tmp_path / "broken") == totals(tmp_path / "unbroken")
 
 
-@pytest.mark.parametrize("kind", ["adamw", "muon"])
-@pytest.mark.parametrize("way", ["copy", "shard"])
+@pytest.mark.parametrize(("way", "kind"), [("copy", "adamw"), ("shard", "muon")])
 def test_two_processes_have_the_losses_of_one(tmp_path, way, kind):
     numbers = config(optimizer=Optimizer(lr=0.05, kind=kind))
     run_task(Toy(numbers), RunOptions(folder=tmp_path / "one"))
