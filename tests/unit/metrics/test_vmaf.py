@@ -137,12 +137,12 @@ def test_after_the_figure_no_frame_can_follow(clip):
 
 def test_nothing_is_left_behind(clip):
     metric = measured((clip, clip))
-    process, folder = metric._running
+    _, folder, _ = metric._running
     assert folder.is_dir()
     metric.compute()
     assert not folder.exists()
     abandoned = measured((clip, clip))
-    process, folder = abandoned._running
+    process, folder, _ = abandoned._running
     del abandoned
     gc.collect()
     assert process.poll() is not None
