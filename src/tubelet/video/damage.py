@@ -5,6 +5,8 @@ from. Not every codec can tell: broken data of HEVC, VP8, VP9, AV1, MJPEG and FF
 that nothing marks as wrong (docs/damage.md).
 """
 
+from typing import NamedTuple
+
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
@@ -23,10 +25,17 @@ _BEFORE_JOIN = 4
 """Packets before a join of two recordings, of which one may seem incomplete; parsing lags behind by some."""
 
 
+class _Sent(NamedTuple):
+    """A packet whose frame has not come yet, and whether one must."""
+
+    packet: Packet
+    owes: bool
+
+
 class Damage:
     """Follows packets into a decoder and frames out of it, and counts what goes wrong.
 
-    Every packet is numbered, and FFmpeg hands its number on to the frame that is made of it.
+    A frame belongs to the packet of the same time. Packets without a time of their own are only counted.
 
     Attributes:
         packets: how many went in.
@@ -38,15 +47,16 @@ class Damage:
     def __init__(self, codec: str, set_up: bytes) -> None:
         self._codec = codec
         self._set_up = set_up
-        self._waiting: dict[int, Packet] = {}
+        self._waiting: dict[int, _Sent] = {}
+        self._numbers: dict[int, int] = {}
         self._last: Packet | None = None
         self._key: Packet | None = None
         self._since_key = 0
-        self._numbered = True
-        self._frameless = 0
+        self._untimed = self._unmatched = self._settled = 0
+        self._fields = self._ended = False
+        self._incomplete: list[int] = []
         self.packets = 0
         self.failed = 0
-        self._incomplete: list[int] = []
         self.patched = 0
         self.reason = ""
 
@@ -58,21 +68,28 @@ class Damage:
     @property
     def frameless(self) -> int:
         """How many packets gave no frame although they should have, those that were refused not counted."""
-        return max(0, self._frameless - self.failed) if self._numbered else 0
+        untimed = self._untimed if self._ended and not self._fields else 0
+        return max(0, self._settled + untimed - self._unmatched - self.failed)
 
     def sent(self, packet: Packet) -> None:
-        """Note and number a packet that is about to be decoded."""
+        """Note a packet that is about to be decoded."""
         if packet.size == 0:
             return
-        packet.opaque = self.packets
         if packet.is_corrupt:
             self._incomplete.append(self.packets)
         elif self._last is not None and _starts_again(packet, self._last):
             # Two recordings joined: the container's count of pieces breaks there, and nothing is missing.
             while self._incomplete and self._incomplete[-1] >= self.packets - _BEFORE_JOIN:
                 self._incomplete.pop()
-        if not packet.is_discard and not packet.is_corrupt and not self._is_leading(packet):
-            self._waiting[self.packets] = packet
+        owes = not (self._is_leading(packet) or packet.is_discard or packet.is_corrupt)
+        if packet.pts is None:
+            self._untimed += self._owes_frame(_Sent(packet, owes))
+        else:
+            if packet.pts in self._numbers:
+                # Of packets of one time, a hidden frame and the one that shows it, the last has the time.
+                self._untimed += self._owes_frame(self._pop(self._numbers[packet.pts]))
+            self._waiting[self.packets] = _Sent(packet, owes)
+            self._numbers[packet.pts] = self.packets
         self._last = packet
         self.packets += 1
         self._settle(self.packets - _SETTLED)
@@ -96,29 +113,42 @@ class Damage:
     def received(self, frame: VideoFrame) -> None:
         """Note a decoded frame."""
         self.patched += frame.is_corrupt
-        number = frame.opaque
-        if not isinstance(number, int):
-            self._numbered = False
+        number = None if frame.pts is None else self._numbers.get(frame.pts)
+        if number is None:
+            self._unmatched += 1
             return
-        self._waiting.pop(number, None)
+        self._pop(number)
         if frame.interlaced_frame and self._codec in _TWO_FIELDS:
-            self._waiting.pop(number - 1, None)
-            self._waiting.pop(number + 1, None)
+            self._fields = True
+            self._pop(number - 1)
+            self._pop(number + 1)
 
     def seeked(self) -> None:
         """Forget what was sent: its frames will not come."""
         self._waiting.clear()
+        self._numbers.clear()
         self._last = self._key = None
         self._since_key = 0
 
     def ended(self) -> None:
         """Settle the packets that still wait for a frame: there will be none."""
         self._settle(self.packets)
+        self._ended = True
 
     def _settle(self, before: int) -> None:
         while self._waiting and (number := next(iter(self._waiting))) < before:
-            packet = self._waiting.pop(number)
-            self._frameless += gives_frame(bytes(packet), self._codec, self._set_up)
+            self._settled += self._owes_frame(self._pop(number))
+
+    def _pop(self, number: int) -> _Sent | None:
+        sent = self._waiting.pop(number, None)
+        if sent is not None and sent.packet.pts is not None:
+            del self._numbers[sent.packet.pts]
+        return sent
+
+    def _owes_frame(self, sent: _Sent | None) -> bool:
+        if sent is None or not sent.owes:
+            return False
+        return gives_frame(bytes(sent.packet), self._codec, self._set_up)
 
     def __str__(self) -> str:
         """Say what was damaged; empty if nothing was."""

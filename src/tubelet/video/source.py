@@ -165,7 +165,6 @@ def _decoder(stream: VideoStream) -> VideoCodecContext:
         own = cast(VideoCodecContext, CodecContext.create(_ALPHA_DECODERS[decoder.name], "r"))
         own.extradata = decoder.extradata
         decoder = own
-    decoder.copy_opaque = True
     decoder.options = decoder.options | _SUSPICIOUS
     if decoder.codec.canonical_name in _FLAGGED_LATE:
         decoder.thread_count = 1

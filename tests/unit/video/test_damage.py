@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tubelet.errors import DamageWarning, TubeletWarning
+from tubelet.video.damage import Damage
 from tubelet.video.packets import gives_frame
 from tubelet.video.read import read
 
@@ -191,3 +192,23 @@ def test_what_some_decoders_do_not_notice_stays_unsaid(film, noise, suffix, code
 )
 def test_packets_that_honestly_give_no_frame_are_told_by_their_bytes(packet, codec, set_up, gives):
     assert gives_frame(packet, codec, set_up) is gives
+
+
+def test_a_hidden_frame_of_the_same_time_as_the_next_owes_no_frame():
+    damage = Damage("vp9", b"")
+    for time, byte in enumerate((b"\x82", b"\x80", b"\x82", b"\x82")):
+        packet = av.Packet(byte)
+        packet.pts = max(1, time)
+        damage.sent(packet)
+    damage.ended()
+    assert (damage.packets, damage.frameless) == (4, 3)
+
+
+def test_packets_without_times_are_only_counted():
+    damage = Damage("h264", b"")
+    for _ in range(3):
+        damage.sent(av.Packet(b"\0\0\1\x41\x9a"))
+    damage.received(av.VideoFrame(16, 16, "yuv420p"))
+    assert damage.frameless == 0
+    damage.ended()
+    assert damage.frameless == 2

@@ -112,64 +112,61 @@ def full(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
 
 
 @pytest.fixture
-def tiles(film, clip):
-    """An AVIF image of two tiles side by side, as libavif and cameras make them, written box by box."""
+def avif(film, clip):
+    """An AVIF written box by box, as cameras make them: a grid of 1x2 tiles, or one cropped image."""
 
-    def make(path: Path) -> Path:
-        coded = []
-        for number in range(2):
-            still = film(
-                f"{number}.mp4",
-                clip(1, 64, 64),
-                codec="libsvtav1",
-                options={"svtav1-params": "lp=1", "preset": "12"},
-            )
-            with av.open(str(still)) as source:
-                coded.append(bytes(next(source.demux(video=0))))
-                set_up = source.streams.video[0].codec_context.extradata or b""
+    def make(path: Path, *, crop: tuple[int, int] | None = None) -> Path:
+        options = {"svtav1-params": "lp=1", "preset": "12"}
+        still = film("still.mp4", clip(1, 64, 64), codec="libsvtav1", options=options)
+        with av.open(str(still)) as source:
+            coded = bytes(next(source.demux(video=0)))
+            set_up = source.streams.video[0].codec_context.extradata or b""
         grid = struct.pack(">BBBBHH", 0, 0, 0, 1, 128, 64)
-        items = b"".join(
-            full(b"infe", 2, flags, struct.pack(">HH4s", number, 0, kind), b"\0")
-            for number, kind, flags in ((1, b"grid", 0), (2, b"av01", 1), (3, b"av01", 1))
+        clap = struct.pack(">8i", *((crop[0], 1, crop[1], 1) if crop else (64, 1, 64, 1)), 0, 1, 0, 1)
+        properties = (
+            full(b"ispe", 0, 0, struct.pack(">II", 128, 64)),
+            full(b"ispe", 0, 0, struct.pack(">II", 64, 64)),
+            box(b"av1C", set_up),
+            box(b"clap", clap),
         )
-        types = (
-            full(b"ispe", 0, 0, struct.pack(">II", 128, 64))
-            + full(b"ispe", 0, 0, struct.pack(">II", 64, 64))
-            + box(b"av1C", set_up)
-        )
-        links = struct.pack(">I", 3) + b"".join(
-            struct.pack(">HB", number, len(each)) + bytes(each)
-            for number, each in ((1, [1]), (2, [2, 0x83]), (3, [2, 0x83]))
-        )
+        numbers = (2,) if crop else (1, 2, 3)
+        kinds = {1: (b"grid", 0), 2: (b"av01", 0 if crop else 1), 3: (b"av01", 1)}
+        links = {1: [1], 2: [2, 0x83, 0x84] if crop else [2, 0x83], 3: [2, 0x83]}
 
         def meta(base: int) -> bytes:
-            places = [
-                (1, 1, 0, len(grid)),
-                (2, 0, base, len(coded[0])),
-                (3, 0, base + len(coded[0]), len(coded[1])),
-            ]
-            located = b"".join(
-                struct.pack(">HHHHII", number, method, 0, 1, at, size) for number, method, at, size in places
-            )
+            places = {1: (1, 0, len(grid)), 2: (0, base, len(coded)), 3: (0, base, len(coded))}
             return full(
                 b"meta", 0, 0,
                 full(b"hdlr", 0, 0, bytes(4), b"pict", bytes(13)),
-                full(b"pitm", 0, 0, struct.pack(">H", 1)),
-                full(b"iloc", 1, 0, struct.pack(">BBH", 0x44, 0, 3), located),
-                full(b"iinf", 0, 0, struct.pack(">H", 3), items),
-                full(b"iref", 0, 0, box(b"dimg", struct.pack(">HHHH", 1, 2, 2, 3))),
-                box(b"iprp", box(b"ipco", types), full(b"ipma", 0, 0, links)),
+                full(b"pitm", 0, 0, struct.pack(">H", numbers[0])),
+                full(b"iloc", 1, 0, struct.pack(">BBH", 0x44, 0, len(numbers)), *(
+                    struct.pack(">HHHHII", each, places[each][0], 0, 1, *places[each][1:]) for each in numbers
+                )),
+                full(b"iinf", 0, 0, struct.pack(">H", len(numbers)), *(
+                    full(b"infe", 2, kinds[each][1], struct.pack(">HH4s", each, 0, kinds[each][0]), b"\0")
+                    for each in numbers
+                )),
+                full(b"iref", 0, 0, b"" if crop else box(b"dimg", struct.pack(">HHHH", 1, 2, 2, 3))),
+                box(b"iprp", box(b"ipco", *properties), full(
+                    b"ipma", 0, 0, struct.pack(">I", len(numbers)),
+                    *(struct.pack(">HB", each, len(links[each])) + bytes(links[each]) for each in numbers),
+                )),
                 box(b"idat", grid),
             )  # fmt: skip
 
         head = box(b"ftyp", b"avif", bytes(4), b"avifmif1miaf")
-        base = len(head) + len(meta(0)) + 8
-        path.write_bytes(head + meta(base) + box(b"mdat", *coded))
+        path.write_bytes(head + meta(len(head) + len(meta(0)) + 8) + box(b"mdat", coded))
         return path
 
     return make
 
 
-def test_an_image_of_tiles_is_refused_by_name_and_not_read_as_its_first_tile(tmp_path, tiles):
+def test_an_image_of_tiles_is_refused_by_name_and_not_read_as_its_first_tile(tmp_path, avif):
     with pytest.raises(VideoError, match=r"image of 2 tiles.*ffmpeg -i"):
-        probe(tiles(tmp_path / "tiles.avif"))
+        probe(avif(tmp_path / "tiles.avif"))
+
+
+def test_an_avif_is_cropped_where_its_clap_says(tmp_path, avif):
+    whole, path = avif(tmp_path / "whole.avif", crop=(64, 64)), tmp_path / "cropped.avif"
+    (cropped,), (uncropped,) = read(avif(path, crop=(40, 20))), read(whole)
+    assert np.array_equal(cropped.frames, uncropped.frames[:, 22:42, 12:52])
