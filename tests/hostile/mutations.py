@@ -39,7 +39,7 @@ def changed(value: Any, random: np.random.Generator) -> Any:
 
 
 def changed_lines(text: str, random: np.random.Generator) -> bytes:
-    """A text with a line that is missing, doubled, cut, of another kind, or not text at all."""
+    """A text of JSON lines with one that is missing, doubled, cut, of another kind, or not text at all."""
     lines = text.encode().splitlines(keepends=True)
     place = int(random.integers(len(lines)))
     match int(random.integers(6)):

@@ -1,5 +1,6 @@
 """What folders hold: tokenizers, training runs, prepared crops, evaluations that go on."""
 
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -41,29 +42,28 @@ def checkpoint_facts(folder: Path) -> dict[str, object]:
 def run_facts(folder: Path) -> dict[str, object]:
     """A training run, finished or not."""
     from tubelet.train.journal import read_log
-    from tubelet.train.run_file import read_run_file
+    from tubelet.train.run_folder import RUN_FILE, read_run
     from tubelet.train.state import checkpoints, read_numbers
 
-    said = read_run_file(folder)
+    said = read_run(folder / RUN_FILE)
     there = checkpoints(folder)
-    numbers = read_numbers(there[-1]) if there else {"step": 0, "seconds": 0.0, "share": 0.0}
-    log = read_log(folder)
-    quantizer = said.config.get("quantizer")
+    numbers = read_numbers(there[-1]) if there else {"iteration": 0, "seconds": 0.0, "progress": 0.0}
+    losses = [line["total"] for line in read_log(folder) if isinstance(line.get("total"), int | float)]
+    model, quantizer = said["config"].get("model"), said["config"].get("quantizer")
     return {
         "path": str(folder),
         "format": "training run",
-        "model": said.config["model"].get("name"),
+        "model": model.get("name") if isinstance(model, dict) else None,
         "quantizer": quantizer.get("kind") if isinstance(quantizer, dict) else None,
-        "data": said.folder,
-        "clips": said.clips,
-        "crops": said.crops,
+        "data": said.get("folder"),
+        "crops": said.get("crops"),
         "checkpoints": [path.name for path in there],
-        "step": numbers["step"],
+        "iteration": numbers["iteration"],
         "hours": round(numbers["seconds"] / 3600, 4),
-        "share_done": numbers["share"],
-        "loss": log[-1]["total"] if log else None,
-        "command": said.command,
-        "date": said.date,
+        "progress": numbers["progress"],
+        "loss": losses[-1] if losses and math.isfinite(losses[-1]) else None,
+        "command": said["circumstances"]["command"],
+        "date": said["circumstances"]["date"],
     }
 
 
