@@ -156,6 +156,18 @@ def read_discrete(
     return DiscreteCheckpoint(config=config, tokenizer=tokenizer.to(place), sha256=sha256)
 
 
+def read_config(name: str | Path | None = None) -> ContinuousConfig | DiscreteConfig:
+    """The numbers that a tokenizer is built from, of either kind, without its weights.
+
+    Raises:
+        CheckpointError: it is unknown, damaged, or newer than this program.
+    """
+    folder = find(name)
+    facts = _read_facts(folder)
+    read = discrete_from_json if facts["architecture"] == "discrete" else continuous_from_json
+    return read(facts["config"], folder)
+
+
 def load(
     name: str | Path | None = None, *, lead_frame: bool | None = None, device: str = "cpu"
 ) -> ContinuousTokenizer:

@@ -50,6 +50,18 @@ def read_json(path: Path, *, most: int = LARGEST_TEXT) -> Any:  # noqa: ANN401  
     return text_to_json(data.decode("utf-8"))
 
 
+def of_kind(value: Any, kind: type | tuple[type, ...], name: str) -> Any:  # noqa: ANN401  whatever JSON holds
+    """The value, if it is of a kind, or one of several, as `isinstance` has it; bool is no number.
+
+    Raises:
+        TypeError: it is something else; it says what, and under which name.
+    """
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        kinds = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
+        raise TypeError(f"{name} is {value!r:.80}; it must be {kinds}")
+    return value
+
+
 def text_to_ratio(text: str) -> Fraction:
     """A ratio as its text, such as ``30000/1001``, ``25`` or ``23.976``.
 

@@ -29,7 +29,7 @@ OPTIONS = {
     "decode": "--channels --device --end --force --help --memory --no-audio --output --start --tokenizer "
     "IN.tube",
     "info": "--check --help --json FILE",
-    "models": "--help",
+    "models": "--help --json",
     "fit-klt": "--channels --exclude --force --help --output --patches --runs --seed --start --stride DATA",
     "prepare": "--crop --exclude --force --frames --help --output --per-clip --seed VIDEOS",
     "train": "--data --force --help --output --resume --shard --time-limit RECIPE",

@@ -1,61 +1,80 @@
 """List the tokenizers that come with the package."""
 
 import argparse
-from typing import TYPE_CHECKING
+import json
+from math import prod
+from typing import NamedTuple
 
 from tubelet.cli.console import show_table
-
-if TYPE_CHECKING:
-    from tubelet.types import Stride
 
 NAME = "models"
 
 
+class _Model(NamedTuple):
+    """A shipped tokenizer; the names are those of the JSON."""
+
+    name: str
+    default: bool
+    gives: str
+    stride: list[int]
+    lead_frame: bool
+    channels: int
+    codebook_sizes: list[int] | None
+    numbers_in_per_number_out: float
+    networks: bool
+    bytes: int
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what the command takes: nothing."""
+    """Declare what the command takes."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
-def run(_arguments: argparse.Namespace) -> None:
-    """Print a table."""
-    from tubelet.checkpoint import DEFAULT, DEFAULT_DISCRETE, SHIPPED, architecture, shipped
+def run(arguments: argparse.Namespace) -> None:
+    """Print a table, or what is in it as JSON."""
+    from tubelet.checkpoint import shipped
 
-    rows: list[tuple[str, ...]] = []
-    for name in shipped():
-        size = sum(path.stat().st_size for path in (SHIPPED / name).iterdir())
-        facts = _discrete(name) if architecture(name) == "discrete" else _continuous(name)
-        stride, content, ratio, kind = facts
-        mark = " (default)" if name in {DEFAULT, DEFAULT_DISCRETE} else ""
-        rows.append((name + mark, stride, content, ratio, f"{size / 1e6:.2f} MB", kind))
-    show_table(rows, header=("name", "stride", "channels", "numbers in : out", "size", "kind"))
+    models = [_model(name) for name in shipped()]
+    if arguments.json:
+        print(json.dumps([model._asdict() for model in models], indent=2))
+        return
+    header = ("name", "stride", "channels", "numbers in : out", "size", "kind")
+    show_table([_row(model) for model in models], header=header)
 
 
-def _continuous(name: str) -> tuple[str, str, str, str]:
-    """Stride, content, ratio and kind of a tokenizer that gives latents."""
-    from tubelet.checkpoint import read_checkpoint
+def _model(name: str) -> _Model:
+    """What there is to know of a tokenizer, from its configuration."""
+    from tubelet.checkpoint import DEFAULT, DEFAULT_DISCRETE, SHIPPED, read_config
+    from tubelet.tokenizers.config import DiscreteConfig
 
-    tokenizer = read_checkpoint(name).tokenizer
-    return (
-        str(tokenizer.stride),
-        f"1 to {tokenizer.channels}",
-        f"{_numbers(tokenizer.stride) / tokenizer.channels:.0f}:1 and up",
-        "linear" if tokenizer.decoder is None else "network",
+    config = read_config(name)
+    backbone, sizes = config, None
+    if isinstance(config, DiscreteConfig):
+        backbone = config.backbone
+        sizes = [prod(token) for token in config.quantizer.build(backbone.channels).bases]
+    assert not isinstance(backbone, DiscreteConfig)
+    stride = [prod(sides) for sides in zip(*backbone.patches, strict=True)]
+    return _Model(
+        name=name,
+        default=name in {DEFAULT, DEFAULT_DISCRETE},
+        gives="latents" if sizes is None else "tokens",
+        stride=stride,
+        lead_frame=backbone.lead_frame,
+        channels=backbone.channels,
+        codebook_sizes=sizes,
+        numbers_in_per_number_out=3 * prod(stride) / (backbone.channels if sizes is None else len(sizes)),
+        networks=backbone.encoder_blocks + backbone.decoder_blocks > 0,
+        bytes=sum(path.stat().st_size for path in (SHIPPED / name).iterdir()),
     )
 
 
-def _discrete(name: str) -> tuple[str, str, str, str]:
-    """Stride, content, ratio and kind of a tokenizer that gives tokens."""
-    from tubelet.checkpoint import read_discrete
-
-    tokenizer = read_discrete(name).tokenizer
-    sizes = tokenizer.codebook_sizes
-    return (
-        str(tokenizer.stride),
-        f"{len(sizes)} token{'s' if len(sizes) > 1 else ''} of {', '.join(map(str, dict.fromkeys(sizes)))}",
-        f"{_numbers(tokenizer.stride) / len(sizes):.0f}:1",
-        f"{'linear' if tokenizer.backbone.decoder is None else 'network'}, tokens",
-    )
-
-
-def _numbers(stride: "Stride") -> int:
-    """Numbers of the video that a position stands for."""
-    return 3 * stride.t * stride.h * stride.w
+def _row(model: _Model) -> tuple[str, ...]:
+    """A tokenizer as a row of the table."""
+    content, ratio = f"1 to {model.channels}", f"{model.numbers_in_per_number_out:.0f}:1 and up"
+    kind = "network" if model.networks else "linear"
+    if (sizes := model.codebook_sizes) is not None:
+        many = "s" if len(sizes) > 1 else ""
+        content = f"{len(sizes)} token{many} of {', '.join(map(str, dict.fromkeys(sizes)))}"
+        ratio, kind = f"{model.numbers_in_per_number_out:.0f}:1", f"{kind}, tokens"
+    name = f"{model.name} (default)" if model.default else model.name
+    return name, "x".join(map(str, model.stride)), content, ratio, f"{model.bytes / 1e6:.2f} MB", kind

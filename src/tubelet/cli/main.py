@@ -19,9 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: what stands behind `tubelet`; those of this process for none.
     """
-    interrupted = _stop_by_exception()
     try:
-        code = _run(sys.argv[1:] if arguments is None else arguments, interrupted)
+        code = _run(sys.argv[1:] if arguments is None else arguments, _stop_by_exception())
     except KeyboardInterrupt:
         print("tubelet: error: interrupted; nothing half-written was kept.", file=sys.stderr)
         code = _INTERRUPTED

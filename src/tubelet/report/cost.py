@@ -9,6 +9,7 @@ from tubelet.errors import OptionError
 from tubelet.evaluate.speed.figures import clip_of
 from tubelet.evaluate.speed.grid import Case
 from tubelet.evaluate.speed.run import FORMAT
+from tubelet.report.content import check_benchmark
 from tubelet.report.markup import ABSENT, Cell, Head, Row, Table
 from tubelet.report.plots import Curves, Mark, Series
 from tubelet.report.read import Kind, Stored, read_stored
@@ -22,7 +23,7 @@ BENCHES = Kind(
     give="a file of a benchmark",
     command="tubelet bench",
     format=FORMAT,
-    holds=frozenset({"rows", "systems", "run"}),
+    check=check_benchmark,
 )
 
 _FIGURES: Mapping[Figure, str] = MappingProxyType(

@@ -16,7 +16,7 @@ from tubelet.files import replacing
 from tubelet.report.columns import cell, find_column, head, interval, rate_column
 from tubelet.report.rate import Rate, drawn_curves, trade_off
 from tubelet.report.read import Results
-from tubelet.report.titles import title_line
+from tubelet.report.titles import shown_name, title_line
 
 SUFFIXES = (".png", ".svg", ".pdf")
 
@@ -222,11 +222,14 @@ def draw(plot: Curves | Bars, target: Path, *, title: str | None = None, force: 
         force: whether a file of that name is replaced.
 
     Raises:
-        OptionError: the suffix is another, the title is empty, or matplotlib is not installed.
+        OptionError: the suffix is another, the title is empty, there are over 100 systems, or matplotlib is
+            not installed.
         OutputError: the file cannot be written.
     """
     if target.suffix.lower() not in SUFFIXES:
         raise OptionError(f"{target} ends in {target.suffix!r}; plots are written as {', '.join(SUFFIXES)}.")
+    if (count := len(plot.series if isinstance(plot, Curves) else plot.names)) > _MOST:
+        raise OptionError(f"{count} systems are to be drawn; a plot shows at most {_MOST}. Evaluate fewer.")
     matplotlib = _matplotlib()
     with replacing(target, force=force) as path, matplotlib.rc_context(_STYLE):
         figure = _draw_curves(plot) if isinstance(plot, Curves) else _draw_bars(plot)
@@ -273,9 +276,15 @@ _WIDE = 300.0
 _LETTERS = 56
 """How many a legend has room for, side by side."""
 
+_MOST = 100
+"""Systems in one plot; more cannot be told apart, and make a picture that no program opens."""
+
 _STYLE = {
     "font.size": 8,
     "font.family": "DejaVu Sans",
+    # Names of systems are no formulas, whatever signs they have.
+    "text.parse_math": False,
+    "text.usetex": False,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -323,12 +332,11 @@ def _draw_curves(plot: Curves) -> Any:  # noqa: ANN401  a figure of matplotlib
     matplotlib = _matplotlib()
     figure = matplotlib.figure.Figure(figsize=(WIDTH, 2.3))
     axes = figure.add_subplot()
+    lines: list[Any] = []
     for place, series in enumerate(plot.series):
         x, y = [mark.x for mark in series.marks], [mark.y for mark in series.marks]
         colour, marker = look(place)
-        axes.plot(
-            x, y, label=series.name, linestyle="--" if series.dashed else "-", color=colour, marker=marker
-        )
+        lines += axes.plot(x, y, linestyle="--" if series.dashed else "-", color=colour, marker=marker)
         for mark in series.marks:
             if None not in (mark.low, mark.high):
                 axes.plot([mark.x] * 2, [mark.low, mark.high], color=colour, linewidth=0.8)
@@ -341,14 +349,20 @@ def _draw_curves(plot: Curves) -> Any:  # noqa: ANN401  a figure of matplotlib
         axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     axes.set_xlabel(plot.x)
     axes.set_ylabel(plot.y)
-    longest = max(len(series.name) for series in plot.series)
-    axes.legend(
+    names = [shown_name(series.name) for series in plot.series]
+    longest = max(map(len, names))
+    legend = axes.legend(
+        lines,
+        # Matplotlib leaves out what begins with an underscore, so names come in afterwards.
+        ["-"] * len(names),
         loc="upper center",
         bbox_to_anchor=(0.5, -0.2),
         ncols=max(1, min(3, _LETTERS // (longest + 4))),
         columnspacing=1.2,
         handlelength=2.2,
     )
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(name)
     return figure
 
 
@@ -376,6 +390,6 @@ def _draw_bars(plot: Bars) -> Any:  # noqa: ANN401  a figure of matplotlib
                 axes.plot([mark.x], [place], color=COLOURS[0], marker="o")
         axes.set_title(says, fontsize=8)
         axes.tick_params(axis="y", length=0)
-    row[0].set_yticks(rows, plot.names)
+    row[0].set_yticks(rows, [shown_name(name) for name in plot.names])
     row[0].set_ylim(len(rows) - 0.5, -0.5)
     return figure

@@ -1,5 +1,6 @@
 """Stored figures, as a report finds them; those of an evaluation with what lies beside them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ from tubelet.errors import ResultsError
 from tubelet.evaluate.parts import FORMAT
 from tubelet.evaluate.run import RESULTS
 from tubelet.json_text import read_json
+from tubelet.report.content import check_described, check_evaluation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class Kind(NamedTuple):
         give: what to give instead of another file.
         command: what writes it.
         format: the format that is read.
-        holds: names that its figures have at least.
+        check: raises `ValueError` if its figures are not what they should be.
     """
 
     name: str
@@ -53,7 +55,7 @@ class Kind(NamedTuple):
     give: str
     command: str
     format: int
-    holds: frozenset[str]
+    check: Callable[[object], None]
 
 
 EVALUATIONS = Kind(
@@ -62,7 +64,7 @@ EVALUATIONS = Kind(
     give="a folder of results",
     command="tubelet evaluate",
     format=FORMAT,
-    holds=frozenset({"clips", "systems", "measures"}),
+    check=check_evaluation,
 )
 
 
@@ -78,16 +80,20 @@ def read_stored(path: Path, kind: Kind) -> Stored:
             protocol=content["protocol"], circumstances=content["circumstances"], figures=content["figures"]
         )
         number = found.figures["format"]
-        complete = kind.holds <= found.figures.keys()
     except OSError as error:
         raise ResultsError(f"{path} cannot be read ({error.strerror}). Give {kind.give}.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ResultsError(f"{path} holds no {kind.name} ({error!r}). Give {kind.give}.") from error
-    if number != kind.format or not complete:
+    if number != kind.format:
         raise ResultsError(
-            f"{path} holds format {number}; this tubelet reads whole {kind.several} of format {kind.format}. "
+            f"{path} holds format {number!r:.40}; this tubelet reads {kind.several} of format {kind.format}. "
             f"Run `{kind.command}` again."
         )
+    try:
+        check_described(found.protocol, found.circumstances)
+        kind.check(found.figures)
+    except ValueError as error:
+        raise ResultsError(f"{path} is damaged: {error}. Run `{kind.command}` again.") from error
     return found
 
 

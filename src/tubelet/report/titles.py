@@ -4,6 +4,9 @@ from tubelet.errors import OptionError
 from tubelet.files import printable
 from tubelet.report.read import Results
 
+_LONGEST = 60
+"""Letters of a name in a plot; of a longer one the beginning and the end."""
+
 
 def title_line(title: str) -> str:
     """A title in one line that can be printed.
@@ -20,3 +23,9 @@ def title_line(title: str) -> str:
 def data_name(results: Results) -> str:
     """The name of the folder of clips, as it can be printed."""
     return printable(results.figures["data"])
+
+
+def shown_name(name: str) -> str:
+    """The name of a system as plots have it: one line, of at most 60 letters."""
+    shown = printable(name)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 21]}…{shown[-20:]}"

@@ -1,6 +1,8 @@
 """What a run says about itself while it goes on: a line of JSON per iteration, and TensorBoard."""
 
 import json
+import math
+import warnings
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any, TextIO
 
 import torch
 
+from tubelet.errors import TubeletWarning
 from tubelet.files import replacing
 from tubelet.files.names import utf8_path
 from tubelet.train.iteration import IterationFigures
@@ -18,6 +21,9 @@ from tubelet.train.task import Task
 LOG_FILE = "log.jsonl"
 
 _HAS_BOARD = find_spec("tensorboard") is not None
+
+_LARGEST = 1 << 63
+"""No figure of a log is larger, but for those that are infinite or none at all."""
 
 _BOARD_EVERY = 10
 """Iterations between points of TensorBoard's curves."""
@@ -118,14 +124,36 @@ class Journal:
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines of a log; a last one that a kill cut off is left out."""
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    """The lines of a log; one that is damaged, as the last one after a kill, is left out."""
+    lines: list[dict[str, Any]] = []
+    texts = path.read_bytes().splitlines()
+    for number, text in enumerate(texts, 1):
         try:
-            lines.append(json.loads(line))
-        except ValueError:
-            break
+            lines.append(_line(text))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            if number < len(texts):
+                warnings.warn(
+                    f"line {number} of {path} is damaged and left out; the figures in it are lost.",
+                    TubeletWarning,
+                    stacklevel=3,
+                )
     return lines
+
+
+def _line(text: bytes) -> dict[str, Any]:
+    """One line of a log.
+
+    Raises:
+        ValueError, KeyError, TypeError, RecursionError: it is none.
+    """
+    line = json.loads(text)
+    for name, kind in {"iteration": int, "seconds": int | float, "gradient": int | float}.items():
+        if not isinstance(line[name], kind):
+            raise TypeError(f"{name} is {line[name]!r:.80}")
+    for name, value in line.items():
+        if isinstance(value, int | float) and _LARGEST < abs(value) < math.inf:
+            raise ValueError(f"{name} is {value!r:.80}")
+    return line
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

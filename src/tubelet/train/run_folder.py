@@ -8,7 +8,7 @@ from typing import Any
 
 from tubelet.errors import OptionError, TrainingError
 from tubelet.files import replacing
-from tubelet.json_text import read_json
+from tubelet.json_text import of_kind, read_json
 from tubelet.results import circumstances
 from tubelet.train.config import LoopConfig
 from tubelet.train.journal import LOG_FILE
@@ -88,11 +88,19 @@ def read_run(path: Path) -> dict[str, Any]:
     """
     try:
         facts = read_json(path)
-        config = facts["config"]
+        of_kind(facts["config"], dict, "config")
+        of_kind(facts.get("end", {}), dict, "end")
+        of_kind(facts.get("ends_before", []), list, "ends_before")
+        where = facts["circumstances"]
+        for name in ("command", "date"):
+            of_kind(where[name], str, name)
+        of_kind(where["machine"]["cpu"], str, "cpu")
+        of_kind(where["versions"]["torch"], str, "torch")
+        _ = where["machine"]["cores"], _end_of(facts)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{path} is damaged: {error!r}. Start the run anew, with --force.") from error
-    if not isinstance(config, dict):
-        raise TrainingError(f"{path} is damaged: its config is {config!r:.80}. Start anew, with --force.")
+        raise TrainingError(
+            f"{path} is damaged: {error!r:.200}. Start the run anew, with --force."
+        ) from error
     return facts
 
 
@@ -125,10 +133,12 @@ def _take_up(path: Path, wanted: dict[str, Any], end: End) -> str:
 
 def _end_of(known: dict[str, Any]) -> End:
     """The end that a stored run had."""
-    stored = known.get("end")
-    if isinstance(stored, dict):
-        return End(iterations=stored.get("iterations"), seconds=stored.get("seconds"))
-    return End(iterations=known["config"].get("iterations"), seconds=None)
+    stored = known.get("end", {"iterations": known["config"].get("iterations")})
+    end = End(iterations=stored.get("iterations"), seconds=stored.get("seconds"))
+    for value in (end.iterations, end.seconds):
+        if value is not None and not (isinstance(value, int | float) and value > 0):
+            raise ValueError(f"its end is {end!r:.80}")
+    return end
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from tubelet.files.disk import make_durable
 from tubelet.files.leftovers import remove
 from tubelet.files.names import utf8_path
 from tubelet.files.replace import replace_folder
-from tubelet.json_text import read_json
+from tubelet.json_text import of_kind, read_json
 
 UNFINISHED = ".iteration-*.part"
 """Names of checkpoints that are being written, as a pattern."""
@@ -210,12 +210,17 @@ def read_numbers(checkpoint: Path) -> dict[str, int | float]:
     """The numbers of a checkpoint, by the names of `TrainState`.
 
     Raises:
-        OSError, ValueError: the checkpoint is damaged.
+        TrainingError: the checkpoint is damaged.
     """
-    numbers = read_json(checkpoint / "numbers.json")
-    names = set(numbers) if isinstance(numbers, dict) else set()
-    if names != set(_NUMBERS) or not all(isinstance(numbers[name], kind) for name, kind in _NUMBERS.items()):
-        raise ValueError(f"its numbers are {numbers}")
+    path = checkpoint / "numbers.json"
+    try:
+        found = of_kind(read_json(path), dict, "content")
+        numbers = {name: of_kind(found[name], kind, name) for name, kind in _NUMBERS.items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            f"{path} is damaged: {error!r:.200}. Remove its folder to go on from the one before it, or start "
+            "anew with --force."
+        ) from error
     return numbers
 
 

@@ -61,8 +61,9 @@ def path(tmp_path) -> Path:
         "rows": full,
         "growth": growth(full),
     }
+    where = {"command": "tubelet bench", "date": "2026-01-01", "commit": None}
     target = tmp_path / "bench.json"
-    target.write_text(json.dumps({"protocol": "made-up", "circumstances": {}, "figures": figures}))
+    target.write_text(json.dumps({"protocol": "made-up", "circumstances": where, "figures": figures}))
     return target
 
 

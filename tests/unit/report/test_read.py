@@ -11,7 +11,14 @@ def test_a_folder_and_its_file_are_the_same_results(tmp_path):
     write_results(
         tmp_path / "results.json",
         protocol="a line",
-        figures={"format": 1, "clips": {}, "systems": {}, "measures": {}},
+        figures={
+            "format": 1,
+            "data": "clips",
+            "intervals": {"level": 0.95, "resamples": 1000},
+            "clips": {},
+            "systems": {},
+            "measures": {},
+        },
     )
     found = read_results(tmp_path)
     assert found == read_results(tmp_path / "results.json")

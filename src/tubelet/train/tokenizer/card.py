@@ -28,7 +28,7 @@ A linear tokenizer: the Karhunen-Loève transform of {stride} patches (frames x 
 - **From** {clips} clips, each counting the same: {sampling.runs} places per clip, {sampling.patches} patches
   per place, at each of these sizes: {sides}; seed {sampling.seed}; covariance in float64.
 - **Lead frame** {"yes" if config.lead_frame else "no"}: by default the first frame is a group of its own.
-- **Quality**: measure it with `benchmarks/short256x33.py FOLDER {config.name}`.
+- **Quality**: measure it with `tubelet evaluate CLIPS --with {config.name} -o figures`.
 
 | channels | numbers in : numbers out | share of the variance of all {config.channels} channels |
 |---|---|---|

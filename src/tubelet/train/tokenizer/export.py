@@ -16,14 +16,14 @@ from tubelet.data.crops import Crops, open_crops
 from tubelet.errors import OptionError, TrainingError, TubeletWarning
 from tubelet.files import check_folder
 from tubelet.files.names import text_name
-from tubelet.json_text import read_json
+from tubelet.json_text import of_kind
 from tubelet.metrics.usage import DigitUsage
 from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
 from tubelet.tokenizers.config_json import continuous_from_json, quantizer_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.train.journal import read_log
-from tubelet.train.run_folder import RUN_FILE
+from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.state import checkpoints, read_ema, read_numbers
 from tubelet.train.tokenizer.batches import latents_of
 from tubelet.train.tokenizer.moments import LEAST_VARIANCE, Moments
@@ -54,7 +54,7 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
         folder, holds=checkpoint.FILES, sources=[run, *([] if data is None else [data])], force=force
     )
     name = text_name(folder.resolve().name)
-    facts = _read_facts(run)
+    facts = read_facts(run)
     model = continuous_from_json(facts["config"]["model"] | {"name": name}, run)
     numbers = facts["config"].get("quantizer")
     quantizer = None if numbers is None else quantizer_from_json(numbers, run)
@@ -84,18 +84,28 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     return checkpoint.save(tokenizer, model, folder, card=card, force=force)
 
 
-def _read_facts(run: Path) -> dict[str, Any]:
+def read_facts(run: Path) -> dict[str, Any]:
+    """What ``run.json`` says of a run of a tokenizer that has a checkpoint.
+
+    Raises:
+        OptionError: there is none.
+        TrainingError: it is damaged.
+    """
     path = run / RUN_FILE
     if not path.is_file() or not checkpoints(run):
         raise OptionError(
             f"{run} holds no run with a checkpoint; give the folder that `tubelet train -o` was given, after "
             "its first checkpoint."
         )
+    facts = read_run(path)
     try:
-        facts = read_json(path)
-        _ = facts["config"]["model"], facts["clips"], facts["folder"], facts["circumstances"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{path} is damaged: {error!r}. Start the run anew.") from error
+        of_kind(facts["config"]["model"], dict, "model")
+        of_kind(facts["config"].get("quantizer") or {}, dict, "quantizer")
+        of_kind(facts["folder"], str, "folder")
+        of_kind(facts["clips"], list, "clips")
+        of_kind(facts["crops"], int, "crops")
+    except (KeyError, TypeError) as error:
+        raise TrainingError(f"{path} is damaged: {error!r:.200}. Start the run anew.") from error
     return facts
 
 
@@ -150,7 +160,7 @@ def _card(
     about: str,
 ) -> str:
     """What the tokenizer is, what it was made from, and how it went."""
-    log = read_log(run)
+    log = [line for line in read_log(run) if isinstance(line.get("total"), int | float)]
     last = log[-1] if log else {"iteration": 0, "seconds": 0.0}
     weights = sum(parameter.numel() for parameter in tokenizer.parameters())
     where = facts["circumstances"]
@@ -163,7 +173,7 @@ def _card(
 - **Made by** `{where["command"]}`, {last["iteration"]} iterations in {last["seconds"] / 3600:.2f} hours on
   {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.
 - **From** {facts["crops"]} crops of {len(facts["clips"])} clips, each clip counting the same.
-{unfinished}- **Quality**: measure it with `benchmarks/short256x33.py FOLDER {config.name}`.
+{unfinished}- **Quality**: measure it with `tubelet evaluate CLIPS --with {config.name} -o figures`.
 
 ## Curve
 

@@ -1,0 +1,70 @@
+"""Which kind of file or folder something is."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tubelet.cli.contents import files, folders
+from tubelet.errors import OptionError
+
+Facts = dict[str, object]
+
+_FOLDERS: dict[str, Callable[[Path], Facts]] = {
+    "config.json": folders.checkpoint_facts,
+    "run.json": folders.run_facts,
+    "index.json": folders.crops_facts,
+    "results.json": files.figures_facts,
+}
+"""What a folder is, by the file that it holds."""
+
+_PARTS = {
+    "weights.safetensors": "config.json",
+    "card.md": "config.json",
+    "log.jsonl": "run.json",
+    "numbers.json": "run.json",
+}
+"""Files that say nothing by themselves, and the one that tells what their folder is."""
+
+_SUFFIXES: dict[str, Callable[[Path], Facts]] = {
+    ".tube": files.tube_facts,
+    ".npz": files.token_array_facts,
+    ".parquet": files.token_table_facts,
+    ".safetensors": files.tensors_facts,
+    ".json": files.figures_facts,
+    ".npy": files.array_facts,
+}
+"""What a file is, by its suffix; others are videos and images."""
+
+
+def facts_of(path: Path, *, check: bool = False) -> Facts:
+    """What there is to know about a file or folder of ours, or a video, by name.
+
+    Args:
+        path: of the file or folder.
+        check: whether all of a video is read, to find damage.
+
+    Raises:
+        TubeletError: it is damaged, missing, or of no kind that is known; it says which kinds are.
+    """
+    if path.is_dir():
+        return _folder_facts(path)
+    beside = _PARTS.get(path.name, path.name)
+    if beside in _FOLDERS and (path.parent / beside).is_file():
+        return _folder_facts(path.parent)
+    known = _SUFFIXES.get(path.suffix.lower())
+    return files.video_facts(path, check=check) if known is None else known(path)
+
+
+def _folder_facts(folder: Path) -> Facts:
+    for name, facts in _FOLDERS.items():
+        if (folder / name).is_file():
+            return facts(folder if facts is not files.figures_facts else folder / name)
+    # A checkpoint inside a run.
+    if (folder / "numbers.json").is_file() and (folder.parent / "run.json").is_file():
+        return folders.run_facts(folder.parent)
+    if (folder / "parts").is_dir():
+        return folders.unfinished_evaluation_facts(folder)
+    known = {"config.json": "tokenizer", "run.json": "training run", "index.json": "prepared crops"}
+    kinds = ", ".join(f"{what} ({name})" for name, what in known.items())
+    raise OptionError(
+        f"{folder} is a folder of none of these kinds: {kinds}, results (results.json). Give a file."
+    )
