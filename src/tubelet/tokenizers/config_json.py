@@ -12,6 +12,8 @@ from tubelet.types import Stride
 _LARGEST_SIZE = 1 << 16
 _MOST_BLOCKS = 1 << 8
 _MOST_LEVELS = 1 << 16
+_COUNTS = {"layers", "tokens"}
+"""Numbers of a quantiser that count parts of it, each of which takes time to make."""
 
 
 def continuous_from_json(numbers: object, folder: Path) -> ContinuousConfig:
@@ -96,7 +98,7 @@ def quantizer_from_json(numbers: object, folder: Path) -> QuantizerConfig:
         name: tuple(value) if isinstance(value, list) else value for name, value in numbers.items()
     }
     for name, value in known.items():
-        if not _fits(value, usual[name]):
+        if not _fits(value, usual[name]) or (name in _COUNTS and value > _MOST_BLOCKS):
             raise CheckpointError(
                 f"{folder} sets {name} of the quantiser to {value!r:.80}; it must be like "
                 f"{usual[name]!r:.80}. Fetch it again."
@@ -113,5 +115,5 @@ def _fits(value: object, usual: object) -> bool:
     if type(usual) is int:
         return type(value) is int and 0 <= value <= 1 << 22
     if type(usual) is float:
-        return type(value) in (int, float) and abs(float(str(value))) < 1e9
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
     return type(value) is type(usual)
