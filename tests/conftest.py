@@ -30,6 +30,11 @@ settings.register_profile("tubelet", deadline=None)
 settings.load_profile("tubelet")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--mutations N`: how many damaged files of each format `tests/hostile/test_mutations.py` tries."""
+    parser.addoption("--mutations", type=int, default=10_000)
+
+
 class Made(NamedTuple):
     """A tokenizer and what it was made from."""
 

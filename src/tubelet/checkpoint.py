@@ -278,13 +278,15 @@ def _read_facts(folder: Path, wanted: Architecture | None = None) -> dict[str, A
         version, architecture = facts["format"], facts["architecture"]
         _ = facts["config"], facts["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is no checkpoint of tubelet: {error!r}. Fetch it again.") from error
+        raise CheckpointError(
+            f"{path} is no checkpoint of tubelet: {error!r:.200}. Fetch it again."
+        ) from error
     if version != FORMAT:
-        raise CheckpointError(f"{path} has format {version}; this program reads {FORMAT}. Upgrade it.")
-    if architecture not in ARCHITECTURES:
+        raise CheckpointError(f"{path} has format {version!r:.80}; this program reads {FORMAT}. Upgrade it.")
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise CheckpointError(
-            f"{path} holds a {architecture!r} tokenizer; this program knows {known}. Upgrade it."
+            f"{path} holds a {architecture!r:.80} tokenizer; this program knows {known}. Upgrade it."
         )
     if wanted is not None and architecture != wanted:
         other = {
@@ -331,7 +333,7 @@ def _fill(
     if sha256 != facts["sha256"]:
         raise CheckpointError(
             f"the checkpoint in {folder} has SHA-256 {sha256[:16]}… and its config.json says "
-            f"{str(facts['sha256'])[:16]}…; they must agree. It was changed or damaged: fetch it again."
+            f"{facts['sha256']!s:.16}…; they must agree. It was changed or damaged: fetch it again."
         )
     tokenizer.eval().requires_grad_(requires_grad=False)
     return sha256
@@ -344,5 +346,5 @@ def _building(folder: Path) -> Iterator[None]:
         yield
     except (OptionError, ValueError, IndexError, TypeError, RuntimeError) as error:
         raise CheckpointError(
-            f"the configuration in {folder} makes no tokenizer: {error}. Fetch it again."
+            f"the configuration in {folder} makes no tokenizer: {error!s:.200}. Fetch it again."
         ) from error

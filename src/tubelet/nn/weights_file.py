@@ -50,7 +50,9 @@ def read_weights(path: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
         with utf8_path(path) as named:
             weights = load_file(named)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"the weights in {path} cannot be used: {error}. Fetch them again.") from error
+        raise CheckpointError(
+            f"the weights in {path} cannot be used: {error!s:.300}. Fetch them again."
+        ) from error
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise CheckpointError(

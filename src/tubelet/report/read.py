@@ -85,8 +85,8 @@ def read_stored(path: Path, kind: Kind) -> Stored:
         raise ResultsError(f"{path} holds no {kind.name} ({error!r}). Give {kind.give}.") from error
     if number != kind.format or not complete:
         raise ResultsError(
-            f"{path} holds format {number}; this tubelet reads whole {kind.several} of format {kind.format}. "
-            f"Run `{kind.command}` again."
+            f"{path} holds format {number!r:.80}; this tubelet reads whole {kind.several} of format "
+            f"{kind.format}. Run `{kind.command}` again."
         )
     return found
 

@@ -27,23 +27,27 @@ def continuous_from_json(numbers: object, folder: Path) -> ContinuousConfig:
         raise CheckpointError(f"the configuration in {folder} is {numbers!r:.80}. Fetch it again.")
     try:
         if unknown := set(numbers) - known:
-            raise CheckpointError(f"{folder} sets {sorted(unknown)}, unknown to this program. Upgrade it.")
+            raise CheckpointError(
+                f"{folder} sets {sorted(unknown)!s:.200}, unknown to this program. Upgrade it."
+            )
         patches = tuple(Stride(*(int(side) for side in patch)) for patch in numbers["patches"])
         coefficients = tuple(int(number) for number in numbers["coefficients"])
         config = ContinuousConfig(**{**numbers, "patches": patches, "coefficients": coefficients})
     except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise CheckpointError(
-            f"the configuration in {folder} is damaged: {error!r}. Fetch it again."
+            f"the configuration in {folder} is damaged: {error!r:.200}. Fetch it again."
         ) from error
     sides = [side for patch in patches for side in patch] + [*coefficients, config.channels, config.width]
     blocks = [config.encoder_blocks, config.decoder_blocks, config.memory]
     if not all(type(size) is int and 1 <= size <= _LARGEST_SIZE for size in sides):
         raise CheckpointError(
-            f"{folder} sets sizes {sides}; each must lie between 1 and {_LARGEST_SIZE}. Fetch it again."
+            f"{folder} sets sizes {sides!s:.200}; each must lie between 1 and {_LARGEST_SIZE}. Fetch it "
+            "again."
         )
     if not all(type(count) is int and 0 <= count <= _MOST_BLOCKS for count in blocks):
         raise CheckpointError(
-            f"{folder} sets blocks {blocks}; each must lie between 0 and {_MOST_BLOCKS}. Fetch it again."
+            f"{folder} sets blocks {blocks!s:.200}; each must lie between 0 and {_MOST_BLOCKS}. Fetch it "
+            "again."
         )
     if not (
         isinstance(config.name, str)
@@ -51,8 +55,8 @@ def continuous_from_json(numbers: object, folder: Path) -> ContinuousConfig:
         and isinstance(config.variational, bool)
     ):
         raise CheckpointError(
-            f"{folder} sets the name {config.name!r}, the lead frame {config.lead_frame!r} and variational "
-            f"{config.variational!r}; they must be a text, and true or false. Fetch it again."
+            f"{folder} sets the name {config.name!r:.80}, the lead frame {config.lead_frame!r:.80} and "
+            f"variational {config.variational!r:.80}; they must be a text, and true or false. Fetch it again."
         )
     return config
 
@@ -93,7 +97,7 @@ def quantizer_from_json(numbers: object, folder: Path) -> QuantizerConfig:
         )
     usual = {field.name: field.default for field in fields(QUANTIZERS[kind])}
     if unknown := set(numbers) - set(usual):
-        raise CheckpointError(f"{folder} sets {sorted(unknown)}, unknown to this program. Upgrade it.")
+        raise CheckpointError(f"{folder} sets {sorted(unknown)!s:.200}, unknown to this program. Upgrade it.")
     known: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in numbers.items()
     }

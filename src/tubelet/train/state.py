@@ -212,7 +212,7 @@ def read_numbers(checkpoint: Path) -> dict[str, int | float]:
     # Checkpoints of before do not say how much of the run was done; they pass for the end of one.
     numbers = {"share": 1.0} | numbers if isinstance(numbers, dict) else numbers
     if set(numbers) != set(kinds) or not all(isinstance(numbers[name], kind) for name, kind in kinds.items()):
-        raise ValueError(f"its numbers are {numbers}")
+        raise ValueError(f"its numbers are {numbers!r:.200}")
     return numbers
 
 
