@@ -31,8 +31,11 @@ settings.load_profile("tubelet")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How often `tests/integration/test_kills.py` kills a command."""
+    """How much the slow tests of kills and of damaged files try."""
     parser.addoption("--kills", type=int, default=28, metavar="N", help="random kills of commands (slow)")
+    parser.addoption(
+        "--mutations", type=int, default=10_000, metavar="N", help="damaged files of each format (slow)"
+    )
 
 
 class Made(NamedTuple):

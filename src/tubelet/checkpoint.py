@@ -13,16 +13,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.files import replacing_folder
-from tubelet.files.names import utf8_path
 from tubelet.json_text import read_json
+from tubelet.nn.weights_file import read_weights
+from tubelet.quantizers.config import least_numbers
 from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
 from tubelet.tokenizers.config_json import continuous_from_json, discrete_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -45,7 +44,9 @@ DEFAULT_DISCRETE = "tubelet-fsq"
 SHIPPED = Path(__file__).parent / "weights"
 """The folder of the tokenizers that come with the package."""
 
-FILES = ("config.json", "weights.safetensors", "card.md")
+WEIGHTS = "weights.safetensors"
+
+FILES = ("config.json", WEIGHTS, "card.md")
 """What the folder of a checkpoint holds."""
 
 _CONFIG_BYTES = 1 << 20
@@ -150,6 +151,7 @@ def read_discrete(
         config = replace(config, backbone=replace(config.backbone, lead_frame=lead_frame))
     with _building(folder), torch.device("meta"):
         backbone = config.backbone.build()
+    _check_room(config, folder)
     with _building(folder):  # A quantiser is small, and some of its numbers are in no file.
         tokenizer = DiscreteTokenizer(backbone, config.quantizer.build(backbone.channels))
     sha256 = _fill(tokenizer, config, folder, facts)
@@ -226,7 +228,7 @@ def save(
     with replacing_folder(folder, holds=FILES, force=force) as beside:
         # Written by Python, so that a full disk is the error that it always is.
         content = tensors_to_bytes({name: _narrowed(tensor) for name, tensor in weights.items()})
-        (beside / "weights.safetensors").write_bytes(content)
+        (beside / WEIGHTS).write_bytes(content)
         (beside / "card.md").write_text(card, encoding="utf-8")
         (beside / "config.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return folder
@@ -288,13 +290,15 @@ def _read_facts(folder: Path, wanted: Architecture | None = None) -> dict[str, A
         version, architecture = facts["format"], facts["architecture"]
         _ = facts["config"], facts["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is no checkpoint of tubelet: {error!r}. Fetch it again.") from error
+        raise CheckpointError(
+            f"{path} is no checkpoint of tubelet: {error!r:.200}. Fetch it again."
+        ) from error
     if version != FORMAT:
-        raise CheckpointError(f"{path} has format {version}; this program reads {FORMAT}. Upgrade it.")
-    if architecture not in ARCHITECTURES:
+        raise CheckpointError(f"{path} has format {version!r:.80}; this program reads {FORMAT}. Upgrade it.")
+    if not isinstance(architecture, str) or architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise CheckpointError(
-            f"{path} holds a {architecture!r} tokenizer; this program knows {known}. Upgrade it."
+            f"{path} holds a {architecture!r:.80} tokenizer; this program knows {known}. Upgrade it."
         )
     if wanted is not None and architecture != wanted:
         other = {
@@ -308,6 +312,18 @@ def _read_facts(folder: Path, wanted: Architecture | None = None) -> dict[str, A
     return facts
 
 
+def _check_room(config: DiscreteConfig, folder: Path) -> None:
+    """Raise if the file of weights is too small for the quantiser that a configuration claims."""
+    path = folder / WEIGHTS
+    stored = path.stat().st_size if path.is_file() else 0
+    # The least that a number takes is two bytes; every quantiser stores at least these.
+    if 2 * (least := least_numbers(config.quantizer, config.backbone.channels)) > stored:
+        raise CheckpointError(
+            f"the quantiser in {folder} claims {least} numbers; {WEIGHTS} has {stored} bytes, which do not "
+            "hold them. Fetch it again."
+        )
+
+
 def _fill(
     tokenizer: ContinuousTokenizer | DiscreteTokenizer,
     config: ContinuousConfig | DiscreteConfig,
@@ -315,19 +331,21 @@ def _fill(
     facts: dict[str, Any],
 ) -> str:
     """Give an empty tokenizer its weights, and make it ready to use; give its SHA-256."""
-    try:
-        with utf8_path(folder / "weights.safetensors") as path:
-            weights = load_file(path)
-        tokenizer.load_state_dict({name: _widened(each) for name, each in weights.items()}, assign=True)
-    except (OSError, SafetensorError, RuntimeError) as error:
+    weights = read_weights(folder / WEIGHTS, tokenizer.state_dict())
+    tokenizer.load_state_dict({name: _widened(each) for name, each in weights.items()}, assign=True)
+    deviation = (
+        tokenizer.backbone if isinstance(tokenizer, DiscreteTokenizer) else tokenizer
+    ).transform.deviation
+    if not bool((deviation > 0).all()):
         raise CheckpointError(
-            f"the weights in {folder} cannot be used: {error}. Fetch them again."
-        ) from error
+            f"a standard deviation in {folder} is {float(deviation.min())}; each is above zero. Fetch the "
+            "weights again."
+        )
     sha256 = fingerprint(config, tokenizer.state_dict())
     if sha256 != facts["sha256"]:
         raise CheckpointError(
             f"the checkpoint in {folder} has SHA-256 {sha256[:16]}… and its config.json says "
-            f"{str(facts['sha256'])[:16]}…; they must agree. It was changed or damaged: fetch it again."
+            f"{facts['sha256']!s:.16}…; they must agree. It was changed or damaged: fetch it again."
         )
     tokenizer.eval().requires_grad_(requires_grad=False)
     return sha256
@@ -340,5 +358,5 @@ def _building(folder: Path) -> Iterator[None]:
         yield
     except (OptionError, ValueError, IndexError, TypeError, RuntimeError) as error:
         raise CheckpointError(
-            f"the configuration in {folder} makes no tokenizer: {error}. Fetch it again."
+            f"the configuration in {folder} makes no tokenizer: {error!s:.200}. Fetch it again."
         ) from error

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from tubelet.codec.decode import DecodeReport, VideoSink, decode_file
 from tubelet.codec.matching import MadeBy, matching_discrete
 from tubelet.codec.overlap import RUN_BYTES, Behind, ahead
+from tubelet.codec.room import check_room
 from tubelet.codec.token_array import read_token_array
 from tubelet.codec.token_clip import TokenClip
 from tubelet.codec.token_table import TokenTable
@@ -80,7 +80,7 @@ def detokenize_file(
         )
     check_suffix(target, VIDEO_SUFFIXES, "a video")
     check_target(target, sources=[source], force=force)
-    found = read_token_array(source) if suffix == ".npz" else _row(source, clip)
+    found = read_token_array(source, memory=memory) if suffix == ".npz" else _row(source, clip, memory)
     stream = _stream(source, found, tokenizer, memory=memory, device=device)
     grid = found.grid
     time_base = 1 / (found.facts.fps or USUAL_RATE)
@@ -94,16 +94,16 @@ def detokenize_file(
     return DecodeReport(first_frame=0, frames=grid.frames, complete=True)
 
 
-def _row(source: Path, clip: int | None) -> TokenClip:
+def _row(source: Path, clip: int | None, memory: int) -> TokenClip:
     """A clip of a table."""
-    with TokenTable(source) as table:
+    with TokenTable(source, memory=memory) as table:
         number = 0 if clip is None and len(table) == 1 else clip
         if number is None or not 0 <= number < len(table):
             raise OptionError(
                 f"{'no clip' if clip is None else f'clip {clip}'} is named; {source} holds {len(table)}, "
                 "counted from 0. Choose one with --clip."
             )
-        return next(islice(table, number, None))
+        return table[number]
 
 
 def _stream(
@@ -118,6 +118,12 @@ def _stream(
             f"{source} says bases {grid.bases} and stride {grid.stride}, and its tokenizer has "
             f"{tokenizer.bases} and {tokenizer.stride}. It was changed: make it again."
         )
+    size = f"{grid.width}x{grid.height}"
+    check_room(
+        f"{source}: a step of {grid.stride.t} frames of {size}",
+        3 * grid.height * grid.width * grid.stride.t,
+        memory,
+    )
     return tokenizer.stream_decoder(height=grid.height, width=grid.width, frames=grid.frames, memory=memory)
 
 

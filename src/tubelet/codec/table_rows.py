@@ -2,10 +2,12 @@
 
 from fractions import Fraction
 from importlib import import_module
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from einops import rearrange
 
 from tubelet.codec.token_clip import (
     LARGEST_CLIP,
@@ -14,9 +16,9 @@ from tubelet.codec.token_clip import (
     check_bases,
 )
 from tubelet.errors import BitstreamError, OptionError, ShapeError, TokenError
-from tubelet.quantizers.digits import Bases, codebook_sizes, tokens_to_digits
+from tubelet.quantizers.digits import Bases, Digits, codebook_sizes, digits_kind, tokens_to_digits
 from tubelet.tokenizers.packing import Packed, pack, packed_kind, unpack
-from tubelet.tokenizers.token_grid import TokenGrid, unflatten
+from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.types import Stride
 
 _NUMBERS = ("k", "t", "h", "w", "frames", "height", "width")
@@ -39,6 +41,9 @@ COLUMNS = (
     "tokenizer_sha256",
 )
 """Every column, in the order of the file."""
+
+_PIECE = 1 << 18
+"""Positions whose digits are made at a time."""
 
 _OPTIONAL = frozenset({*_RATE, *_PERHAPS_TEXTS})
 """Columns that may hold null."""
@@ -181,10 +186,8 @@ def _grid(row: dict[str, Any]) -> TokenGrid:
         )
     if tokens.dtype.kind == "i" and len(tokens) and tokens.min() < 0:
         raise BitstreamError(f"a token is {tokens.min()}; tokens count from 0. The file is damaged.")
-    sequence = unpack(tokens)[None]
-    grid = unflatten(sequence, cells=(row["t"], row["h"], row["w"]), tokens=row["k"])
     return TokenGrid(
-        digits=tokens_to_digits(grid.to(torch.int64), bases),
+        digits=_digits(tokens, bases, (row["t"], row["h"], row["w"])),
         bases=bases,
         stride=Stride(*row["stride"]),
         lead_frame=row["lead_frame"],
@@ -192,6 +195,27 @@ def _grid(row: dict[str, Any]) -> TokenGrid:
         height=row["height"],
         width=row["width"],
     )
+
+
+def _digits(tokens: Packed, bases: Bases, cells: tuple[int, int, int]) -> Digits:
+    """The digits of tokens in raster order, a piece at a time: on the way each takes eight bytes or more.
+
+    Raises:
+        ShapeError: there are more or fewer tokens than such a clip has.
+        TokenError: one is outside its codebook.
+    """
+    k = len(bases)
+    if len(tokens) != k * prod(cells):
+        raise ShapeError(
+            f"sequences are of shape {(1, len(tokens))}; {k} tokens at {'x'.join(map(str, cells))} positions "
+            f"are 1 x {k * prod(cells)}."
+        )
+    digits = torch.empty((sum(map(len, bases)), prod(cells)), dtype=digits_kind(bases))
+    for piece in range(0, prod(cells), _PIECE):
+        part = unpack(tokens[k * piece : k * (piece + _PIECE)])
+        found = tokens_to_digits(rearrange(part, "(n k) -> 1 k n 1 1", k=k), bases)
+        digits[:, piece : piece + _PIECE] = rearrange(found, "1 d n 1 1 -> d n")
+    return rearrange(digits, "d (t h w) -> 1 d t h w", t=cells[0], h=cells[1])
 
 
 def _bases(row: dict[str, Any]) -> Bases:

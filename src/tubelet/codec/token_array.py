@@ -4,13 +4,14 @@ It holds two arrays: ``digits`` (d t h w, in the smallest integer type) and ``fa
 ``json.loads(bytes(numpy.load(path)["facts"]))``. Digits have no limit of 64 bits, as tokens in a table have.
 """
 
+import os
 import re
 import zipfile
 import zlib
 from fractions import Fraction
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -18,10 +19,12 @@ from einops import rearrange
 from jaxtyping import Integer
 
 from tubelet.bitstream.facts import bytes_to_facts, check_keys, facts_to_bytes, flag, integer, integers, text
+from tubelet.codec.room import RoomError, check_room
 from tubelet.codec.token_clip import LARGEST_CLIP, ClipFacts, TokenClip, check_bases, check_to_store
 from tubelet.errors import BitstreamError, OptionError, ShapeError, TokenError
 from tubelet.files import replacing
 from tubelet.quantizers.digits import Bases, check_digits, digits_kind
+from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.types import Stride
@@ -30,6 +33,10 @@ FORMAT = 1
 """Version of the file's format; it grows when an older reader would misread the file."""
 
 _FACT_BYTES = 1 << 24
+_PIECE_BYTES = 1 << 20
+_ENTRIES = 16
+_LAST_BYTES = 1 << 16
+"""Bytes at the end of an archive within which its end must be found."""
 _HEAD_BYTES = 128
 """Length of the head that numpy gives an array of few axes."""
 
@@ -89,19 +96,29 @@ def write_token_array(target: Path, grid: TokenGrid, facts: ClipFacts, *, force:
         return file.tell()
 
 
-def read_token_array(source: Path) -> TokenClip:
+def read_token_array(source: Path, *, memory: int = DEFAULT_MEMORY) -> TokenClip:
     """Undo `write_token_array`. Every size is known before anything of it is read.
+
+    Args:
+        source: a ``.npz`` file.
+        memory: bytes that the digits may take.
 
     Raises:
         BitstreamError: the file is damaged, newer than this program, or no array of tokens.
+        OptionError: it claims more digits than memory allows.
     """
     try:
+        with source.open("rb") as file:
+            _check_directory(file)
         with zipfile.ZipFile(source) as archive:
             content = _read(archive, "facts", np.dtype(np.uint8), None).tobytes()
             described = _describe(bytes_to_facts(content))
+            check_room(f"{source}: {described.shape} digits", described.bytes_of_digits, memory)
             digits = _read(archive, "digits", described.kind, described.shape)
         grid = TokenGrid(digits=torch.from_numpy(digits)[None], **described.grid)
         check_digits(grid.digits, grid.bases)
+    except RoomError:
+        raise
     except (BitstreamError, OptionError, ShapeError, TokenError) as error:
         raise BitstreamError(f"{source}: {error}") from error
     except (
@@ -126,6 +143,11 @@ class _Described(NamedTuple):
     kind: np.dtype
     grid: dict[str, Any]
     facts: ClipFacts
+
+    @property
+    def bytes_of_digits(self) -> int:
+        """What the array takes."""
+        return prod(self.shape) * self.kind.itemsize
 
 
 def _describe(facts: dict[str, object]) -> _Described:
@@ -200,7 +222,35 @@ def _read(
                 f"{name} is of type {head['kind']!r} and shape {found}, not {kind.str!r} and {expected}. The "
                 "file is damaged."
             )
-        data = file.read(prod(expected) * kind.itemsize)
-        if len(data) != prod(expected) * kind.itemsize or file.read(1):
+        # Filled a piece at a time: what is claimed and not there takes no memory.
+        array = np.empty(prod(expected) * kind.itemsize, np.uint8)
+        done = 0
+        while piece := file.read(min(_PIECE_BYTES, len(array) - done)):
+            array[done : done + len(piece)] = np.frombuffer(piece, np.uint8)
+            done += len(piece)
+        if done < len(array) or file.read(1):
             raise BitstreamError(f"{name} is longer or shorter than it says. The file is damaged.")
-    return np.frombuffer(bytearray(data), kind).reshape(expected)
+    return array.view(kind).reshape(expected)
+
+
+def _check_directory(file: BinaryIO) -> None:
+    """Raise if the archive lists more than two arrays: its whole list would be read at once.
+
+    Raises:
+        BitstreamError: it does, or is so large that sizes stand elsewhere.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _LAST_BYTES))
+    end = file.read()
+    at = end.rfind(b"PK\x05\x06")
+    if at < 0 or len(end) < at + 22:
+        raise BitstreamError("it does not end as an archive does. It is damaged or another file.")
+    entries, length = (
+        int.from_bytes(end[at + 10 : at + 12], "little"),
+        int.from_bytes(end[at + 12 : at + 16], "little"),
+    )
+    if entries > _ENTRIES or length > _LAST_BYTES or b"PK\x06\x07" in end[max(0, at - 20) : at]:
+        raise BitstreamError(
+            f"its list of {entries} arrays takes {length} bytes; an array of tokens holds two. It is another "
+            "file."
+        )

@@ -22,10 +22,14 @@ Further columns are left alone. Every page has a checksum.
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tubelet.codec.room import RoomError
+from tubelet.codec.table_claims import GroupClaim, read_claims
+from tubelet.codec.table_groups import check_groups, clips_at_once
 from tubelet.codec.table_rows import (
     COLUMNS,
     arrow_packages,
@@ -40,6 +44,7 @@ from tubelet.codec.token_clip import ClipFacts, TokenClip, check_numbered, check
 from tubelet.errors import BitstreamError, OptionError
 from tubelet.files import replacing
 from tubelet.quantizers.digits import Bases
+from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.tokenizers.token_grid import TokenGrid
 
 GROUP_TOKENS = 1 << 20
@@ -47,12 +52,6 @@ GROUP_TOKENS = 1 << 20
 
 GROUP_CLIPS = 1 << 10
 """Clips that a row group gathers at most."""
-
-GROUP_BYTES = 1 << 32
-"""Bytes that a row group may claim to hold."""
-
-CLIPS_AT_ONCE = 16
-"""Clips that are read at a time."""
 
 _DICTIONARIES = (
     *(column for column in COLUMNS if column not in ("tokens", "codebook_sizes", "bases", "stride")),
@@ -165,26 +164,30 @@ class TokenTableWriter:
 class TokenTable:
     """A table of tokens, open for reading: a context manager; `len` counts clips, iteration gives them.
 
-    Iterating holds a few clips in memory, whatever their number, and may be done again and again.
+    Iterating holds a few clips in memory, whatever their number, and may be done again and again. Indexing
+    reads a clip by its number.
 
     Args:
         source: a ``.parquet`` file that `TokenTableWriter` wrote, or one with the same columns.
+        memory: bytes that the tokens of a row group may take while they are read; one with more is refused.
 
     Raises:
         OptionError: pyarrow is not installed.
         BitstreamError: the file is damaged, or no table of tokens.
     """
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self, source: Path, *, memory: int = DEFAULT_MEMORY) -> None:
         self._arrow = arrow_packages()
         self._source = source
+        self._memory = memory
         with self._naming():
+            self._groups = self._claims()
+            check_groups(self._groups)
             self._file = self._arrow.parquet.ParquetFile(
                 source, pre_buffer=False, page_checksum_verification=True
             )
             try:
                 check_schema(self._file.schema_arrow)
-                self._check_groups()
             except BaseException:
                 self._file.close()
                 raise
@@ -198,7 +201,7 @@ class TokenTable:
         self._file.close()
 
     def __len__(self) -> int:
-        return self._file.metadata.num_rows
+        return sum(group.rows for group in self._groups)
 
     def __iter__(self) -> Iterator[TokenClip]:
         """Give clip after clip.
@@ -206,38 +209,53 @@ class TokenTable:
         Raises:
             BitstreamError: the clip is damaged; those before it were given.
         """
-        given = 0
+        for group in range(len(self._groups)):
+            yield from self._clips(group)
+
+    def __getitem__(self, number: int) -> TokenClip:
+        """A clip by its number, from 0; the row groups before it are not read.
+
+        Raises:
+            OptionError: there is no such clip.
+            BitstreamError: the clip is damaged, or one before it in its row group.
+        """
+        if not 0 <= number < len(self):
+            raise OptionError(f"clip {number} is asked for; {self._source} holds {len(self)}, from 0.")
+        first = 0
+        for place, group in enumerate(self._groups):
+            if number < first + group.rows:
+                return next(islice(self._clips(place), number - first, None))
+            first += group.rows
+        raise AssertionError("the row groups hold all clips")
+
+    def _clips(self, group: int) -> Iterator[TokenClip]:
+        """The clips of a row group."""
+        given, rows = 0, self._groups[group].rows
         with self._naming():
-            batches = self._file.iter_batches(CLIPS_AT_ONCE, columns=list(COLUMNS), use_threads=False)
+            at_once = clips_at_once(self._source, self._file, group, self._groups[group], memory=self._memory)
+            columns = list(COLUMNS)
+            batches = self._file.iter_batches(at_once, row_groups=[group], columns=columns, use_threads=False)
             for batch in batches:
                 yield from map(clip_of, batch_to_rows(batch))
                 given += len(batch)
-            if given != len(self):
-                raise BitstreamError(f"it holds {given} clips and claims {len(self)}. The file is damaged.")
-
-    def _check_groups(self) -> None:
-        """Raise if row groups are not all there is, or one claims more than any that this program writes."""
-        metadata = self._file.metadata
-        rows = sum(metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
-        if rows != metadata.num_rows or rows < 0:
-            raise BitstreamError(
-                f"it holds {rows} clips and claims {metadata.num_rows}. The file is damaged."
-            )
-        for group in range(metadata.num_row_groups):
-            claimed = metadata.row_group(group).total_byte_size
-            if not 0 <= claimed <= GROUP_BYTES:
+            if given != rows:
                 raise BitstreamError(
-                    f"row group {group} claims {claimed} bytes; at most {GROUP_BYTES} are read. Write it in "
-                    "smaller groups."
+                    f"row group {group} holds {given} clips and claims {rows}. The file is damaged."
                 )
+
+    def _claims(self) -> tuple[GroupClaim, ...]:
+        try:
+            return read_claims(self._source)
+        except BitstreamError as error:  # as pyarrow's own errors are named
+            raise OSError(str(error)) from error
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
         """Name the file that an error is of, and give pyarrow's errors as ours."""
         try:
             yield
-        except BitstreamError as error:
-            raise BitstreamError(f"{self._source}: {error}") from error
+        except (BitstreamError, RoomError) as error:
+            raise type(error)(f"{self._source}: {error}") from error
         except (self._arrow.lib.ArrowException, OSError, UnicodeDecodeError) as error:
             raise BitstreamError(
                 f"{self._source} cannot be read as a table of tokens: {error}. It is damaged or another file."

@@ -18,6 +18,7 @@ from tubelet.bitstream.reader import TubeReader
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
 from tubelet.codec.matching import MadeBy, matching_continuous, matching_discrete
 from tubelet.codec.overlap import RUN_BYTES
+from tubelet.codec.room import check_room
 from tubelet.codec.symbols import SymbolQuantizer, TokenQuantizer, symbols_to_digits
 from tubelet.errors import BitstreamError, OptionError
 from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
@@ -28,6 +29,8 @@ from tubelet.types import Latent
 from tubelet.video.audio import AudioPacket
 from tubelet.video.info import AudioInfo, Colour
 from tubelet.video.read import Run
+
+_SYMBOL_BYTES = 4
 
 
 class Tube:
@@ -178,6 +181,9 @@ class Tube:
         if start == end:
             return
         grouping = self._tokenizer.grouping
+        step_bytes = 3 * self.header.height * self.header.width * grouping.stride.t
+        size = f"{self.header.width}x{self.header.height}"
+        check_room(f"a step of {grouping.stride.t} frames of {size}", step_bytes, self._memory)
         first_step = max(0, grouping.step_of(start) - self._tokenizer.warm_up)
         decoder = self._tokenizer.stream_decoder(
             height=self.header.height,
@@ -186,7 +192,6 @@ class Tube:
             first_step=first_step,
             memory=self._memory,
         )
-        step_bytes = 3 * self.header.height * self.header.width * grouping.stride.t
         last_step = grouping.step_of(end - 1) + 1
         for piece in self._pieces(first_step, last_step, at_most=max(1, RUN_BYTES // step_bytes)):
             frames = decoder.push_frames(self._quantizer.dequantize(piece.symbols))
@@ -253,6 +258,9 @@ class Tube:
         reader = self._reader
         for number in range(reader.chunk_of_step(first_step), reader.chunk_of_step(last_step - 1) + 1):
             entry = reader.chunks[number]
+            # The symbols, and those of one channel twice while it is decoded.
+            channels = entry.steps * self.header.latent_height * self.header.latent_width * _SYMBOL_BYTES
+            check_room(f"chunk {number}", (self._channels + 2) * channels, self._memory)
             end = entry.first_step + entry.steps
             with self._reading:
                 chunk = reader.read_chunk(number, channels=self._channels)
@@ -290,7 +298,8 @@ def open_tube(
         path: the file.
         tokenizer: the folder of the tokenizer that made it, if that is none of the shipped ones.
         channels: decode the first so many channels only; the others are not even read.
-        memory: bytes that one step of the tokenizer may work in.
+        memory: bytes that one step of the tokenizer may work in, and that the frames of one step, or the
+            symbols of one chunk, may take: what claims more is refused when it is asked for.
         device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:

@@ -177,7 +177,7 @@ def settings_from_json(content: dict[str, Any]) -> dict[str, int]:
         KeyError, TypeError, ValueError: something is missing or has no meaning.
     """
     if content["format"] != FORMAT:
-        raise ValueError(f"its format is {content['format']!r} and this program reads {FORMAT}")
+        raise ValueError(f"its format is {content['format']!r:.80} and this program reads {FORMAT}")
     given = content["settings"]
     least = {"crop": 1, "frames": 1, "per_clip": 1, "seed": 0}
     return {name: _whole(given[name], name, least=least[name]) for name in SETTINGS}
@@ -191,11 +191,12 @@ def clip_from_json(content: dict[str, Any], settings: dict[str, int]) -> Clip:
     """
     name, skipped = content["name"], content["skipped"]
     if not isinstance(name, str) or not isinstance(skipped, str):
-        raise TypeError(f"name is {name!r} and skipped is {skipped!r}; both are texts")
+        raise TypeError(f"name is {name!r:.80} and skipped is {skipped!r:.80}; both are texts")
     cuts = tuple(_cut_from_json(each) for each in content["cuts"])
     if len(cuts) > settings["per_clip"] or bool(cuts) == bool(skipped):
         raise ValueError(
-            f"{name} has {len(cuts)} crops of at most {settings['per_clip']}, and was skipped for {skipped!r}"
+            f"{name:.80} has {len(cuts)} crops of at most {settings['per_clip']}, and was skipped for "
+            f"{skipped!r:.80}"
         )
     return Clip(
         name=name,
@@ -210,7 +211,7 @@ def clip_from_json(content: dict[str, Any], settings: dict[str, int]) -> Clip:
 def _cut_from_json(content: dict[str, Any]) -> Cut:
     scale = content["scale"]
     if not isinstance(scale, int | float) or isinstance(scale, bool) or not 1 <= scale <= _LARGEST:
-        raise ValueError(f"scale is {scale!r}; it is a number from 1 on")
+        raise ValueError(f"scale is {scale!r:.80}; it is a number from 1 on")
     return Cut(
         first=_whole(content["first"], "first"),
         stride=_whole(content["stride"], "stride", least=1),
@@ -222,7 +223,7 @@ def _cut_from_json(content: dict[str, Any]) -> Cut:
 
 def _whole(value: object, name: str, *, least: int = 0) -> int:
     if type(value) is not int or not least <= value <= _LARGEST:
-        raise ValueError(f"{name} is {value!r}; it is a whole number from {least} to {_LARGEST}")
+        raise ValueError(f"{name} is {value!r:.80}; it is a whole number from {least} to {_LARGEST}")
     return value
 
 

@@ -316,6 +316,19 @@ def same_tokens(one: QuantizerConfig | None, other: QuantizerConfig | None) -> b
     return next(numbers) == next(numbers)
 
 
+def least_numbers(config: QuantizerConfig, channels: int) -> int:
+    """How many numbers a quantiser of so many channels learns at least; no memory is asked for."""
+    match config:
+        case FSQConfig() | ResidualFSQConfig():
+            return sum(config.levels)
+        case VQConfig() | SimVQConfig() | IBQConfig():
+            return channels * config.codes
+        case ResidualVQConfig():
+            return channels * config.codes * config.layers
+        case LFQConfig() | BSQConfig():
+            return 1
+
+
 def _check_levels(levels: tuple[int, ...], channels: int) -> None:
     if len(levels) != channels:
         raise OptionError(f"levels are {levels} and the latent has {channels} channels; give each its own.")

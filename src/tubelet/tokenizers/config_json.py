@@ -12,6 +12,8 @@ from tubelet.types import Stride
 _LARGEST_SIZE = 1 << 16
 _MOST_BLOCKS = 1 << 8
 _MOST_LEVELS = 1 << 16
+_COUNTS = {"layers", "tokens"}
+"""Numbers of a quantiser that count parts of it, each of which takes time to make."""
 
 
 def continuous_from_json(numbers: object, folder: Path) -> ContinuousConfig:
@@ -25,23 +27,27 @@ def continuous_from_json(numbers: object, folder: Path) -> ContinuousConfig:
         raise CheckpointError(f"the configuration in {folder} is {numbers!r:.80}. Fetch it again.")
     try:
         if unknown := set(numbers) - known:
-            raise CheckpointError(f"{folder} sets {sorted(unknown)}, unknown to this program. Upgrade it.")
+            raise CheckpointError(
+                f"{folder} sets {sorted(unknown)!s:.200}, unknown to this program. Upgrade it."
+            )
         patches = tuple(Stride(*(int(side) for side in patch)) for patch in numbers["patches"])
         coefficients = tuple(int(number) for number in numbers["coefficients"])
         config = ContinuousConfig(**{**numbers, "patches": patches, "coefficients": coefficients})
     except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise CheckpointError(
-            f"the configuration in {folder} is damaged: {error!r}. Fetch it again."
+            f"the configuration in {folder} is damaged: {error!r:.200}. Fetch it again."
         ) from error
     sides = [side for patch in patches for side in patch] + [*coefficients, config.channels, config.width]
     blocks = [config.encoder_blocks, config.decoder_blocks, config.memory]
     if not all(type(size) is int and 1 <= size <= _LARGEST_SIZE for size in sides):
         raise CheckpointError(
-            f"{folder} sets sizes {sides}; each must lie between 1 and {_LARGEST_SIZE}. Fetch it again."
+            f"{folder} sets sizes {sides!s:.200}; each must lie between 1 and {_LARGEST_SIZE}. Fetch it "
+            "again."
         )
     if not all(type(count) is int and 0 <= count <= _MOST_BLOCKS for count in blocks):
         raise CheckpointError(
-            f"{folder} sets blocks {blocks}; each must lie between 0 and {_MOST_BLOCKS}. Fetch it again."
+            f"{folder} sets blocks {blocks!s:.200}; each must lie between 0 and {_MOST_BLOCKS}. Fetch it "
+            "again."
         )
     if not (
         isinstance(config.name, str)
@@ -49,8 +55,8 @@ def continuous_from_json(numbers: object, folder: Path) -> ContinuousConfig:
         and isinstance(config.variational, bool)
     ):
         raise CheckpointError(
-            f"{folder} sets the name {config.name!r}, the lead frame {config.lead_frame!r} and variational "
-            f"{config.variational!r}; they must be a text, and true or false. Fetch it again."
+            f"{folder} sets the name {config.name!r:.80}, the lead frame {config.lead_frame!r:.80} and "
+            f"variational {config.variational!r:.80}; they must be a text, and true or false. Fetch it again."
         )
     return config
 
@@ -91,12 +97,12 @@ def quantizer_from_json(numbers: object, folder: Path) -> QuantizerConfig:
         )
     usual = {field.name: field.default for field in fields(QUANTIZERS[kind])}
     if unknown := set(numbers) - set(usual):
-        raise CheckpointError(f"{folder} sets {sorted(unknown)}, unknown to this program. Upgrade it.")
+        raise CheckpointError(f"{folder} sets {sorted(unknown)!s:.200}, unknown to this program. Upgrade it.")
     known: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in numbers.items()
     }
     for name, value in known.items():
-        if not _fits(value, usual[name]):
+        if not _fits(value, usual[name]) or (name in _COUNTS and value > _MOST_BLOCKS):
             raise CheckpointError(
                 f"{folder} sets {name} of the quantiser to {value!r:.80}; it must be like "
                 f"{usual[name]!r:.80}. Fetch it again."
@@ -113,5 +119,5 @@ def _fits(value: object, usual: object) -> bool:
     if type(usual) is int:
         return type(value) is int and 0 <= value <= 1 << 22
     if type(usual) is float:
-        return type(value) in (int, float) and abs(float(str(value))) < 1e9
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
     return type(value) is type(usual)
