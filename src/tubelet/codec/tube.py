@@ -17,7 +17,7 @@ from tubelet.bitstream.header import Header
 from tubelet.bitstream.reader import TubeReader
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
 from tubelet.codec.matching import MadeBy, matching_continuous, matching_discrete
-from tubelet.codec.overlap import RUN_BYTES
+from tubelet.codec.memory import left_for_streams, steps_per_run
 from tubelet.codec.symbols import SymbolQuantizer, TokenQuantizer, symbols_to_digits
 from tubelet.errors import BitstreamError, OptionError
 from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
@@ -179,16 +179,18 @@ class Tube:
             return
         grouping = self._tokenizer.grouping
         first_step = max(0, grouping.step_of(start) - self._tokenizer.warm_up)
+        size = self.header.height, self.header.width
         decoder = self._tokenizer.stream_decoder(
             height=self.header.height,
             width=self.header.width,
             frames=self.frames,
             first_step=first_step,
-            memory=self._memory,
+            # Most frames go on to a video file.
+            memory=left_for_streams(self._memory, self._tokenizer, *size, writes=True),
         )
-        step_bytes = 3 * self.header.height * self.header.width * grouping.stride.t
         last_step = grouping.step_of(end - 1) + 1
-        for piece in self._pieces(first_step, last_step, at_most=max(1, RUN_BYTES // step_bytes)):
+        at_most = steps_per_run(self._tokenizer, *size, self._memory)
+        for piece in self._pieces(first_step, last_step, at_most=at_most):
             frames = decoder.push_frames(self._quantizer.dequantize(piece.symbols))
             kept = slice(max(start - piece.first_frame, 0), end - piece.first_frame)
             if len(frames[kept]):
@@ -290,7 +292,7 @@ def open_tube(
         path: the file.
         tokenizer: the folder of the tokenizer that made it, if that is none of the shipped ones.
         channels: decode the first so many channels only; the others are not even read.
-        memory: bytes that one step of the tokenizer may work in.
+        memory: bytes that frames in flight, the networks' state and the work on them may take.
         device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
