@@ -4,7 +4,7 @@
 TubeletError
 ├── OptionError        an argument or option has no meaning (exit code 2 on the command line)
 ├── ShapeError         sizes that cannot work together
-├── LatentError        a latent holds values that stand for nothing: NaN or infinity
+├── LatentError        a latent or a video holds values that stand for nothing: NaN or infinity
 ├── TokenError         a token or digit is outside its codebook
 ├── VideoError         a video cannot be read or written
 ├── BitstreamError     a .tube file, or a file of tokens, is damaged, newer than this program, or none
@@ -14,6 +14,7 @@ TubeletError
 └── OutputError        the result cannot be stored: it exists, or there is no room
 
 TubeletWarning
+├── RangeWarning       the values of a video seem to be of another scale than [-1, 1]
 ├── LossWarning        the input holds more than the result will (10 bits, alpha, HDR …)
 └── DamageWarning      the input is damaged and the result is incomplete (exit code 1 on the command line)
 ```
@@ -33,7 +34,7 @@ class ShapeError(TubeletError, ValueError):
 
 
 class LatentError(TubeletError, ValueError):
-    """A latent holds values that stand for nothing: NaN, infinity, or beyond the range of a file."""
+    """A latent or a video holds values that stand for nothing: NaN, infinity, or too large for a file."""
 
 
 class TokenError(TubeletError, ValueError):
@@ -66,6 +67,10 @@ class OutputError(TubeletError):
 
 class TubeletWarning(UserWarning):
     """Everything that tubelet warns of."""
+
+
+class RangeWarning(TubeletWarning):
+    """The values of a video seem to lie in [0, 1] where [-1, 1] is expected."""
 
 
 class LossWarning(TubeletWarning):

@@ -16,6 +16,7 @@ import pytest
 from grids import FACTS, make_grid
 from mutate import BYTES, JSON, mutated
 from safetensors.torch import load_file
+from tubelet.train.network import Network
 
 from tubelet.bitstream import TubeReader
 from tubelet.bitstream.container import MAGIC, RecordHead, trailer_to_bytes
@@ -28,7 +29,6 @@ from tubelet.data.crops import read_index
 from tubelet.errors import DamageWarning, TubeletError
 from tubelet.report.read import read_results
 from tubelet.tokenizers.config_json import continuous_from_json
-from tubelet.train.network import Network
 from tubelet.train.state import TrainState, load_state, save_state
 
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -401,8 +401,8 @@ def test_a_clip_of_one_frame_can_be_decoded_to_an_image(folder, video_file, tmp_
 # Memory
 
 
-LITTLE = 1 << 20
-"""Enough for a few tiles of the network, not for the whole frame."""
+LITTLE = 4 << 20
+"""Enough for the frames in flight and what the network remembers, but to work on a few rows at a time."""
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Law 5: peak memory is flat in the clip's length; in its size it is the frames in flight."""
 
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -34,6 +35,19 @@ def peak_mib(function, *paths):
         [sys.executable, "-c", code, *map(str, paths)], capture_output=True, text=True, check=True
     )
     return int(done.stdout.split()[-1]) / 1024
+
+
+def command_peak_mib(*arguments):
+    """Peak resident set, in MiB, of a command with everything in it."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tubelet", *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return used.ru_maxrss / 1024
 
 
 def write_noise(path, *, frames, height, width):
@@ -74,6 +88,19 @@ def test_peak_memory_grows_with_the_frames_in_flight_only(tmp_path, function):
         # A run of frames has up to 32 MiB whatever the size; several are under way.
         allowed = 160 + IN_FLIGHT * (large - small) / 2**20
         assert peaks[large] < peaks[small] + allowed, peaks
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the heap of other systems keeps what is free")
+def test_full_hd_is_reconstructed_within_a_gibibyte(tmp_path):
+    clip = write_noise(tmp_path / "hd.mp4", frames=13, height=1080, width=1920)
+    tube, back = tmp_path / "hd.tube", tmp_path / "back.mp4"
+    peaks = {
+        "encode": command_peak_mib("encode", clip, "-o", tube),
+        "decode": command_peak_mib("decode", tube, "-o", back),
+        "reconstruct": command_peak_mib("reconstruct", clip, "-o", tmp_path / "there.mp4"),
+    }
+    assert max(peaks.values()) <= 1024, peaks
 
 
 def _peak_of(function, clip, folder):

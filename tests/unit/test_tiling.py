@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tubelet.errors import OptionError
-from tubelet.tokenizers.tiling import choose_tile, tiles
+from tubelet.tokenizers.footprint import Footprint
+from tubelet.tokenizers.tiling import Plan, plan, plan_for, tiles
 
 sides = st.integers(1, 40)
 cells = st.tuples(sides, sides)
@@ -37,25 +38,60 @@ def test_the_inside_of_a_region_is_the_tile(cells, size, halo):
         assert (region[tile.inside] == grid[tile.rows, tile.columns]).all()
 
 
-@given(cells, halos, st.integers(1, 5000), st.integers(0, 10**7))
-def test_a_tile_with_its_halo_fits_the_memory_or_is_refused(cells, halo, bytes_per_cell, memory):
+costs = st.builds(
+    Footprint,
+    remembered=st.integers(0, 5000),
+    whole=st.integers(1, 5000),
+    strip=st.integers(1, 5000),
+    most=st.just(512),
+)
+
+
+def taken(chosen: Plan, cells: tuple[int, int], halo: int, costs: Footprint) -> int:
+    """What a plan takes, counted tile by tile."""
+    regions = [tile.cells for tile in tiles(cells, chosen.tile, halo=halo)]
+    kept = sum(rows * columns for rows, columns in regions)
+    largest = max(rows * columns for rows, columns in regions)
+    return costs.remembered * kept + costs.whole * largest + costs.strip * chosen.strip
+
+
+@given(cells, halos, costs, st.integers(0, 10**7))
+def test_a_plan_fits_the_memory_or_is_refused(cells, halo, costs, memory):
     try:
-        rows, columns = choose_tile(cells, halo=halo, bytes_per_cell=bytes_per_cell, memory=memory)
+        chosen = plan(cells, halo=halo, costs=costs, memory=memory)
     except OptionError:
-        assert halo and (2 * halo + 1) ** 2 * bytes_per_cell > memory
+        whole = cells[0] * cells[1] * (costs.remembered + costs.whole) + cells[1] * costs.strip
+        assert whole > memory
         return
-    assert 1 <= rows <= cells[0] and 1 <= columns <= cells[1]
-    assume(halo or (rows, columns) != (1, 1))
-    region = min(cells[0], rows + 2 * halo) * min(cells[1], columns + 2 * halo)
-    assert region * bytes_per_cell <= memory
+    assert 1 <= chosen.tile[0] <= cells[0] and 1 <= chosen.tile[1] <= cells[1]
+    assert taken(chosen, cells, halo, costs) <= chosen.bytes <= memory
 
 
-@given(cells, halos)
-def test_with_memory_enough_the_whole_frame_is_one_tile(cells, halo):
-    assume(halo)
-    assert choose_tile(cells, halo=halo, bytes_per_cell=1, memory=10**9) == cells
+@given(cells, halos, costs)
+def test_with_memory_enough_the_whole_frame_is_one_tile(cells, halo, costs):
+    chosen = plan(cells, halo=halo, costs=costs, memory=10**9)
+    assert chosen.tile == cells
+    assert chosen.strip == max(cells[1], min(512, cells[0] * cells[1]))
 
 
-def test_a_refusal_says_how_much_memory_a_tile_takes():
-    with pytest.raises(OptionError, match=r"memory is 99 bytes; one tile .* takes 250\. Allow more"):
-        choose_tile((9, 9), halo=2, bytes_per_cell=10, memory=99)
+@given(cells, halos, costs, st.integers(0, 10**7))
+def test_a_tile_that_is_given_is_planned_as_when_it_was_chosen(cells, halo, costs, memory):
+    try:
+        chosen = plan(cells, halo=halo, costs=costs, memory=memory)
+    except OptionError:
+        return
+    assert plan_for(chosen.tile, cells, halo=halo, costs=costs, memory=memory) == chosen
+
+
+def test_a_network_without_memory_of_steps_is_tiled_as_small_as_needed():
+    costs = Footprint(remembered=0, whole=100, strip=100, most=512)
+    whole = plan((400, 400), halo=2, costs=costs, memory=10**8)
+    little = plan((400, 400), halo=2, costs=costs, memory=10**6)
+    assert whole.tile == (400, 400)
+    assert little.tile[0] * little.tile[1] < 10**4
+
+
+def test_a_refusal_says_how_much_memory_a_frame_takes():
+    costs = Footprint(remembered=10, whole=1, strip=1, most=512)
+    with pytest.raises(OptionError, match=r"memory is 99 bytes; .* takes 812\. Allow more: 810 of them"):
+        plan((9, 9), halo=0, costs=costs, memory=99)

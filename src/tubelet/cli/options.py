@@ -65,7 +65,8 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         type=size,
         default=1 << 30,
         metavar="SIZE",
-        help="what one step of the tokenizer may work in, such as 512MiB (default: 1GiB)",
+        help="what frames in flight, the state of networks and the work on them may take, beside some 300MiB "
+        "of the program itself; such as 512MiB (default: 1GiB)",
     )
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 

@@ -27,6 +27,7 @@ from tubelet.cli import (
     command_tokenize,
     command_train,
 )
+from tubelet.cli.heap import give_back_large_blocks
 from tubelet.errors import OptionError
 from tubelet.files import STANDARD_OUTPUT
 
@@ -93,6 +94,7 @@ def run_command(chosen: argparse.Namespace) -> None:
         # Reading and writing run beside the tokenizer and need the other half of the cores. Torch reads this
         # when it is first imported, which no other command has done yet.
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
+        give_back_large_blocks()
     asked = chosen.run in {command.run for command in _ANSWERS} or STANDARD_OUTPUT in vars(chosen).values()
     if not chosen.quiet or asked:
         chosen.run(chosen)

@@ -55,7 +55,7 @@ def decode_file(
         channels: decode the first so many channels only.
         tokenizer: the folder of the tokenizer that made the file, if that is none of the shipped ones.
         audio: whether the source's audio is put into the target.
-        memory: bytes that one step of the tokenizer may work in.
+        memory: bytes that frames in flight, the networks' state and the work on them may take.
         device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
         force: whether an existing target is replaced.
         on_frames: called with the number of frames of each run.

@@ -8,7 +8,8 @@ import numpy as np
 
 from tubelet.codec.decode import DecodeReport, VideoSink, decode_file
 from tubelet.codec.matching import MadeBy, matching_discrete
-from tubelet.codec.overlap import RUN_BYTES, Behind, ahead
+from tubelet.codec.memory import RUN_BYTES, left_for_streams
+from tubelet.codec.overlap import Behind, ahead
 from tubelet.codec.room import check_room
 from tubelet.codec.token_array import read_token_array
 from tubelet.codec.token_clip import TokenClip
@@ -48,7 +49,7 @@ def detokenize_file(
         clip: which clip of a table, from 0; the only one for none.
         tokenizer: the folder of the tokenizer that made the file, if that is none of the shipped ones.
         audio: whether the audio in a ``.tube`` file is put into the target.
-        memory: bytes that one step of the tokenizer may work in.
+        memory: bytes that frames in flight, the networks' state and the work on them may take.
         device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
         force: whether an existing target is replaced.
         on_frames: called with the number of frames of each run.
@@ -124,7 +125,12 @@ def _stream(
         3 * grid.height * grid.width * grid.stride.t,
         memory,
     )
-    return tokenizer.stream_decoder(height=grid.height, width=grid.width, frames=grid.frames, memory=memory)
+    return tokenizer.stream_decoder(
+        height=grid.height,
+        width=grid.width,
+        frames=grid.frames,
+        memory=left_for_streams(memory, tokenizer.backbone, grid.height, grid.width, writes=True),
+    )
 
 
 def _runs(stream: StreamDetokenizer, grid: TokenGrid) -> Iterator[Run]:

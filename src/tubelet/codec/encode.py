@@ -17,7 +17,8 @@ from tubelet.checkpoint import Checkpoint, read_checkpoint
 from tubelet.codec.audio_feed import AudioFeed
 from tubelet.codec.chunking import Chunker
 from tubelet.codec.header import make_header, packet_to_stored
-from tubelet.codec.overlap import RUN_BYTES, Behind, ahead
+from tubelet.codec.memory import frames_per_run, left_for_streams
+from tubelet.codec.overlap import Behind, ahead
 from tubelet.codec.symbols import SymbolQuantizer
 from tubelet.files import check_suffix, check_target
 from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
@@ -96,7 +97,7 @@ def encode_file(
         channels: how many of the ordered channels to store; all by default.
         step: coarseness of the quantiser; 1 is the usual one, 2 halves the levels.
         audio: whether the source's audio packets are stored too, untouched.
-        memory: bytes that one step of the tokenizer may work in.
+        memory: bytes that frames in flight, the networks' state and the work on them may take.
         device: where a tokenizer computes that is not a checkpoint already: ``cpu``, ``cuda`` or ``cuda:N``.
         force: whether an existing target is replaced.
         on_frames: called with the number of frames that each run brought.
@@ -114,12 +115,15 @@ def encode_file(
     check_target(target, sources=[Path(source)], force=force)
     info = probe(source)
     checkpoint = as_checkpoint(tokenizer, device)
-    stream = checkpoint.tokenizer.stream_encoder(channels=channels, memory=memory)
+    stream = checkpoint.tokenizer.stream_encoder(
+        channels=channels,
+        memory=left_for_streams(memory, checkpoint.tokenizer, info.height, info.width, reads=True),
+    )
     quantizer = make_quantizer(checkpoint, channels=channels, step=step)
     header = make_header(info, checkpoint, quantizer, audio=info.audio if audio else None)
     with TubeWriter(target, header, force=force) as writer:
         sink = TubeSink(writer, info, checkpoint.tokenizer.grouping, header)
-        sink.finish(put_symbols(sink.put, info, stream, quantizer, on_frames))
+        sink.finish(put_symbols(sink.put, info, stream, quantizer, on_frames, memory=memory))
     return sink.report()
 
 
@@ -129,6 +133,8 @@ def put_symbols(
     stream: StreamEncoder,
     quantizer: SymbolQuantizer,
     on_frames: Callable[[int], None],
+    *,
+    memory: int,
 ) -> int | None:
     """Read a clip, encode and quantise it, and put the symbols somewhere; three threads at work at once.
 
@@ -137,7 +143,7 @@ def put_symbols(
     """
     end: int | None = None
     with Behind[Piece](put) as behind:
-        for run in ahead(read(info.path, run=frames_per_run(info))):
+        for run in ahead(read(info.path, run=frames_per_run(info.height, info.width, memory))):
             latent = stream.push_frames(run.frames)
             behind.put(Piece(quantizer.quantize(latent), run.timestamps))
             end = run.end
@@ -218,8 +224,3 @@ def make_quantizer(checkpoint: Checkpoint, *, channels: int | None, step: float)
     """The quantiser of the first channels of a tokenizer's latent at a coarseness."""
     kept = checkpoint.tokenizer.check_channels(channels)
     return ScalarQuantizer.scaled(BASE_STEP / checkpoint.tokenizer.transform.deviation[:kept], step)
-
-
-def frames_per_run(info: VideoInfo) -> int:
-    """How many frames are handed on at a time."""
-    return max(1, min(64, RUN_BYTES // (3 * info.height * info.width)))

@@ -8,10 +8,7 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
-RUN_BYTES = 1 << 24
-"""Bytes of decoded frames that are handed on at a time; up to ten such runs are in flight."""
-
-_DEPTH = 2
+DEPTH = 1
 """Items that may wait between two stages: enough to keep both busy, few enough to bound memory."""
 
 _PATIENCE = 0.1
@@ -30,7 +27,7 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
 
     An error of `items` is raised here, in its place; a caller that stops early stops the thread.
     """
-    queue: Queue[Item | _End] = Queue(_DEPTH)
+    queue: Queue[Item | _End] = Queue(DEPTH)
     stopped = threading.Event()
 
     def offer(item: Item | _End) -> None:
@@ -73,7 +70,7 @@ class Behind(Generic[Item]):
 
     def __init__(self, function: Callable[[Item], None]) -> None:
         self._function = function
-        self._queue: Queue[Item | _End] = Queue(_DEPTH)
+        self._queue: Queue[Item | _End] = Queue(DEPTH)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
 

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,16 +19,21 @@ from tubelet.codec.encode import (
     TubeReport,
     TubeSink,
     as_checkpoint,
-    frames_per_run,
     make_quantizer,
 )
 from tubelet.codec.header import make_header
+from tubelet.codec.memory import frames_per_run, left_for_streams
 from tubelet.codec.overlap import Behind, ahead
 from tubelet.files import check_suffix, check_targets, fitted_name
 from tubelet.metrics.psnr import ClipPSNR
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY
-from tubelet.types import Frames, Latent
+from tubelet.quantizers.scalar import Symbols
+from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
+from tubelet.tokenizers.footprint import remembered
+from tubelet.tokenizers.stream_decoder import StreamDecoder
+from tubelet.tokenizers.stream_encoder import StreamEncoder
+from tubelet.types import Frames
 from tubelet.video.audio import read_audio
+from tubelet.video.info import VideoInfo
 from tubelet.video.probe import probe
 from tubelet.video.read import Run, read
 from tubelet.video.write import SUFFIXES, Writer
@@ -81,7 +87,7 @@ def reconstruct_file(
         step: coarseness of the quantiser.
         side_by_side: whether the target shows the source at the left of the reconstruction.
         audio: whether the source's audio is carried along.
-        memory: bytes that one step of the tokenizer may work in.
+        memory: bytes that frames in flight, the networks' state and the work on them may take.
         device: where a tokenizer computes that is not a checkpoint already: ``cpu``, ``cuda`` or ``cuda:N``.
         force: whether existing targets are replaced.
         on_frames: called with the number of frames that each run brought.
@@ -96,8 +102,7 @@ def reconstruct_file(
     check_targets([target, tube], sources=[Path(source)], force=force)
     info = probe(source)
     checkpoint = as_checkpoint(tokenizer, device)
-    encoder = checkpoint.tokenizer.stream_encoder(channels=channels, memory=memory)
-    decoder = checkpoint.tokenizer.stream_decoder(height=info.height, width=info.width, memory=memory)
+    streams = Streams.of(checkpoint.tokenizer, info, channels=channels, memory=memory)
     quantizer = make_quantizer(checkpoint, channels=channels, step=step)
     sound = info.audio if audio else None
     header = make_header(info, checkpoint, quantizer, audio=sound)
@@ -121,19 +126,19 @@ def reconstruct_file(
         video_sink = VideoSink(video_writer, feed, time_base=info.time_base)
         with Behind[Piece](tube_sink.put) as coding, Behind[Run](video_sink.put) as writing:
 
-            def there_and_back(latent: Latent, timestamps: np.ndarray) -> None:
-                symbols = quantizer.quantize(latent)
+            def there_and_back(symbols: Symbols, timestamps: np.ndarray) -> None:
                 coding.put(Piece(symbols, timestamps))
-                if run := compared.with_source(decoder.push_frames(quantizer.dequantize(symbols))):
+                if run := compared.with_source(streams.decoder.push_frames(quantizer.dequantize(symbols))):
                     writing.put(run)
 
             end: int | None = None
-            for run in ahead(read(source, run=frames_per_run(info))):
+            for run in ahead(read(source, run=frames_per_run(info.height, info.width, memory))):
                 compared.expect(run)
                 end = run.end
-                there_and_back(encoder.push_frames(run.frames), run.timestamps)
+                symbols = quantizer.quantize(streams.encoder.push_frames(run.frames))
+                there_and_back(symbols, run.timestamps)
                 on_frames(len(run.frames))
-            there_and_back(encoder.finish(), NO_TIMES)
+            there_and_back(quantizer.quantize(streams.encoder.finish()), NO_TIMES)
         tube_sink.finish(end)
         video_sink.finish()
     return Reconstruction(
@@ -148,6 +153,31 @@ def reconstruct_file(
 def tube_beside(video: Path) -> Path:
     """Where the ``.tube`` file of a reconstruction goes unless somebody says otherwise."""
     return video.with_name(fitted_name(video.stem, ".tube"))
+
+
+class Streams(NamedTuple):
+    """The way there and the way back of a clip, which share the memory."""
+
+    encoder: StreamEncoder
+    decoder: StreamDecoder
+
+    @classmethod
+    def of(
+        cls, tokenizer: ContinuousTokenizer, info: VideoInfo, *, channels: int | None, memory: int
+    ) -> "Streams":
+        """Open both; they never work at once, so each may use all but what the other remembers.
+
+        Raises:
+            OptionError: the memory does not hold both.
+        """
+        size = info.height, info.width
+        left = left_for_streams(memory, tokenizer, *size, reads=True, writes=True)
+        rows, columns = tokenizer.grouping.cells(*size)
+        there, back = (rows * columns * remembered(each) for each in (tokenizer.encoder, tokenizer.decoder))
+        return cls(
+            tokenizer.stream_encoder(channels=channels, memory=left - back),
+            tokenizer.stream_decoder(height=info.height, width=info.width, memory=left - there),
+        )
 
 
 class _Comparison:

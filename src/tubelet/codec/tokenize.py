@@ -16,6 +16,7 @@ from tubelet.bitstream.writer import TubeWriter
 from tubelet.checkpoint import DiscreteCheckpoint, read_discrete
 from tubelet.codec.encode import Piece, TubeSink, put_symbols
 from tubelet.codec.header import make_token_header
+from tubelet.codec.memory import left_for_streams
 from tubelet.codec.symbols import TokenQuantizer, symbols_to_digits
 from tubelet.codec.token_array import write_token_array
 from tubelet.codec.token_clip import ClipFacts, TokenClip
@@ -98,7 +99,7 @@ def tokenize_file(
             bounded memory; ``.npz`` and ``.parquet`` hold all digits of the clip at once.
         tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none.
         audio: whether the source's audio packets are stored too, untouched; only ``.tube`` has room for them.
-        memory: bytes that one step of the tokenizer may work in.
+        memory: bytes that frames in flight, the networks' state and the work on them may take.
         device: where a tokenizer computes that is not a checkpoint already: ``cpu``, ``cuda`` or ``cuda:N``.
         force: whether an existing target is replaced.
         on_frames: called with the number of frames that each run brought.
@@ -200,7 +201,9 @@ def _stream(
     """Into a ``.tube`` file, chunk by chunk."""
     info = probe(source)
     tokenizer = checkpoint.tokenizer
-    stream = tokenizer.backbone.stream_encoder(memory=memory)
+    stream = tokenizer.backbone.stream_encoder(
+        memory=left_for_streams(memory, tokenizer.backbone, info.height, info.width, reads=True)
+    )
     header = make_token_header(info, checkpoint, audio=info.audio if audio else None)
     tally = _Tally(tokenizer.bases)
     with TubeWriter(target, header, force=force) as writer:
@@ -210,7 +213,8 @@ def _stream(
             tally.put(piece, info)
             sink.put(piece)
 
-        sink.finish(put_symbols(put, info, stream, TokenQuantizer(tokenizer=tokenizer), on_frames))
+        quantizer = TokenQuantizer(tokenizer=tokenizer)
+        sink.finish(put_symbols(put, info, stream, quantizer, on_frames, memory=memory))
     tally.clips = 1
     entropy = writer.entropy_bits / 8
     return tally.report(writer.bytes_total, entropy_bytes=entropy, bytes_audio=writer.bytes_audio)
@@ -227,7 +231,9 @@ def _gather(
     """Tokenize a clip into memory."""
     info = probe(source)
     tokenizer = checkpoint.tokenizer
-    stream = tokenizer.backbone.stream_encoder(memory=memory)
+    stream = tokenizer.backbone.stream_encoder(
+        memory=left_for_streams(memory, tokenizer.backbone, info.height, info.width, reads=True)
+    )
     digits: list[Digits] = []
     times: list[Int64[np.ndarray, " T"]] = []
 
@@ -236,7 +242,7 @@ def _gather(
         digits.append(symbols_to_digits(piece.symbols, tokenizer.bases))
         times.append(piece.timestamps)
 
-    put_symbols(put, info, stream, TokenQuantizer(tokenizer=tokenizer), on_frames)
+    put_symbols(put, info, stream, TokenQuantizer(tokenizer=tokenizer), on_frames, memory=memory)
     tally.clips += 1
     timestamps = np.concatenate(times)
     grid = TokenGrid(

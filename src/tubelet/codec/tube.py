@@ -17,7 +17,7 @@ from tubelet.bitstream.header import Header
 from tubelet.bitstream.reader import TubeReader
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
 from tubelet.codec.matching import MadeBy, matching_continuous, matching_discrete
-from tubelet.codec.overlap import RUN_BYTES
+from tubelet.codec.memory import left_for_streams, steps_per_run
 from tubelet.codec.room import check_room
 from tubelet.codec.symbols import SymbolQuantizer, TokenQuantizer, symbols_to_digits
 from tubelet.errors import BitstreamError, OptionError
@@ -182,18 +182,21 @@ class Tube:
             return
         grouping = self._tokenizer.grouping
         step_bytes = 3 * self.header.height * self.header.width * grouping.stride.t
-        size = f"{self.header.width}x{self.header.height}"
-        check_room(f"a step of {grouping.stride.t} frames of {size}", step_bytes, self._memory)
+        what = f"a step of {grouping.stride.t} frames of {self.header.width}x{self.header.height}"
+        check_room(what, step_bytes, self._memory)
         first_step = max(0, grouping.step_of(start) - self._tokenizer.warm_up)
+        size = self.header.height, self.header.width
         decoder = self._tokenizer.stream_decoder(
             height=self.header.height,
             width=self.header.width,
             frames=self.frames,
             first_step=first_step,
-            memory=self._memory,
+            # Most frames go on to a video file.
+            memory=left_for_streams(self._memory, self._tokenizer, *size, writes=True),
         )
         last_step = grouping.step_of(end - 1) + 1
-        for piece in self._pieces(first_step, last_step, at_most=max(1, RUN_BYTES // step_bytes)):
+        at_most = steps_per_run(self._tokenizer, *size, self._memory)
+        for piece in self._pieces(first_step, last_step, at_most=at_most):
             frames = decoder.push_frames(self._quantizer.dequantize(piece.symbols))
             kept = slice(max(start - piece.first_frame, 0), end - piece.first_frame)
             if len(frames[kept]):
@@ -298,8 +301,8 @@ def open_tube(
         path: the file.
         tokenizer: the folder of the tokenizer that made it, if that is none of the shipped ones.
         channels: decode the first so many channels only; the others are not even read.
-        memory: bytes that one step of the tokenizer may work in, and that the frames of one step, or the
-            symbols of one chunk, may take: what claims more is refused when it is asked for.
+        memory: bytes that frames in flight, the networks' state and the work on them may take; a step of frames,
+            or a chunk of symbols, that claims more is refused when it is asked for.
         device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:

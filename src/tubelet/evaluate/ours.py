@@ -22,7 +22,7 @@ from tubelet.checkpoint import (
     read_discrete,
 )
 from tubelet.codec.encode import TubeReport, encode_file
-from tubelet.codec.overlap import RUN_BYTES
+from tubelet.codec.memory import RUN_BYTES
 from tubelet.codec.tokenize import TokenReport, tokenize_file
 from tubelet.codec.tube import Tube, open_tube
 from tubelet.errors import OptionError

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from tubelet.errors import OptionError
 from tubelet.losses.pair import Loss, comparable
 from tubelet.types import Video
+from tubelet.video.checks import check_clip
 
 Scores = Float[Tensor, "b t h w"]
 """High where a neighbourhood looks real; without a unit. One number per clip is b 1 1 1."""
@@ -105,7 +106,12 @@ def hinge_generator(discriminator: Discriminator, video: Video) -> Loss:
     weight 4; its gradient grows with the slope of the discriminator, so compare the two.
 
     Source: geometric GAN (Lim & Ye 2017, arXiv:1705.02894).
+
+    Raises:
+        OptionError: the video is no floating-point tensor.
+        ShapeError: it is not ``b 3 T H W``, or empty.
     """
+    check_clip(video)
     return -_scores(discriminator, video).mean()
 
 

@@ -117,8 +117,12 @@ class LPIPS(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.heads = nn.ParameterList(heads)
-        self.register_buffer("shift", rearrange(torch.tensor(_SHIFT), "c -> c 1 1"), persistent=False)
-        self.register_buffer("scale", rearrange(torch.tensor(_SCALE), "c -> c 1 1"), persistent=False)
+        self.register_buffer(
+            "shift", rearrange(torch.tensor(_SHIFT, dtype=torch.float32), "c -> c 1 1"), persistent=False
+        )
+        self.register_buffer(
+            "scale", rearrange(torch.tensor(_SCALE, dtype=torch.float32), "c -> c 1 1"), persistent=False
+        )
         self.requires_grad_(requires_grad=False)
 
     def forward(self, reference: Video, video: Video) -> Loss:

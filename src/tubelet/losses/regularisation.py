@@ -2,7 +2,7 @@
 
 import torch
 
-from tubelet.losses.pair import Loss, comparable
+from tubelet.losses.pair import Loss, alike
 from tubelet.types import Latent
 
 
@@ -18,5 +18,5 @@ def kl_standard_normal(mean: Latent, log_variance: Latent) -> Loss:
     Raises:
         ShapeError: the shapes differ or hold no numbers.
     """
-    mean, log_variance = comparable(mean, log_variance)
+    mean, log_variance = alike(mean, log_variance)
     return (mean.square() + torch.expm1(log_variance) - log_variance).mean() / 2

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from tubelet.errors import OptionError
-from tubelet.losses.pair import Pair, comparable
+from tubelet.losses.pair import Pair, alike
 from tubelet.types import Video
+from tubelet.video.checks import check_clip
 
 
 def sample(
@@ -41,7 +42,8 @@ def sample(
     for name, number in {"frames": frames, "crop": crop}.items():
         if number is not None and number < 1:
             raise OptionError(f"{name} is {number}; it must be at least 1, or None for all.")
-    reference, video = comparable(reference, video)
+    reference, video = alike(reference, video)
+    check_clip(video)
     clips, _, length, height, width = video.shape
     kept = length if frames is None else min(frames, length)
     tall, wide = (side if crop is None else min(crop, side) for side in (height, width))

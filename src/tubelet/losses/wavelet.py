@@ -10,6 +10,7 @@ from torch import Tensor
 from tubelet.errors import OptionError
 from tubelet.losses.pair import Loss, comparable
 from tubelet.types import Video
+from tubelet.video.checks import check_clip
 
 Band = Float[Tensor, "_ 3 _ _ _"]
 """Coefficients of one kind: b 3 and about half the frames, rows and columns that were transformed."""
@@ -48,8 +49,10 @@ def haar(video: Video, *, levels: int, time: bool = False) -> Bands:
         time: whether frames are transformed too.
 
     Raises:
-        OptionError: there are fewer than 1 or more than 3 levels.
+        OptionError: there are fewer than 1 or more than 3 levels, or the video is no floating-point tensor.
+        ShapeError: it is not ``b 3 T H W``, or empty.
     """
+    check_clip(video)
     if not 1 <= levels <= _MOST_LEVELS:
         raise OptionError(f"levels is {levels}; it must lie between 1 and {_MOST_LEVELS}.")
     low: Band = video

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from tubelet.errors import ShapeError
+from tubelet.metrics.runs import check_runs
 from tubelet.types import Frames
 
 
@@ -30,10 +31,7 @@ class ClipDifferencePSNR:
         Raises:
             ShapeError: the runs differ in length or size, or in size from those before.
         """
-        if reference.shape != frames.shape:
-            raise ShapeError(
-                f"the runs are {reference.shape} and {frames.shape}; difference PSNR compares equal sizes."
-            )
+        check_runs(reference, frames, measure="difference PSNR")
         if self._last is not None and frames.shape[1:] != self._last.shape:
             raise ShapeError(
                 f"the frames are {frames.shape[1:]} and those before {self._last.shape}; the frames of a "

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from tubelet.errors import ShapeError
 from tubelet.nn.vgg import STAGES, vgg_features
 from tubelet.types import Video
+from tubelet.video.checks import check_clip
 
 Images = Float[Tensor, "n 3 H W"]
 """Frames of all clips, RGB in [0, 1]."""
@@ -91,8 +92,10 @@ class DISTS(nn.Module):
         total = (alpha.sum() + beta.sum()).clone()
         self.register_buffer("alpha", alpha / total)
         self.register_buffer("beta", beta / total)
-        self.register_buffer("mean", rearrange(torch.tensor(_MEAN), "c -> c 1 1"))
-        self.register_buffer("deviation", rearrange(torch.tensor(_DEVIATION), "c -> c 1 1"))
+        self.register_buffer("mean", rearrange(torch.tensor(_MEAN, dtype=torch.float32), "c -> c 1 1"))
+        self.register_buffer(
+            "deviation", rearrange(torch.tensor(_DEVIATION, dtype=torch.float32), "c -> c 1 1")
+        )
         self.requires_grad_(requires_grad=False)
 
     def forward(self, reference: Video, video: Video) -> Float[Tensor, ""]:
@@ -101,6 +104,8 @@ class DISTS(nn.Module):
         Raises:
             ShapeError: a side is below `SMALLEST_SIDE`, or there is no frame.
         """
+        for name, each in (("reference", reference), ("video", video)):
+            check_clip(each, name, least_frames=0)
         if min(video.shape[3:]) < SMALLEST_SIDE or not video.numel():
             raise ShapeError(
                 f"the videos are {tuple(video.shape)}; DISTS needs a frame, and at least {SMALLEST_SIDE} "

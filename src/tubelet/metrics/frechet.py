@@ -11,8 +11,10 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from tubelet.checks import check_floating
 from tubelet.errors import ShapeError
 from tubelet.types import Video
+from tubelet.video.checks import check_clip, check_values
 
 Features = Float[Tensor, "n d"]
 """d numbers for each of n clips."""
@@ -48,6 +50,11 @@ class FeatureMoments:
         Raises:
             ShapeError: they are not as many numbers as before, or not all of them finite.
         """
+        check_floating(features, "features", cure="Check the network.")
+        if features.ndim != 2:
+            raise ShapeError(
+                f"features are {tuple(features.shape)}; they are a row of numbers for each clip."
+            )
         batch = features.detach().to("cpu", torch.float64)
         count, size = batch.shape
         if not bool(batch.isfinite().all()):
@@ -125,8 +132,14 @@ class FrechetVideoDistance:
         """Add whole clips.
 
         Raises:
-            ShapeError: the network gives no feature vector per clip, other sizes than before, or no numbers.
+            ShapeError: these are no clips; or the network gives no feature vector per clip, other sizes than
+                before, or no numbers.
+            OptionError: the clips are no floating-point tensors, or of another scale than [-1, 1].
+            LatentError: they hold NaN or infinity.
         """
+        for name, clips in (("reference", reference), ("video", video)):
+            check_clip(clips, name)
+            check_values(clips, name)
         with torch.no_grad():
             for moments, clips in ((self._reference, reference), (self._video, video)):
                 features = self.features(clips)

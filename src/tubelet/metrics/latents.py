@@ -8,7 +8,8 @@ from einops import rearrange, reduce
 from jaxtyping import Bool, Float64
 from torch import Tensor
 
-from tubelet.errors import LatentError, ShapeError
+from tubelet.checks import check_finite, check_floating
+from tubelet.errors import ShapeError
 from tubelet.types import Latent
 
 LAGS = (1, 2, 4)
@@ -70,13 +71,18 @@ class LatentStatistics:
         """Add whole clips.
 
         Raises:
-            ShapeError: there are other channels than before.
+            OptionError: this is no floating-point tensor.
+            ShapeError: it is not ``b c t h w``, or there are other channels than before.
             LatentError: a value is NaN or infinite.
         """
+        check_floating(latent, "latent", cure="Tokens are counted by TokenUsage.")
+        if latent.ndim != 5:
+            raise ShapeError(
+                f"latent is {tuple(latent.shape)}; it must be (clips, channels, steps, rows, columns)."
+            )
         if not latent.numel():
             return
-        if not bool(latent.isfinite().all()):
-            raise LatentError("a latent holds NaN or infinity, which have no statistics. Check the encoder.")
+        check_finite(latent, "latent", cure="Check the encoder.")
         wide = latent.detach().to("cpu", torch.float64)
         if not self._positions:
             self._begin(wide)

@@ -63,7 +63,7 @@ class ClipMSSSIM:
 
 def _ms_ssim(reference: UInt8[np.ndarray, "H W 3"], frame: UInt8[np.ndarray, "H W 3"]) -> float:
     one, other = planes(reference), planes(frame)
-    product = torch.ones(one.shape[1])
+    product = torch.ones(one.shape[1], dtype=one.dtype)
     for weight in WEIGHTS[:-1]:
         product *= similarity(one, other).contrast.clamp(min=0) ** weight
         one, other = _halve(one), _halve(other)

@@ -11,6 +11,9 @@ from tubelet.errors import ShapeError
 from tubelet.metrics.runs import check_runs, nothing_compared
 from tubelet.types import Frames
 
+_BAND_SAMPLES = 1 << 18
+"""Samples of a frame that are compared at a time."""
+
 
 class SquaredError(NamedTuple):
     """The error of some samples, in exact integers: what a clip passes on so that clips can be pooled.
@@ -122,6 +125,14 @@ def pooled_psnr(clips: Iterable[SquaredError]) -> float:
 
 def squared_error(one: UInt8[np.ndarray, "H W 3"], other: UInt8[np.ndarray, "H W 3"]) -> int:
     """The sum of squared differences, exact: float32 holds the sum of 256 of them as a whole number."""
+    height = max(1, _BAND_SAMPLES // max(1, one[:1].size))
+    # Band by band, because a whole frame in float32 takes four times its memory.
+    return sum(
+        _band_error(one[top : top + height], other[top : top + height]) for top in range(0, len(one), height)
+    )
+
+
+def _band_error(one: UInt8[np.ndarray, "h W 3"], other: UInt8[np.ndarray, "h W 3"]) -> int:
     difference = np.subtract(one, other, dtype=np.float32).ravel()
     rows = difference[: difference.size // 256 * 256].reshape(-1, 256)
     rest = difference[rows.size :]

@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import UInt8
 
+from tubelet.checks import check_frames
 from tubelet.errors import ShapeError
 
 AnyFrames = UInt8[np.ndarray, "..."]
@@ -21,8 +22,11 @@ def check_runs(
         size: shape of a single frame of the runs before; none if there were none, or if it does not matter.
 
     Raises:
-        ShapeError: the runs differ in length or size, or in size from those before.
+        ShapeError: the runs are no arrays ``UInt8 T H W 3``, differ in length or size, or in size from those
+            before.
     """
+    for name, each in (("reference", reference), ("frames", frames)):
+        check_frames(each, name, cure="tubelet.from_model makes them from model output.")
     if reference.shape != frames.shape:
         raise ShapeError(
             f"the runs are {reference.shape} and {frames.shape}; {measure} compares equal sizes."

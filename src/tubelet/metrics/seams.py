@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, UInt8
 
+from tubelet.checks import check_frames
 from tubelet.errors import OptionError, ShapeError
 from tubelet.metrics.runs import check_runs, nothing_compared
 from tubelet.types import Frames
@@ -131,6 +132,7 @@ def constant_spectrum(frames: Frames) -> Wave:
     Raises:
         ShapeError: there is no pixel.
     """
+    check_frames(frames, "frames", cure="tubelet.from_model makes them from model output.")
     if not frames.size:
         raise ShapeError(f"the clip is {frames.shape} and holds no pixel. Give at least one frame.")
     waves = [_strongest(frames[..., colour]) for colour in range(3)]

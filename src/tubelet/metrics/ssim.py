@@ -98,7 +98,8 @@ def similarity(one: Planes, other: Planes) -> Similarity:
 
 def _blur(colours: Planes) -> Float[Tensor, "1 c h w"]:
     """Weigh by the window, without padding."""
-    taps = torch.exp(-((torch.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * _SIGMA**2))
+    places = torch.arange(WINDOW, dtype=colours.dtype)
+    taps = torch.exp(-((places - WINDOW // 2) ** 2) / (2 * _SIGMA**2))
     taps /= taps.sum()
     # Each plane as a channel of its own: as a batch of planes this is ten times as slow.
     count = colours.shape[1]

@@ -81,8 +81,8 @@ class TokenUsage:
         Raises:
             TokenError: one is outside the codebook.
         """
+        check_tokens(tokens, self.size)
         wide = tokens.cpu().long().flatten()
-        check_tokens(wide, self.size)
         self._counts.add(rearrange(wide, "n -> n 1").numpy())
 
     def compute(self) -> Usage:

@@ -60,9 +60,17 @@ class SpatialConv(nn.Module):
         self.map = nn.Linear(9 * inputs, outputs)
 
     def forward(self, x: Features) -> Mapped:
+        """Convolve whole frames."""
+        return self._convolve(x, padding=(1, 1))
+
+    def inner_rows(self, x: Features) -> Float[Tensor, "b t _ w d"]:
+        """Convolve a part of the rows of a frame: all of `x` but its first and last row come out."""
+        return self._convolve(x, padding=(0, 1))
+
+    def _convolve(self, x: Features, *, padding: tuple[int, int]) -> Float[Tensor, "b t _ w d"]:
         """Fold time into the batch: a 2-D convolution is the fast one on every machine."""
         kernel = rearrange(self.map.weight, "d (kh kw c) -> d c kh kw", kh=3, kw=3)
-        folded = F.conv2d(rearrange(x, "b t h w c -> (b t) c h w"), kernel, self.map.bias, padding=1)
+        folded = F.conv2d(rearrange(x, "b t h w c -> (b t) c h w"), kernel, self.map.bias, padding=padding)
         return rearrange(folded, "(b t) c h w -> b t h w c", b=x.shape[0])
 
 
@@ -145,14 +153,22 @@ class Block(nn.Module):
             past: what the block gave for the steps before; none at the start of a clip.
             rates: weights of `RateGain.weigh`; none in a network that knows no rates.
         """
+        mixed, after = self.mix(F.silu(self.look(self.scaled_in(x, rates))), past)
+        return x + self.scaled_out(self.draw(F.silu(mixed)), rates, x.dtype), after
+
+    def scaled_in(self, x: Features, rates: Rates | None) -> Features:
+        """What the first convolution gets of the residual stream."""
         hidden = self.norm(x)
         if self.gain_in is not None and rates is not None:
             hidden = hidden * self.gain_in(rates)
-        mixed, after = self.mix(F.silu(self.look(hidden.to(self.mix.map.weight.dtype))), past)
-        change = self.draw(F.silu(mixed)).to(x.dtype)
+        return hidden.to(self.mix.map.weight.dtype)
+
+    def scaled_out(self, change: Features, rates: Rates | None, dtype: torch.dtype) -> Features:
+        """What is added to the residual stream of what the last convolution gives."""
+        change = change.to(dtype)
         if self.gain_out is not None and rates is not None:
             change = change * self.gain_out(rates)
-        return x + change, after
+        return change
 
 
 class ResidualStack(nn.Module):
@@ -212,13 +228,21 @@ class ResidualStack(nn.Module):
         rates: Rates | None = None,
     ) -> tuple[Float[Tensor, "b d t h w"], tuple[Past, ...]]:
         """Give the correction for `x` in the precision of `x`, and the past of every block."""
-        hidden = self.enter(rearrange(x, "b c t h w -> b t h w c").to(self.dtype)).to(x.dtype)
+        hidden = self.project_in(x)
         after: list[Past] = []
         for index, block in enumerate(self.blocks):
             hidden, last = block(hidden, None if past is None else past[index], rates)
             after.append(last)
-        correction = self.leave(hidden.to(self.dtype)).to(x.dtype)
-        return rearrange(correction, "b t h w c -> b c t h w"), tuple(after)
+        return self.project_out(hidden), tuple(after)
+
+    def project_in(self, x: Float[Tensor, "b c t h w"]) -> Mapped:
+        """The residual stream that the blocks refine, in the precision of `x`."""
+        return self.enter(rearrange(x, "b c t h w -> b t h w c").to(self.dtype)).to(x.dtype)
+
+    def project_out(self, hidden: Features) -> Float[Tensor, "b d t h w"]:
+        """The correction that a refined residual stream stands for, in its precision."""
+        correction = self.leave(hidden.to(self.dtype)).to(hidden.dtype)
+        return rearrange(correction, "b t h w c -> b c t h w")
 
 
 def _zero(layer: nn.Linear) -> None:

@@ -4,7 +4,7 @@ from math import prod
 
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -28,7 +28,10 @@ class KLT(nn.Module):
         self.patch = patch
         self.inputs = inputs
         size = patch.t * patch.h * patch.w * inputs
-        self.basis = nn.Parameter(torch.eye(outputs, size))
+        basis = torch.zeros(outputs, size)
+        # Not torch.eye: where weights are to come from a file, it imports a system of symbolic algebra.
+        basis.diagonal().fill_(1)
+        self.basis = nn.Parameter(basis)
         self.mean = nn.Parameter(torch.zeros(size))
 
     def forward(self, x: Float[Tensor, "b c T H W"]) -> Float[Tensor, "b k t h w"]:
@@ -89,3 +92,20 @@ class KLTCascade(nn.Module):
         for level in reversed(self.klts):
             x = level.inverse(x)
         return x
+
+
+def correction_scale(deviation: Float[Tensor, " k"], counts: Int[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """By how much to scale a network's corrections, so that they are of the order of one at every rate.
+
+    With the first k coefficients known, a linear decoder errs by the size of coefficient k, in pixels. No
+    correction moves pixels by more than that, nor by more than its own coefficient can (decision 0015).
+
+    Args:
+        deviation: of each coefficient.
+        counts: known channels, a number or ``b 1 t h w``.
+
+    Returns:
+        A factor for each coefficient, ``b c t h w``.
+    """
+    own = rearrange(deviation, "k -> k 1 1 1")
+    return torch.minimum(deviation[counts.clamp(max=len(deviation) - 1)], own) / own

@@ -66,7 +66,7 @@ def read_pickle(file: IO[bytes]) -> Any:  # noqa: ANN401  whatever a pickle hold
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
             if count > _MOST:
-                raise ValueError(f"it has more than {_MOST} instructions")  # noqa: TRY301
+                raise ValueError(f"it has more than {_MOST} instructions")
             if opcode.name == "STOP":
                 return stack.pop()
             _follow(opcode.name, argument, stack, memo)
@@ -151,7 +151,15 @@ def _drop_argument(stack: list[Any]) -> None:
 _VALUES = frozenset(
     [
         *("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4", "BINFLOAT", "FLOAT"),
-        *("BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"),
+        *(
+            "BINUNICODE",
+            "SHORT_BINUNICODE",
+            "BINUNICODE8",
+            "UNICODE",
+            "STRING",
+            "BINSTRING",
+            "SHORT_BINSTRING",
+        ),
         *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
     ]
 )
@@ -173,7 +181,9 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _ACTIONS: dict[str, Callable[[list[Any]], None]] = {
     "TUPLE": lambda stack: stack.append(tuple(_since_mark(stack))),
     "LIST": lambda stack: stack.append(_since_mark(stack)),
-    "DICT": lambda stack: stack.append((parts := _since_mark(stack)) and dict(zip(parts[::2], parts[1::2], strict=True)) or {}),
+    "DICT": lambda stack: stack.append(
+        ((parts := _since_mark(stack)) and dict(zip(parts[::2], parts[1::2], strict=True))) or {}
+    ),
     "SETITEM": lambda stack: _set_items(stack, [stack.pop(), stack.pop()][::-1]),
     "SETITEMS": lambda stack: _set_items(stack, _since_mark(stack)),
     "APPEND": lambda stack: _append_items(stack, [stack.pop()]),

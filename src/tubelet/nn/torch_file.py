@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -70,7 +70,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             tensors = _read_archive(path) if data[:4] == b"PK\x03\x04" else _read_older(data)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file. Check the spelling and the folder.") from error
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        NotImplementedError,
+    ) as error:
         raise CheckpointError(
             f"{path} is no file of weights that can be read: {str(error) or type(error).__name__:.200}. Fetch it again."
         ) from error
@@ -104,8 +112,13 @@ def _read_archive(path: Path) -> dict[str, Tensor]:
 
         def numbers(storage: _Storage) -> Tensor:
             entry = archive.getinfo(names[f"data/{storage.key}"])
-            if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != storage.count * storage.kind.itemsize:
-                raise ValueError(f"storage {storage.key:.40} has {entry.file_size} bytes, not as many as it should")
+            if (
+                entry.compress_type != zipfile.ZIP_STORED
+                or entry.file_size != storage.count * storage.kind.itemsize
+            ):
+                raise ValueError(
+                    f"storage {storage.key:.40} has {entry.file_size} bytes, not as many as it should"
+                )
             return torch.frombuffer(bytearray(archive.read(entry)), dtype=storage.kind)
 
         return _tensors(value, numbers)
@@ -145,7 +158,9 @@ def _read_older(data: mmap.mmap) -> dict[str, Tensor]:
 def _tensors(value: Any, numbers: Callable[[_Storage], Tensor]) -> dict[str, Tensor]:  # noqa: ANN401
     """The named tensors of what a pickle holds, or of the part of it that has the weights."""
     for _ in range(2):
-        holder = next((name for name in _HOLDERS if isinstance(value, dict) and isinstance(value.get(name), dict)), None)
+        holder = next(
+            (name for name in _HOLDERS if isinstance(value, dict) and isinstance(value.get(name), dict)), None
+        )
         if holder is not None:
             value = value[holder]
     if not isinstance(value, dict):

@@ -12,6 +12,7 @@ from einops import rearrange
 from jaxtyping import Int, Integer
 from torch import Tensor
 
+from tubelet.checks import check_whole, has_values
 from tubelet.errors import ShapeError, TokenError
 
 Digits = Integer[Tensor, "b d t h w"]
@@ -22,6 +23,9 @@ Tokens = Int[Tensor, "b k t h w"]
 
 Bases = tuple[tuple[int, ...], ...]
 """For each token of a position, how many values each of its digits has."""
+
+ROUND = "A model's outputs become them by .round().long(), its scores by .argmax()."
+"""What to do about numbers that are not whole, for messages."""
 
 _KINDS = (torch.uint8, torch.int16, torch.int32, torch.int64)
 
@@ -71,9 +75,11 @@ def tokens_to_digits(tokens: Tokens, bases: Bases) -> Digits:
     """Undo `digits_to_tokens`.
 
     Raises:
+        OptionError: they are no tensor of whole numbers.
         ShapeError: there are not as many tokens per position as bases.
         TokenError: a token is outside its codebook.
     """
+    check_whole(tokens, "tokens", cure=ROUND)
     if tokens.ndim != 5 or tokens.shape[1] != len(bases):
         raise ShapeError(
             f"tokens are of shape {tuple(tokens.shape)}; they must be b k t h w with k = {len(bases)}."
@@ -89,13 +95,15 @@ def tokens_to_digits(tokens: Tokens, bases: Bases) -> Digits:
     return rearrange(digits, "d b t h w -> b d t h w").to(digits_kind(bases))
 
 
-def check_tokens(tokens: Int[Tensor, "*any"], size: int) -> None:
+def check_tokens(tokens: Integer[Tensor, "*any"], size: int) -> None:
     """Raise unless all of them are numbers of a codebook.
 
     Raises:
-        TokenError: one is not.
+        OptionError: they are no tensor of whole numbers.
+        TokenError: one is outside the codebook.
     """
-    if tokens.numel():
+    check_whole(tokens, "tokens", cure=ROUND)
+    if has_values(tokens):
         low, high = int(tokens.min()), int(tokens.max())
         if low < 0 or high >= size:
             raise TokenError(
@@ -108,15 +116,17 @@ def check_digits(digits: Digits, bases: Bases) -> None:
     """Raise unless they can be digits of these bases.
 
     Raises:
+        OptionError: they are no tensor of whole numbers.
         ShapeError: there are not as many digits as bases.
         TokenError: one is outside its base.
     """
     flat = tuple(chain.from_iterable(bases))
+    check_whole(digits, "digits", cure=ROUND)
     if digits.ndim != 5 or digits.shape[1] != len(flat):
         raise ShapeError(
             f"digits are of shape {tuple(digits.shape)}; they must be b d t h w with d = {len(flat)}."
         )
-    if not digits.numel():
+    if not has_values(digits):
         return
     # All digits at once: on a GPU every number that is looked at by itself is a wait.
     lows, highs = (ends(digits, (0, 2, 3, 4)).tolist() for ends in (torch.amin, torch.amax))

@@ -75,10 +75,10 @@ class FSQ(nn.Module):
         self.bases: Bases = tuple(self.levels[at : at + share] for at in range(0, len(levels), share))
         half = [(each - 1) * (1 + EPSILON) / 2 for each in levels]
         offset = [0.0 if each % 2 else 0.5 for each in levels]
-        self.register_buffer("_half", torch.tensor(half), persistent=False)
-        self.register_buffer("_offset", torch.tensor(offset), persistent=False)
+        self.register_buffer("_half", torch.tensor(half, dtype=torch.float32), persistent=False)
+        self.register_buffer("_offset", torch.tensor(offset, dtype=torch.float32), persistent=False)
         shift = [math.atanh(o / h) for o, h in zip(offset, half, strict=True)]
-        self.register_buffer("_shift", torch.tensor(shift), persistent=False)
+        self.register_buffer("_shift", torch.tensor(shift, dtype=torch.float32), persistent=False)
         self.register_buffer("_middle", torch.tensor([each // 2 for each in levels]), persistent=False)
         self.register_buffer("_most", torch.tensor([each - 1 for each in levels]), persistent=False)
         starts = list(accumulate(levels, initial=0))

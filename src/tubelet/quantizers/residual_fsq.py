@@ -75,7 +75,11 @@ class ResidualFSQ(nn.Module):
         self.register_buffer("_levels", torch.tensor(levels), persistent=False)
         self.register_buffer("_cells", cells, persistent=False)
         self.register_buffer("_starts", torch.tensor(starts).reshape(cells.shape), persistent=False)
-        self.register_buffer("_edge", torch.tensor([each / (each - 1) for each in levels]), persistent=False)
+        self.register_buffer(
+            "_edge",
+            torch.tensor([each / (each - 1) for each in levels], dtype=torch.float32),
+            persistent=False,
+        )
         self._levels: Tensor
         self._cells: Tensor
         self._starts: Tensor

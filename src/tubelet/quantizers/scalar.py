@@ -70,7 +70,7 @@ class ScalarQuantizer:
     def dequantize(self, symbols: Symbols) -> Latent:
         """The latent that the first k channels of symbols stand for; the mirror of `quantize`."""
         values = torch.from_numpy(symbols).to(torch.float32)
-        return rearrange(values * self._steps(symbols.shape[0]), "c t h w -> 1 c t h w")
+        return rearrange(values.mul_(self._steps(symbols.shape[0])), "c t h w -> 1 c t h w")
 
     def _steps(self, channels: int) -> Tensor:
         """The steps of the first channels, ready to multiply with."""

@@ -5,7 +5,8 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from tubelet.errors import LatentError, ShapeError
+from tubelet.checks import check_finite, check_floating
+from tubelet.errors import ShapeError
 from tubelet.types import Latent
 
 Rows = Float[Tensor, "b t h w c"]
@@ -24,8 +25,7 @@ def latent_to_rows(latent: Latent, channels: int) -> Rows:
             f"the latent is of shape {tuple(latent.shape)}; this quantiser takes b c t h w with "
             f"c = {channels}."
         )
-    if not latent.isfinite().all():
-        raise LatentError("the latent holds NaN or infinity, which no token stands for. Encode other video.")
+    check_finite(latent, "latent", cure="No token stands for the others. Encode other video.")
     return rearrange(latent, "b c t h w -> b t h w c").to(torch.float32)
 
 
@@ -35,7 +35,12 @@ def rows_to_latent(rows: Rows) -> Latent:
 
 
 def full_precision(tensor: Tensor) -> torch.autocast:
-    """A context in which autocast, if it is on, does not reach: quantisers are exact in float32 only."""
+    """A context in which autocast, if it is on, does not reach: quantisers are exact in float32 only.
+
+    Raises:
+        OptionError: what is to be computed with is no floating-point tensor.
+    """
+    check_floating(tensor, "latent", cure="Digits are read by dequantize.")
     return torch.autocast(tensor.device.type, enabled=False)
 
 

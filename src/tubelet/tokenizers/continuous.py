@@ -9,8 +9,8 @@ The networks' last layers start at zero, so an untrained tokenizer equals the li
 trained encoder's channels drift from unit variance; `standardise` undoes that once and for all.
 """
 
-from math import log, prod
-from typing import NamedTuple
+from collections.abc import Callable
+from math import log
 
 import torch
 from einops import rearrange
@@ -18,43 +18,34 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tubelet.errors import LatentError, OptionError, ShapeError
+from tubelet.checks import check_device
+from tubelet.errors import OptionError
 from tubelet.nn.blocks import Past, ResidualStack
-from tubelet.nn.klt import KLTCascade
-from tubelet.nn.prefix import Counts, PrefixInput
+from tubelet.nn.klt import KLTCascade, correction_scale
+from tubelet.nn.precision import halving_only
+from tubelet.nn.prefix import Counts, PrefixInput, Told
+from tubelet.tokenizers.checks import (
+    check_counts,
+    check_finite_latent,
+    checked_channels,
+    checked_latent,
+    checked_video,
+)
+from tubelet.tokenizers.footprint import flops_per_pixel
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.posterior import Posterior
+from tubelet.tokenizers.steps import Decoded, Encoded
 from tubelet.tokenizers.stream_decoder import StreamDecoder
 from tubelet.tokenizers.stream_encoder import StreamEncoder
 from tubelet.tokenizers.stream_state import StreamState
 from tubelet.types import Latent, Video
+from tubelet.video.checks import check_clip
 
 DEFAULT_MEMORY = 1 << 30
-"""Bytes that one step of a stream may work in, the temporal state and the frames in flight not counted."""
+"""Bytes that a stream may take, for what its network remembers and for the work on a step."""
 
 FIRST_DEVIATION = 0.02
 """Standard deviation that an untrained posterior has, in those of the latent: too little to be seen."""
-
-
-class Encoded(NamedTuple):
-    """Latent steps, and what the encoder must remember for the steps after them.
-
-    Attributes:
-        latent: the steps; the mean, where the tokenizer knows a distribution.
-        log_variance: of the distribution around them; none where the tokenizer knows none.
-        past: what the encoder remembers.
-    """
-
-    latent: Latent
-    log_variance: Latent | None
-    past: tuple[Past, ...] | None
-
-
-class Decoded(NamedTuple):
-    """Groups of frames, and what the decoder must remember for the groups after them."""
-
-    groups: Video
-    past: tuple[Past, ...] | None
 
 
 class ContinuousTokenizer(nn.Module):
@@ -65,6 +56,7 @@ class ContinuousTokenizer(nn.Module):
         channels: channels of a full latent; the first k of them are a latent of k channels.
         lead_frame: whether the first frame is a group of its own (see `Grouping`).
         variational: whether the encoder gives a distribution (see `posterior`).
+        warned_of_range: whether it was said that a clip seems to lie in [0, 1]; it is said once.
     """
 
     def __init__(
@@ -91,6 +83,7 @@ class ContinuousTokenizer(nn.Module):
         self.channels = channels
         self.lead_frame = lead_frame
         self.stride = transform.stride
+        self.warned_of_range = False
 
     @property
     def grouping(self) -> Grouping:
@@ -118,17 +111,27 @@ class ContinuousTokenizer(nn.Module):
         Memory grows with the clip; `stream_encoder` gives the same latent in bounded memory.
 
         Args:
-            video: RGB in [-1, 1].
+            video: RGB in [-1, 1], floating-point of any precision.
             channels: how many channels to keep; all by default.
+
+        Returns:
+            A latent in the tokenizer's own `dtype`, whatever the video's.
 
         Raises:
             ShapeError: `video` is no clip of at least one frame and one pixel.
-            OptionError: the tokenizer has not as many channels.
+            OptionError: `video` is no floating-point tensor, lies on another device, or its values are of
+                another scale; or the tokenizer has not as many channels.
+            LatentError: `video` holds NaN or infinity.
+
+        Warns:
+            RangeWarning: the values seem to lie in [0, 1]; once for each tokenizer.
         """
-        self._check_video(video)
+        video = checked_video(self, video)
         kept = self.check_channels(channels)
-        if self.encoder is None and not self._differentiates(video):
-            return self._encode_by_steps(video, kept)
+        if self.encoder is None and not self._differentiates(video) and not torch.compiler.is_compiling():
+            # It sees one position at a time, so cache-sized tiles of single steps cost nothing.
+            stream = self.stream_encoder(channels=kept)
+            return torch.cat([stream.push(video), stream.finish()], dim=2)
         return self.encode_groups(self.grouping.group(video), None).latent[:, :kept]
 
     def posterior(self, video: Video) -> Posterior:
@@ -136,9 +139,10 @@ class ContinuousTokenizer(nn.Module):
 
         Raises:
             ShapeError: `video` is no clip of at least one frame and one pixel.
-            OptionError: the tokenizer was built without a distribution.
+            OptionError: the tokenizer was built without a distribution, or as for `encode`.
+            LatentError: `video` holds NaN or infinity.
         """
-        self._check_video(video)
+        video = checked_video(self, video)
         encoded = self.encode_groups(self.grouping.group(video), None)
         if encoded.log_variance is None:
             raise OptionError(
@@ -155,7 +159,7 @@ class ContinuousTokenizer(nn.Module):
         Memory grows with the clip; `stream_decoder` gives the same video in bounded memory.
 
         Args:
-            latent: the first k channels of a latent.
+            latent: the first k channels of a latent, floating-point of any precision.
             frames: length of the clip that was encoded.
             height: its rows of pixels.
             width: its columns of pixels.
@@ -163,24 +167,30 @@ class ContinuousTokenizer(nn.Module):
                 by default; none at all is allowed: such a position is predicted from those around it.
 
         Returns:
-            RGB around [-1, 1], not clamped.
+            RGB around [-1, 1], not clamped, in the tokenizer's own `dtype`.
 
         Raises:
-            ShapeError: the latent does not belong to a clip of this length and size.
-            OptionError: the latent has more channels than the tokenizer.
+            ShapeError: the latent does not belong to a clip of this length and size, or `counts` not to it.
+            OptionError: the latent is no floating-point tensor, lies on another device, or has more channels
+                than the tokenizer; or `counts` are none.
             LatentError: the latent holds NaN or infinity.
         """
+        latent = checked_latent(self, latent)
+        check_device(latent, self.device, "latent", owner="tokenizer")
+        if counts is not None:
+            check_counts(counts, latent)
         steps, *cells = latent.shape[2:]
         grouping = self.grouping
         grouping.check(steps=steps, frames=frames, height=height, width=width, cells=(cells[0], cells[1]))
-        self.check_latent(latent)
-        if self.decoder is None and counts is None and not self._differentiates(latent):
+        plain = self.decoder is None and counts is None and not torch.compiler.is_compiling()
+        if plain and not self._differentiates(latent):
             return self.stream_decoder(height=height, width=width, frames=frames).push(latent)
         groups = self.decode_steps(latent, None, counts=counts).groups
         return grouping.ungroup(groups, frames=frames, height=height, width=width)
 
     def forward(self, video: Video) -> Video:
         """Encode and decode."""
+        check_clip(video)
         frames, height, width = video.shape[2:]
         return self.decode(self.encode(video), frames=frames, height=height, width=width)
 
@@ -196,12 +206,16 @@ class ContinuousTokenizer(nn.Module):
         if self.encoder is None:
             return Encoded(latent, None, None)
         correction, past = self.encoder(coefficients, past)
-        raw = latent + _column(self.encoder_units()) * correction[:, : self.channels]
-        mean = (raw - _column(self.latent_mean)) / _column(self.latent_deviation)
+        mean = self.latent_of(latent, correction)
         if not self.variational:
             return Encoded(mean, None, past)
         spread = correction[:, self.channels :] + 2 * log(FIRST_DEVIATION)
         return Encoded(mean, spread - 2 * _column(self.latent_deviation).log(), past)
+
+    def latent_of(self, linear: Latent, correction: Float[Tensor, "b d t h w"]) -> Latent:
+        """The latent that the linear one becomes by the encoder's correction."""
+        raw = linear + _column(self.encoder_units()) * correction[:, : self.channels]
+        return (raw - _column(self.latent_mean)) / _column(self.latent_deviation)
 
     def decode_steps(
         self, latent: Latent, past: tuple[Past, ...] | None, *, counts: Counts | None = None
@@ -213,20 +227,28 @@ class ContinuousTokenizer(nn.Module):
             past: what `decode_steps` gave for the steps before; none at the start of a clip.
             counts: how many of the k channels each position has; all by default.
         """
-        known = latent.shape[1]
-        if self.encoder is not None:
-            latent = latent * _column(self.latent_deviation[:known]) + _column(self.latent_mean[:known])
-        if self.decoder is None or self.prefix is None:
+        if self.decoder is None:
+            latent = self._unstandardised(latent)
             if counts is not None:
-                latent = torch.where(_column(torch.arange(known, device=latent.device)) < counts, latent, 0)
+                known = _column(torch.arange(latent.shape[1], device=latent.device))
+                latent = torch.where(known < counts, latent, 0)
             return Decoded(self.transform.inverse(latent), None)
-        told = self.prefix(latent, counts)
+        told = self.written_out(latent, counts)
         correction, past = self.decoder(told.inputs, past, told.rates)
+        return Decoded(self.groups_of(told.skip, told.counts, correction), past)
+
+    def written_out(self, latent: Latent, counts: Counts | None) -> Told:
+        """What the decoder is told of a latent; there must be one."""
+        assert self.prefix is not None, "a linear tokenizer has no decoder"
+        return self.prefix(self._unstandardised(latent), counts)
+
+    def groups_of(
+        self, skip: Latent, counts: Int[Tensor, "_ 1 _ _ _"], correction: Float[Tensor, "b d t h w"]
+    ) -> Video:
+        """The frames of a latent, all of its channels written out, with the decoder's correction."""
         missing = correction.shape[1] - self.channels
-        coefficients = (
-            F.pad(told.skip, (0, 0, 0, 0, 0, 0, 0, missing)) + self._evenly(told.counts) * correction
-        )
-        return Decoded(self.transform.inverse(coefficients), past)
+        skip = F.pad(skip, (0, 0, 0, 0, 0, 0, 0, missing))
+        return self.transform.inverse(skip + self._evenly(counts) * correction)
 
     def standardise(self, mean: Float[Tensor, " c"], deviation: Float[Tensor, " c"]) -> None:
         """Say what mean and standard deviation the latent turned out to have, in units of today's latent.
@@ -253,8 +275,9 @@ class ContinuousTokenizer(nn.Module):
 
         Args:
             channels: how many channels to keep; all by default.
-            memory: bytes that one step may work in; sets the tile. What the networks remember from step to
-                step comes on top, two latent steps per block, and grows with the frame.
+            memory: bytes for what the network remembers from step to step, two latent steps per block of the
+                whole frame, and for the work on a step; sets the tile and how many rows of it are worked on
+                at a time. Frames that wait for their group come on top.
             tile: latent rows and columns to work on at a time, instead of what `memory` suggests.
             state: what `StreamEncoder.state` gave, to go on from there.
 
@@ -284,8 +307,7 @@ class ContinuousTokenizer(nn.Module):
             frames: its length, so that the filling of its last group is cut off; none keeps whole groups.
             first_step: the first latent step that will be pushed. The frames of the first `warm_up` steps
                 after a start in the middle are approximate; those after them are exact.
-            memory: bytes that one step may work in; sets the tile. What the networks remember from step to
-                step comes on top, two latent steps per block, and grows with the frame.
+            memory: bytes as for `stream_encoder`; the frames that come out come on top.
             tile: latent rows and columns to work on at a time, instead of what `memory` suggests.
             state: what `StreamDecoder.state` gave, to go on from there.
 
@@ -303,34 +325,26 @@ class ContinuousTokenizer(nn.Module):
             state=state,
         )
 
-    def bytes_per_cell(self) -> int:
-        """Working memory of a stream per latent position and step, in bytes; an upper estimate."""
-        pixels = 3 * self.stride.t * self.stride.h * self.stride.w
-        width = sum(2 * stack.width for stack in (self.encoder, self.decoder) if stack is not None)
-        return self.dtype.itemsize * (3 * pixels + 4 * width)
-
     def flops_per_pixel(self) -> float:
         """Operations to encode and decode a pixel: two per multiplication of a weight, all channels kept."""
-        weights, pixels = 0.0, prod(self.stride)
-        covered = 1
-        for level in self.transform.klts:
-            covered *= prod(level.patch)
-            weights += 2 * level.basis.numel() * pixels / covered
-        for stack in (self.encoder, self.decoder):
-            if stack is not None:
-                weights += sum(p.numel() for name, p in stack.named_parameters() if name.endswith("weight"))
-        return 2 * weights / pixels
+        return flops_per_pixel(self)
 
     def encoder_units(self) -> Float[Tensor, " c"]:
         """What one of the encoder's output is worth in each channel of the linear latent (decision 0015)."""
         units = self._evenly(torch.tensor(self.channels, device=self.device))
         return rearrange(units, "c 1 1 1 -> c")[: self.channels]
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ContinuousTokenizer":  # noqa: FBT001, FBT002  as torch has it
+        """``half()``, ``to(torch.bfloat16)`` and the like do what `networks_to` does."""
+        super()._apply(halving_only((self.encoder, self.decoder), fn), recurse)
+        return self
+
     def networks_to(self, dtype: torch.dtype) -> "ContinuousTokenizer":
         """Let the networks compute in another number format, such as ``torch.bfloat16``; give the tokenizer.
 
         The transform and the skips keep theirs, so video and latent stay what they are, and half precision
-        costs accuracy only in the correction.
+        costs accuracy only in the correction. ``to(torch.bfloat16)`` and ``half()`` do the same; so
+        ``to(torch.float64)`` is what converts everything.
         """
         for stack in (self.encoder, self.decoder):
             if stack is not None:
@@ -354,11 +368,7 @@ class ContinuousTokenizer(nn.Module):
         Raises:
             OptionError: not between one and all.
         """
-        if channels is None:
-            return self.channels
-        if not 1 <= channels <= self.channels:
-            raise OptionError(f"channels is {channels}; this tokenizer has 1 to {self.channels}.")
-        return channels
+        return self.channels if channels is None else checked_channels(channels, self.channels)
 
     def check_latent(self, latent: Tensor) -> None:
         """Raise unless `latent` can be decoded.
@@ -368,47 +378,24 @@ class ContinuousTokenizer(nn.Module):
             LatentError: it holds NaN or infinity.
         """
         self.check_channels(latent.shape[1])
-        if not latent.isfinite().all():
-            bad = int((~latent.isfinite()).sum())
-            raise LatentError(
-                f"{bad} of {latent.numel()} values of the latent are NaN or infinite; every one must be a "
-                "number. Look for a division by zero or an overflow where it was made."
-            )
+        check_finite_latent(latent)
 
     def _evenly(self, counts: Int[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """By how much to scale a network's corrections, so that they are of the order of one at every rate.
+        """By how much to scale a network's corrections with so many channels known."""
+        return correction_scale(self.transform.deviation, counts)
 
-        With the first k coefficients known, a linear decoder errs by the size of coefficient k, in pixels. No
-        correction moves pixels by more than that, nor by more than its own coefficient can (decision 0015).
-
-        Args:
-            counts: known channels, a number or ``b 1 t h w``.
-
-        Returns:
-            A factor for each coefficient, ``b c t h w``.
-        """
-        deviation = self.transform.deviation
-        level = deviation[counts.clamp(max=len(deviation) - 1)]
-        own = _column(deviation)
-        return torch.minimum(level, own) / own
+    def _unstandardised(self, latent: Latent) -> Latent:
+        """The first channels of a latent in the units of the transform."""
+        if self.encoder is None:
+            return latent
+        known = latent.shape[1]
+        return latent * _column(self.latent_deviation[:known]) + _column(self.latent_mean[:known])
 
     def _differentiates(self, x: Tensor) -> bool:
         """Whether somebody may ask for gradients of what is made from `x`."""
         return torch.is_grad_enabled() and (
             x.requires_grad or any(p.requires_grad for p in self.parameters())
         )
-
-    def _encode_by_steps(self, video: Video, channels: int) -> Latent:
-        """A linear encoder sees one position at a time, so cache-sized tiles of single steps cost nothing."""
-        stream = self.stream_encoder(channels=channels)
-        return torch.cat([stream.push(video), stream.finish()], dim=2)
-
-    def _check_video(self, video: Tensor) -> None:
-        if video.ndim != 5 or video.shape[1] != 3 or 0 in video.shape:
-            raise ShapeError(
-                f"video is {tuple(video.shape)}; it must be (clips, 3, frames, height, width) with at least "
-                "one of each. tubelet.to_model makes it from decoded frames."
-            )
 
 
 def _column(values: Shaped[Tensor, " c"]) -> Shaped[Tensor, "c 1 1 1"]:

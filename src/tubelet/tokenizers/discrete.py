@@ -4,18 +4,21 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from tubelet.checks import check_whole
 from tubelet.errors import OptionError
-from tubelet.quantizers.digits import Bases, Digits, Tokens, codebook_sizes, tokens_to_digits
+from tubelet.nn.precision import halving_only
+from tubelet.quantizers.digits import ROUND, Bases, Digits, Tokens, codebook_sizes, tokens_to_digits
 from tubelet.quantizers.protocol import Quantizer
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.stream_decoder import StreamDecoder
 from tubelet.tokenizers.stream_encoder import StreamEncoder
 from tubelet.tokenizers.stream_state import StreamState
-from tubelet.tokenizers.token_grid import TokenGrid, one_codebook_size
+from tubelet.tokenizers.token_grid import TokenGrid, check_grid, one_codebook_size
 from tubelet.types import Frames, Latent, Stride, Video
+from tubelet.video.checks import check_clip
 
 
 class DiscreteTokenizer(nn.Module):
@@ -91,12 +94,18 @@ class DiscreteTokenizer(nn.Module):
         Memory grows with the clip; `stream_encoder` gives the same tokens in bounded memory.
 
         Args:
-            video: RGB in [-1, 1].
+            video: RGB in [-1, 1], floating-point of any precision.
 
         Raises:
             ShapeError: `video` is no clip of at least one frame and one pixel.
+            OptionError: it is no floating-point tensor, lies on another device, or its values are of another
+                scale.
             LatentError: it holds NaN or infinity.
+
+        Warns:
+            RangeWarning: the values seem to lie in [0, 1]; once for each tokenizer.
         """
+        check_clip(video)
         frames, height, width = video.shape[2:]
         digits = self.quantizer.quantize(self.backbone.encode(video))
         return self._grid(digits, frames=frames, height=height, width=width)
@@ -104,13 +113,17 @@ class DiscreteTokenizer(nn.Module):
     def detokenize(self, grid: TokenGrid) -> Video:
         """Turn tokens back into clips; the mirror of `tokenize`.
 
+        Args:
+            grid: what `tokenize` gave, or what `grid` makes of tokens; it may lie on another device.
+
         Returns:
             RGB around [-1, 1], not clamped.
 
         Raises:
-            OptionError: the grid is of another kind of tokenizer.
+            OptionError: this is no `TokenGrid`, or one of another kind of tokenizer.
             TokenError: a token is outside its codebook.
         """
+        check_grid(grid)
         return self.backbone.decode(
             self.embed(grid), frames=grid.frames, height=grid.height, width=grid.width
         )
@@ -119,9 +132,10 @@ class DiscreteTokenizer(nn.Module):
         """What tokens stand for: the latent that the backbone decodes.
 
         Raises:
-            OptionError: the grid is of another kind of tokenizer.
+            OptionError: this is no `TokenGrid`, or one of another kind of tokenizer.
             TokenError: a token is outside its codebook.
         """
+        check_grid(grid)
         mine, other = (self.bases, self.stride, self.lead_frame), (grid.bases, grid.stride, grid.lead_frame)
         if mine != other:
             raise OptionError(
@@ -134,8 +148,10 @@ class DiscreteTokenizer(nn.Module):
         """What digits stand for, on the tokenizer's device; they may lie elsewhere, as those of a file do.
 
         Raises:
+            OptionError: they are no tensor of whole numbers.
             TokenError: a digit is outside its base.
         """
+        check_whole(digits, "digits", cure=ROUND)
         return self.quantizer.dequantize(digits.to(self.device)).to(self.dtype)
 
     def grid(self, tokens: Tokens, *, frames: int, height: int, width: int) -> TokenGrid:
@@ -168,7 +184,7 @@ class DiscreteTokenizer(nn.Module):
         """Start, or take up, the tokenizing of a clip that comes in runs of frames.
 
         Args:
-            memory: bytes that one step may work in; sets the tile.
+            memory: bytes for what the network remembers and for the work on a step.
             tile: latent rows and columns to work on at a time, instead of what `memory` suggests.
             state: what `StreamTokenizer.state` gave, to go on from there.
 
@@ -216,9 +232,15 @@ class DiscreteTokenizer(nn.Module):
     def networks_to(self, dtype: torch.dtype) -> "DiscreteTokenizer":
         """Let the networks compute in another number format; give the tokenizer.
 
-        Tokens may then differ from those in float32; the quantiser itself stays in float32.
+        Tokens may then differ from those in float32; the quantiser itself stays in float32. ``half()`` and
+        ``to(torch.bfloat16)`` do the same.
         """
         self.backbone.networks_to(dtype)
+        return self
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "DiscreteTokenizer":  # noqa: FBT001, FBT002  as torch has it
+        """``half()``, ``to(torch.bfloat16)`` and the like do what `networks_to` does."""
+        super()._apply(halving_only((self.backbone.encoder, self.backbone.decoder), fn), recurse)
         return self
 
     def _grid(self, digits: Digits, *, frames: int, height: int, width: int) -> TokenGrid:

@@ -8,9 +8,12 @@ import torch
 from einops import rearrange
 
 from tubelet.errors import ShapeError
-from tubelet.nn.blocks import Past
+from tubelet.nn.stepping import RunningPast
+from tubelet.tokenizers.checks import checked_latent
+from tubelet.tokenizers.footprint import footprint
+from tubelet.tokenizers.steps import Rows, decode_step
 from tubelet.tokenizers.stream_state import StreamState
-from tubelet.tokenizers.tiling import choose_tile, tiles
+from tubelet.tokenizers.tiling import Tile, plan, plan_for, tiles
 from tubelet.types import Frames, Latent, Video
 from tubelet.video.pixels import from_model
 
@@ -45,13 +48,16 @@ class StreamDecoder:
         self._frames = frames
         self._step = first_step
         self._clips = 1
-        self._tile = tile or choose_tile(
-            cells, halo=halo, bytes_per_cell=tokenizer.bytes_per_cell(), memory=memory
-        )
+        costs = footprint(tokenizer, tokenizer.decoder)
         if state is not None:
-            self._step, self._tile = state.step, state.tile
+            self._step, tile = state.step, state.tile
+        if tile is None:
+            chosen = plan(cells, halo=halo, costs=costs, memory=memory)
+        else:
+            chosen = plan_for(tile, cells, halo=halo, costs=costs, memory=memory)
+        self._tile, self._strip = chosen.tile, chosen.strip
         self._tiles = tiles(cells, self._tile, halo=halo)
-        self._past: list[tuple[Past, ...] | None] = [None] * len(self._tiles)
+        self._past = [RunningPast() for _ in self._tiles]
         if state is not None:
             self._past = state.past_on(tokenizer.device)
 
@@ -60,9 +66,10 @@ class StreamDecoder:
 
         Raises:
             ShapeError: the latent is not of the clip's size, or goes on past its end.
+            OptionError: the latent is no floating-point tensor, or has more channels than the tokenizer.
             LatentError: the latent holds NaN or infinity.
         """
-        self._check(latent)
+        latent = self._checked(latent)
         start, stop = self._span(latent.shape[2])
         # Channels last, as the transform gives them and as frames lie in memory.
         shape = (latent.shape[0], stop - start, *self._size, 3)
@@ -79,9 +86,10 @@ class StreamDecoder:
 
         Raises:
             ShapeError: the latent is not of the clip's size, goes on past its end, or is of several clips.
+            OptionError: the latent is no floating-point tensor, or has more channels than the tokenizer.
             LatentError: the latent holds NaN or infinity.
         """
-        self._check(latent)
+        latent = self._checked(latent)
         if latent.shape[0] != 1:
             raise ShapeError(
                 f"the latent holds {latent.shape[0]} clips; frames are of one. Push them one by one."
@@ -116,11 +124,12 @@ class StreamDecoder:
             size=self._size,
             tile=self._tile,
             pending=(),
-            past=tuple(past and tuple(tensor.clone() for tensor in past) for past in self._past),
+            past=tuple(past.copied() for past in self._past),
         )
 
-    def _check(self, latent: Latent) -> None:
-        """Raise unless these steps can come next."""
+    def _checked(self, latent: Latent) -> Latent:
+        """These steps as the tokenizer computes; raise unless they can come next."""
+        latent = checked_latent(self._tokenizer, latent)
         cells = (latent.shape[3], latent.shape[4])
         if cells != self._cells:
             raise ShapeError(
@@ -133,8 +142,8 @@ class StreamDecoder:
                 f"the latent goes on to step {end}; a clip of {self._frames} frames has "
                 f"{self._tokenizer.grouping.steps(self._frames)}. Give the length of the encoded clip."
             )
-        self._tokenizer.check_latent(latent)
         self._clips = latent.shape[0]
+        return latent
 
     def _span(self, steps: int) -> tuple[int, int]:
         """The frames that the next steps hold, cut at the clip's end."""
@@ -144,31 +153,41 @@ class StreamDecoder:
         return start, stop
 
     def _decode(self, step: Latent) -> Iterator["_Part"]:
-        """The frames of one latent step, tile by tile; then the stream is one step on."""
-        grouping, stride = self._tokenizer.grouping, self._tokenizer.stride
-        start, stop = self._span(1)
-        for index, tile in enumerate(self._tiles):
-            with torch.no_grad():
-                region = step[:, :, :, tile.region_rows, tile.region_columns]
-                decoded = self._tokenizer.decode_steps(
-                    region.to(self._tokenizer.device, self._tokenizer.dtype), self._past[index]
-                )
-            self._past[index] = decoded.past
-            groups = decoded.groups
-            if grouping.frames_in(self._step) == 1:
-                groups = groups.mean(dim=2, keepdim=True)
-            inside_rows, inside_columns = tile.inside
-            rows, columns = _pixels(tile.rows, stride.h), _pixels(tile.columns, stride.w)
-            groups = groups[
-                :, :, : stop - start, _pixels(inside_rows, stride.h), _pixels(inside_columns, stride.w)
-            ]
-            video = groups[..., : self._size[0] - rows.start, : self._size[1] - columns.start]
-            yield _Part(frames=slice(start, stop), rows=rows, columns=columns, video=video)
+        """The frames of one latent step, part by part; then the stream is one step on."""
+        tokenizer = self._tokenizer
+        for tile, past in zip(self._tiles, self._past, strict=True):
+            region = step[:, :, :, tile.region_rows, tile.region_columns]
+            region = region.to(tokenizer.device, tokenizer.dtype)
+            for rows in decode_step(tokenizer, region, past=past, strip=self._strip):
+                part = self._part(tile, rows)
+                if part is not None:
+                    yield part
         self._step += 1
+
+    def _part(self, tile: Tile, decoded: Rows) -> "_Part | None":
+        """What of some rows of a tile with its halo belongs into the clip; none if they are halo alone."""
+        stride = self._tokenizer.stride
+        top = tile.region_rows.start
+        first, last = (
+            max(tile.rows.start, top + decoded.rows.start),
+            min(tile.rows.stop, top + decoded.rows.stop),
+        )
+        if first >= last:
+            return None
+        start, stop = self._span(1)
+        groups = decoded.groups
+        if self._tokenizer.grouping.frames_in(self._step) == 1:
+            groups = groups.mean(dim=2, keepdim=True)
+        rows, columns = _pixels(slice(first, last), stride.h), _pixels(tile.columns, stride.w)
+        above = top + decoded.rows.start
+        inside = _pixels(slice(first - above, last - above), stride.h), _pixels(tile.inside[1], stride.w)
+        groups = groups[:, :, : stop - start, inside[0], inside[1]]
+        video = groups[..., : self._size[0] - rows.start, : self._size[1] - columns.start]
+        return _Part(frames=slice(start, stop), rows=rows, columns=columns, video=video)
 
 
 class _Part(NamedTuple):
-    """A tile of decoded frames and where it belongs, in frames and pixels of the clip."""
+    """Decoded frames of some rows and columns, and where they belong, in frames and pixels of the clip."""
 
     frames: slice
     rows: slice

@@ -1,5 +1,6 @@
 """Encoding of a clip that comes in runs of frames, one latent step and one tile at a time."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,11 +8,15 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from tubelet.checks import check_frames
 from tubelet.errors import ShapeError
-from tubelet.nn.blocks import Past
+from tubelet.nn.stepping import RunningPast
+from tubelet.tokenizers.checks import checked_run
+from tubelet.tokenizers.footprint import footprint
 from tubelet.tokenizers.grouping import fill
+from tubelet.tokenizers.steps import encode_step
 from tubelet.tokenizers.stream_state import StreamState
-from tubelet.tokenizers.tiling import Tile, choose_tile, tiles
+from tubelet.tokenizers.tiling import Tile, plan, plan_for, tiles
 from tubelet.types import Frames, Latent, Stride, Video
 from tubelet.video.pixels import to_model
 
@@ -44,7 +49,8 @@ class StreamEncoder:
         self._pending: list[Tensor] = []
         self._size: tuple[int, int] | None = None
         self._tiles: list[Tile] = []
-        self._past: list[tuple[Past, ...] | None] = []
+        self._strip = 1
+        self._past: list[RunningPast] = []
         if state is not None:
             self._open(state.size, state.tile)
             self._step = state.step
@@ -57,13 +63,13 @@ class StreamEncoder:
 
         Raises:
             ShapeError: the frames are not ``b 3 T H W``, or not of the size of those before.
+            OptionError: they are no floating-point tensor, or their values are of another scale.
+            LatentError: they hold NaN or infinity.
+
+        Warns:
+            RangeWarning: the values seem to lie in [0, 1]; once for each tokenizer.
         """
-        if video.ndim != 5 or video.shape[1] != 3 or not video.is_floating_point():
-            raise ShapeError(
-                f"video is {video.dtype} {tuple(video.shape)}; it must be floating-point (clips, 3, frames, "
-                "height, width). Push decoded frames with push_frames."
-            )
-        return self._push(list(video.unbind(dim=2)))
+        return self._push(list(checked_run(self._tokenizer, video).unbind(dim=2)))
 
     def push_frames(self, frames: Frames) -> Latent:
         """Take frames as decoded (one clip); they become model input tile by tile, which saves memory.
@@ -71,11 +77,7 @@ class StreamEncoder:
         Raises:
             ShapeError: the frames are not ``UInt8 T H W 3``, or not of the size of those before.
         """
-        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
-            raise ShapeError(
-                f"frames are {frames.dtype} {frames.shape}; they must be uint8 (frames, height, width, 3). "
-                "Push model input with push."
-            )
+        check_frames(frames, "frames", cure="Push model input with push.")
         # PyTorch takes only memory that is contiguous and may be written; most frames are.
         writable = np.require(frames, requirements=["C_CONTIGUOUS", "WRITEABLE"])
         return self._push(list(torch.from_numpy(writable).unbind(dim=0)))
@@ -103,7 +105,7 @@ class StreamEncoder:
             size=self._size,
             tile=self._tile,
             pending=tuple(frame.clone() for frame in self._pending),
-            past=tuple(past and tuple(tensor.clone() for tensor in past) for past in self._past),
+            past=tuple(past.copied() for past in self._past),
         )
 
     def _push(self, frames: list[Tensor]) -> Latent:
@@ -132,12 +134,15 @@ class StreamEncoder:
         tokenizer = self._tokenizer
         cells = tokenizer.grouping.cells(*size)
         halo = 0 if tokenizer.encoder is None else tokenizer.encoder.radius
+        costs = footprint(tokenizer, tokenizer.encoder)
+        if tile is None:
+            chosen = plan(cells, halo=halo, costs=costs, memory=self._memory)
+        else:
+            chosen = plan_for(tile, cells, halo=halo, costs=costs, memory=self._memory)
         self._size = size
-        self._tile = tile or choose_tile(
-            cells, halo=halo, bytes_per_cell=tokenizer.bytes_per_cell(), memory=self._memory
-        )
+        self._tile, self._strip = chosen.tile, chosen.strip
         self._tiles = tiles(cells, self._tile, halo=halo)
-        self._past = [None] * len(self._tiles)
+        self._past = [RunningPast() for _ in self._tiles]
         return size
 
     @torch.no_grad()
@@ -158,18 +163,23 @@ class StreamEncoder:
         """One latent step from the frames of its group, tile by tile."""
         assert self._size is not None
         latent = self._empty(1)
-        for index, tile in enumerate(self._tiles):
-            part = self._region(group, tile)
-            encoded = self._tokenizer.encode_groups(part, self._past[index])
-            self._past[index] = encoded.past
+        for tile, past in zip(self._tiles, self._past, strict=True):
+            encoded = encode_step(
+                self._tokenizer,
+                partial(self._region, group, tile),
+                cells=tile.cells,
+                past=past,
+                strip=self._strip,
+            )
             rows, columns = tile.inside
-            latent[:, :, :, tile.rows, tile.columns] = encoded.latent[:, : self._channels, :, rows, columns]
+            latent[:, :, :, tile.rows, tile.columns] = encoded[:, : self._channels, :, rows, columns]
         return latent
 
-    def _region(self, group: list[Tensor], tile: Tile) -> Video:
-        """The pixels that a tile depends on, filled up to a whole group of whole patches."""
+    def _region(self, group: list[Tensor], tile: Tile, part: slice) -> Video:
+        """The pixels of some of the rows that a tile depends on, in a whole group of whole patches."""
         stride = self._tokenizer.stride
-        rows = slice(tile.region_rows.start * stride.h, tile.region_rows.stop * stride.h)
+        top = tile.region_rows.start
+        rows = slice((top + part.start) * stride.h, (top + part.stop) * stride.h)
         columns = slice(tile.region_columns.start * stride.w, tile.region_columns.stop * stride.w)
         if group[0].dtype == torch.uint8:
             video = to_model(torch.stack([frame[rows, columns] for frame in group]).numpy())

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from tubelet.nn.blocks import Past
+from tubelet.nn.stepping import RunningPast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +37,9 @@ class StreamState:
             tensors |= {f"past.{i}.{j}": tensor.contiguous() for j, tensor in enumerate(past or ())}
         return tensors
 
-    def past_on(self, device: torch.device) -> list[tuple[Past, ...] | None]:
-        """What the network remembers, per tile, where it computes."""
-        return [past and tuple(tensor.to(device) for tensor in past) for past in self.past]
+    def past_on(self, device: torch.device) -> list[RunningPast]:
+        """What the network remembers, per tile, where it computes; the stream's own to change."""
+        return [RunningPast(tensor.to(device) for tensor in past or ()) for past in self.past]
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> "StreamState":

@@ -1,9 +1,10 @@
 """Tiles: parts of a frame, worked on one at a time with as much margin as their result depends on."""
 
 from dataclasses import dataclass
-from math import isqrt
+from math import isqrt, prod
 
 from tubelet.errors import OptionError
+from tubelet.tokenizers.footprint import Footprint
 
 CACHE_BYTES = 12 << 20
 """Working set of a tile that costs nothing to make small: it stays in a core's cache."""
@@ -17,6 +18,12 @@ class Tile:
     columns: slice
     region_rows: slice
     region_columns: slice
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of the region."""
+        rows, columns = self.region_rows, self.region_columns
+        return rows.stop - rows.start, columns.stop - columns.start
 
     @property
     def inside(self) -> tuple[slice, slice]:
@@ -50,27 +57,92 @@ def _spans(length: int, size: int, halo: int) -> list[tuple[slice, slice]]:
     ]
 
 
-def choose_tile(cells: tuple[int, int], *, halo: int, bytes_per_cell: int, memory: int) -> tuple[int, int]:
-    """The largest tile whose working set fits into `memory` bytes: whole rows if possible, else a square.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a stream goes through a frame.
 
-    Without a halo small tiles cost nothing, so they are kept inside the cache.
+    Attributes:
+        tile: latent rows and columns of a tile.
+        strip: positions of a tile to work on at a time.
+        bytes: what all of it takes.
+    """
+
+    tile: tuple[int, int]
+    strip: int
+    bytes: int
+
+
+def plan(cells: tuple[int, int], *, halo: int, costs: Footprint, memory: int) -> Plan:
+    """The largest tile that fits into `memory` bytes with all that is remembered, up to the whole frame.
+
+    Smaller tiles take less to work in, but their halos are remembered too. Without a halo small tiles cost
+    nothing, so they are kept inside the cache.
+
+    Args:
+        cells: latent rows and columns of the frame.
+        halo: positions around a tile that its result depends on.
+        costs: bytes per position.
+        memory: bytes that there are.
 
     Raises:
-        OptionError: not even one cell with its halo fits.
+        OptionError: no tile fits.
     """
     rows, columns = cells
-    budget = min(memory, CACHE_BYTES) if halo == 0 else memory
-    affordable = budget // bytes_per_cell
-    strip = affordable // columns - 2 * halo
-    if strip >= min(rows, max(1, 2 * halo)):
-        return min(strip, rows), columns
-    side = isqrt(affordable) - 2 * halo
-    if side >= 1:
-        return min(side, rows), min(side, columns)
-    if halo == 0:
-        return 1, 1
-    least = (2 * halo + 1) ** 2 * bytes_per_cell
+    if not costs.whole:
+        tile = _cached(cells, max(1, min(memory, CACHE_BYTES) // costs.strip))
+        return plan_for(tile, cells, halo=halo, costs=costs, memory=memory)
+    sizes = [(height, columns) for height in _halved(rows)]
+    sizes += [(min(side, rows), min(side, columns)) for side in _halved(max(cells))]
+    least = min(_bytes(tile, cells, halo, costs) for tile in sizes)
+    for tile in sizes:
+        if _bytes(tile, cells, halo, costs) <= memory:
+            return plan_for(tile, cells, halo=halo, costs=costs, memory=memory)
+    kept = costs.remembered * rows * columns
     raise OptionError(
-        f"memory is {memory} bytes; one tile with the {halo} positions it depends on takes {least}. "
-        "Allow more memory, or use a tokenizer with fewer blocks."
+        f"memory is {memory} bytes; a frame of {rows}x{columns} latent positions takes {least}. Allow more: "
+        f"{kept} of them are what the network remembers. Or use a tokenizer with fewer or no blocks."
     )
+
+
+def plan_for(
+    tile: tuple[int, int], cells: tuple[int, int], *, halo: int, costs: Footprint, memory: int
+) -> Plan:
+    """How to go through a frame in tiles of this size; strips are as large as is useful, and as fits."""
+    least = _bytes(tile, cells, halo, costs)
+    height, row = _region(tile, cells, halo)
+    spare = max(0, memory - least) // costs.strip
+    strip = max(row, min(costs.most, row + spare, height * row))
+    return Plan(tile=tile, strip=strip, bytes=least + (strip - row) * costs.strip)
+
+
+def _cached(cells: tuple[int, int], affordable: int) -> tuple[int, int]:
+    """Whole rows if so many positions hold one, else a square."""
+    rows, columns = cells
+    if affordable >= columns:
+        return min(affordable // columns, rows), columns
+    side = isqrt(affordable)
+    return min(side, rows), min(side, columns)
+
+
+def _halved(length: int) -> list[int]:
+    """The length, and its halves, quarters … rounded up, down to 1."""
+    sizes = [length]
+    while sizes[-1] > 1:
+        sizes.append(-(-sizes[-1] // 2))
+    return sizes
+
+
+def _bytes(tile: tuple[int, int], cells: tuple[int, int], halo: int, costs: Footprint) -> int:
+    """What tiles of this size take if a strip is a single row."""
+    kept = prod(
+        sum(region.stop - region.start for _, region in _spans(length, size, halo))
+        for length, size in zip(cells, tile, strict=True)
+    )
+    height, width = _region(tile, cells, halo)
+    return costs.remembered * kept + costs.whole * height * width + costs.strip * width
+
+
+def _region(tile: tuple[int, int], cells: tuple[int, int], halo: int) -> tuple[int, int]:
+    """Rows and columns of the largest tile with its halo."""
+    height, width = (min(size + 2 * halo, length) for size, length in zip(tile, cells, strict=True))
+    return height, width

@@ -8,8 +8,10 @@ from einops import rearrange
 from jaxtyping import Int
 from torch import Tensor
 
+from tubelet.checks import check_whole
 from tubelet.errors import OptionError, ShapeError
 from tubelet.quantizers.digits import (
+    ROUND,
     Bases,
     Digits,
     Tokens,
@@ -41,7 +43,8 @@ class TokenGrid:
         width: their columns of pixels.
 
     Raises:
-        ShapeError: the digits do not belong to clips of this length and size.
+        OptionError: the digits are no tensor of whole numbers.
+        ShapeError: they do not belong to clips of this length and size.
     """
 
     digits: Digits
@@ -54,6 +57,7 @@ class TokenGrid:
 
     def __post_init__(self) -> None:
         count = sum(map(len, self.bases))
+        check_whole(self.digits, "digits", cure=ROUND)
         if self.digits.ndim != 5 or self.digits.shape[1] != count:
             raise ShapeError(
                 f"digits are of shape {tuple(self.digits.shape)}; they must be b d t h w with d = {count}."
@@ -134,8 +138,9 @@ def unflatten(
 
     Raises:
         ShapeError: there are more or fewer tokens than such clips have.
-        OptionError: there is no such order.
+        OptionError: there is no such order, or the sequences are no tensor of whole numbers.
     """
+    check_whole(sequences, "sequences", cure=ROUND)
     steps, rows, columns = cells
     expected = steps * rows * columns * tokens
     if sequences.ndim != 2 or sequences.shape[1] != expected:
@@ -146,6 +151,19 @@ def unflatten(
     inverse = inverse_places(places_in_order(cells, order)).to(sequences.device)
     read = rearrange(sequences, "b (n k) -> b n k", k=tokens)[:, inverse]
     return rearrange(read, "b (t h w) k -> b k t h w", t=steps, h=rows).to(torch.int64)
+
+
+def check_grid(grid: object) -> None:
+    """Raise unless this is a grid.
+
+    Raises:
+        OptionError: it is something else.
+    """
+    if not isinstance(grid, TokenGrid):
+        raise OptionError(
+            f"grid is of type {type(grid).__name__}; it must be a TokenGrid. Tokens alone do not say which "
+            "clip they are of: tokenizer.grid(tokens, frames=…, height=…, width=…) makes one of them."
+        )
 
 
 def one_codebook_size(bases: Bases) -> int:

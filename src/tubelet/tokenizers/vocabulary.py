@@ -8,10 +8,11 @@ from einops import rearrange, repeat
 from jaxtyping import Int
 from torch import Tensor
 
+from tubelet.checks import check_whole
 from tubelet.errors import OptionError, ShapeError, TokenError
-from tubelet.quantizers.digits import Tokens
+from tubelet.quantizers.digits import ROUND, Tokens
 from tubelet.tokenizers.orders import Order
-from tubelet.tokenizers.token_grid import Sequences, TokenGrid, unflatten
+from tubelet.tokenizers.token_grid import Sequences, TokenGrid, check_grid, unflatten
 
 _MOST = 1 << 63
 """Ids that 64-bit integers number."""
@@ -104,6 +105,7 @@ class Vocabulary:
                 no step ends before the last.
         """
         _check_separators(order, separators=separators)
+        check_grid(grid)
         if grid.codebook_sizes != self.codebook_sizes:
             raise OptionError(
                 f"the grid has codebooks of {grid.codebook_sizes} values and the vocabulary of "
@@ -135,11 +137,17 @@ class Vocabulary:
             separators: whether a separator stands between two latent steps.
 
         Raises:
-            OptionError: separators are asked for in temporal order.
+            OptionError: separators are asked for in temporal order, or ids are no tensor of whole numbers.
             ShapeError: a clip of these cells has more or fewer ids.
             TokenError: a mark is missing or at a wrong place, or an id is no token's.
         """
         _check_separators(order, separators=separators)
+        check_whole(ids, "ids", cure=ROUND)
+        if ids.ndim != 2:
+            raise ShapeError(
+                f"ids are of shape {tuple(ids.shape)}; they must be (clips, ids). One sequence becomes them "
+                "by ids[None]."
+            )
         ids = ids.to(torch.int64)
         length = self.length(cells, separators=separators)
         if ids.shape[1] and ids.shape[0]:

@@ -4,14 +4,21 @@ import numpy as np
 import torch
 from einops import rearrange
 
+from tubelet.checks import check_frames
+from tubelet.errors import ShapeError
 from tubelet.types import Frames, Video
+from tubelet.video.checks import check_clip
 
 
 def to_model(frames: Frames) -> Video:
     """Turn frames (uint8 T H W 3) into a clip (float32 1 3 T H W in [-1, 1]).
 
     The result is a view in the memory order of the frames (channels last); no transposing copy is made.
+
+    Raises:
+        ShapeError: the frames are no array ``UInt8 T H W 3``.
     """
+    check_frames(frames, "frames", cure="Model input needs no conversion.")
     levels = np.multiply(frames, np.float32(1 / 127.5))
     levels -= 1
     return rearrange(torch.from_numpy(levels), "T H W c -> 1 c T H W")
@@ -21,7 +28,16 @@ def from_model(video: Video) -> Frames:
     """Turn a clip (float 1 3 T H W) into frames (uint8 T H W 3, contiguous).
 
     Values outside [-1, 1] are clamped, halves are rounded to even, NaN becomes 0.
+
+    Raises:
+        OptionError: the clip is no floating-point tensor.
+        ShapeError: it is not of one clip, ``1 3 T H W``.
     """
+    check_clip(video, least_frames=0)
+    if len(video) != 1:
+        raise ShapeError(
+            f"video holds {len(video)} clips; frames are of one. Give video[:1], or one after the other."
+        )
     clip = rearrange(video.detach().to("cpu", torch.float32), "1 c T H W -> T H W c").numpy()
     frames = np.empty(clip.shape, np.uint8)
     # One frame at a time, in one scratch frame: fresh memory for whole clips costs more than the arithmetic.

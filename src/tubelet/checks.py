@@ -1,0 +1,145 @@
+"""What a public function asks of the arrays that it is given: looked at once, at the edge.
+
+While `torch.compile`, `torch.export` or a tracer watch, and on tensors without numbers, only kinds, shapes
+and devices are looked at: a decision that hangs on a value would break the graph.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tubelet.errors import LatentError, OptionError, ShapeError
+
+
+class Ends(NamedTuple):
+    """The smallest and the largest value of a tensor; both are NaN if one value is."""
+
+    low: float
+    high: float
+
+    @property
+    def finite(self) -> bool:
+        """Whether every value is a number."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+
+def has_values(tensor: Tensor) -> bool:
+    """Whether the numbers of a tensor are there to be looked at, and nothing watches."""
+    tracing = torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    return not (torch.compiler.is_compiling() or tracing or tensor.is_meta or not tensor.numel())
+
+
+def ends(tensor: Tensor) -> Ends:
+    """Look at every value once; the tensor is floating-point and has some."""
+    low, high = torch.aminmax(tensor.detach().to(torch.promote_types(tensor.dtype, torch.float32)))
+    # One transfer for both: on a GPU every number that is looked at is a wait.
+    return Ends(*torch.stack([low, high]).tolist())
+
+
+def check_floating(tensor: object, name: str, *, cure: str) -> None:
+    """Raise unless this is a tensor of floating-point numbers.
+
+    Args:
+        tensor: what was given.
+        name: what the caller calls it.
+        cure: what to do about whole numbers.
+
+    Raises:
+        OptionError: it is none.
+    """
+    if not isinstance(tensor, Tensor):
+        raise OptionError(
+            f"{_described(tensor, name)}; it must be a floating-point tensor. {_conversion(tensor, cure)}"
+        )
+    if not tensor.is_floating_point():
+        raise OptionError(f"{name} is {tensor.dtype}; it must be floating-point. {cure}")
+
+
+def check_whole(tensor: object, name: str, *, cure: str) -> None:
+    """Raise unless this is a tensor of whole numbers.
+
+    Args:
+        tensor: what was given.
+        name: what the caller calls it.
+        cure: what to do about other numbers.
+
+    Raises:
+        OptionError: it is none.
+    """
+    if not isinstance(tensor, Tensor):
+        raise OptionError(
+            f"{_described(tensor, name)}; it must be a tensor of whole numbers. {_conversion(tensor, cure)}"
+        )
+    if tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise OptionError(f"{name} is {tensor.dtype}; it must be of a type of whole numbers. {cure}")
+
+
+def check_device(tensor: Tensor, device: torch.device, name: str, *, owner: str) -> None:
+    """Raise unless a tensor lies where what works on it does.
+
+    Raises:
+        OptionError: it lies elsewhere.
+    """
+    if tensor.device != device:
+        raise OptionError(
+            f"{name} is on {tensor.device} and the {owner} on {device}; both must be in one place. Move one: "
+            f'{name}.to("{device}").'
+        )
+
+
+def check_finite(tensor: Tensor, name: str, *, cure: str) -> None:
+    """Raise unless every value of a floating-point tensor is a number.
+
+    Raises:
+        LatentError: one is NaN or infinite.
+    """
+    if has_values(tensor) and not ends(tensor).finite:
+        raise not_finite(tensor, name, cure=cure)
+
+
+def not_finite(tensor: Tensor, name: str, *, cure: str) -> LatentError:
+    """The error that names how many values are no numbers."""
+    bad = int((~tensor.isfinite()).sum())
+    return LatentError(
+        f"{bad} of {tensor.numel()} values of the {name} are NaN or infinity; every one must be a number. "
+        f"{cure}"
+    )
+
+
+def check_frames(frames: object, name: str, *, cure: str) -> None:
+    """Raise unless this is an array of decoded frames, ``UInt8 T H W 3``.
+
+    Raises:
+        ShapeError: it is none.
+    """
+    if not isinstance(frames, np.ndarray):
+        hint = "Tensors of uint8 become one by .cpu().numpy()." if isinstance(frames, Tensor) else cure
+        raise ShapeError(
+            f"{_described(frames, name)}; they must be uint8 (frames, height, width, 3), in a numpy array. "
+            f"{hint}"
+        )
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+        if frames.dtype == np.uint8 and frames.ndim == 3 and frames.shape[2] == 3:
+            cure = "A single picture becomes a clip by picture[None]."
+        raise ShapeError(
+            f"{name} are {frames.dtype} {frames.shape}; they must be uint8 (frames, height, width, 3). {cure}"
+        )
+
+
+def _described(value: object, name: str) -> str:
+    """What was given instead."""
+    if isinstance(value, np.ndarray):
+        return f"{name} is a numpy array of {value.dtype} {value.shape}"
+    if isinstance(value, Tensor):
+        return f"{name} is a tensor of {value.dtype} {tuple(value.shape)}"
+    return f"{name} is of type {type(value).__name__}"
+
+
+def _conversion(value: object, cure: str) -> str:
+    """How to make a tensor of what was given."""
+    if not isinstance(value, np.ndarray):
+        return "Give a torch tensor."
+    return f"torch.from_numpy makes a tensor of it. {cure}"

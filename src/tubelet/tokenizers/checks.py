@@ -1,0 +1,116 @@
+"""What the public methods of tokenizers ask of what they are given, and in which form they use it."""
+
+from typing import TYPE_CHECKING
+
+from jaxtyping import Int
+from torch import Tensor
+
+from tubelet.checks import check_device, check_finite, check_floating, check_whole, has_values
+from tubelet.errors import OptionError, ShapeError
+from tubelet.types import Latent, Video
+from tubelet.video.checks import check_clip, check_values, warn_of_unit_range
+
+if TYPE_CHECKING:
+    from tubelet.tokenizers.continuous import ContinuousTokenizer
+
+
+def checked_video(tokenizer: "ContinuousTokenizer", video: Video) -> Video:
+    """A clip in the number format of the tokenizer, which its device must hold.
+
+    A tokenizer warns once, the first time that a clip seems to lie in [0, 1].
+
+    Raises:
+        OptionError: it is no floating-point tensor, lies elsewhere, or its values are of another scale.
+        ShapeError: it is not ``b 3 T H W``.
+        LatentError: a value is NaN or infinite.
+    """
+    check_clip(video)
+    check_device(video, tokenizer.device, "video", owner="tokenizer")
+    _check_values(tokenizer, video)
+    return video.to(tokenizer.dtype)
+
+
+def checked_run(tokenizer: "ContinuousTokenizer", video: Video) -> Video:
+    """A run of frames for a stream: as `checked_video`, but it may be empty and lie anywhere.
+
+    Raises:
+        OptionError: as `checked_video`, but for the place.
+        ShapeError: it is not ``b 3 T H W``.
+        LatentError: a value is NaN or infinite.
+    """
+    check_clip(video, least_frames=0)
+    _check_values(tokenizer, video)
+    return video.to(tokenizer.dtype)
+
+
+def checked_latent(tokenizer: "ContinuousTokenizer", latent: Latent) -> Latent:
+    """A latent in the number format of the tokenizer, wherever it lies.
+
+    Raises:
+        OptionError: it is no floating-point tensor, or has more channels than the tokenizer.
+        ShapeError: it is not ``b c t h w``.
+        LatentError: a value is NaN or infinite.
+    """
+    check_floating(latent, "latent", cure="Tokens are decoded by `detokenize` of a discrete tokenizer.")
+    if latent.ndim != 5:
+        raise ShapeError(
+            f"latent is {tuple(latent.shape)}; it must be (clips, channels, steps, rows, columns). A single "
+            "clip's becomes it by latent[None]."
+        )
+    latent = latent.to(tokenizer.dtype)
+    tokenizer.check_latent(latent)
+    return latent
+
+
+def check_counts(counts: Int[Tensor, "..."], latent: Latent) -> None:
+    """Raise unless these can be the numbers of channels that the positions of a latent have.
+
+    Raises:
+        OptionError: they are no tensor of whole numbers, lie elsewhere, or are not from 0 to all channels.
+        ShapeError: there is not one for each position.
+    """
+    check_whole(counts, "counts", cure="Give counts.long().")
+    check_device(counts, latent.device, "counts", owner="latent")
+    clips, channels, *cells = latent.shape
+    wanted = (clips, 1, *cells)
+    if counts.ndim != 5 or any(
+        have not in {1, want} for have, want in zip(counts.shape, wanted, strict=True)
+    ):
+        raise ShapeError(
+            f"counts are {tuple(counts.shape)}; a latent of {tuple(latent.shape)} takes {wanted}: one for "
+            "each position, or sides of 1 where all along them it is the same."
+        )
+    if not has_values(counts):
+        return
+    low, high = int(counts.min()), int(counts.max())
+    if low < 0 or high > channels:
+        raise OptionError(
+            f"counts are from {low} to {high}; the latent has 0 to {channels} channels to give. Give "
+            f"counts.clamp(0, {channels}), or a latent of more channels."
+        )
+
+
+def checked_channels(channels: int, most: int) -> int:
+    """A number of channels to keep.
+
+    Raises:
+        OptionError: it is no whole number from 1 to the most that there are.
+    """
+    if not isinstance(channels, int) or not 1 <= channels <= most:
+        raise OptionError(f"channels is {channels}; this tokenizer has 1 to {most}.")
+    return channels
+
+
+def check_finite_latent(latent: Latent) -> None:
+    """Raise unless every value of a latent is a number.
+
+    Raises:
+        LatentError: one is NaN or infinite.
+    """
+    check_finite(latent, "latent", cure="Look for a division by zero or an overflow where it was made.")
+
+
+def _check_values(tokenizer: "ContinuousTokenizer", video: Video) -> None:
+    if check_values(video) and not tokenizer.warned_of_range:
+        tokenizer.warned_of_range = True
+        warn_of_unit_range(stacklevel=4)
