@@ -26,6 +26,7 @@ from tubelet.cli import (
     command_report,
     command_tokenize,
     command_train,
+    command_weights,
 )
 from tubelet.errors import OptionError
 from tubelet.files import STANDARD_OUTPUT
@@ -46,6 +47,7 @@ COMMANDS = (
     command_prepare,
     command_train,
     command_export_checkpoint,
+    command_weights,
     command_demo,
 )
 

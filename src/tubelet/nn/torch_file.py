@@ -1,4 +1,4 @@
-"""Weights as others publish them (``.pth``, ``.pt``, ``.bin``, ``.safetensors``), read without executing anything.
+"""Weights as others publish them (``.pth``, ``.pt``, ``.bin``, ``.safetensors``); nothing is executed.
 
 torch has written two formats: since 1.6 a zip archive with a pickle and a file for each storage; before, five
 pickles in a row and the storages behind them. Here the pickles are read as data (`tubelet.nn.pickled`).
@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
@@ -49,12 +49,12 @@ class _Storage(NamedTuple):
     Attributes:
         key: how the file names it.
         kind: of the numbers.
-        count: how many there are.
+        length: how many there are.
     """
 
     key: str
     kind: torch.dtype
-    count: int
+    length: int
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -70,9 +70,17 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
             tensors = _read_archive(path) if data[:4] == b"PK\x03\x04" else _read_older(data)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file. Check the spelling and the folder.") from error
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        NotImplementedError,
+    ) as error:
         raise CheckpointError(
-            f"{path} is no file of weights that can be read: {str(error) or type(error).__name__:.200}. Fetch it again."
+            f"{path} holds no weights that can be read: {str(error) or type(error).__name__}. Fetch it again."
         ) from error
     return tensors
 
@@ -104,8 +112,13 @@ def _read_archive(path: Path) -> dict[str, Tensor]:
 
         def numbers(storage: _Storage) -> Tensor:
             entry = archive.getinfo(names[f"data/{storage.key}"])
-            if entry.compress_type != zipfile.ZIP_STORED or entry.file_size != storage.count * storage.kind.itemsize:
-                raise ValueError(f"storage {storage.key:.40} has {entry.file_size} bytes, not as many as it should")
+            if (
+                entry.compress_type != zipfile.ZIP_STORED
+                or entry.file_size != storage.length * storage.kind.itemsize
+            ):
+                raise ValueError(
+                    f"storage {storage.key:.40} has {entry.file_size} bytes, not as many as it should"
+                )
             return torch.frombuffer(bytearray(archive.read(entry)), dtype=storage.kind)
 
         return _tensors(value, numbers)
@@ -126,17 +139,17 @@ def _read_older(data: mmap.mmap) -> dict[str, Tensor]:
     for key in keys:
         start = data.tell() + 8
         storage = kinds[key]
-        if int.from_bytes(data.read(8), "little") != storage.count:
+        if int.from_bytes(data.read(8), "little") != storage.length:
             raise ValueError(f"storage {storage.key:.40} has another size than the pickle says")
         places[key] = start
-        length = storage.count * storage.kind.itemsize
+        length = storage.length * storage.kind.itemsize
         if start + length > len(data):
             raise ValueError("its end is missing")
         data.seek(start + length)
 
     def numbers(storage: _Storage) -> Tensor:
         start = places[storage.key]
-        content = bytearray(data[start : start + storage.count * storage.kind.itemsize])
+        content = bytearray(data[start : start + storage.length * storage.kind.itemsize])
         return torch.frombuffer(content, dtype=storage.kind)
 
     return _tensors(value, numbers)
@@ -145,16 +158,18 @@ def _read_older(data: mmap.mmap) -> dict[str, Tensor]:
 def _tensors(value: Any, numbers: Callable[[_Storage], Tensor]) -> dict[str, Tensor]:  # noqa: ANN401
     """The named tensors of what a pickle holds, or of the part of it that has the weights."""
     for _ in range(2):
-        holder = next((name for name in _HOLDERS if isinstance(value, dict) and isinstance(value.get(name), dict)), None)
+        holder = next(
+            (name for name in _HOLDERS if isinstance(value, dict) and isinstance(value.get(name), dict)), None
+        )
         if holder is not None:
             value = value[holder]
     if not isinstance(value, dict):
         raise ValueError("it holds no weights by name")  # noqa: TRY004
     read: dict[str, Tensor] = {}
     found: dict[str, Tensor] = {}
-    for name, each in value.items():
-        while isinstance(each, Call) and each.function == "torch._utils._rebuild_parameter":
-            each = each.arguments[0]
+    for name, call in value.items():
+        is_parameter = isinstance(call, Call) and call.function == "torch._utils._rebuild_parameter"
+        each = call.arguments[0] if is_parameter else call
         if isinstance(name, str) and isinstance(each, Call) and each.function in _REBUILD:
             storage = _storage(each.arguments[0])
             if storage.key not in read:
@@ -186,6 +201,8 @@ def _storage(reference: Any) -> _Storage:  # noqa: ANN401  whatever a pickle hol
     if not isinstance(reference, Reference) or len(reference.parts) < 5 or reference.parts[0] != "storage":
         raise ValueError("it refers to something else than numbers")
     _, kind, key, _, count = reference.parts[:5]
+    if any(part is not None for part in reference.parts[5:]):
+        raise ValueError("its numbers are a part of others, as only the oldest files have it")
     name = kind.path.removeprefix("torch.").removesuffix("Storage") if isinstance(kind, Global) else ""
     if name not in _TYPES or type(count) is not int or count < 0 or not isinstance(key, str):
         raise ValueError(f"it has numbers of an unknown kind ({name:.40})")
