@@ -34,6 +34,7 @@ OPTIONS = {
     "prepare": "--crop --exclude --force --frames --help --output --per-clip --seed VIDEOS",
     "train": "--data --force --help --output --resume --shard --time-limit RECIPE",
     "export-checkpoint": "--data --force --help --output RUN",
+    "weights": "--force --help --output NETWORK SOURCE",
     "demo": "--channels --device --force --help --output --step --tokenizer",
 }
 """What the command line takes. A change here is a change for every user: say it in CHANGELOG.md."""

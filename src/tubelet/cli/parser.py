@@ -26,6 +26,7 @@ from tubelet.cli import (
     command_report,
     command_tokenize,
     command_train,
+    command_weights,
 )
 from tubelet.cli.heap import give_back_large_blocks
 from tubelet.errors import OptionError
@@ -47,6 +48,7 @@ COMMANDS = (
     command_prepare,
     command_train,
     command_export_checkpoint,
+    command_weights,
     command_demo,
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -24,6 +25,9 @@ _DISTANCES = {"lpips": read_lpips, "dists": read_dists}
 
 _FEATURES = {"i3d": read_i3d, "videomae": read_videomae}
 
+READERS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(_DISTANCES | _FEATURES)
+"""What reads the weights of each network."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
@@ -40,10 +44,8 @@ class Weights:
     sha256: str
 
     def __post_init__(self) -> None:
-        if self.network not in _DISTANCES | _FEATURES:
-            raise OptionError(
-                f"no measure has a network {self.network!r}; there are {', '.join(_DISTANCES | _FEATURES)}."
-            )
+        if self.network not in READERS:
+            raise OptionError(f"no measure has a network {self.network!r}; there are {', '.join(READERS)}.")
 
 
 class Networks(NamedTuple):

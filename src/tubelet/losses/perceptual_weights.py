@@ -1,15 +1,15 @@
 """The weights of `LPIPS`, from a file of the user; tubelet holds none and fetches none.
 
-Make the file once, wherever torch and safetensors are:
+Make the file once, with `tubelet weights lpips vgg16-397923af.pth vgg.pth -o lpips.safetensors`, and note
+the SHA-256 that is printed, beside the recipe that uses it.
 
-1. ``vgg16-397923af.pth`` is the trunk, from the model zoo of torchvision
-   (https://download.pytorch.org/models/vgg16-397923af.pth).
-2. ``lpips/weights/v0.1/vgg.pth`` are the heads, from https://github.com/richzhang/PerceptualSimilarity or
-   inside the Python package ``lpips``.
-3. Read both with the loader of torch, ``weights_only=True``. Keep the names of the first that begin with
-   ``features.``, add those of the second (``lin0.model.1.weight`` to ``lin4.model.1.weight``), and write them
-   with ``safetensors.torch.save_file``.
-4. Note the SHA-256 of the result (``sha256sum``), beside the recipe that uses it.
+- ``vgg16-397923af.pth`` is the trunk, from the model zoo of torchvision
+  (https://download.pytorch.org/models/vgg16-397923af.pth).
+- ``lpips/weights/v0.1/vgg.pth`` are the heads, from https://github.com/richzhang/PerceptualSimilarity or
+  inside the Python package ``lpips``.
+
+The file holds the trunk under torchvision's names, ``features.N.weight`` and ``features.N.bias``, and the
+heads under theirs, ``lin0.model.1.weight`` to ``lin4.model.1.weight``.
 """
 
 from pathlib import Path
@@ -23,15 +23,15 @@ from tubelet.nn.vgg import STAGES
 from tubelet.nn.vgg_weights import VGGFile
 
 _SOURCES = (
-    "Make the file from torchvision's vgg16-397923af.pth and vgg.pth of the Python package lpips, as "
-    "tubelet.losses.perceptual_weights explains; nothing stands in for it."
+    "Make the file from torchvision's vgg16-397923af.pth and vgg.pth of the Python package lpips, with "
+    "`tubelet weights lpips`; nothing stands in for it."
 )
 
 
 def read_lpips(path: Path, *, sha256: str) -> LPIPS:
     """Read the network of LPIPS from a .safetensors file; the numbers of channels are those in the file.
 
-    It is frozen, in float32 and on the CPU. The module says how to make the file.
+    It is frozen, in float32 and on the CPU. `tubelet weights` makes the file.
 
     Args:
         path: holds ``features.N.weight`` and ``features.N.bias`` of the 13 convolutions of VGG-16, and the

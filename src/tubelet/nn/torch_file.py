@@ -1,4 +1,4 @@
-"""Weights as others publish them (``.pth``, ``.pt``, ``.bin``, ``.safetensors``), read without executing anything.
+"""Weights as others publish them (``.pth``, ``.pt``, ``.bin``, ``.safetensors``); nothing is executed.
 
 torch has written two formats: since 1.6 a zip archive with a pickle and a file for each storage; before, five
 pickles in a row and the storages behind them. Here the pickles are read as data (`tubelet.nn.pickled`).
@@ -49,12 +49,12 @@ class _Storage(NamedTuple):
     Attributes:
         key: how the file names it.
         kind: of the numbers.
-        count: how many there are.
+        length: how many there are.
     """
 
     key: str
     kind: torch.dtype
-    count: int
+    length: int
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -80,7 +80,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         NotImplementedError,
     ) as error:
         raise CheckpointError(
-            f"{path} is no file of weights that can be read: {str(error) or type(error).__name__:.200}. Fetch it again."
+            f"{path} holds no weights that can be read: {str(error) or type(error).__name__}. Fetch it again."
         ) from error
     return tensors
 
@@ -114,7 +114,7 @@ def _read_archive(path: Path) -> dict[str, Tensor]:
             entry = archive.getinfo(names[f"data/{storage.key}"])
             if (
                 entry.compress_type != zipfile.ZIP_STORED
-                or entry.file_size != storage.count * storage.kind.itemsize
+                or entry.file_size != storage.length * storage.kind.itemsize
             ):
                 raise ValueError(
                     f"storage {storage.key:.40} has {entry.file_size} bytes, not as many as it should"
@@ -139,17 +139,17 @@ def _read_older(data: mmap.mmap) -> dict[str, Tensor]:
     for key in keys:
         start = data.tell() + 8
         storage = kinds[key]
-        if int.from_bytes(data.read(8), "little") != storage.count:
+        if int.from_bytes(data.read(8), "little") != storage.length:
             raise ValueError(f"storage {storage.key:.40} has another size than the pickle says")
         places[key] = start
-        length = storage.count * storage.kind.itemsize
+        length = storage.length * storage.kind.itemsize
         if start + length > len(data):
             raise ValueError("its end is missing")
         data.seek(start + length)
 
     def numbers(storage: _Storage) -> Tensor:
         start = places[storage.key]
-        content = bytearray(data[start : start + storage.count * storage.kind.itemsize])
+        content = bytearray(data[start : start + storage.length * storage.kind.itemsize])
         return torch.frombuffer(content, dtype=storage.kind)
 
     return _tensors(value, numbers)
@@ -167,9 +167,9 @@ def _tensors(value: Any, numbers: Callable[[_Storage], Tensor]) -> dict[str, Ten
         raise ValueError("it holds no weights by name")  # noqa: TRY004
     read: dict[str, Tensor] = {}
     found: dict[str, Tensor] = {}
-    for name, each in value.items():
-        while isinstance(each, Call) and each.function == "torch._utils._rebuild_parameter":
-            each = each.arguments[0]
+    for name, call in value.items():
+        is_parameter = isinstance(call, Call) and call.function == "torch._utils._rebuild_parameter"
+        each = call.arguments[0] if is_parameter else call
         if isinstance(name, str) and isinstance(each, Call) and each.function in _REBUILD:
             storage = _storage(each.arguments[0])
             if storage.key not in read:
@@ -201,6 +201,8 @@ def _storage(reference: Any) -> _Storage:  # noqa: ANN401  whatever a pickle hol
     if not isinstance(reference, Reference) or len(reference.parts) < 5 or reference.parts[0] != "storage":
         raise ValueError("it refers to something else than numbers")
     _, kind, key, _, count = reference.parts[:5]
+    if any(part is not None for part in reference.parts[5:]):
+        raise ValueError("its numbers are a part of others, as only the oldest files have it")
     name = kind.path.removeprefix("torch.").removesuffix("Storage") if isinstance(kind, Global) else ""
     if name not in _TYPES or type(count) is not int or count < 0 or not isinstance(key, str):
         raise ValueError(f"it has numbers of an unknown kind ({name:.40})")

@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tubelet.errors import CheckpointError, ResultsError
+from tubelet.errors import CheckpointError, DamageWarning, ResultsError
 
 if TYPE_CHECKING:
     from tubelet.bitstream.reader import TubeReader
