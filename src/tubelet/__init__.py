@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tubelet.codec.detokenize import detokenize_file
     from tubelet.codec.encode import encode_file
     from tubelet.codec.reconstruct import reconstruct_file
+    from tubelet.codec.token_files import read_tokens
     from tubelet.codec.tokenize import tokenize_file
     from tubelet.codec.tube import Tube, open_tube
     from tubelet.errors import TubeletError, TubeletWarning
@@ -51,6 +52,7 @@ _HOMES = {
     "open_tube": "tubelet.codec.tube",
     "probe": "tubelet.video.probe",
     "read": "tubelet.video.read",
+    "read_tokens": "tubelet.codec.token_files",
     "reconstruct_file": "tubelet.codec.reconstruct",
     "save": "tubelet.checkpoint",
     "shipped": "tubelet.checkpoint",
@@ -81,6 +83,7 @@ __all__ = [
     "open_tube",
     "probe",
     "read",
+    "read_tokens",
     "reconstruct_file",
     "save",
     "shipped",

@@ -8,11 +8,12 @@ for example:
   tubelet tokenize holiday.mp4 -o holiday.tube
   tubelet tokenize holiday.mp4 -o holiday.npz --tokenizer runs/my-tokenizer
   tubelet tokenize clips/*.mp4 -o clips.parquet
+  tubelet tokenize cat.mp4 -o cat.parquet --caption "a cat asleep on a chair"
 """
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="file to write, or an existing folder"
     )
+    parser.add_argument(
+        "--caption",
+        action="append",
+        metavar="TEXT",
+        help="what is seen, for .npz and .parquet; given once for each input, in their order",
+    )
     options.add_tokenizer(parser)
     options.add_json(parser)
     options.add_common(parser)
@@ -57,6 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
         tokenizer=arguments.tokenizer,
         force=arguments.force,
     )
+    captions = _captions(arguments.caption, arguments.inputs, targets)
     checkpoint = as_discrete(arguments.tokenizer, arguments.device)
     figures: list[dict[str, Any]] = []
     lengths = [probe(source).frames for source in arguments.inputs]
@@ -68,6 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
                     sources,
                     target,
                     tokenizer=checkpoint,
+                    captions=captions,
                     memory=arguments.memory,
                     force=arguments.force,
                     on_frames=advance,
@@ -77,6 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
                     sources[0],
                     target,
                     tokenizer=checkpoint,
+                    caption=None if captions is None else captions[0],
                     audio=not arguments.no_audio,
                     memory=arguments.memory,
                     force=arguments.force,
@@ -107,6 +117,19 @@ def _targets(inputs: Sequence[Path], output: Path) -> dict[Path, list[Path]]:
             f"{often} inputs are called {name!r}, and {name}.tube is one file; give each its own name."
         )
     return {output / fitted_name(path.stem, ".tube"): [path] for path in inputs}
+
+
+def _captions(
+    captions: list[str] | None, inputs: Sequence[Path], targets: Iterable[Path]
+) -> list[str] | None:
+    """The captions, one for each input; they are refused before any work is done."""
+    if captions is None:
+        return None
+    if len(captions) != len(inputs):
+        raise OptionError(f"--caption is given {len(captions)} times for {len(inputs)} inputs; each has one.")
+    if any(target.suffix.lower() == ".tube" for target in targets):
+        raise OptionError(".tube has no room for captions; write .npz or .parquet, or leave --caption out.")
+    return captions
 
 
 def _rows(path: Path, report: "TokenReport") -> list[tuple[str, str]]:

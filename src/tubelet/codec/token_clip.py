@@ -13,6 +13,9 @@ from tubelet.tokenizers.token_grid import TokenGrid
 LARGEST_CLIP = 1 << 28
 """Tokens, or digits, of one clip in a file."""
 
+LONGEST_CAPTION = 1 << 16
+"""Characters of a caption."""
+
 LARGEST_POSITION = 1 << 12
 """Digits of one position."""
 
@@ -54,9 +57,26 @@ class ClipFacts:
                 f"fps is {self.fps!s:.80}; it is above zero, in parts of at most 63 bits. Leave out what "
                 "is unknown."
             )
-        for text in (self.source, self.tokenizer, self.caption or ""):
+        check_caption(self.caption)
+        for text in (self.source, self.tokenizer):
             if any("\ud800" <= character <= "\udfff" for character in text):
                 raise OptionError(f"{text!r:.80} holds half a character, which no file does. Leave it out.")
+
+
+def check_caption(caption: str | None) -> None:
+    """Raise unless a caption can be stored.
+
+    Raises:
+        OptionError: it is too long, or holds half a character (a lone surrogate), which no file does.
+    """
+    if caption is None:
+        return
+    if len(caption) > LONGEST_CAPTION:
+        raise OptionError(
+            f"a caption has {len(caption)} characters; at most {LONGEST_CAPTION} are stored. Shorten it."
+        )
+    if any("\ud800" <= character <= "\udfff" for character in caption):
+        raise OptionError(f"{caption!r:.80} holds half a character, which no file does. Leave it out.")
 
 
 class TokenClip(NamedTuple):

@@ -19,7 +19,7 @@ from tubelet.codec.header import make_token_header
 from tubelet.codec.memory import left_for_streams
 from tubelet.codec.symbols import TokenQuantizer, symbols_to_digits
 from tubelet.codec.token_array import write_token_array
-from tubelet.codec.token_clip import ClipFacts, TokenClip
+from tubelet.codec.token_clip import ClipFacts, TokenClip, check_caption
 from tubelet.codec.token_table import TokenTableWriter
 from tubelet.errors import OptionError
 from tubelet.files import check_suffix, check_target
@@ -85,6 +85,7 @@ def tokenize_file(
     target: Path | str,
     *,
     tokenizer: str | Path | DiscreteCheckpoint | None = None,
+    caption: str | None = None,
     audio: bool = True,
     memory: int = DEFAULT_MEMORY,
     device: str = "cpu",
@@ -98,6 +99,7 @@ def tokenize_file(
         target: the file to write; it appears when it is whole. ``.tube`` takes a clip of any length in
             bounded memory; ``.npz`` and ``.parquet`` hold all digits of the clip at once.
         tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none.
+        caption: what is seen, in words, for ``.npz`` and ``.parquet``; ``.tube`` has no room for it.
         audio: whether the source's audio packets are stored too, untouched; only ``.tube`` has room for them.
         memory: bytes that frames in flight, the networks' state and the work on them may take.
         device: where a tokenizer computes that is not a checkpoint already: ``cpu``, ``cuda`` or ``cuda:N``.
@@ -107,8 +109,8 @@ def tokenize_file(
     Raises:
         VideoError: the source cannot be read.
         CheckpointError: the tokenizer is unknown, damaged, or gives no tokens.
-        OptionError: the suffix or `memory` has no meaning; a token has more values than the file can hold; or
-            there is no such device here.
+        OptionError: the suffix, `caption` or `memory` has no meaning; a token has more values than the file
+            can hold; or there is no such device here.
         LatentError: the latent holds what no token stands for.
         OutputError: the target exists or cannot be written.
     """
@@ -120,10 +122,16 @@ def tokenize_file(
             [source],
             target,
             tokenizer=tokenizer,
+            captions=[caption],
             memory=memory,
             device=device,
             force=force,
             on_frames=on_frames,
+        )
+    check_caption(caption)
+    if suffix == ".tube" and caption is not None:
+        raise OptionError(
+            f"{target} has no room for a caption ({caption!r:.80}); .npz and .parquet have. Leave it out."
         )
     check_target(target, sources=[Path(source)], force=force)
     checkpoint = as_discrete(tokenizer, device)
@@ -132,7 +140,7 @@ def tokenize_file(
             source, target, checkpoint, audio=audio, memory=memory, force=force, on_frames=on_frames
         )
     tally = _Tally(checkpoint.tokenizer.bases)
-    clip = _gather(source, checkpoint, tally, memory=memory, on_frames=on_frames)
+    clip = _gather(source, checkpoint, tally, caption=caption, memory=memory, on_frames=on_frames)
     size = write_token_array(target, clip.grid, clip.facts, force=force)
     return tally.report(size, entropy_bytes=_entropy_bytes(clip.grid))
 
@@ -142,6 +150,7 @@ def tokenize_files(
     target: Path | str,
     *,
     tokenizer: str | Path | DiscreteCheckpoint | None = None,
+    captions: Sequence[str | None] | None = None,
     memory: int = DEFAULT_MEMORY,
     device: str = "cpu",
     force: bool = False,
@@ -153,6 +162,7 @@ def tokenize_files(
         sources: any files that `tubelet.video` reads.
         target: the ``.parquet`` file to write; it appears when it is whole.
         tokenizer: as `tokenize_file`.
+        captions: what is seen in each clip, in words, or none; as many as clips.
         memory: as `tokenize_file`.
         device: as `tokenize_file`.
         force: as `tokenize_file`.
@@ -166,14 +176,19 @@ def tokenize_files(
         raise OptionError(
             f"{len(sources)} clips go into {target}; one or more go into one .parquet. Give each a file."
         )
+    said: Sequence[str | None] = [None] * len(sources) if captions is None else captions
+    if len(said) != len(sources):
+        raise OptionError(f"{len(said)} captions for {len(sources)} clips; give each one, or none at all.")
+    for caption in said:
+        check_caption(caption)
     check_target(target, sources=map(Path, sources), force=force)
     checkpoint = as_discrete(tokenizer, device)
     bases = checkpoint.tokenizer.bases
     tally = _Tally(bases)
     entropy = 0.0
     with TokenTableWriter(target, bases=bases, force=force) as table:
-        for source in sources:
-            clip = _gather(source, checkpoint, tally, memory=memory, on_frames=on_frames)
+        for source, caption in zip(sources, said, strict=True):
+            clip = _gather(source, checkpoint, tally, caption=caption, memory=memory, on_frames=on_frames)
             table.append(clip.grid, clip.facts)
             entropy += _entropy_bytes(clip.grid)
     return tally.report(table.bytes_total, entropy_bytes=entropy)
@@ -225,6 +240,7 @@ def _gather(
     checkpoint: DiscreteCheckpoint,
     tally: "_Tally",
     *,
+    caption: str | None,
     memory: int,
     on_frames: Callable[[int], None],
 ) -> TokenClip:
@@ -262,6 +278,7 @@ def _gather(
         tokenizer_sha256=checkpoint.sha256,
         source_sha256=digest,
         fps=_constant_rate(timestamps, info),
+        caption=caption,
     )
     return TokenClip(grid, facts)
 

@@ -1,0 +1,62 @@
+"""Captions go into files of tokens and come back by the function that everybody reads them with."""
+
+import pytest
+
+import tubelet
+from tubelet.cli.main import main
+from tubelet.codec.tokenize import tokenize_files
+from tubelet.errors import OptionError
+
+pytest.importorskip("pyarrow")
+
+
+def test_a_caption_comes_back(tmp_path, video_file, token_folder):
+    clip = video_file(frames=5)
+    for suffix in (".npz", ".parquet"):
+        target = tmp_path / f"a{suffix}"
+        for caption in ("Grüße, 猫", "", None):
+            tubelet.tokenize_file(clip, target, tokenizer=token_folder, caption=caption, force=True)
+            [(grid, facts)] = tubelet.read_tokens(target)
+            assert (facts.caption, facts.source, grid.frames) == (caption, clip.name, 5)
+
+
+def test_rows_come_back_in_order_each_with_its_caption(tmp_path, video_file, token_folder):
+    clips = [video_file(f"{frames}.mkv", frames=frames) for frames in (5, 1, 9)]
+    target = tmp_path / "a.parquet"
+    tokenize_files(clips, target, tokenizer=token_folder, captions=["five", None, "nine"])
+    found = list(tubelet.read_tokens(target))
+    assert [(facts.caption, grid.frames) for grid, facts in found] == [("five", 5), (None, 1), ("nine", 9)]
+    with pytest.raises(OptionError, match="2 captions for 3 clips"):
+        tokenize_files(clips, target, tokenizer=token_folder, captions=["a", "b"], force=True)
+
+
+def test_the_command_takes_a_caption_for_each_input(tmp_path, video_file, token_folder, capsys):
+    clips = [str(video_file(f"{name}.mkv", frames=1)) for name in "ab"]
+    target = tmp_path / "a.parquet"
+    words = ["tokenize", *clips, "-o", str(target), "--tokenizer", str(token_folder)]
+    assert main([*words, "--caption", "one", "--caption", "two"]) == 0
+    assert [facts.caption for _, facts in tubelet.read_tokens(target)] == ["one", "two"]
+    assert main([*words, "--caption", "one", "--force"]) == 2
+    assert "1 times for 2 inputs" in capsys.readouterr().err
+    words = ["tokenize", clips[0], "-o", str(tmp_path / "a.tube"), "--tokenizer", str(token_folder)]
+    assert main([*words, "--caption", "one"]) == 2
+    assert "no room for captions" in capsys.readouterr().err
+    assert not (tmp_path / "a.tube").exists()
+
+
+def test_what_cannot_be_stored_is_refused_before_any_work(tmp_path, token_folder):
+    for target, caption, message in (
+        ("a.tube", "x", "no room for a caption"),
+        ("a.npz", "half \ud800", "half a character"),
+        ("a.parquet", "x" * 70_000, "at most 65536"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            tubelet.tokenize_file(
+                tmp_path / "absent.mp4", tmp_path / target, tokenizer=token_folder, caption=caption
+            )
+
+
+def test_files_of_another_kind_are_refused(tmp_path):
+    for name in ("a.tube", "a.mp4", "a"):
+        with pytest.raises(OptionError, match="a file of tokens"):
+            list(tubelet.read_tokens(tmp_path / name))
