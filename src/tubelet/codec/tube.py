@@ -301,8 +301,8 @@ def open_tube(
         path: the file.
         tokenizer: the folder of the tokenizer that made it, if that is none of the shipped ones.
         channels: decode the first so many channels only; the others are not even read.
-        memory: bytes that frames in flight, the networks' state and the work on them may take; a step of frames,
-            or a chunk of symbols, that claims more is refused when it is asked for.
+        memory: bytes that frames in flight, the networks' state and the work on them may take; a step of
+            frames, or a chunk of symbols, that claims more is refused when it is asked for.
         device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
