@@ -279,7 +279,7 @@ def losses_compare_clips() -> None:
     refuses(LatentError, "of the video", l1, right, right * torch.nan)
     refuses(ShapeError, "video.transpose(1, 2)", l1, right.transpose(1, 2), right.transpose(1, 2))
     refuses(OptionError, "floating-point", kl_standard_normal, right.long(), right.long())
-    # What training overflows may be left out by it.
+    # A step that overflows in training may be left out by it.
     assert l1(right, (right * torch.nan).requires_grad_()).isnan()
 
 

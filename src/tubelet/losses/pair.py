@@ -26,15 +26,14 @@ class Pair(NamedTuple):
 def comparable(reference: AnyFloat, video: AnyFloat) -> Pair:
     """Two videos in the precision that losses are computed in, float64 if one of them has it, else float32.
 
-    The reference is data: what is wrong with it is raised. The video is what a network made of it, and may be
-    NaN where training overflows: its loss is NaN then, so that the step can be left out. On a GPU values are
-    not looked at, because the host would wait for them.
+    Where the video asks for a gradient, one of them may hold NaN: the loss is NaN then, so that training can
+    leave the step out. On a GPU values are not looked at, because the host would wait for them.
 
     Raises:
         OptionError: one is no floating-point tensor; they lie on different devices; or the reference's values
             are of another scale than [-1, 1].
         ShapeError: one is not ``b 3 T H W``, they differ, or they hold no numbers.
-        LatentError: the reference, or a video that asks for no gradient, holds NaN or infinity.
+        LatentError: one holds NaN or infinity, and the video asks for no gradient.
 
     Warns:
         RangeWarning: the reference seems to lie in [0, 1].
@@ -43,7 +42,7 @@ def comparable(reference: AnyFloat, video: AnyFloat) -> Pair:
     for name, each in (("reference", reference), ("video", video)):
         check_clip(each, name)
     if reference.device.type == "cpu":
-        if check_values(reference, "reference"):
+        if check_values(reference, "reference", may_overflow=video.requires_grad):
             warn_of_unit_range(stacklevel=3)
         if not video.requires_grad:
             check_finite(video, "video", cure="Look at what made it.")

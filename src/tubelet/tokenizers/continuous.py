@@ -128,8 +128,8 @@ class ContinuousTokenizer(nn.Module):
         """
         video = checked_video(self, video)
         kept = self.check_channels(channels)
+        # A linear encoder sees one position at a time, so cache-sized tiles of single steps cost nothing.
         if self.encoder is None and not self._differentiates(video) and not torch.compiler.is_compiling():
-            # It sees one position at a time, so cache-sized tiles of single steps cost nothing.
             stream = self.stream_encoder(channels=kept)
             return torch.cat([stream.push(video), stream.finish()], dim=2)
         return self.encode_groups(self.grouping.group(video), None).latent[:, :kept]
@@ -142,8 +142,7 @@ class ContinuousTokenizer(nn.Module):
             OptionError: the tokenizer was built without a distribution, or as for `encode`.
             LatentError: `video` holds NaN or infinity.
         """
-        video = checked_video(self, video)
-        encoded = self.encode_groups(self.grouping.group(video), None)
+        encoded = self.encode_groups(self.grouping.group(checked_video(self, video)), None)
         if encoded.log_variance is None:
             raise OptionError(
                 "this tokenizer knows no distribution, only a latent; one that does is built with "
@@ -180,13 +179,13 @@ class ContinuousTokenizer(nn.Module):
         if counts is not None:
             check_counts(counts, latent)
         steps, *cells = latent.shape[2:]
-        grouping = self.grouping
-        grouping.check(steps=steps, frames=frames, height=height, width=width, cells=(cells[0], cells[1]))
+        size = {"frames": frames, "height": height, "width": width}
+        self.grouping.check(steps=steps, cells=(cells[0], cells[1]), **size)
         plain = self.decoder is None and counts is None and not torch.compiler.is_compiling()
         if plain and not self._differentiates(latent):
             return self.stream_decoder(height=height, width=width, frames=frames).push(latent)
         groups = self.decode_steps(latent, None, counts=counts).groups
-        return grouping.ungroup(groups, frames=frames, height=height, width=width)
+        return self.grouping.ungroup(groups, **size)
 
     def forward(self, video: Video) -> Video:
         """Encode and decode."""
@@ -371,12 +370,7 @@ class ContinuousTokenizer(nn.Module):
         return self.channels if channels is None else checked_channels(channels, self.channels)
 
     def check_latent(self, latent: Tensor) -> None:
-        """Raise unless `latent` can be decoded.
-
-        Raises:
-            OptionError: it has more channels than the tokenizer.
-            LatentError: it holds NaN or infinity.
-        """
+        """Raise `OptionError` if a latent has too many channels, `LatentError` if it holds no numbers."""
         self.check_channels(latent.shape[1])
         check_finite_latent(latent)
 

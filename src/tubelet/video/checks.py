@@ -49,8 +49,13 @@ def check_clip(video: Tensor, name: str = "video", *, least_frames: int = 1) -> 
     )
 
 
-def check_values(video: Tensor, name: str = "video") -> bool:
+def check_values(video: Tensor, name: str = "video", *, may_overflow: bool = False) -> bool:
     """Raise unless the values of a clip can be RGB in [-1, 1]; say whether they look like [0, 1].
+
+    Args:
+        video: a clip.
+        name: what the caller calls it.
+        may_overflow: whether values that are no numbers are left for others to notice.
 
     Raises:
         LatentError: a value is NaN or infinite.
@@ -60,6 +65,8 @@ def check_values(video: Tensor, name: str = "video") -> bool:
         return False
     found = ends(video)
     if not found.finite:
+        if may_overflow:
+            return False
         raise not_finite(video, name, cure="Look at where the clip was made.")
     if max(-found.low, found.high) > FARTHEST or _are_levels(video, found):
         raise OptionError(
