@@ -119,7 +119,7 @@ def _read_archive(path: Path) -> dict[str, Tensor]:
                 raise ValueError(
                     f"storage {storage.key:.40} has {entry.file_size} bytes, not as many as it should"
                 )
-            return torch.frombuffer(bytearray(archive.read(entry)), dtype=storage.kind)
+            return _numbers(archive.read(entry), storage)
 
         return _tensors(value, numbers)
 
@@ -149,10 +149,18 @@ def _read_older(data: mmap.mmap) -> dict[str, Tensor]:
 
     def numbers(storage: _Storage) -> Tensor:
         start = places[storage.key]
-        content = bytearray(data[start : start + storage.length * storage.kind.itemsize])
-        return torch.frombuffer(content, dtype=storage.kind)
+        return _numbers(data[start : start + storage.length * storage.kind.itemsize], storage)
 
     return _tensors(value, numbers)
+
+
+def _numbers(content: bytes, storage: _Storage) -> Tensor:
+    """The numbers of a storage, in a row."""
+    return (
+        torch.frombuffer(bytearray(content), dtype=storage.kind)
+        if content
+        else torch.empty(0, dtype=storage.kind)
+    )
 
 
 def _tensors(value: Any, numbers: Callable[[_Storage], Tensor]) -> dict[str, Tensor]:  # noqa: ANN401
