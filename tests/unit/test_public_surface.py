@@ -20,7 +20,7 @@ OPTIONS = {
         "--also --device --drift --force --help --keep-videos --latents --manifest "
         "--output --protocol --seed --weights --with --workers DATA"
     ),
-    "tokenize": "--device --force --help --json --memory --no-audio --output --tokenizer IN",
+    "tokenize": "--caption --device --force --help --json --memory --no-audio --output --tokenizer IN",
     "detokenize": "--clip --device --force --help --memory --no-audio --output --tokenizer IN",
     "report": "--anchor --budget --force --help --measure --output --title RESULTS",
     "reconstruct": "--channels --device --force --help --json --memory --no-audio --output --side-by-side "
