@@ -55,7 +55,8 @@ def check_values(video: Tensor, name: str = "video", *, may_overflow: bool = Fal
     Args:
         video: a clip.
         name: what the caller calls it.
-        may_overflow: whether values that are no numbers are left for others to notice.
+        may_overflow: whether values that are no numbers, or far off on both sides of zero, are left for
+            others to notice.
 
     Raises:
         LatentError: a value is NaN or infinite.
@@ -68,7 +69,8 @@ def check_values(video: Tensor, name: str = "video", *, may_overflow: bool = Fal
         if may_overflow:
             return False
         raise not_finite(video, name, cure="Look at where the clip was made.")
-    if max(-found.low, found.high) > FARTHEST or _are_levels(video, found):
+    too_far = max(-found.low, found.high) > FARTHEST and not (may_overflow and found.low < 0)
+    if too_far or _are_levels(video, found):
         raise OptionError(
             f"{name} has values from {found.low:g} to {found.high:g}; RGB lies in [-1, 1]. Levels of 0 to "
             "255 become it by video / 127.5 - 1."
