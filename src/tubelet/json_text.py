@@ -47,7 +47,11 @@ def read_json(path: Path, *, most: int = LARGEST_TEXT) -> Any:  # noqa: ANN401  
         data = file.read(min(most, os.fstat(file.fileno()).st_size) + 1)
     if len(data) > most:
         raise ValueError(f"it has more than {most} bytes")
-    return text_to_json(data.decode("utf-8"))
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:  # whose own text holds the whole file
+        raise ValueError(f"its byte {error.start} is no UTF-8") from None
+    return text_to_json(text)
 
 
 def of_kind(value: Any, kind: type | tuple[type, ...], name: str) -> Any:  # noqa: ANN401  whatever JSON holds

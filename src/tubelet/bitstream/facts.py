@@ -55,10 +55,12 @@ def check_keys(facts: dict[str, object], keys: Iterable[str], what: str) -> None
     """
     expected = set(keys)
     if missing := sorted(expected - facts.keys()):
-        raise BitstreamError(f"{what} lacks {', '.join(missing)}. The file was not written by the format.")
+        raise BitstreamError(
+            f"{what} lacks {', '.join(missing):.200}. The file was not written by the format."
+        )
     if unknown := sorted(facts.keys() - expected):
         raise BitstreamError(
-            f"{what} holds {', '.join(unknown)}, unknown to its format version. Upgrade this program."
+            f"{what} holds {', '.join(unknown)!r:.200}, unknown to its format version. Upgrade this program."
         )
 
 

@@ -131,7 +131,7 @@ def read_token_array(source: Path, *, memory: int = DEFAULT_MEMORY) -> TokenClip
         RuntimeError,
     ) as error:
         raise BitstreamError(
-            f"{source} cannot be read as an array of tokens: {error}. It is damaged or another file."
+            f"{source} cannot be read as an array of tokens: {error!s:.300}. It is damaged or another file."
         ) from error
     return TokenClip(grid, described.facts)
 
