@@ -60,7 +60,7 @@ def check_keys(facts: dict[str, object], keys: Iterable[str], what: str) -> None
         )
     if unknown := sorted(facts.keys() - expected):
         raise BitstreamError(
-            f"{what} holds {', '.join(unknown)!r:.200}, unknown to its format version. Upgrade this program."
+            f"{what} holds {', '.join(unknown):.200}, unknown to its format version. Upgrade this program."
         )
 
 

@@ -258,5 +258,6 @@ class TokenTable:
             raise type(error)(f"{self._source}: {error}") from error
         except (self._arrow.lib.ArrowException, OSError, UnicodeDecodeError) as error:
             raise BitstreamError(
-                f"{self._source} cannot be read as a table of tokens: {error!s:.300}. It is damaged or another file."
+                f"{self._source} cannot be read as a table of tokens: {error!s:.300}. It is damaged or "
+                "another file."
             ) from error
