@@ -16,7 +16,6 @@ import pytest
 from grids import FACTS, make_grid
 from mutate import BYTES, JSON, mutated
 from safetensors.torch import load_file
-from tubelet.train.network import Network
 
 from tubelet.bitstream import TubeReader
 from tubelet.bitstream.container import MAGIC, RecordHead, trailer_to_bytes
