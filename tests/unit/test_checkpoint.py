@@ -115,7 +115,7 @@ def test_a_hash_that_is_no_text_is_noticed(edit, hash_):
 
 @pytest.mark.parametrize("version", [2, 0, "1", None])
 def test_another_format_is_refused(edit, version):
-    with pytest.raises(CheckpointError, match=f"format {version}; this program reads 1. Upgrade it."):
+    with pytest.raises(CheckpointError, match=f"format {version!r}; this program reads 1. Upgrade it."):
         load(edit(format=version))
 
 
