@@ -27,6 +27,8 @@ _HDR_TRANSFERS = {16, 18}
 _UNSPECIFIED = 2
 _MILLISECOND = Fraction(1, 1000)
 _HELD = 2
+_LARGEST = (1 << 31) - 1
+"""Greatest part of a ratio that FFmpeg takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +137,8 @@ class Movie:
         frame.duration = max(1, round(duration * self._source_tick / self._tick))
         first, self._last = self._last is None, frame.pts
         if first:
-            self._video.codec_context.framerate = 1 / (duration * self._source_tick)
+            rate = (1 / (duration * self._source_tick)).limit_denominator(_LARGEST)
+            self._video.codec_context.framerate = max(rate, Fraction(1, _LARGEST))
             self._mux(self._video.encode(frame))
         else:
             self._held.append(frame)

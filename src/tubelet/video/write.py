@@ -173,7 +173,7 @@ class Writer:
         for pixels, tick, duration in zip(frames, timestamps.tolist(), durations, strict=True):
             try:
                 self._sink.write(np.ascontiguousarray(pixels), tick, duration)
-            except (FFmpegError, ValueError) as error:
+            except (FFmpegError, ValueError, OverflowError) as error:
                 raise self._explained(error) from error
         self._count += len(frames)
         self._last = int(timestamps[-1])
@@ -188,7 +188,7 @@ class Writer:
         if isinstance(self._sink, Movie):
             try:
                 self._sink.write_audio(packet)
-            except (FFmpegError, ValueError) as error:
+            except (FFmpegError, ValueError, OverflowError) as error:
                 raise self._explained(error) from error
 
     def _explained(self, error: Exception) -> Exception:
@@ -204,12 +204,12 @@ class Writer:
         assert self._sink is not None, "closed after it was opened"
         if kind is not None:
             # The file is thrown away; that it cannot be completed either is no news.
-            with suppress(FFmpegError, OSError, ValueError):
+            with suppress(FFmpegError, OSError, ValueError, OverflowError):
                 self._sink.close()
             return
         try:
             self._sink.close()
-        except (FFmpegError, ValueError) as error:
+        except (FFmpegError, ValueError, OverflowError) as error:
             raise self._explained(error) from error
         if self._count == 0:
             raise VideoError(f"{self._target}: no frames were written, and a video has at least one.")
