@@ -17,7 +17,7 @@ from tubelet.json_text import text_to_json
 _HEAD_BYTES = 1 << 24
 _NAMES = {
     torch.float32: ("F32", "BF16", "F64"),
-    torch.float64: ("F64",),
+    torch.float64: ("F32", "BF16", "F64"),
     torch.bfloat16: ("BF16",),
     torch.float16: ("F16",),
     torch.int64: ("I64",),

@@ -1,7 +1,6 @@
 """What a run says about itself while it goes on: a line of JSON per iteration, and TensorBoard."""
 
 import json
-import math
 import warnings
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -151,7 +150,7 @@ def _line(text: bytes) -> dict[str, Any]:
         if not isinstance(line[name], kind):
             raise TypeError(f"{name} is {line[name]!r:.80}")
     for name, value in line.items():
-        if isinstance(value, int | float) and _LARGEST < abs(value) < math.inf:
+        if isinstance(value, int) and abs(value) > _LARGEST:
             raise ValueError(f"{name} is {value!r:.80}")
     return line
 
