@@ -352,7 +352,7 @@ def test_closed_standard_streams_are_no_traceback(clip):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda each: each.name)
 def test_a_signal_while_arguments_are_parsed_is_one_line(monkeypatch, capsys, number):
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    monkeypatch.setattr("tubelet.cli.parser.make_parser", lambda _: os.kill(os.getpid(), number))
+    monkeypatch.setattr("tubelet.cli.parser.make_parser", lambda _: signal.raise_signal(number))
     try:
         assert main(["models"]) == 130
     finally:

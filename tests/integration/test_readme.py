@@ -1,0 +1,44 @@
+"""The blocks of Python in the README run one after the other, with any clip."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[2] / "README.md"
+RIVALS = README.parent / "docs" / "rivals.md"
+
+pytestmark = pytest.mark.skipif(not README.is_file(), reason="the README is beside the sources alone")
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(
+        r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "height", "width"),
+    [("still.png", 1, 24, 40), ("short.mkv", 2, 7, 9), ("odd.mkv", 13, 33, 17), ("long.mp4", 41, 48, 64)],
+)
+def test_the_blocks_run_on_any_clip(video_file, tmp_path, monkeypatch, name, frames, height, width):
+    clip = video_file(name, frames=frames, height=height, width=width)
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(blocks(README))
+    given = code.replace('"demo/made-from-photographs.mkv"', repr(str(clip)))
+    assert given != code
+    exec(compile(given, str(README), "exec"), {})
+    assert (tmp_path / "out" / "part.mp4").stat().st_size
+
+
+def test_no_block_knows_the_size_of_a_clip():
+    code = "\n".join(re.sub(r"#.*", "", block) for block in blocks(README))
+    assert not re.findall(r"\b(9, 45, 80|45|80|360|640)\b", code)
+
+
+def test_the_pipeline_of_diffusers_runs(tmp_path, monkeypatch):
+    pytest.importorskip("transformers")
+    monkeypatch.chdir(tmp_path)
+    (block,) = [block for block in blocks(RIVALS) if "WanPipeline" in block]
+    exec(compile(block, str(RIVALS), "exec"), {})
+    assert (tmp_path / "folder" / "config.json").is_file()
