@@ -245,6 +245,21 @@ def test_a_bar_on_a_terminal_takes_the_place_of_lines(capsys, clock, monkeypatch
     assert "encoding: 5 of 10 frames" in (tmp_path / "a.log").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("part", "frames"), [((), 30), (("--start", "0.4"), 20), (("--start", "0.4", "--end", "0.8"), 10)]
+)
+def test_decoding_knows_how_much_there_is(cli, video_file, small_folder, tmp_path, monkeypatch, part, frames):
+    tube = tmp_path / "a.tube"
+    assert cli("encode", video_file(frames=30), "-o", tube, "--tokenizer", small_folder).code == 0
+    known = []
+    close = progress.Progress.close
+    monkeypatch.setattr(
+        progress.Progress, "close", lambda bar: (known.append((bar.total, bar._done)), close(bar))
+    )
+    assert cli("decode", tube, "-o", tmp_path / "a.mkv", "--tokenizer", small_folder, *part).code == 0
+    assert known == [(frames, frames)]
+
+
 # Errors nobody thought of
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tubelet.cli import options
 from tubelet.cli.console import show_table
+from tubelet.cli.lengths import frames_to_decode
 from tubelet.cli.progress import progress
 
 NAME = "decode"
@@ -45,7 +46,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Decode, then say what was written."""
     from tubelet.codec.decode import decode_file
 
-    with progress("decoding", total=None) as advance:
+    total = frames_to_decode(arguments.input, arguments.start, arguments.end)
+    with progress("decoding", total=total) as advance:
         report = decode_file(
             arguments.input,
             arguments.output,

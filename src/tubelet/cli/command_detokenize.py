@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tubelet.cli import options
 from tubelet.cli.console import show_table
+from tubelet.cli.lengths import frames_to_decode
 from tubelet.cli.progress import progress
 
 NAME = "detokenize"
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Decode, then say what was written."""
     from tubelet.codec.detokenize import detokenize_file
 
-    with progress("detokenizing", total=None) as advance:
+    with progress("detokenizing", total=frames_to_decode(arguments.input)) as advance:
         report = detokenize_file(
             arguments.input,
             arguments.output,

@@ -126,8 +126,9 @@ def run(arguments: argparse.Namespace) -> None:
     with progress("evaluating", total=None, unit="clips") as advance:
         seen = 0
 
-        def show(done: int, _total: int) -> None:
+        def show(done: int, total: int) -> None:
             nonlocal seen
+            advance.total = total
             advance(done - seen)
             seen = done
 

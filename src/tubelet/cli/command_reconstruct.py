@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Reconstruct, then print the figures."""
     usual = fitted_name(arguments.input.stem, ".tubelet.mp4")
-    output = arguments.output or arguments.input.with_name(usual)
+    output = arguments.output or arguments.input.parent / usual
     reconstruct(arguments, output=output)
 
 
