@@ -21,7 +21,8 @@ def test_a_latent_with_nan_does_not_become_frames(tokenizer):
 
 @pytest.mark.parametrize("word", ["pickle", "torch.load", "eval(", "exec(", "yaml", "marshal", "shelve"])
 def test_no_module_uses_what_executes_data(word):
-    pattern = re.compile(rf"(?<![\w.]){re.escape(word)}")
+    # pickletools takes a pickle apart and obeys nothing in it.
+    pattern = re.compile(rf"(?<![\w.]){re.escape(word)}(?!tools\b)")
     for path in _SOURCE.rglob("*.py"):
         for line in path.read_text(encoding="utf-8").splitlines():
             code = line.split("#")[0]
