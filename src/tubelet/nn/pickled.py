@@ -1,5 +1,6 @@
-"""The pickles that torch writes, read as data: nothing is imported, called or made of what they name.
+"""The pickles that torch writes, read as data.
 
+Nothing that they name is called, looked up or made.
 A pickle is a program for a small stack machine. `pickletools` of the standard library tells its instructions
 apart without obeying them; here those are followed that build plain values, and whatever would be a call is
 kept as the name of the function and its arguments.
