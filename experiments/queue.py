@@ -66,8 +66,10 @@ QUEUE = {
     "perceptual": Entry(
         recipe="m_perceptual",
         start="tubelet-m",
-        options=f"--stages.0.encoder false --perceptual {_VGG} --perceptual_sha256 {_VGG_SHA256} "
-        "--losses.perceptual 0.05",
+        options=f"--optimizer.lr 7e-4 --seed 4 --perceptual {_VGG} --perceptual_sha256 {_VGG_SHA256} "
+        "--losses.perceptual 0.3 --losses.perceptual_frames 2 --losses.log_difference 0.03 "
+        "--prefixes.weights 2 2 8 3 1 3 --stages.0.encoder false --stages.0.until 0.35 "
+        "--stages.1.until 0.6 --stages.2.frames 9 --stages.2.adversarial 0.05",
         why="a decoder for looking at: perceptual distance, then a discriminator",
     ),
     "fsq": Entry(
@@ -163,12 +165,20 @@ def _state(name: str) -> str:
     log, weights = _folder(name) / "log.jsonl", _weights(name)
     if not log.exists():
         return "not begun"
-    last = json.loads(log.read_text().splitlines()[-1])
+    last = _last_iteration(log)
+    if last is None:
+        return "starting"
     process = _process(name)
     doing = "exported" if weights.exists() else "stopped" if process is None else f"process {process}"
     age = time.time() - log.stat().st_mtime
     hours = last["seconds"] / 3600
     return f"{doing}, iteration {last['iteration']}, {hours:.2f} h, last one {age:.0f} s ago"
+
+
+def _last_iteration(log: Path) -> dict[str, float] | None:
+    """The line of the newest iteration; other lines say how the run began."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return next((line for line in reversed(lines) if "iteration" in line), None)
 
 
 def _process(name: str) -> int | None:
