@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -27,6 +28,17 @@ def folder(make_tokenizer, tmp_path_factory):
     generator = torch.Generator().manual_seed(0)
     tokenizer.quantizer.fit(torch.randn(1000, 4, generator=generator), generator=generator)
     return save(tokenizer, config, tmp_path_factory.mktemp("discrete") / "two-tokens", card="# test\n")
+
+
+def as_transport_stream(source, target):
+    """The bytes of a film's packets as MPEG-TS, of which two can be joined."""
+    with av.open(str(source)) as film, av.open(str(target), "w") as output:
+        stream = output.add_stream_from_template(film.streams.video[0])
+        for packet in film.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    return target.read_bytes()
 
 
 @pytest.fixture
@@ -88,6 +100,59 @@ def test_several_clips_go_into_a_folder(cli, video_file, folder, tmp_path):
     ended = cli("tokenize", *clips, "-o", tmp_path / "tubes", "--tokenizer", folder)
     assert ended.code == 0 and ended.out.count("bits per pixel") == 2
     assert {path.name for path in (tmp_path / "tubes").iterdir()} == {"a.tube", "b.tube"}
+
+
+@pytest.fixture
+def some_bad(video_file, tmp_path):
+    """Two good clips; between them one that cannot be read, and one that is not there."""
+    junk = tmp_path / "junk.mp4"
+    junk.write_bytes(b"junk")
+    return [video_file("a.mkv"), junk, tmp_path / "missing.mkv", video_file("b.mkv", frames=3)]
+
+
+def test_clips_that_cannot_be_read_are_named_and_the_table_is_without_them(cli, some_bad, folder, tmp_path):
+    table, figures = tmp_path / "clips.parquet", tmp_path / "x.json"
+    captions = [word for each in ("first", "x", "y", "last") for word in ("--caption", each)]
+    ended = cli("tokenize", *some_bad, "-o", table, "--tokenizer", folder, "--json", figures, *captions)
+    assert ended.code == 1 and "2 clips, 12 frames" in ended.out
+    assert "no tokens of junk.mp4: " in ended.err and "no tokens of missing.mkv: " in ended.err
+    with TokenTable(table) as opened:
+        rows = [(clip.facts.source, clip.facts.caption, clip.grid.frames) for clip in opened]
+    assert rows == [("a.mkv", "first", 9), ("b.mkv", "last", 3)]
+    content = json.loads(figures.read_text())["figures"]
+    assert set(content["skipped"]) == set(map(str, some_bad[1:3]))
+    # Nothing of a clip that was left out is counted.
+    assert (content["files"][0]["tokens"], content["files"][0]["steps"]) == (2 * (3 + 2) * 15, 5)
+
+
+def test_clips_that_cannot_be_read_are_named_and_the_folder_is_without_them(cli, some_bad, folder, tmp_path):
+    (tmp_path / "tubes").mkdir()
+    ended = cli("tokenize", *some_bad, "-o", tmp_path / "tubes", "--tokenizer", folder)
+    assert ended.code == 1 and ended.out.count("bits per pixel") == 2
+    assert "no tokens of junk.mp4: " in ended.err and "no tokens of missing.mkv: " in ended.err
+    assert {path.name for path in (tmp_path / "tubes").iterdir()} == {"a.tube", "b.tube"}
+
+
+@pytest.mark.parametrize("output", ["clips.parquet", "tubes"])
+def test_no_table_and_no_figures_are_made_of_bad_clips_alone(cli, some_bad, folder, tmp_path, output):
+    (tmp_path / "tubes").mkdir()
+    figures = tmp_path / "x.json"
+    ended = cli("tokenize", *some_bad[1:3], "-o", tmp_path / output, "--tokenizer", folder, "--json", figures)
+    assert ended.code == 1 and "none of the 2 clips gives tokens" in ended.err
+    assert not (tmp_path / "clips.parquet").exists() and not list((tmp_path / "tubes").iterdir())
+    assert not figures.exists()
+
+
+def test_a_clip_whose_size_changes_midway_counts_for_nothing(cli, video_file, folder, tmp_path):
+    changing = tmp_path / "changing.ts"
+    parts = [video_file("small.mp4", frames=9), video_file("large.mp4", frames=9, height=48, width=64)]
+    with changing.open("wb") as whole:
+        for part in parts:
+            whole.write(as_transport_stream(part, tmp_path / "part.ts"))
+    table = tmp_path / "clips.parquet"
+    ended = cli("tokenize", video_file("a.mkv"), changing, "-o", table, "--tokenizer", folder)
+    assert ended.code == 1 and "no tokens of changing.ts: " in ended.err and "64x48" in ended.err
+    assert "9 frames, 3 steps" in ended.out
 
 
 def test_several_clips_go_into_no_other_file(cli, video_file, folder, tmp_path):

@@ -2,7 +2,8 @@
 
 The suffix of the output chooses the format: .tube (entropy-coded, with timestamps and audio, decoded from any
 point), .npz (the digits of one clip, for numpy), .parquet (a table with a row for each clip, for data
-loaders). Several inputs go into one .parquet file, or as .tube files into a folder.
+loaders). Several inputs go into one .parquet file, or as .tube files into a folder; what cannot be read is
+named and left out, and the exit code is 1.
 
 for example:
   tubelet tokenize holiday.mp4 -o holiday.tube
@@ -12,8 +13,9 @@ for example:
 """
 
 import argparse
+import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 from tubelet.cli import options
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
-from tubelet.errors import OptionError
+from tubelet.errors import DamageWarning, OptionError, OutputError, TubeletError, VideoError
 from tubelet.files import fitted_name
 from tubelet.files.names import text_name
 
 if TYPE_CHECKING:
+    from tubelet.checkpoint import DiscreteCheckpoint
     from tubelet.codec.tokenize import TokenReport
 
 NAME = "tokenize"
@@ -52,9 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Tokenize, then say what the files hold."""
-    from tubelet.codec.tokenize import as_discrete, tokenize_file, tokenize_files
+    from tubelet.codec.tokenize import as_discrete
     from tubelet.results import write_results
-    from tubelet.video.probe import probe
 
     targets = _targets(arguments.inputs, arguments.output)
     options.check_outputs(
@@ -66,40 +68,89 @@ def run(arguments: argparse.Namespace) -> None:
     )
     captions = _captions(arguments.caption, arguments.inputs, targets)
     checkpoint = as_discrete(arguments.tokenizer, arguments.device)
+    work = _Work(arguments, checkpoint, captions)
     figures: list[dict[str, Any]] = []
-    lengths = [probe(source).frames for source in arguments.inputs]
-    total = None if None in lengths else sum(length or 0 for length in lengths)
-    with progress("tokenizing", total=total) as advance:
+    with progress("tokenizing", total=_total_frames(arguments.inputs)) as advance:
         for target, sources in targets.items():
-            if target.suffix.lower() == ".parquet":
-                report = tokenize_files(
-                    sources,
-                    target,
-                    tokenizer=checkpoint,
-                    captions=captions,
-                    memory=arguments.memory,
-                    force=arguments.force,
-                    on_frames=advance,
-                )
-            else:
-                report = tokenize_file(
-                    sources[0],
-                    target,
-                    tokenizer=checkpoint,
-                    caption=None if captions is None else captions[0],
-                    audio=not arguments.no_audio,
-                    memory=arguments.memory,
-                    force=arguments.force,
-                    on_frames=advance,
-                )
+            report = work.tokenize(sources, target, advance)
+            if report is None:
+                continue
             with options.tables_beside(arguments.json):
                 show_table(_rows(target, report))
             rates = {"bits_per_pixel": report.bits_per_pixel, "nominal": report.nominal_bits_per_pixel}
             figures.append({"file": text_name(str(target)), **asdict(report), **rates})
+    if not figures:
+        raise VideoError(f"none of the {len(arguments.inputs)} clips gives tokens.")
     if arguments.json is not None:
         write_results(
-            arguments.json, protocol="tubelet tokenize", figures={"files": figures}, force=arguments.force
+            arguments.json,
+            protocol="tubelet tokenize",
+            figures={"files": figures, "skipped": work.skipped},
+            force=arguments.force,
         )
+
+
+class _Work:
+    """Clips to files of tokens; of several clips, one that gives none is said and left out.
+
+    Attributes:
+        skipped: why, for each such clip.
+    """
+
+    def __init__(
+        self, arguments: argparse.Namespace, checkpoint: "DiscreteCheckpoint", captions: list[str] | None
+    ) -> None:
+        self._several = len(arguments.inputs) > 1
+        self._audio = not arguments.no_audio
+        self._captions = captions
+        self._options: dict[str, Any] = {
+            "tokenizer": checkpoint,
+            "memory": arguments.memory,
+            "force": arguments.force,
+        }
+        self.skipped: dict[str, str] = {}
+
+    def tokenize(
+        self, sources: Sequence[Path], target: Path, advance: Callable[[int], None]
+    ) -> "TokenReport | None":
+        """Fill one file; none if its only clip is left out."""
+        from tubelet.codec.tokenize import tokenize_file, tokenize_files
+
+        if target.suffix.lower() == ".parquet":
+            skip = self._skip if self._several else None
+            return tokenize_files(
+                sources, target, captions=self._captions, on_frames=advance, on_skip=skip, **self._options
+            )
+        caption = None if self._captions is None else self._captions[0]
+        try:
+            return tokenize_file(
+                sources[0], target, caption=caption, audio=self._audio, on_frames=advance, **self._options
+            )
+        except TubeletError as error:
+            if not self._several or isinstance(error, OutputError):
+                raise
+            self._skip(sources[0], error)
+            return None
+
+    def _skip(self, source: Path, error: TubeletError) -> None:
+        self.skipped[text_name(str(source))] = text_name(str(error))
+        warnings.warn(f"no tokens of {source.name}: {error}", DamageWarning, stacklevel=2)
+
+
+def _total_frames(inputs: Sequence[Path]) -> int | None:
+    """Frames of all clips, as they claim; none if one does not say, or cannot be read."""
+    from tubelet.video.probe import probe
+
+    total = 0
+    for source in inputs:
+        try:
+            frames = probe(source).frames
+        except VideoError:
+            return None
+        if frames is None:
+            return None
+        total += frames
+    return total
 
 
 def _targets(inputs: Sequence[Path], output: Path) -> dict[Path, list[Path]]:

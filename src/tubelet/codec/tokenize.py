@@ -21,7 +21,7 @@ from tubelet.codec.symbols import TokenQuantizer, symbols_to_digits
 from tubelet.codec.token_array import write_token_array
 from tubelet.codec.token_clip import ClipFacts, TokenClip, check_caption
 from tubelet.codec.token_table import TokenTableWriter
-from tubelet.errors import OptionError
+from tubelet.errors import OptionError, TubeletError, VideoError
 from tubelet.files import check_suffix, check_target
 from tubelet.files.names import text_name
 from tubelet.metrics.usage import DigitUsage, Usage
@@ -155,6 +155,7 @@ def tokenize_files(
     device: str = "cpu",
     force: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
+    on_skip: Callable[[Path, TubeletError], None] | None = None,
 ) -> TokenReport:
     """Turn clips into one table of tokens, a row each; memory holds the digits of about a million tokens.
 
@@ -167,9 +168,12 @@ def tokenize_files(
         device: as `tokenize_file`.
         force: as `tokenize_file`.
         on_frames: as `tokenize_file`.
+        on_skip: called with each clip that gives no tokens, and why; the table is without it. For none, the
+            first such clip ends the work, and there is no table.
 
     Raises:
-        TubeletError: as `tokenize_file`; and OptionError if there is no source, or no package for tables.
+        TubeletError: as `tokenize_file`; OptionError if there is no source, or no package for tables;
+            VideoError if all clips are skipped.
     """
     target = Path(target)
     if not sources or target.suffix.lower() != ".parquet":
@@ -188,9 +192,17 @@ def tokenize_files(
     entropy = 0.0
     with TokenTableWriter(target, bases=bases, force=force) as table:
         for source, caption in zip(sources, said, strict=True):
-            clip = _gather(source, checkpoint, tally, caption=caption, memory=memory, on_frames=on_frames)
+            try:
+                clip = _gather(source, checkpoint, tally, caption=caption, memory=memory, on_frames=on_frames)
+            except TubeletError as error:
+                if on_skip is None:
+                    raise
+                on_skip(Path(source), error)
+                continue
             table.append(clip.grid, clip.facts)
             entropy += _entropy_bytes(clip.grid)
+        if not table.clips:
+            raise VideoError(f"none of the {len(sources)} clips gives tokens, so there is no {target}.")
     return tally.report(table.bytes_total, entropy_bytes=entropy)
 
 
@@ -225,7 +237,8 @@ def _stream(
         sink = TubeSink(writer, info, tokenizer.grouping, header)
 
         def put(piece: Piece) -> None:
-            tally.put(piece, info)
+            digits = symbols_to_digits(piece.symbols, tokenizer.bases)
+            tally.put(digits, len(piece.timestamps), info)
             sink.put(piece)
 
         quantizer = TokenQuantizer(tokenizer=tokenizer)
@@ -244,7 +257,7 @@ def _gather(
     memory: int,
     on_frames: Callable[[int], None],
 ) -> TokenClip:
-    """Tokenize a clip into memory."""
+    """Tokenize a clip into memory; it is counted when all of it could be read."""
     info = probe(source)
     tokenizer = checkpoint.tokenizer
     stream = tokenizer.backbone.stream_encoder(
@@ -254,12 +267,13 @@ def _gather(
     times: list[Int64[np.ndarray, " T"]] = []
 
     def put(piece: Piece) -> None:
-        tally.put(piece, info)
         digits.append(symbols_to_digits(piece.symbols, tokenizer.bases))
         times.append(piece.timestamps)
 
     put_symbols(put, info, stream, TokenQuantizer(tokenizer=tokenizer), on_frames, memory=memory)
     tally.clips += 1
+    for part, ticks in zip(digits, times, strict=True):
+        tally.put(part, len(ticks), info)
     timestamps = np.concatenate(times)
     grid = TokenGrid(
         digits=torch.cat(digits, dim=2),
@@ -296,13 +310,12 @@ class _Tally:
         self._frames = self._pixels = self._steps = self._positions = 0
         self.clips = 0
 
-    def put(self, piece: Piece, info: VideoInfo) -> None:
+    def put(self, digits: Digits, frames: int, info: VideoInfo) -> None:
         """Count digits, and the frames that were read meanwhile."""
-        self._frames += len(piece.timestamps)
-        self._pixels += len(piece.timestamps) * info.height * info.width
-        self._steps += piece.symbols.shape[1]
-        self._positions += piece.symbols[0].size
-        digits = symbols_to_digits(piece.symbols, self._bases)
+        self._frames += frames
+        self._pixels += frames * info.height * info.width
+        self._steps += digits.shape[2]
+        self._positions += digits[0, 0].numel()
         start = 0
         for token, usage in zip(self._bases, self._usages, strict=True):
             if usage is not None:

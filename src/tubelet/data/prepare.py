@@ -31,6 +31,9 @@ from tubelet.types import Frames
 LEAST_DEVIATION = 2.0
 """A crop is blank if no channel deviates more from its mean, in levels of 255 (root mean square)."""
 
+_NAMED = 8
+"""Clips that are named where none gives a crop."""
+
 UNFINISHED = "unfinished.jsonl"
 """What is done so far: the preparation in the first line, then a line per clip."""
 
@@ -59,7 +62,8 @@ def prepare_crops(
         on_skip: called with each clip that gives no crop, and why.
 
     Raises:
-        OptionError: no clip gives a crop.
+        OptionError: no clip gives a crop, as the crops are too large for all of them, or they are blank.
+        VideoError: no clip gives a crop, and some cannot be read or are damaged.
         OutputError: the folder holds another preparation or other files, another process works there, or the
             disk is full or refuses something.
     """
@@ -101,14 +105,23 @@ def _prepare_all(
                 on_skip(path, done[number].skipped)
             on_clip(number + 1)
     if not any(clip.cuts for clip in done):
-        raise OptionError(
-            f"none of the {len(done)} clips gives a crop ({done[0].name}: {done[0].skipped}). Choose smaller "
-            "or shorter crops, or other clips."
-        )
+        # Nothing was cut, so nothing stays that other settings would have to replace.
+        (folder / UNFINISHED).unlink()
+        raise _no_crops(done)
     with replacing(folder / INDEX, force=True, durable=True) as beside:
         index = header | {"clips": [asdict(clip) for clip in done]}
         beside.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
     (folder / UNFINISHED).unlink()
+
+
+def _no_crops(skipped: Sequence[Clip]) -> OptionError | VideoError:
+    """The error that no clip gives a crop, and why; some may be damaged, or the crops too large for all."""
+    reasons = [f"{clip.name}: {clip.skipped.rstrip('.')}" for clip in skipped[:_NAMED]]
+    more = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+    text = f"none of the {len(skipped)} clips gives a crop. {'; '.join(reasons)}{more}."
+    if any(clip.damaged for clip in skipped):
+        return VideoError(text)
+    return OptionError(f"{text} Choose smaller or shorter crops, or other clips.")
 
 
 def is_blank(crop: Frames) -> bool:

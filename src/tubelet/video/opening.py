@@ -66,6 +66,8 @@ def check_file(path: Path) -> None:
         if stat.S_ISREG(mode):
             path.open("rb").close()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        if str(path) == "-":
+            raise VideoError("- is standard input; video is read from files. Store it first.") from error
         raise VideoError(f"{path}: no such file. Check the spelling and the folder.") from error
     except OSError as error:
         raise VideoError(f"{path} cannot be read: {error.strerror}.") from error

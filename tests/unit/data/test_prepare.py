@@ -4,6 +4,7 @@ import contextlib
 import json
 import tracemalloc
 import warnings
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -13,7 +14,7 @@ from tubelet.data import cutting
 from tubelet.data.crops import open_crops
 from tubelet.data.cutting import SCALES, STRIDES, PrepareConfig, plan_cuts
 from tubelet.data.prepare import is_blank, prepare_crops
-from tubelet.errors import OptionError, OutputError
+from tubelet.errors import OptionError, OutputError, VideoError
 from tubelet.video.resize import shrink
 
 SMALL = PrepareConfig(crop=16, frames=5, per_clip=6, seed=3)
@@ -221,10 +222,25 @@ def test_what_gives_no_crop_is_skipped_by_name(array_clip, tmp_path):
 
 
 def test_a_folder_without_a_single_crop_is_an_error(array_clip, tmp_path):
+    short = array_clip("short.npy", frames=4)
     with pytest.raises(OptionError, match=r"none of the 1 clips .*short\.npy: it has 4 frames"):
-        prepare_crops([array_clip("short.npy", frames=4)], tmp_path / "data", SMALL)
+        prepare_crops([short], tmp_path / "data", SMALL)
+    # Nothing is there that shorter crops would have to replace.
+    assert len(prepare_crops([short], tmp_path / "data", replace(SMALL, frames=4))) == SMALL.per_clip
     with pytest.raises(OptionError, match="0 clips"):
         prepare_crops([], tmp_path / "none", SMALL)
+
+
+def test_where_no_clip_gives_a_crop_each_says_why_and_damage_is_no_matter_of_options(array_clip, tmp_path):
+    broken = array_clip("broken.npy")
+    broken.write_bytes(b"no array")
+    clips = [array_clip("short.npy", frames=4), broken, *[tmp_path / f"missing{n}.mp4" for n in range(20)]]
+    with pytest.raises(VideoError) as refusal:
+        prepare_crops(clips, tmp_path / "data", SMALL)
+    said = str(refusal.value)
+    assert "none of the 22 clips" in said and "short.npy: it has 4 frames" in said
+    assert "broken.npy: " in said and "no array" in said and "and 14 more" in said
+    assert not list((tmp_path / "data").iterdir())
 
 
 def test_a_clip_that_ends_early_still_gives_all_its_crops(video_file, tmp_path, reads):

@@ -115,6 +115,14 @@ def test_a_path_that_leads_nowhere_is_refused(tmp_path, name):
         probe(tmp_path / name)
 
 
+def test_standard_input_is_refused_as_such_unless_a_file_has_that_name(film, clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VideoError, match="standard input"):
+        probe("-")
+    film("a.mp4", clip(1, 8, 8)).rename("-")
+    assert probe("-").width == 8
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read_is_refused(film, clip):
     path = film("a.mp4", clip(1, 8, 8))
