@@ -20,12 +20,12 @@ from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.files import replacing_folder
 from tubelet.json_text import read_json
-from tubelet.nn.weights_file import read_weights
 from tubelet.quantizers.config import least_numbers
 from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
 from tubelet.tokenizers.config_json import continuous_from_json, discrete_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.weights_file import read_weights
 
 FORMAT = 1
 """The newest checkpoint format that this program reads, and the one it writes."""

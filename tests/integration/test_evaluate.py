@@ -24,7 +24,7 @@ from tubelet.evaluate.protocols import find_protocol
 from tubelet.evaluate.run import Request, evaluate
 from tubelet.evaluate.weights import Weights
 from tubelet.metrics.psnr import ClipPSNR
-from tubelet.nn.i3d import BLOCKS, I3D, I3DWidths
+from tubelet.perceptual.i3d import BLOCKS, I3D, I3DWidths
 from tubelet.video.read import read
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "short256x33.py"

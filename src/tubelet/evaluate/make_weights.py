@@ -1,7 +1,7 @@
 """Files of weights for measures, made once from what others publish.
 
-Nothing of a published file is executed (`tubelet.nn.torch_file`). What was made is read back by the reader
-that measures use before it gets its name.
+Nothing of a published file is executed (`tubelet.perceptual.torch_file`). What was made is read back by the
+reader that measures use before it gets its name.
 """
 
 import hashlib
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.evaluate.weights import READERS
 from tubelet.files import check_suffix, check_target, replacing
-from tubelet.metrics.videomae_weights import from_published
-from tubelet.nn.torch_file import read_tensors
+from tubelet.perceptual.torch_file import read_tensors
+from tubelet.perceptual.videomae_weights import from_published
 
 _VGG = "vgg16-397923af.pth of torchvision (download.pytorch.org/models)"
 

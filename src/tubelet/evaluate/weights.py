@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from tubelet.devices import find_device
 from tubelet.errors import OptionError
 from tubelet.evaluate.sets import SETS
-from tubelet.losses.perceptual_weights import read_lpips
-from tubelet.metrics.dists_weights import read_dists
 from tubelet.metrics.frechet import VideoFeatures
-from tubelet.metrics.i3d_weights import read_i3d
 from tubelet.metrics.perceptual import FrameDistance
-from tubelet.metrics.videomae_weights import read_videomae
+from tubelet.perceptual.dists_weights import read_dists
+from tubelet.perceptual.i3d_weights import read_i3d
+from tubelet.perceptual.lpips_weights import read_lpips
+from tubelet.perceptual.videomae_weights import read_videomae
 from tubelet.types import Video
 
 _DISTANCES = {"lpips": read_lpips, "dists": read_dists}

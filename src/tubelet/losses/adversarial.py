@@ -16,10 +16,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tubelet.checks import check_clip
 from tubelet.errors import OptionError
 from tubelet.losses.pair import Loss, comparable
 from tubelet.types import Video
-from tubelet.video.checks import check_clip
 
 Scores = Float[Tensor, "b t h w"]
 """High where a neighbourhood looks real; without a unit. One number per clip is b 1 1 1."""

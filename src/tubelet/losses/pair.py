@@ -6,9 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tubelet.checks import check_device, check_finite, check_floating
-from tubelet.errors import ShapeError
-from tubelet.video.checks import check_clip, check_values, warn_of_unit_range
+from tubelet.checks import check_alike, check_comparable
 
 Loss = Float[Tensor, ""]
 """One number with a gradient, in float32 or float64."""
@@ -38,15 +36,8 @@ def comparable(reference: AnyFloat, video: AnyFloat) -> Pair:
     Warns:
         RangeWarning: the reference seems to lie in [0, 1].
     """
-    pair = alike(reference, video)
-    for name, each in (("reference", reference), ("video", video)):
-        check_clip(each, name)
-    if reference.device.type == "cpu":
-        if check_values(reference, "reference", may_overflow=video.requires_grad):
-            warn_of_unit_range(stacklevel=3)
-        if not video.requires_grad:
-            check_finite(video, "video", cure="Look at what made it.")
-    return pair
+    check_comparable(reference, video, stacklevel=3)
+    return _widened(reference, video)
 
 
 def alike(one: AnyFloat, other: AnyFloat) -> Pair:
@@ -59,17 +50,10 @@ def alike(one: AnyFloat, other: AnyFloat) -> Pair:
         OptionError: one is no floating-point tensor, or they lie on different devices.
         ShapeError: their shapes differ, or they hold no numbers.
     """
-    for name, each in (("reference", one), ("video", other)):
-        check_floating(each, name, cure="Losses compare model input and output, RGB in [-1, 1].")
-    check_device(other, one.device, "video", owner="reference")
-    if one.shape != other.shape:
-        raise ShapeError(
-            f"the reference is {tuple(one.shape)} and the video {tuple(other.shape)}; a loss compares equal "
-            "shapes, b 3 T H W. Crop or repeat one of them."
-        )
-    if not one.numel():
-        raise ShapeError(
-            f"both videos are {tuple(other.shape)}; an empty clip has no loss. Give at least one frame."
-        )
+    check_alike(one, other)
+    return _widened(one, other)
+
+
+def _widened(one: AnyFloat, other: AnyFloat) -> Pair:
     wide = torch.promote_types(torch.promote_types(one.dtype, other.dtype), torch.float32)
     return Pair(one.to(wide), other.to(wide))

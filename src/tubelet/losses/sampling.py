@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
+from tubelet.checks import check_clip
 from tubelet.errors import OptionError
 from tubelet.losses.pair import Pair, alike
 from tubelet.types import Video
-from tubelet.video.checks import check_clip
 
 
 def sample(

@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tubelet.checks import check_clip
 from tubelet.errors import OptionError
 from tubelet.losses.pair import Loss, comparable
 from tubelet.types import Video
-from tubelet.video.checks import check_clip
 
 Band = Float[Tensor, "_ 3 _ _ _"]
 """Coefficients of one kind: b 3 and about half the frames, rows and columns that were transformed."""

@@ -1,8 +1,8 @@
 """Fréchet distance between two sets of clips in the features of a network, such as FVD and rFVD.
 
-The network is any `VideoFeatures`: for FVD as published `tubelet.metrics.i3d_weights.read_i3d`, for that of
-Ge et al. 2024 `tubelet.metrics.videomae_weights.read_videomae`. tubelet holds no weights and fetches none;
-where there are none, there is no figure.
+The network is any `VideoFeatures`: what `tubelet.perceptual.i3d_weights` reads for FVD as published, what
+`tubelet.perceptual.videomae_weights` reads for that of Ge et al. 2024. tubelet holds no weights and fetches
+none; without them there is no figure.
 """
 
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -11,10 +11,9 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from tubelet.checks import check_floating
+from tubelet.checks import check_clip, check_floating, check_values
 from tubelet.errors import ShapeError
 from tubelet.types import Video
-from tubelet.video.checks import check_clip, check_values
 
 Features = Float[Tensor, "n d"]
 """d numbers for each of n clips."""

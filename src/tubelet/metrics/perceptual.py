@@ -1,7 +1,7 @@
 """Perceptual distances of 8-bit RGB clips, frame by frame, with whatever network the user has weights for.
 
 LPIPS, from a file of weights: ``ClipFrameDistance(read_lpips(path, sha256=...), measure="LPIPS")``, with
-`tubelet.losses.perceptual_weights`; DISTS likewise with `tubelet.metrics.dists_weights`. Where there are no
+`tubelet.perceptual.lpips_weights`; DISTS likewise with `tubelet.perceptual.dists_weights`. Where there are no
 weights there is no figure: nothing stands in for them.
 """
 

@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING
 from jaxtyping import Int
 from torch import Tensor
 
-from tubelet.checks import check_device, check_finite, check_floating, check_whole, has_values
+from tubelet.checks import (
+    check_clip,
+    check_device,
+    check_finite,
+    check_floating,
+    check_values,
+    check_whole,
+    has_values,
+    warn_of_unit_range,
+)
 from tubelet.errors import OptionError, ShapeError
 from tubelet.types import Latent, Video
-from tubelet.video.checks import check_clip, check_values, warn_of_unit_range
 
 if TYPE_CHECKING:
     from tubelet.tokenizers.continuous import ContinuousTokenizer

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tubelet.checks import check_device
+from tubelet.checks import check_clip, check_device
 from tubelet.errors import OptionError
 from tubelet.nn.blocks import Past, ResidualStack
 from tubelet.nn.klt import KLTCascade, correction_scale
@@ -39,7 +39,6 @@ from tubelet.tokenizers.stream_decoder import StreamDecoder
 from tubelet.tokenizers.stream_encoder import StreamEncoder
 from tubelet.tokenizers.stream_state import StreamState
 from tubelet.types import Latent, Video
-from tubelet.video.checks import check_clip
 
 DEFAULT_MEMORY = 1 << 30
 """Bytes that a stream may take, for what its network remembers and for the work on a step."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tubelet.checks import check_whole
+from tubelet.checks import check_clip, check_whole
 from tubelet.errors import OptionError
 from tubelet.nn.precision import halving_only
 from tubelet.quantizers.digits import ROUND, Bases, Digits, Tokens, codebook_sizes, tokens_to_digits
@@ -18,7 +18,6 @@ from tubelet.tokenizers.stream_encoder import StreamEncoder
 from tubelet.tokenizers.stream_state import StreamState
 from tubelet.tokenizers.token_grid import TokenGrid, check_grid, one_codebook_size
 from tubelet.types import Frames, Latent, Stride, Video
-from tubelet.video.checks import check_clip
 
 
 class DiscreteTokenizer(nn.Module):

@@ -4,10 +4,9 @@ import numpy as np
 import torch
 from einops import rearrange
 
-from tubelet.checks import check_frames
+from tubelet.checks import check_clip, check_frames
 from tubelet.errors import ShapeError
 from tubelet.types import Frames, Video
-from tubelet.video.checks import check_clip
 
 
 def to_model(frames: Frames) -> Video:

@@ -17,9 +17,9 @@ from torch import nn
 from tubelet.errors import CheckpointError, OptionError, OutputError
 from tubelet.evaluate.make_weights import make_weights
 from tubelet.evaluate.weights import READERS
-from tubelet.nn.i3d import BLOCKS, I3D, I3DWidths
-from tubelet.nn.torch_file import read_tensors
-from tubelet.nn.vgg import STAGES
+from tubelet.perceptual.i3d import BLOCKS, I3D, I3DWidths
+from tubelet.perceptual.torch_file import read_tensors
+from tubelet.perceptual.vgg import STAGES
 
 FORMATS = pytest.mark.parametrize("new", [True, False], ids=["zip", "older"])
 

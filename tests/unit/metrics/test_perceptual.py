@@ -4,9 +4,10 @@ import torch
 from einops import reduce
 
 from tubelet.errors import ShapeError
-from tubelet.losses.perceptual import LPIPS, VGG16
-from tubelet.metrics.dists import DISTS
 from tubelet.metrics.perceptual import ClipFrameDistance, FrameDistance
+from tubelet.perceptual.dists import DISTS
+from tubelet.perceptual.lpips import LPIPS
+from tubelet.perceptual.vgg import VGG16
 from tubelet.types import Video
 from tubelet.video.pixels import to_model
 

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from tubelet.losses.adversarial import r3gan_discriminator, r3gan_generator
 from tubelet.losses.pair import Loss
-from tubelet.losses.perceptual import LPIPS
 from tubelet.losses.reconstruction import charbonnier, log_mse
 from tubelet.losses.regularisation import kl_standard_normal
 from tubelet.losses.sampling import sample
 from tubelet.losses.temporal import frame_difference, log_frame_difference
 from tubelet.losses.wavelet import wavelet_l1
+from tubelet.perceptual.lpips import LPIPS
 from tubelet.train.task import Place, Term
 from tubelet.train.tokenizer.config import LossWeights, TrainConfig
 from tubelet.train.tokenizer.draws import generator_of

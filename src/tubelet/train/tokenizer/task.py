@@ -15,8 +15,8 @@ from tubelet.data.feed import Batch as Windows
 from tubelet.data.feed import Draw, Feed
 from tubelet.errors import OptionError
 from tubelet.losses.adversarial import SpaceTimeDiscriminator
-from tubelet.losses.perceptual import LPIPS
-from tubelet.losses.perceptual_weights import read_lpips
+from tubelet.perceptual.lpips import LPIPS
+from tubelet.perceptual.lpips_weights import read_lpips
 from tubelet.quantizers.config import QuantizerConfig, same_tokens
 from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.train.loop import RunOptions, run_task

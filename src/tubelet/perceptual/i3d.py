@@ -1,6 +1,6 @@
 """I3D: Inception-v1 with its filters inflated into time. FVD compares clips in its logits.
 
-The network alone; its weights are read by `tubelet.metrics.i3d_weights`.
+The network alone; its weights are read by `tubelet.perceptual.i3d_weights`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubelet.errors import ShapeError
-from tubelet.nn.clip_size import resize_frames
+from tubelet.perceptual.clip_size import resize_frames
 from tubelet.types import Video
 
 Maps = Float[Tensor, "b _ _ _ _"]

@@ -12,8 +12,8 @@ import torch
 
 from tubelet.errors import CheckpointError, ShapeError
 from tubelet.metrics.frechet import VideoFeatures
-from tubelet.metrics.i3d_weights import read_i3d
-from tubelet.nn.i3d import I3D, I3DWidths
+from tubelet.perceptual.i3d import I3D, I3DWidths
+from tubelet.perceptual.i3d_weights import read_i3d
 
 FULL = I3DWidths(
     stem=(64, 64, 192),

@@ -1,6 +1,6 @@
 """DISTS: how far frames are apart in the structure and in the texture of what VGG-16 sees.
 
-The network alone; its weights are read by `tubelet.metrics.dists_weights`, and clips are measured with
+The network alone; its weights are read by `tubelet.perceptual.dists_weights`, and clips are measured with
 `tubelet.metrics.perceptual`.
 """
 
@@ -13,16 +13,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tubelet.checks import check_clip
 from tubelet.errors import ShapeError
-from tubelet.nn.vgg import STAGES, vgg_features
+from tubelet.perceptual.vgg import STAGES, Maps, stage_features, vgg_features
 from tubelet.types import Video
-from tubelet.video.checks import check_clip
-
-Images = Float[Tensor, "n 3 H W"]
-"""Frames of all clips, RGB in [0, 1]."""
-
-Maps = Float[Tensor, "n _ _ _"]
-"""One layer's features of the same frames: channels, rows, columns."""
 
 SMALLEST_SIDE = 32
 """Rows and columns of a frame: its last stage then has four positions; a single one has no texture."""
@@ -121,14 +115,7 @@ class DISTS(nn.Module):
     def _maps(self, video: Video) -> list[Maps]:
         """The frames and the last features of every stage, in the precision of the weights."""
         frames = rearrange(video, "b c t h w -> (b t) c h w").to(self.alpha.dtype).add(1).div(2)
-        ends = {stage[-1] + 1 for stage in STAGES}
-        found: list[Maps] = [frames]
-        maps: Maps = (frames - self.mean) / self.deviation
-        for index, layer in enumerate(self.features):
-            maps = layer(maps)
-            if index in ends:
-                found.append(maps)
-        return found
+        return [frames, *stage_features(self.features, (frames - self.mean) / self.deviation)]
 
 
 def _likeness(

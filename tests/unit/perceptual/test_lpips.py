@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from tubelet.errors import CheckpointError, ShapeError
-from tubelet.losses.perceptual import LPIPS, VGG16, FeatureLoss
-from tubelet.losses.perceptual_weights import read_lpips
+from tubelet.perceptual.lpips import LPIPS
+from tubelet.perceptual.lpips_weights import read_lpips
+from tubelet.perceptual.vgg import VGG16
 
 NUMBERS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 TINY = (2, 3, 3, 4, 4, 5, 4, 5, 4, 6, 5, 4, 3)
@@ -231,47 +231,3 @@ def test_a_layer_without_channels_is_refused(weights, written):
     path = written(weights | empty | {"lin4.model.1.weight": weights["lin4.model.1.weight"][:, :0]})
     with pytest.raises(CheckpointError, match=r"features.28.bias in .* is \(0,\).* not empty"):
         read_lpips(path, sha256=sha256(path))
-
-
-class FrameAndPower(nn.Module):
-    """Two layers: the frame, and the means of its channels' squares."""
-
-    def forward(self, frames):
-        return [frames, 10 * frames.square().mean(dim=1, keepdim=True)]
-
-
-def test_the_loss_on_a_users_features_is_its_formula(draw):
-    reference, video = draw(2, 3, 2, 3, 4), draw(2, 3, 2, 3, 4, seed=1)
-    first, second = [], []
-    for clip in range(2):
-        for t in range(2):
-            one, other = reference[clip, :, t].numpy(), video[clip, :, t].numpy()
-            first += np.abs(one - other).flatten().tolist()
-            second += np.abs(10 * (one**2).mean(axis=0) - 10 * (other**2).mean(axis=0)).flatten().tolist()
-    expected = (np.mean(first) + np.mean(second)) / 2
-    assert float(FeatureLoss(FrameAndPower())(reference, video)) == pytest.approx(expected, rel=1e-12)
-
-
-def test_a_users_network_may_be_a_plain_function_and_gets_a_gradient_to_the_video_alone(draw):
-    loss = FeatureLoss(lambda frames: [frames.square()])
-    reference, video = draw(1, 3, 2, 3, 4).requires_grad_(), draw(1, 3, 2, 3, 4, seed=1).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: loss(reference.detach(), x), (video,))
-    loss(reference, video).backward()
-    assert reference.grad is None
-
-
-def test_a_users_network_sees_float32_and_no_autocast(draw):
-    seen = []
-
-    def network(frames):
-        seen.append((frames.dtype, torch.is_autocast_enabled("cpu")))
-        return [frames]
-
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        FeatureLoss(network)(*(draw(1, 3, 1, 2, 2, seed=i, dtype=torch.bfloat16) for i in range(2)))
-    assert seen == [(torch.float32, False)] * 2
-
-
-def test_a_network_without_features_is_refused(draw):
-    with pytest.raises(ShapeError, match="gave no feature maps"):
-        FeatureLoss(lambda frames: [])(draw(1, 3, 1, 2, 2), draw(1, 3, 1, 2, 2))

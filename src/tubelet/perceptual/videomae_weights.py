@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from tubelet.errors import CheckpointError
-from tubelet.nn.network_file import NetworkFile
-from tubelet.nn.videomae import SIDE, VideoMAE
+from tubelet.perceptual.network_file import NetworkFile
+from tubelet.perceptual.videomae import SIDE, VideoMAE
 
 _MOST_BYTES = 1 << 33
 """Twice what ViT-g has in float32."""

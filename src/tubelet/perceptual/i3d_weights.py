@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from tubelet.nn.i3d import BLOCKS, BRANCHES, I3D, STEM, I3DWidths
-from tubelet.nn.network_file import NetworkFile
+from tubelet.perceptual.i3d import BLOCKS, BRANCHES, I3D, STEM, I3DWidths
+from tubelet.perceptual.network_file import NetworkFile
 
 _MOST_BYTES = 1 << 28
 """Five times what I3D has in float32."""

@@ -1,7 +1,7 @@
 """Weights as others publish them (``.pth``, ``.pt``, ``.bin``, ``.safetensors``); nothing is executed.
 
 torch has written two formats: since 1.6 a zip archive with a pickle and a file for each storage; before, five
-pickles in a row and the storages behind them. Here the pickles are read as data (`tubelet.nn.pickled`).
+pickles in a row and the storages behind them. Here the pickles are read as data (`perceptual/pickled.py`).
 """
 
 import mmap
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from tubelet.errors import CheckpointError
 from tubelet.files.names import utf8_path
-from tubelet.nn.pickled import Call, Global, Reference, read_pickle
+from tubelet.perceptual.pickled import Call, Global, Reference, read_pickle
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 """With which the older format begins."""

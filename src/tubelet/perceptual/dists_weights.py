@@ -12,9 +12,9 @@ the SHA-256 that is printed, beside the protocol that uses it.
 from pathlib import Path
 
 from tubelet.errors import CheckpointError
-from tubelet.metrics.dists import DISTS
-from tubelet.nn.vgg import STAGES
-from tubelet.nn.vgg_weights import VGGFile
+from tubelet.perceptual.dists import DISTS
+from tubelet.perceptual.vgg import STAGES
+from tubelet.perceptual.vgg_weights import VGGFile
 
 _SOURCES = (
     "Make the file from torchvision's vgg16-397923af.pth and the weights of DISTS, with `tubelet weights "

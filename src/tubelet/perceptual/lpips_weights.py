@@ -18,9 +18,9 @@ import torch
 from torch import nn
 
 from tubelet.errors import CheckpointError
-from tubelet.losses.perceptual import LPIPS, VGG16
-from tubelet.nn.vgg import STAGES
-from tubelet.nn.vgg_weights import VGGFile
+from tubelet.perceptual.lpips import LPIPS
+from tubelet.perceptual.vgg import STAGES, VGG16
+from tubelet.perceptual.vgg_weights import VGGFile
 
 _SOURCES = (
     "Make the file from torchvision's vgg16-397923af.pth and vgg.pth of the Python package lpips, with "

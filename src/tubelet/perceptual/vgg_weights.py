@@ -4,8 +4,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from tubelet.nn.network_file import NetworkFile
-from tubelet.nn.vgg import STAGES
+from tubelet.perceptual.network_file import NetworkFile
+from tubelet.perceptual.vgg import STAGES
 
 _MOST_BYTES = 1 << 28
 """Four times what VGG-16 has in float32."""

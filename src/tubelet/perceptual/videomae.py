@@ -1,6 +1,6 @@
 """VideoMAE: a transformer on space-time patches that learnt by filling in what was hidden.
 
-The encoder alone; its weights are read by `tubelet.metrics.videomae_weights`.
+The encoder alone; its weights are read by `tubelet.perceptual.videomae_weights`.
 """
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubelet.errors import ShapeError
-from tubelet.nn.clip_size import resize_frames
+from tubelet.perceptual.clip_size import resize_frames
 from tubelet.types import Video
 
 TokenFeatures = Float[Tensor, "b n d"]

@@ -1,7 +1,7 @@
 import torch
 from einops import reduce
 
-from tubelet.nn.clip_size import resize_frames
+from tubelet.perceptual.clip_size import resize_frames
 
 
 def draw(*shape: int) -> torch.Tensor:

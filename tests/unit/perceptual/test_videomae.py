@@ -9,8 +9,8 @@ from einops import rearrange
 
 from tubelet.errors import CheckpointError, ShapeError
 from tubelet.metrics.frechet import VideoFeatures
-from tubelet.metrics.videomae_weights import read_videomae
-from tubelet.nn.videomae import VideoMAE, positions
+from tubelet.perceptual.videomae import VideoMAE, positions
+from tubelet.perceptual.videomae_weights import read_videomae
 
 LAYER = "videomae.encoder.layer"
 PROJECTION = "videomae.embeddings.patch_embeddings.projection"

@@ -7,8 +7,8 @@ import torch
 from scipy.ndimage import correlate
 
 from tubelet.errors import CheckpointError, ShapeError
-from tubelet.metrics.dists import DISTS, L2Pool
-from tubelet.metrics.dists_weights import read_dists
+from tubelet.perceptual.dists import DISTS, L2Pool
+from tubelet.perceptual.dists_weights import read_dists
 
 NUMBERS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 TINY = (2, 3, 3, 4, 4, 5, 4, 5, 4, 6, 5, 4, 3)

@@ -5,7 +5,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from tubelet.checks import Ends, check_floating, ends, has_values, not_finite
+from tubelet.checks.arrays import Ends, check_floating, ends, has_values, not_finite
 from tubelet.errors import OptionError, RangeWarning, ShapeError
 
 FARTHEST = 16.0
