@@ -21,7 +21,7 @@ from tubelet.evaluate import job as jobs
 from tubelet.evaluate import run as runs
 from tubelet.evaluate.compare import compare_files
 from tubelet.evaluate.protocols import find_protocol
-from tubelet.evaluate.run import Request, evaluate
+from tubelet.evaluate.run import Evaluation, evaluate
 from tubelet.evaluate.weights import Weights
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.perceptual.i3d import BLOCKS, I3D, I3DWidths
@@ -42,9 +42,9 @@ def clips(video_file):
 
 @pytest.fixture
 def request_for(clips, small_folder, tmp_path):
-    def make(*systems, **more) -> Request:
+    def make(*systems, **more) -> Evaluation:
         usual = {"data": clips, "systems": systems or (f"{small_folder}@4",), "protocol": SHORT, "workers": 1}
-        return Request(**(usual | {"folder": tmp_path / "results"} | more))
+        return Evaluation(**(usual | {"folder": tmp_path / "results"} | more))
 
     return make
 

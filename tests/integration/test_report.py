@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tubelet.evaluate.protocols import find_protocol
-from tubelet.evaluate.run import Request, evaluate
+from tubelet.evaluate.run import Evaluation, evaluate
 from tubelet.report.html import write_page
 from tubelet.report.read import read_results
 from tubelet.video.read import read
@@ -57,7 +57,7 @@ def folder(tmp_path_factory) -> Path:
         path = place / "clips" / name
         with Writer(path, width=width, height=height, time_base=Fraction(1, 10)) as writer:
             writer.write(moving_noise(height, width, seed), np.arange(FRAMES))
-    request = Request(
+    request = Evaluation(
         data=place / "clips",
         systems=SYSTEMS,
         protocol=find_protocol("short256x33"),

@@ -21,17 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from tubelet.cli import options
+from tubelet.evaluate.cases import PATIENCE, Size
 from tubelet.evaluate.speed.figures import absences, clip_of, variant_of
-from tubelet.evaluate.speed.grid import (
-    FORMATS,
-    LENGTHS,
-    MODES,
-    PATIENCE,
-    SIZES,
-    Size,
-    all_cases,
-    usual_cases,
-)
+from tubelet.evaluate.speed.grid import FORMATS, LENGTHS, MODES, SIZES, all_cases, usual_cases
 from tubelet.files import printable
 
 NAME = "bench"
@@ -97,12 +89,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Measure, write the file, and print a table."""
     from tubelet.cli.progress import progress
-    from tubelet.evaluate.speed.run import Request, bench, steps
+    from tubelet.evaluate.speed.run import Benchmark, bench, steps
 
     chosen = arguments.full or arguments.sizes or arguments.frames
     sizes = arguments.sizes or (SIZES if arguments.full else ())
     lengths = arguments.frames or (LENGTHS if arguments.full else ())
-    request = Request(
+    benchmark = Benchmark(
         systems=tuple(arguments.systems or _shipped()),
         target=arguments.output,
         cases=all_cases(sizes, lengths, patience=arguments.patience)
@@ -115,8 +107,8 @@ def run(arguments: argparse.Namespace) -> None:
         threads=arguments.threads,
         force=arguments.force,
     )
-    with progress("measuring", total=steps(request), unit="steps") as advance:
-        figures = bench(request, on_step=advance)
+    with progress("measuring", total=steps(benchmark), unit="steps") as advance:
+        figures = bench(benchmark, on_step=advance)
     show_figures(figures)
     print(f"\nall figures: {printable(arguments.output)}")
     if not arguments.systems:

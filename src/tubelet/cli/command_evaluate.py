@@ -105,9 +105,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     from tubelet.cli.progress import progress
     from tubelet.evaluate.protocols import find_protocol
-    from tubelet.evaluate.run import Request, evaluate
+    from tubelet.evaluate.run import Evaluation, evaluate
 
-    request = Request(
+    evaluation = Evaluation(
         data=arguments.data,
         systems=tuple(arguments.systems),
         protocol=find_protocol(arguments.protocol),
@@ -132,7 +132,7 @@ def run(arguments: argparse.Namespace) -> None:
             advance(done - seen)
             seen = done
 
-        path = evaluate(request, on_part=show)
+        path = evaluate(evaluation, on_part=show)
     content = json.loads(path.read_text(encoding="utf-8"))
     show_results(content)
     print(f"\nall figures: {printable(path)}")

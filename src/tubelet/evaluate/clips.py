@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tubelet.errors import DamageWarning, ShapeError, TubeletWarning
+from tubelet.evaluate.frame_buffer import FrameBuffer
 from tubelet.evaluate.protocols import Protocol
-from tubelet.evaluate.spool import Spool
 from tubelet.files.names import text_name
 from tubelet.types import Frames
 from tubelet.video.probe import probe
@@ -48,15 +48,15 @@ def open_clip(path: Path, protocol: Protocol) -> Clip:
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         rate = probe(path).average_rate or USUAL_RATE
-        spool: Spool | None = None
+        buffer: FrameBuffer | None = None
         for run in read(path, stop=protocol.frames):
             frames = fitted(run.frames, protocol)
-            if spool is None:
-                spool = Spool(height=frames.shape[1], width=frames.shape[2])
-            spool.add(frames)
-    if spool is None:
+            if buffer is None:
+                buffer = FrameBuffer(height=frames.shape[1], width=frames.shape[2])
+            buffer.add(frames)
+    if buffer is None:
         raise ShapeError(f"{path.name} gives no frame; a clip has at least one.")
-    return Clip(spool.frames(), rate, _said(heard, TubeletWarning), _said(heard, DamageWarning))
+    return Clip(buffer.frames(), rate, _said(heard, TubeletWarning), _said(heard, DamageWarning))
 
 
 def _said(heard: Sequence[warnings.WarningMessage], category: type[Warning]) -> tuple[str, ...]:

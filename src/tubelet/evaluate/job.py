@@ -15,11 +15,11 @@ import torch
 from tubelet.errors import TubeletError
 from tubelet.evaluate.clips import open_clip, windows
 from tubelet.evaluate.measures import Measured, Measurement, mean_of
-from tubelet.evaluate.opening import open_system
 from tubelet.evaluate.parts import other_parts, write_part
 from tubelet.evaluate.protocols import Protocol
 from tubelet.evaluate.sets import FeatureRuns
-from tubelet.evaluate.systems import Reconstruction, System
+from tubelet.evaluate.systems.opening import open_system
+from tubelet.evaluate.systems.system import Reconstruction, Setting, System
 from tubelet.evaluate.weights import Weights, networks
 from tubelet.metrics.drift import drift
 
@@ -145,7 +145,7 @@ def _known_features(job: Job) -> dict[str, list[list[float]]]:
 @lru_cache(maxsize=1)
 def opened(text: str, at_once: bool, device: str) -> System:  # noqa: FBT001  a cache looks at positions
     """The system that this process works with; kept until another one's turn comes."""
-    return open_system(text, at_once=at_once, device=device)
+    return open_system(text, Setting(at_once=at_once, device=device))
 
 
 def _rate(costs: list[Reconstruction], pixels: int) -> dict[str, int | float]:

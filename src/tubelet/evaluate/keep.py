@@ -1,4 +1,4 @@
-"""The worst clips as lossless videos, and what their latents look like, for eyes."""
+"""The worst clips as lossless videos, and what their latents look like, to look at."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -9,7 +9,7 @@ import numpy as np
 
 from tubelet.evaluate.clips import open_clip, windows
 from tubelet.evaluate.job import Job, opened
-from tubelet.evaluate.middle import Middle, middle_of
+from tubelet.evaluate.latent_preview import LatentPreview, latent_preview
 from tubelet.files import output_errors, replacing
 from tubelet.types import Frames
 from tubelet.video.write import Writer
@@ -55,9 +55,9 @@ def keep_videos(
         parts = [system.reconstruct(part, clip.rate).frames for part in windows(clip.frames, job.protocol)]
         back = np.concatenate(parts)[: len(clip.frames)] if len(parts) > 1 else parts[0][: len(clip.frames)]
         kept[name]["systems"][job.system] = _write(folder, stem, back, clip.rate)
-        middle = middle_of(system, clip.frames, job.protocol)
-        if middle is not None:
-            kept[name][middle.kind][job.system] = _write_middle(folder, stem, middle)
+        preview = latent_preview(system, clip.frames, job.protocol)
+        if preview is not None:
+            kept[name][preview.kind][job.system] = _write_preview(folder, stem, preview)
     return kept
 
 
@@ -80,9 +80,9 @@ def _write(folder: Path, stem: str, frames: Frames, rate: Fraction) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def _write_middle(folder: Path, stem: str, middle: Middle) -> dict[str, Any]:
+def _write_preview(folder: Path, stem: str, preview: LatentPreview) -> dict[str, Any]:
     """Write a latent step; give its path, and the frames that it stands for."""
-    path = folder / FOLDER / f"{stem}.{_SUFFIXES[middle.kind]}"
+    path = folder / FOLDER / f"{stem}.{_SUFFIXES[preview.kind]}"
     with replacing(path, force=True) as beside:
-        np.save(beside, middle.values, allow_pickle=False)
-    return {"path": path.relative_to(folder).as_posix(), "frames": list(middle.frames)}
+        np.save(beside, preview.values, allow_pickle=False)
+    return {"path": path.relative_to(folder).as_posix(), "frames": list(preview.frames)}

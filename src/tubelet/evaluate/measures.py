@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from tubelet.errors import OptionError, ShapeError, VideoError
 from tubelet.evaluate.sets import SET_GROUP, SETS
+from tubelet.evaluate.systems.system import Grid
 from tubelet.metrics.difference import ClipDifferencePSNR
 from tubelet.metrics.first_last import ClipEndsGap
 from tubelet.metrics.flicker import ClipFlicker
@@ -23,7 +24,7 @@ from tubelet.metrics.ssim import ClipSSIM
 from tubelet.metrics.tof import ClipTOF
 from tubelet.metrics.vmaf import ClipVMAF
 from tubelet.metrics.warping import ClipWarpingError
-from tubelet.types import Frames, Stride
+from tubelet.types import Frames
 
 Group = Literal["detail", "temporal_consistency", "motion_fidelity", "seams"]
 """What a measure is about; figures of different groups are never added up."""
@@ -120,14 +121,6 @@ SEAMS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Mean squared error at the grid of a tokenizer over that elsewhere, 1 without seams; if there is a grid."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """Where a tokenizer's patches lie."""
-
-    stride: Stride
-    lead_frame: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,8 @@ from tubelet.evaluate.parts import FORMAT, part_path, read_part
 from tubelet.evaluate.protocols import Protocol
 from tubelet.evaluate.sets import SETS, ClipFeatures, from_part
 from tubelet.evaluate.summary import LEVEL, RESAMPLES, summarise
-from tubelet.evaluate.systems import System
+from tubelet.evaluate.systems.system import System
+from tubelet.evaluate.systems.system_specs import check_texts
 from tubelet.evaluate.tags import Tags, find_manifest, read_tags
 from tubelet.evaluate.weights import Weights, networks
 from tubelet.files import locked, output_errors
@@ -44,12 +45,12 @@ _EXTRAS = ("opencv-python-headless", "imageio-ffmpeg", "diffusers", "einops", "s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Evaluation:
     """What is to be evaluated.
 
     Attributes:
         data: folder of clips.
-        systems: texts (see `tubelet.evaluate.words`), each once.
+        systems: texts (see `tubelet.evaluate.systems.system_specs`), each once.
         protocol: how.
         folder: of the results; made if it is missing.
         manifest: what is known of the clips; the one in `data`, if there is one, for none.
@@ -81,10 +82,7 @@ class Request:
     force: bool = False
 
     def __post_init__(self) -> None:
-        if not self.systems or len(set(self.systems)) < len(self.systems):
-            raise OptionError(
-                f"the systems are {', '.join(self.systems) or 'none'}; give one or more, each once."
-            )
+        check_texts(self.systems)
         if self.workers is not None and self.workers < 1:
             raise OptionError(f"workers is {self.workers}; at least 1 process works.")
         if self.keep < 0:
@@ -93,13 +91,15 @@ class Request:
             raise OptionError(f"there is no measure {unknown[0]!r}; there are {', '.join(MEASURES)}.")
 
 
-def evaluate(request: Request, *, on_part: Callable[[int, int], None] = lambda _done, _all: None) -> Path:
+def evaluate(
+    evaluation: Evaluation, *, on_part: Callable[[int, int], None] = lambda _done, _all: None
+) -> Path:
     """Evaluate, and write ``results.json``; give its path.
 
     A clip that cannot be read, or that a system cannot take, has an error in the results instead of figures.
 
     Args:
-        request: what.
+        evaluation: what.
         on_part: called with the number of parts that are there, and of all.
 
     Raises:
@@ -110,89 +110,89 @@ def evaluate(request: Request, *, on_part: Callable[[int, int], None] = lambda _
     """
     opened.cache_clear()
     networks.cache_clear()
-    clips = _clips(request)
-    manifest = request.manifest or find_manifest(request.data)
+    clips = _clips(evaluation)
+    manifest = evaluation.manifest or find_manifest(evaluation.data)
     tags = {} if manifest is None else read_tags(manifest)
-    networks(request.weights, request.device)
-    folder = request.folder
+    networks(evaluation.weights, evaluation.device)
+    folder = evaluation.folder
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; results go into a folder. Name a new one.")
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
-        _check_is_mine(request)
+        _check_is_mine(evaluation)
         for below in (parts.FOLDER, keep.FOLDER):
             sweep(folder / below)
-        return _evaluate(request, clips, tags, on_part)
+        return _evaluate(evaluation, clips, tags, on_part)
 
 
 def _evaluate(
-    request: Request, clips: Sequence[Path], tags: Tags, on_part: Callable[[int, int], None]
+    evaluation: Evaluation, clips: Sequence[Path], tags: Tags, on_part: Callable[[int, int], None]
 ) -> Path:
     """Evaluate in a folder that no other process writes to."""
-    identities = {path: identity(path, request.data) for path in clips}
-    facts = {text: _opened(request, text).facts() for text in request.systems}
+    identities = {path: identity(path, evaluation.data) for path in clips}
+    facts = {text: _opened(evaluation, text).facts() for text in evaluation.systems}
     around = circumstances()
     versions = around["versions"] | _versions() | {"commit": around["commit"]}
     jobs = [
-        _job(request, path, text, {"clip": identities[path], "system": facts[text], "versions": versions})
-        for text in request.systems
+        _job(evaluation, path, text, {"clip": identities[path], "system": facts[text], "versions": versions})
+        for text in evaluation.systems
         for path in clips
     ]
-    threads = _work(request, jobs, on_part)
-    results = _gather(request, jobs, identities, facts, tags)
-    workers = _workers(request, len(jobs))
-    results["run"] = {"workers": workers, "threads": threads, "device": request.device}
-    if request.latents:
-        for text in request.systems:
-            results["systems"][text] |= diagnose(_opened(request, text), clips, request.protocol)
-    if request.keep:
-        results["videos"] = keep.keep_videos(request.folder, results, jobs, count=request.keep)
-    target = request.folder / RESULTS
-    write_results(target, protocol=_line(request), figures=results, force=True)
+    threads = _work(evaluation, jobs, on_part)
+    results = _gather(evaluation, jobs, identities, facts, tags)
+    workers = _workers(evaluation, len(jobs))
+    results["run"] = {"workers": workers, "threads": threads, "device": evaluation.device}
+    if evaluation.latents:
+        for text in evaluation.systems:
+            results["systems"][text] |= diagnose(_opened(evaluation, text), clips, evaluation.protocol)
+    if evaluation.keep:
+        results["videos"] = keep.keep_videos(evaluation.folder, results, jobs, count=evaluation.keep)
+    target = evaluation.folder / RESULTS
+    write_results(target, protocol=_line(evaluation), figures=results, force=True)
     return target
 
 
-def _clips(request: Request) -> list[Path]:
+def _clips(evaluation: Evaluation) -> list[Path]:
     """The clips of the folder; videos that an evaluation kept there are none."""
-    kept = request.folder.resolve()
-    clips = [path for path in find_clips(request.data) if not path.resolve().is_relative_to(kept)]
+    kept = evaluation.folder.resolve()
+    clips = [path for path in find_clips(evaluation.data) if not path.resolve().is_relative_to(kept)]
     if not clips:
         raise OptionError(
-            f"all clips in {request.data} are results in {request.folder}. Name another folder."
+            f"all clips in {evaluation.data} are results in {evaluation.folder}. Name another folder."
         )
     return clips
 
 
-def _job(request: Request, path: Path, text: str, made_from: dict[str, Any]) -> Job:
-    measures = tuple(dict.fromkeys((*request.protocol.measures, *request.measures)))
+def _job(evaluation: Evaluation, path: Path, text: str, made_from: dict[str, Any]) -> Job:
+    measures = tuple(dict.fromkeys((*evaluation.protocol.measures, *evaluation.measures)))
     return Job(
         clip=path,
         system=text,
-        protocol=request.protocol,
+        protocol=evaluation.protocol,
         measures=measures,
-        weights=request.weights,
-        drift=request.drift,
-        device=request.device,
-        target=part_path(request.folder, clip=made_from["clip"]["name"], system=text),
+        weights=evaluation.weights,
+        drift=evaluation.drift,
+        device=evaluation.device,
+        target=part_path(evaluation.folder, clip=made_from["clip"]["name"], system=text),
         made_from={
             "format": FORMAT,
-            "protocol": request.protocol.to_json(),
+            "protocol": evaluation.protocol.to_json(),
             "measures": list(measures),
-            "drift": request.drift,
-            "device": request.device,
-            "weights": {each.network: each.sha256 for each in request.weights},
+            "drift": evaluation.drift,
+            "device": evaluation.device,
+            "weights": {each.network: each.sha256 for each in evaluation.weights},
             **made_from,
         },
     )
 
 
-def _work(request: Request, jobs: Sequence[Job], on_part: Callable[[int, int], None]) -> int:
+def _work(evaluation: Evaluation, jobs: Sequence[Job], on_part: Callable[[int, int], None]) -> int:
     """Do what is not done yet; give the threads of each process."""
     missing = [job for job in jobs if not _is_done(job)]
     done = len(jobs) - len(missing)
     on_part(done, len(jobs))
-    workers = _workers(request, len(jobs))
+    workers = _workers(evaluation, len(jobs))
     if workers == 1:
         for job in missing:
             do(job)
@@ -239,7 +239,7 @@ def _is_done(job: Job) -> bool:
 
 
 def _gather(
-    request: Request,
+    evaluation: Evaluation,
     jobs: Sequence[Job],
     identities: dict[Path, dict[str, Any]],
     facts: dict[str, dict[str, Any]],
@@ -251,7 +251,7 @@ def _gather(
         for each in identities.values()
     }
     systems: dict[str, dict[str, Any]] = {text: {"facts": each, "clips": {}} for text, each in facts.items()}
-    sets = _sets(request)
+    sets = _sets(evaluation)
     features: dict[str, dict[str, dict[str, ClipFeatures]]] = {
         text: {measure: {} for measure in sets} for text in facts
     }
@@ -267,36 +267,38 @@ def _gather(
         systems[job.system]["clips"][name] = _with_numbers(part)
     named = {name: clip["tags"] for name, clip in clips.items()}
     for text, system in systems.items():
-        system["summary"] = summarise(system["clips"], named, seed=request.seed, features=features[text])
+        system["summary"] = summarise(system["clips"], named, seed=evaluation.seed, features=features[text])
     good = [part for system in systems.values() for part in system["clips"].values() if "error" not in part]
     names = dict.fromkeys(name for part in good for name in [*part["figures"], *part["absent"]])
     return {
         "format": FORMAT,
-        "protocol": request.protocol.to_json(),
-        "data": request.data.resolve().name,
+        "protocol": evaluation.protocol.to_json(),
+        "data": evaluation.data.resolve().name,
         "intervals": {
             "way": "bootstrap over clips",
             "level": LEVEL,
             "resamples": RESAMPLES,
-            "seed": request.seed,
+            "seed": evaluation.seed,
         },
         "measures": describe(list(names | dict.fromkeys(sets))),
-        "weights": {each.network: each.sha256 for each in request.weights},
+        "weights": {each.network: each.sha256 for each in evaluation.weights},
         "versions": _versions(),
         "clips": clips,
         "systems": systems,
     }
 
 
-def _sets(request: Request) -> tuple[str, ...]:
+def _sets(evaluation: Evaluation) -> tuple[str, ...]:
     """Names of the measures of sets whose weights there are."""
-    given = {each.network for each in request.weights}
+    given = {each.network for each in evaluation.weights}
     return tuple(name for name, measure in SETS.items() if measure.network in given)
 
 
-def _line(request: Request) -> str:
+def _line(evaluation: Evaluation) -> str:
     """The protocol in one line, with what measures of sets do to clips."""
-    return " ".join([request.protocol.line, *(f"{name}: {SETS[name].says}." for name in _sets(request))])
+    return " ".join(
+        [evaluation.protocol.line, *(f"{name}: {SETS[name].says}." for name in _sets(evaluation))]
+    )
 
 
 def _tags_of(tags: Tags, name: str) -> dict[str, str]:
@@ -315,36 +317,36 @@ def _with_numbers(part: dict[str, Any]) -> dict[str, Any]:
     return part
 
 
-def _check_is_mine(request: Request) -> None:
+def _check_is_mine(evaluation: Evaluation) -> None:
     """Raise if figures of another evaluation are in the folder.
 
     Raises:
         OutputError: they are.
     """
-    target = request.folder / RESULTS
-    if not target.exists() or request.force:
+    target = evaluation.folder / RESULTS
+    if not target.exists() or evaluation.force:
         return
     try:
         before = read_json(target)
         line, data = before["figures"]["protocol"]["line"], before["figures"]["data"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{target} holds no evaluation ({error!r}). Name another folder.") from error
-    mine = request.data.resolve().name
-    if (line, data) != (request.protocol.line, mine):
+    mine = evaluation.data.resolve().name
+    if (line, data) != (evaluation.protocol.line, mine):
         raise OutputError(
             f"{target} holds figures of {data} by {line.partition(':')[0]}; those of {mine} by "
-            f"{request.protocol.name} v{request.protocol.version} never stand beside them. Name another "
-            "folder, or replace them with --force."
+            f"{evaluation.protocol.name} v{evaluation.protocol.version} never stand beside them. "
+            "Name another folder, or replace them with --force."
         )
 
 
-def _opened(request: Request, text: str) -> System:
-    return opened(text, request.protocol.at_once, request.device)
+def _opened(evaluation: Evaluation, text: str) -> System:
+    return opened(text, evaluation.protocol.at_once, evaluation.device)
 
 
-def _workers(request: Request, jobs: int) -> int:
-    usual = cores() if request.device == "cpu" else min(cores(), GPU_WORKERS)
-    return max(1, min(request.workers or usual, jobs))
+def _workers(evaluation: Evaluation, jobs: int) -> int:
+    usual = cores() if evaluation.device == "cpu" else min(cores(), GPU_WORKERS)
+    return max(1, min(evaluation.workers or usual, jobs))
 
 
 def _versions() -> dict[str, str | None]:

@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from tubelet.errors import OptionError
+from tubelet.evaluate.cases import Case
 from tubelet.evaluate.speed.figures import clip_of
-from tubelet.evaluate.speed.grid import Case
 from tubelet.evaluate.speed.run import FORMAT
 from tubelet.report.content import check_benchmark
 from tubelet.report.markup import ABSENT, Cell, Head, Row, Table

@@ -8,8 +8,8 @@ import pytest
 
 from tubelet.errors import OptionError, ShapeError
 from tubelet.evaluate.clips import fitted, open_clip, windows
+from tubelet.evaluate.frame_buffer import FrameBuffer
 from tubelet.evaluate.protocols import PROTOCOLS, find_protocol
-from tubelet.evaluate.spool import Spool
 from tubelet.evaluate.tags import find_manifest, read_tags
 
 SHORT = find_protocol("short256x33")
@@ -46,16 +46,16 @@ def test_windows_cover_a_clip_and_repeat_its_last_frame(smooth):
     assert [len(part) for part in windows(clip, SHORT)] == [7]
 
 
-def test_a_spool_gives_back_what_it_took(smooth):
+def test_a_buffer_gives_back_what_it_took(smooth):
     clip = smooth(7, 6, 5)
-    spool = Spool(height=6, width=5)
+    buffer = FrameBuffer(height=6, width=5)
     for begin in (0, 3, 4):
-        spool.add(clip[begin : {0: 3, 3: 4, 4: 7}[begin]])
-    np.testing.assert_array_equal(spool.frames(), clip)
+        buffer.add(clip[begin : {0: 3, 3: 4, 4: 7}[begin]])
+    np.testing.assert_array_equal(buffer.frames(), clip)
     with pytest.raises(ShapeError):
-        spool.add(clip[:, :3])
+        buffer.add(clip[:, :3])
     with pytest.raises(ShapeError, match="no frames"):
-        Spool(height=6, width=5).frames()
+        FrameBuffer(height=6, width=5).frames()
 
 
 def test_every_protocol_says_all_of_itself_in_a_line():

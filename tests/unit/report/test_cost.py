@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tubelet.errors import OptionError, ResultsError
+from tubelet.evaluate.cases import Case, Size
 from tubelet.evaluate.speed.figures import absences, complete, growth
-from tubelet.evaluate.speed.grid import Case, Size
 from tubelet.evaluate.speed.run import FORMAT
 from tubelet.report.cost import (
     clips,

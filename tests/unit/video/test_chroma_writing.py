@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from waves import last_waves, read_by_zscale, shift, shifts, wavy_picture
 
-from tubelet.evaluate.opening import open_system
+from tubelet.evaluate.systems.opening import open_system
+from tubelet.evaluate.systems.system import Setting
 from tubelet.video.convert import Encoding, FromRgb
 from tubelet.video.info import Colour
 from tubelet.video.read import read
@@ -106,5 +107,5 @@ def test_flat_colours_come_back_whatever_the_matrix_and_size(tmp_path, suffix, s
 @pytest.mark.parametrize("size", [(80, 96), (81, 97)])
 def test_codecs_to_compare_with_leave_colours_where_they_are(text, size):
     clip = np.repeat(wavy_picture(*size)[None], 2, 0)
-    back = open_system(text, at_once=True).reconstruct(clip, Fraction(25)).frames[0]
+    back = open_system(text, Setting(at_once=True)).reconstruct(clip, Fraction(25)).frames[0]
     assert shifts(back) == pytest.approx((0, 0), abs=0.1)

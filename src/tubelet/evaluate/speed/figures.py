@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from tubelet.evaluate.speed.grid import Case, Size, Variant
+from tubelet.evaluate.cases import Case, Size
+from tubelet.evaluate.speed.grid import Variant
 
 PARTS = ("encode", "decode", "both")
 

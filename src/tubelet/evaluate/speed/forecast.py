@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from tubelet.evaluate.speed.grid import Case
+from tubelet.evaluate.cases import Case
 
 _MEMORY = Path("/proc/meminfo")
 

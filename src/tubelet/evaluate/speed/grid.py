@@ -1,73 +1,23 @@
 """What is measured: clips of a size and a length, and systems in a number format and a mode."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
+
+from tubelet.evaluate.cases import PATIENCE, Case, Size
+from tubelet.evaluate.systems.codec_table import CODECS
 
 FORMATS = ("float32", "bfloat16")
 MODES = ("eager", "compiled")
 
-CODECS = ("x264", "x265", "svtav1")
-"""What a codec's text begins with: it has no number format and no mode."""
-
-PATIENCE = 300.0
-"""Seconds that going there and back may take, unless somebody says otherwise."""
-
 QUICK = 5.0
-"""The same where nobody asked for a clip by name, so that the usual run takes minutes."""
-
-
-class AbsentError(Exception):
-    """Something has no figure; the text says why."""
-
-
-class LateError(AbsentError):
-    """It took longer than there was patience."""
-
-
-class Size(NamedTuple):
-    """Columns and rows of pixels."""
-
-    width: int
-    height: int
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height}"
-
+"""Patience where nobody asked for a clip by name, so that the usual run takes minutes."""
 
 SIZES = (Size(256, 256), Size(512, 512), Size(1280, 720), Size(1920, 1080))
 LENGTHS = (1, 17, 33, 65, 129, 257)
 
 _USUAL_SIZE, _USUAL_LENGTH = SIZES[0], 17
 _USUAL_LENGTHS = (1, 17, 65, 257)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """A clip.
-
-    Attributes:
-        size: of its frames.
-        frames: how many.
-        patience: seconds that encoding and decoding it may take together.
-    """
-
-    size: Size
-    frames: int
-    patience: float = PATIENCE
-
-    @property
-    def pixels(self) -> int:
-        """Of all frames."""
-        return self.frames * self.size.width * self.size.height
-
-    def __str__(self) -> str:
-        return f"{self.frames} frame{'s' if self.frames > 1 else ''} of {self.size}"
-
-    def to_json(self) -> dict[str, int]:
-        """What it is, for the results."""
-        return {"width": self.size.width, "height": self.size.height, "frames": self.frames}
 
 
 class Variant(NamedTuple):

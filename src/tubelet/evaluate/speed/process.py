@@ -10,7 +10,8 @@ from threading import Timer
 from typing import Any
 
 from tubelet.errors import OptionError
-from tubelet.evaluate.speed.grid import AbsentError, LateError, Variant
+from tubelet.evaluate.cases import AbsentError, LateError
+from tubelet.evaluate.speed.grid import Variant
 
 
 class Process:

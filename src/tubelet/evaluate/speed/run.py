@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from tubelet.errors import OptionError
+from tubelet.evaluate.cases import PATIENCE, Case
 from tubelet.evaluate.cores import cores
 from tubelet.evaluate.speed.figures import complete, growth
-from tubelet.evaluate.speed.grid import FORMATS, MODES, PATIENCE, Case, usual_cases, variants
+from tubelet.evaluate.speed.grid import FORMATS, MODES, usual_cases, variants
 from tubelet.evaluate.speed.runner import Runner
+from tubelet.evaluate.systems.system_specs import check_texts
 from tubelet.files import check_suffix, check_target
 from tubelet.results import version_of, write_results
 
@@ -41,11 +43,12 @@ PROTOCOL = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Benchmark:
     """What is to be measured.
 
     Attributes:
-        systems: texts (see `tubelet.evaluate.speed.opening`), each once; others are compared with the first.
+        systems: texts (see `tubelet.evaluate.systems.system_specs`), each once; others are compared with the
+            first.
         target: a ``.json`` file.
         cases: clips, those of a size together.
         formats: number formats of networks.
@@ -69,10 +72,7 @@ class Request:
     force: bool = False
 
     def __post_init__(self) -> None:
-        if not self.systems or len(set(self.systems)) < len(self.systems):
-            raise OptionError(
-                f"the systems are {', '.join(self.systems) or 'none'}; give one or more, each once."
-            )
+        check_texts(self.systems)
         for name, least in (("rounds", self.rounds), ("threads", self.threads or 1)):
             if least < 1:
                 raise OptionError(f"{name} is {least}; it is at least 1.")
@@ -81,25 +81,25 @@ class Request:
                 raise OptionError(f"a clip of {case} with a patience of {case.patience:g} s means nothing.")
 
 
-def bench(request: Request, *, on_step: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
+def bench(benchmark: Benchmark, *, on_step: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
     """Measure, write the file, and give its figures.
 
     Args:
-        request: what.
+        benchmark: what.
         on_step: called with the number of steps that were done; there are `steps` in all.
 
     Raises:
         OptionError: a text names no system, or there is no such device here.
         OutputError: the file exists, or cannot be written.
     """
-    check_suffix(request.target, (".json",), "a file of figures")
-    check_target(request.target, force=request.force)
-    threads = request.threads or cores()
-    ways = variants(request.systems, request.formats, request.modes)
-    runners = [Runner(way, device=request.device, threads=threads) for way in ways]
+    check_suffix(benchmark.target, (".json",), "a file of figures")
+    check_target(benchmark.target, force=benchmark.force)
+    threads = benchmark.threads or cores()
+    ways = variants(benchmark.systems, benchmark.formats, benchmark.modes)
+    runners = [Runner(way, device=benchmark.device, threads=threads) for way in ways]
     systems: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
-    for _, cases in groupby(request.cases, key=lambda case: case.size):
+    for _, cases in groupby(benchmark.cases, key=lambda case: case.size):
         with ExitStack() as stack:
             for runner in runners:
                 stack.callback(runner.stop)
@@ -108,28 +108,28 @@ def bench(request: Request, *, on_step: Callable[[int], None] = lambda _: None) 
                 runner.wait()
                 systems.setdefault(runner.variant.system, {}).update(runner.facts)
             for case in cases:
-                rows += _measure(runners, case, request, on_step)
-                _write(request, systems, rows, threads=threads, finished=False)
+                rows += _measure(runners, case, benchmark, on_step)
+                _write(benchmark, systems, rows, threads=threads, finished=False)
             _add_costs(runners, systems)
-    return _write(request, systems, rows, threads=threads, finished=True)
+    return _write(benchmark, systems, rows, threads=threads, finished=True)
 
 
-def steps(request: Request) -> int:
+def steps(benchmark: Benchmark) -> int:
     """How many steps there are."""
-    ways = variants(request.systems, request.formats, request.modes)
-    return len(request.cases) * len(ways) * (1 + request.rounds)
+    ways = variants(benchmark.systems, benchmark.formats, benchmark.modes)
+    return len(benchmark.cases) * len(ways) * (1 + benchmark.rounds)
 
 
 def _measure(
-    runners: Sequence[Runner], case: Case, request: Request, on_step: Callable[[int], None]
+    runners: Sequence[Runner], case: Case, benchmark: Benchmark, on_step: Callable[[int], None]
 ) -> list[dict[str, Any]]:
     """One case: warm up, then in turn."""
     for runner in runners:
         runner.warm(case)
         on_step(1)
-    for _ in range(request.rounds):
+    for _ in range(benchmark.rounds):
         for runner in runners:
-            runner.round(case, least_seconds=request.least_seconds)
+            runner.round(case, least_seconds=benchmark.least_seconds)
             on_step(1)
     return [runner.row(case) for runner in runners]
 
@@ -143,18 +143,18 @@ def _add_costs(runners: Sequence[Runner], systems: dict[str, Any]) -> None:
 
 
 def _write(
-    request: Request, systems: dict[str, Any], rows: list[dict[str, Any]], *, threads: int, finished: bool
+    benchmark: Benchmark, systems: dict[str, Any], rows: list[dict[str, Any]], *, threads: int, finished: bool
 ) -> dict[str, Any]:
     """Write all that is known, and give it."""
-    full = complete(rows, request.systems[0])
+    full = complete(rows, benchmark.systems[0])
     figures = {
         "format": FORMAT,
         "finished": finished,
         "run": {
-            "device": request.device,
+            "device": benchmark.device,
             "threads": threads,
-            "rounds": request.rounds,
-            "least_seconds": request.least_seconds,
+            "rounds": benchmark.rounds,
+            "least_seconds": benchmark.least_seconds,
             "diffusers": version_of("diffusers"),
         },
         "systems": systems,
@@ -162,5 +162,5 @@ def _write(
         "growth": growth(full),
     }
     # The first time it was free or given up; from then on it is this benchmark's.
-    write_results(request.target, protocol=PROTOCOL, figures=figures, force=True)
+    write_results(benchmark.target, protocol=PROTOCOL, figures=figures, force=True)
     return figures

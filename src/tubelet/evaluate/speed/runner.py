@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from tubelet.evaluate.cases import AbsentError, Case, LateError
 from tubelet.evaluate.speed.forecast import Forecast
-from tubelet.evaluate.speed.grid import AbsentError, Case, LateError, Variant
+from tubelet.evaluate.speed.grid import Variant
 from tubelet.evaluate.speed.process import Process
 
 START_SECONDS = 600.0

@@ -22,10 +22,12 @@ from typing import Any
 import torch
 
 from tubelet.errors import TubeletError
-from tubelet.evaluate.speed.grid import AbsentError, Case, Size, Variant
+from tubelet.evaluate.cases import AbsentError, Case, Size
+from tubelet.evaluate.speed.grid import Variant
 from tubelet.evaluate.speed.memory import Memory
-from tubelet.evaluate.speed.opening import open_subject
-from tubelet.evaluate.speed.subjects import Subject, Times
+from tubelet.evaluate.systems.opening import open_system
+from tubelet.evaluate.systems.system import Setting
+from tubelet.evaluate.systems.timing import Times, Timing
 
 
 def serve(variant: Variant, requests: Iterable[str], *, device: str) -> Iterator[str]:
@@ -37,14 +39,14 @@ def serve(variant: Variant, requests: Iterable[str], *, device: str) -> Iterator
         device: where it computes.
     """
     try:
-        subject = open_subject(variant, device=device)
+        timing = open_system(variant.system, setting_for(variant, device=device)).timing
     except TubeletError as error:
         yield json.dumps({"refused": str(error)})
         return
     except Exception as error:  # noqa: BLE001  other people's models may raise anything
         yield json.dumps({"absent": _reason(error)})
         return
-    served = Service(subject, compiled=variant.mode == "compiled")
+    served = Service(timing, compiled=variant.mode == "compiled")
     yield json.dumps(served.about())
     for line in requests:
         try:
@@ -54,22 +56,32 @@ def serve(variant: Variant, requests: Iterable[str], *, device: str) -> Iterator
         yield json.dumps(answer)
 
 
-class Service:
-    """A subject, and the clip that it was given last."""
+def setting_for(variant: Variant, *, device: str) -> Setting:
+    """How the system of a variant works: the text alone says whether clips go through it in streams."""
+    return Setting(
+        device=device,
+        number_format=variant.number_format or "float32",
+        compiled=variant.mode == "compiled",
+        random_weights=True,
+    )
 
-    def __init__(self, subject: Subject, *, compiled: bool) -> None:
-        self._subject = subject
+
+class Service:
+    """How a system is timed, and the clip that it was given last."""
+
+    def __init__(self, timing: Timing, *, compiled: bool) -> None:
+        self._timing = timing
         self._compiled = compiled
-        self._memory = Memory(subject.device)
+        self._memory = Memory(timing.device)
         self._work: Callable[[], Times] | None = None
 
     def about(self) -> dict[str, Any]:
         """What is said first."""
-        device = self._subject.device
+        device = self._timing.device
         name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
         return {
-            "facts": self._subject.facts() | {"device": name, "memory": str(self._memory)},
-            "in_streams": self._subject.in_streams,
+            "facts": self._timing.about | {"device": name, "memory": str(self._memory)},
+            "in_streams": self._timing.in_streams,
         }
 
     @torch.inference_mode()
@@ -85,7 +97,7 @@ class Service:
             case {"do": "round", "least_seconds": least} if self._work is not None:
                 return self._round(self._work, least)
             case {"do": "cost"}:
-                cost = self._subject.cost()
+                cost = self._timing.cost()
                 return {} if cost is None else cost._asdict()
             case _:
                 raise AbsentError(f"{request} cannot be answered now")
@@ -94,7 +106,7 @@ class Service:
         """Take a clip in, and go there and back once; twice if the first time compiled."""
         self._work = None
         before = self._memory.begin_mib()
-        self._work = self._subject.work(case)
+        self._work = self._timing.prepare(case)
         times = self._work()
         if self._compiled:
             times = self._work()

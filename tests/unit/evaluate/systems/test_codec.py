@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tubelet.errors import OptionError
-from tubelet.evaluate.opening import open_system
+from tubelet.evaluate.systems.opening import open_system
+from tubelet.evaluate.systems.system import Setting
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.video.elementary import frames_to_stream
 
@@ -35,7 +36,7 @@ def psnr(clip: np.ndarray, back: np.ndarray) -> float:
 def test_more_bytes_are_better_quality_and_the_same_each_time(clip, name):
     found = []
     for crf in CRFS[name]:
-        system = open_system(f"{name}:crf={crf},preset={FASTEST[name]}", at_once=True)
+        system = open_system(f"{name}:crf={crf},preset={FASTEST[name]}", Setting(at_once=True))
         back = system.reconstruct(clip, RATE)
         assert back.frames.shape == clip.shape
         assert back.bytes_on_disk is not None
@@ -53,7 +54,7 @@ def test_more_bytes_are_better_quality_and_the_same_each_time(clip, name):
 )
 def test_what_lay_in_memory_before_changes_no_byte(name, height, width, smooth):
     clip = smooth(6, height, width)
-    system = open_system(f"{name}:crf=28,preset={USUAL[name]}", at_once=True)
+    system = open_system(f"{name}:crf=28,preset={USUAL[name]}", Setting(at_once=True))
     random = np.random.default_rng(0)
     sizes = set()
     for _ in range(8):
@@ -66,7 +67,7 @@ def test_what_lay_in_memory_before_changes_no_byte(name, height, width, smooth):
 
 def test_the_text_of_an_encoder_about_itself_is_no_cost(clip):
     for name in CRFS:
-        coding = open_system(f"{name}:crf=28,preset={FASTEST[name]}", at_once=True).coding
+        coding = open_system(f"{name}:crf=28,preset={FASTEST[name]}", Setting(at_once=True)).coding
         stream = frames_to_stream(clip, coding, rate=RATE)
         whole = b"".join(bytes(packet) for packet in stream.packets)
         text = re.search(rb"x26[45][ -~]{50,}", whole)
@@ -78,7 +79,9 @@ def test_the_text_of_an_encoder_about_itself_is_no_cost(clip):
 def test_full_chroma_keeps_more_of_colours(smooth):
     colours = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 3), dtype=np.uint8)
     half, full = (
-        open_system(f"x264:crf=4,preset=ultrafast,chroma={chroma}", at_once=True).reconstruct(colours, RATE)
+        open_system(f"x264:crf=4,preset=ultrafast,chroma={chroma}", Setting(at_once=True)).reconstruct(
+            colours, RATE
+        )
         for chroma in ("420", "444")
     )
     assert psnr(colours, full.frames) > psnr(colours, half.frames) + 10
@@ -87,7 +90,9 @@ def test_full_chroma_keeps_more_of_colours(smooth):
 def test_what_stands_still_in_grey_comes_back_unbiased():
     grey = np.full((3, 64, 64, 3), 77, np.uint8)
     for name in CRFS:
-        back = open_system(f"{name}:crf=10,preset={FASTEST[name]}", at_once=True).reconstruct(grey, RATE)
+        back = open_system(f"{name}:crf=10,preset={FASTEST[name]}", Setting(at_once=True)).reconstruct(
+            grey, RATE
+        )
         assert np.abs(back.frames.astype(int) - 77).max() <= 1, name
 
 
@@ -96,4 +101,4 @@ def test_what_stands_still_in_grey_comes_back_unbiased():
 )
 def test_settings_without_meaning_are_refused(text):
     with pytest.raises(OptionError, match=r"x264|svtav1"):
-        open_system(text, at_once=True)
+        open_system(text, Setting(at_once=True))

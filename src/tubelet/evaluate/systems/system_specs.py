@@ -3,19 +3,22 @@
 ```text
 tubelet-m@16                    the first 16 channels of the latent, not quantised
 tubelet-m@16:step=1             the same through a .tube file: quantised, range-coded, bytes on disk
+tubelet-m:way=whole             all latent steps of a clip at once, where no protocol decides that
 my/folder                       a checkpoint; a discrete one goes through a .tube file of tokens
 x264:crf=28,preset=medium       a codec, as an elementary stream
 diffusers:my/vae,tiling=true    an autoencoder of diffusers, a folder or an id of the hub
+diffusers:AutoencoderKLWan      the same by its class, with random weights, to be timed
 ```
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tubelet.errors import OptionError
 
 
-class Words(NamedTuple):
+class SystemSpec(NamedTuple):
     """The text of a system, taken apart.
 
     Attributes:
@@ -69,7 +72,17 @@ class Words(NamedTuple):
         return value
 
 
-def tokenizer_words(text: str) -> tuple[Words, int | None]:
+def check_texts(texts: Sequence[str]) -> None:
+    """Raise unless there are texts, and each is there once.
+
+    Raises:
+        OptionError: there is none, or one twice.
+    """
+    if not texts or len(set(texts)) < len(texts):
+        raise OptionError(f"the systems are {', '.join(texts) or 'none'}; give one or more, each once.")
+
+
+def tokenizer_spec(text: str) -> tuple[SystemSpec, int | None]:
     """Take ``NAME[@CHANNELS][:OPTION=VALUE,…]`` apart; channels are none where the text has none.
 
     Raises:
@@ -79,21 +92,21 @@ def tokenizer_words(text: str) -> tuple[Words, int | None]:
     if match is None:
         raise OptionError("an empty text names no system; give one such as tubelet-m@16 or x264:crf=28.")
     channels = match["channels"]
-    words = Words(text, match["name"], _options(text, match["options"] or ""))
-    return words, None if channels is None else int(channels)
+    spec = SystemSpec(text, match["name"], _options(text, match["options"] or ""))
+    return spec, None if channels is None else int(channels)
 
 
-def codec_words(text: str) -> Words:
+def codec_spec(text: str) -> SystemSpec:
     """Take ``NAME:OPTION=VALUE,…`` apart.
 
     Raises:
         OptionError: its options are not NAME=VALUE.
     """
     name, _, options = text.partition(":")
-    return Words(text, name, _options(text, options))
+    return SystemSpec(text, name, _options(text, options))
 
 
-def diffusers_words(text: str) -> Words:
+def diffusers_spec(text: str) -> SystemSpec:
     """Take ``diffusers:PLACE[,OPTION=VALUE,…]`` apart; the name is the place.
 
     Raises:
@@ -102,13 +115,13 @@ def diffusers_words(text: str) -> Words:
     place, _, options = text.partition(":")[2].partition(",")
     if not place:
         raise OptionError(f"{text!r} names no autoencoder; give diffusers:FOLDER or diffusers:ID_OF_THE_HUB.")
-    return Words(text, place, _options(text, options))
+    return SystemSpec(text, place, _options(text, options))
 
 
-def _options(text: str, words: str) -> dict[str, str]:
+def _options(text: str, listed: str) -> dict[str, str]:
     """Read ``a=1,b=2``."""
     found: dict[str, str] = {}
-    for word in words.split(",") if words else ():
+    for word in listed.split(",") if listed else ():
         name, equals, value = word.partition("=")
         if not (equals and name and value) or name in found:
             raise OptionError(f"{text!r} has the option {word!r}; options are NAME=VALUE, each once.")

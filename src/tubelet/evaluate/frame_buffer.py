@@ -10,7 +10,7 @@ from tubelet.errors import ShapeError
 from tubelet.types import Frames
 
 
-class Spool:
+class FrameBuffer:
     """Takes frames run by run, and gives them all as one array over an unnamed file.
 
     The operating system keeps in memory what fits, so short clips never reach the disk.
@@ -22,7 +22,7 @@ class Spool:
 
     def __init__(self, *, height: int, width: int) -> None:
         self._size = (height, width, 3)
-        self._file = tempfile.TemporaryFile(prefix="tubelet-")  # noqa: SIM115  closed with the spool
+        self._file = tempfile.TemporaryFile(prefix="tubelet-")  # noqa: SIM115  closed with the buffer
         weakref.finalize(self, self._file.close)
         self.count = 0
 

@@ -7,7 +7,8 @@ import pytest
 
 from tubelet.codec.encode import encode_file
 from tubelet.errors import CheckpointError, OptionError
-from tubelet.evaluate.opening import open_system
+from tubelet.evaluate.systems.opening import open_system
+from tubelet.evaluate.systems.system import Setting
 
 RATE = Fraction(25)
 
@@ -19,7 +20,7 @@ def clip(smooth) -> np.ndarray:
 
 def test_streams_and_all_at_once_give_the_same_frames(network_folder, clip):
     whole, streamed = (
-        open_system(f"{network_folder}@5", at_once=at_once).reconstruct(clip, RATE)
+        open_system(f"{network_folder}@5", Setting(at_once=at_once)).reconstruct(clip, RATE)
         for at_once in (True, False)
     )
     assert np.abs(whole.frames.astype(int) - streamed.frames).max() <= 1
@@ -28,7 +29,7 @@ def test_streams_and_all_at_once_give_the_same_frames(network_folder, clip):
 
 
 def test_a_step_goes_through_a_file_whose_bytes_are_counted(small_folder, clip, tmp_path):
-    back = open_system(f"{small_folder}@6:step=2", at_once=True).reconstruct(clip, RATE)
+    back = open_system(f"{small_folder}@6:step=2", Setting(at_once=True)).reconstruct(clip, RATE)
     np.save(tmp_path / "clip.npy", clip)
     report = encode_file(
         tmp_path / "clip.npy", tmp_path / "clip.tube", tokenizer=small_folder, channels=6, step=2.0
@@ -36,12 +37,12 @@ def test_a_step_goes_through_a_file_whose_bytes_are_counted(small_folder, clip, 
     assert back.bytes_on_disk == report.bytes_total
     assert back.entropy_bits == 8 * report.entropy_bytes
     assert back.frames.shape == clip.shape
-    finer = open_system(f"{small_folder}@6:step=0.5", at_once=True).reconstruct(clip, RATE)
+    finer = open_system(f"{small_folder}@6:step=0.5", Setting(at_once=True)).reconstruct(clip, RATE)
     assert finer.bytes_on_disk > back.bytes_on_disk
 
 
 def test_tokens_have_nominal_and_real_bits(token_folder, clip):
-    system = open_system(str(token_folder), at_once=True)
+    system = open_system(str(token_folder), Setting(at_once=True))
     back = system.reconstruct(clip, RATE)
     positions = 3 * 3 * 4
     assert back.numbers == positions
@@ -52,21 +53,21 @@ def test_tokens_have_nominal_and_real_bits(token_folder, clip):
 
 def test_facts_tell_systems_apart(small_folder, network_folder):
     texts = [f"{small_folder}@6", f"{small_folder}@7", f"{small_folder}@6:step=1", f"{network_folder}@6"]
-    facts = [open_system(text, at_once=True).facts() for text in texts]
+    facts = [open_system(text, Setting(at_once=True)).facts() for text in texts]
     assert all(one != other for i, one in enumerate(facts) for other in facts[:i])
 
 
 @pytest.mark.parametrize("tail", ["@13", "@0", ":step=0", ":step=x", ":colour=red"])
 def test_options_without_meaning_are_refused(small_folder, tail):
     with pytest.raises(OptionError):
-        open_system(f"{small_folder}{tail}", at_once=True)
+        open_system(f"{small_folder}{tail}", Setting(at_once=True))
 
 
 def test_tokens_have_no_channels_to_choose(token_folder):
     with pytest.raises(OptionError, match="discrete"):
-        open_system(f"{token_folder}@2", at_once=True)
+        open_system(f"{token_folder}@2", Setting(at_once=True))
 
 
 def test_what_does_not_exist_is_named():
     with pytest.raises(CheckpointError, match="no-such"):
-        open_system("no-such-tokenizer@4", at_once=True)
+        open_system("no-such-tokenizer@4", Setting(at_once=True))

@@ -7,7 +7,8 @@ import pytest
 from second_device import second_device
 
 from tubelet.errors import CheckpointError, OptionError
-from tubelet.evaluate.opening import open_system
+from tubelet.evaluate.systems.opening import open_system
+from tubelet.evaluate.systems.system import Setting
 from tubelet.interop.rivals import open_diffusers
 from tubelet.interop.tiny import tiny_model
 from tubelet.video.pixels import from_model, to_model
@@ -24,7 +25,7 @@ def folder(tmp_path_factory):
 
 def test_a_clip_comes_back_whole_whatever_the_frame_rule(folder, smooth):
     clip = smooth(6, 20, 28)
-    system = open_system(f"diffusers:{folder},decode=float32", at_once=False)
+    system = open_system(f"diffusers:{folder},decode=float32", Setting(at_once=False))
     back = system.reconstruct(clip, RATE)
     tokenizer = open_diffusers(folder, decode_dtype=system.tokenizer.decode_dtype)
     latent = tokenizer.encode(to_model(clip))
@@ -36,29 +37,29 @@ def test_a_clip_comes_back_whole_whatever_the_frame_rule(folder, smooth):
 
 
 def test_facts_tell_settings_and_weights_apart(folder):
-    one = open_system(f"diffusers:{folder}", at_once=True).facts()
+    one = open_system(f"diffusers:{folder}", Setting(at_once=True)).facts()
     assert one["decode_dtype"] == "torch.bfloat16"
-    assert one == open_system(f"diffusers:{folder}", at_once=True).facts()
-    assert one != open_system(f"diffusers:{folder},decode=float32", at_once=True).facts()
-    assert open_system(f"diffusers:{folder},tiling=true", at_once=True).facts()["tiling"]
+    assert one == open_system(f"diffusers:{folder}", Setting(at_once=True)).facts()
+    assert one != open_system(f"diffusers:{folder},decode=float32", Setting(at_once=True)).facts()
+    assert open_system(f"diffusers:{folder},tiling=true", Setting(at_once=True)).facts()["tiling"]
 
 
 @pytest.mark.parametrize("tail", [",tiling=maybe", ",decode=int8", ",colour=red"])
 def test_options_without_meaning_are_refused(folder, tail):
     with pytest.raises(OptionError):
-        open_system(f"diffusers:{folder}{tail}", at_once=True)
+        open_system(f"diffusers:{folder}{tail}", Setting(at_once=True))
 
 
 def test_what_is_no_autoencoder_is_named(tmp_path):
     with pytest.raises(CheckpointError, match="neither"):
-        open_system(f"diffusers:{tmp_path}/nothing", at_once=True)
+        open_system(f"diffusers:{tmp_path}/nothing", Setting(at_once=True))
 
 
 def test_on_another_device_it_gives_nearly_what_it_gives_on_the_cpu(folder, smooth):
     clip, text = smooth(6, 20, 28), f"diffusers:{folder},decode=float32"
-    here = open_system(text, at_once=False).reconstruct(clip, RATE)
+    here = open_system(text, Setting(at_once=False)).reconstruct(clip, RATE)
     with second_device() as device:
-        system = open_system(text, at_once=False, device=str(device))
+        system = open_system(text, Setting(at_once=False, device=str(device)))
         assert system.tokenizer.device == device
         there = system.reconstruct(clip, RATE)
     # PyTorch has faster ways for tensors that it knows to lie on the CPU, and they round differently.

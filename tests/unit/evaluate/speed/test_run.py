@@ -12,11 +12,12 @@ from typing import ClassVar
 import pytest
 
 from tubelet.errors import OptionError, OutputError
+from tubelet.evaluate.cases import AbsentError, Case, LateError, Size
 from tubelet.evaluate.speed import process as processes
 from tubelet.evaluate.speed import runner as runners
-from tubelet.evaluate.speed.grid import AbsentError, Case, LateError, Size, Variant, all_cases
+from tubelet.evaluate.speed.grid import Variant, all_cases
 from tubelet.evaluate.speed.process import Process
-from tubelet.evaluate.speed.run import FORMAT, Request, bench, steps
+from tubelet.evaluate.speed.run import FORMAT, Benchmark, bench, steps
 
 SMALL = Size(10, 10)
 VARIANT = Variant("a", "float32", "eager")
@@ -71,10 +72,10 @@ def scripted(monkeypatch):
 
 @pytest.fixture
 def request_for(tmp_path):
-    def make(*systems: str, lengths=(5,), sizes=(SMALL,), patience: float = 300.0, **more) -> Request:
+    def make(*systems: str, lengths=(5,), sizes=(SMALL,), patience: float = 300.0, **more) -> Benchmark:
         cases = all_cases(sizes, lengths, patience=patience)
         usual = {"formats": ("float32",), "threads": 1, "rounds": 2, "target": tmp_path / "bench.json"}
-        return Request(systems=systems, cases=cases, **(usual | more))
+        return Benchmark(systems=systems, cases=cases, **(usual | more))
 
     return make
 

@@ -2,4 +2,4 @@ from importlib.util import find_spec
 
 # An extra: pip install 'tubelet[diffusers]'.
 if find_spec("diffusers") is None:
-    collect_ignore = ["test_foreign.py"]
+    collect_ignore = ["test_diffusers.py"]

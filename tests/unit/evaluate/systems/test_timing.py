@@ -9,11 +9,13 @@ from second_device import second_device
 
 from tubelet.checkpoint import load
 from tubelet.errors import CheckpointError, OptionError
-from tubelet.evaluate.speed import subjects
-from tubelet.evaluate.speed.grid import AbsentError, Case, Size, Variant
-from tubelet.evaluate.speed.opening import open_subject
-from tubelet.evaluate.speed.subjects import Times
-from tubelet.evaluate.speed.worker import serve
+from tubelet.evaluate.cases import AbsentError, Case, Size
+from tubelet.evaluate.picture import Picture
+from tubelet.evaluate.speed.grid import Variant
+from tubelet.evaluate.speed.worker import serve, setting_for
+from tubelet.evaluate.systems.opening import open_system
+from tubelet.evaluate.systems.system import System
+from tubelet.evaluate.systems.timing import Times, Timing
 from tubelet.interop.tiny import tiny_model
 
 SIZE = Size(28, 20)
@@ -30,8 +32,13 @@ def rival_folder(tmp_path_factory):
     return path
 
 
-def opened(text: object, number_format: str = "float32", mode: str = "eager"):
-    return open_subject(Variant(str(text), number_format, mode), device="cpu")
+def open_variant(text: object, number_format: str = "float32", mode: str = "eager") -> System:
+    variant = Variant(str(text), number_format, mode)
+    return open_system(variant.system, setting_for(variant, device="cpu"))
+
+
+def opened(text: object, number_format: str = "float32", mode: str = "eager") -> Timing:
+    return open_variant(text, number_format, mode).timing
 
 
 def answers(text: object, *requests: str) -> list[dict]:
@@ -42,63 +49,63 @@ def answers(text: object, *requests: str) -> list[dict]:
 
 def check_on_another_device(text: str, number_format: str) -> None:
     with second_device() as device:
-        subject = open_subject(Variant(text, number_format, "eager"), device=str(device))
-        assert subject.device == device
+        variant = Variant(text, number_format, "eager")
+        timing = open_system(text, setting_for(variant, device=str(device))).timing
+        assert timing.device == device
         with torch.no_grad():
-            assert min(subject.work(Case(size=SIZE, frames=6))()) > 0
+            assert min(timing.prepare(Case(size=SIZE, frames=6))()) > 0
 
 
 @pytest.mark.parametrize("frames", [1, 2, 5, 7])
 def test_a_stream_gives_every_frame_back_and_its_first_one_early(network_folder, frames):
-    subject = opened(f"{network_folder}@5")
-    times = subject.work(Case(size=SIZE, frames=frames))()
-    assert subject.in_streams and subject.facts()["first_frame_after_frames"] == 1
-    assert subject.facts()["channels"] == 5
+    timing = opened(f"{network_folder}@5")
+    times = timing.prepare(Case(size=SIZE, frames=frames))()
+    assert timing.in_streams and timing.about["first_frame_after_frames"] == 1
+    assert timing.about["channels"] == 5
     assert 0 < times.first_frame <= times.both
     assert (times.first_frame < times.both) == (frames > 1)
 
 
 def test_without_a_lead_frame_a_whole_group_comes_first(make_tokenizer, make_folder):
     folder = make_folder(make_tokenizer(lead_frame=False))
-    assert opened(folder).facts()["first_frame_after_frames"] == 4
+    assert opened(folder).about["first_frame_after_frames"] == 4
 
 
 def test_a_stream_keeps_no_more_than_a_group(network_folder, monkeypatch):
     made = []
-    picture = subjects.Picture.frames
-    monkeypatch.setattr(
-        subjects.Picture, "frames", lambda self, a, b: made.append((a, b)) or picture(self, a, b)
-    )
-    opened(network_folder).work(Case(size=SIZE, frames=11))()
+    picture = Picture.frames
+    monkeypatch.setattr(Picture, "frames", lambda self, a, b: made.append((a, b)) or picture(self, a, b))
+    opened(network_folder).prepare(Case(size=SIZE, frames=11))()
     assert made == [(0, 1), (1, 5), (5, 9), (9, 11)]
 
 
 @pytest.mark.parametrize("way", ["", ":way=stream", ":way=whole"])
 def test_tokens_are_timed_too(token_folder, way):
-    subject = opened(f"{token_folder}{way}")
-    assert subject.in_streams == (way != ":way=whole")
-    assert min(subject.work(Case(size=SIZE, frames=6))()) > 0
+    timing = opened(f"{token_folder}{way}")
+    assert timing.in_streams == (way != ":way=whole")
+    assert min(timing.prepare(Case(size=SIZE, frames=6))()) > 0
 
 
 def test_a_whole_clip_has_its_first_frame_when_all_is_done(network_folder):
-    subject = opened(f"{network_folder}@5:way=whole")
-    times = subject.work(Case(size=SIZE, frames=6))()
+    timing = opened(f"{network_folder}@5:way=whole")
+    times = timing.prepare(Case(size=SIZE, frames=6))()
     assert times.first_frame == times.both
-    assert subject.facts()["first_frame_after_frames"] is None
+    assert timing.about["first_frame_after_frames"] is None
 
 
 def test_networks_compute_in_the_format_that_is_asked_for(network_folder):
-    subject = opened(network_folder, "bfloat16")
-    assert subject.tokenizer.decoder is not None
-    assert {weights.dtype for weights in subject.tokenizer.decoder.parameters()} == {torch.bfloat16}
-    assert subject.tokenizer.dtype == torch.float32
-    assert min(subject.work(Case(size=SIZE, frames=5))()) > 0
+    system = open_variant(network_folder, "bfloat16")
+    tokenizer = system.checkpoint.tokenizer
+    assert tokenizer.decoder is not None
+    assert {weights.dtype for weights in tokenizer.decoder.parameters()} == {torch.bfloat16}
+    assert tokenizer.dtype == torch.float32
+    assert min(system.timing.prepare(Case(size=SIZE, frames=5))()) > 0
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's compiler about itself
 def test_only_networks_are_compiled(network_folder):
-    subject = opened(network_folder, mode="compiled")
-    parts = (subject.tokenizer.encoder, subject.tokenizer.decoder)
+    tokenizer = open_variant(network_folder, mode="compiled").checkpoint.tokenizer
+    parts = (tokenizer.encoder, tokenizer.decoder)
     assert all(part._compiled_call_impl is not None for part in parts)
 
 
@@ -135,14 +142,16 @@ def test_what_does_not_exist_is_named():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_named(small_folder):
     with pytest.raises(OptionError, match="no GPU"):
-        open_subject(Variant(str(small_folder), "float32", "eager"), device="cuda")
+        variant = Variant(str(small_folder), "float32", "eager")
+        open_system(variant.system, setting_for(variant, device="cuda"))
 
 
 def test_a_codec_is_timed_and_not_counted():
-    subject = open_subject(Variant("x264:crf=28,preset=ultrafast", None, None), device="cuda")
-    assert min(subject.work(Case(size=SIZE, frames=5))()) > 0
-    assert subject.cost() is None
-    assert subject.facts()["kind"] == "codec"
+    variant = Variant("x264:crf=28,preset=ultrafast", None, None)
+    timing = open_system(variant.system, setting_for(variant, device="cuda")).timing
+    assert min(timing.prepare(Case(size=SIZE, frames=5))()) > 0
+    assert timing.cost() is None
+    assert timing.about["kind"] == "codec"
 
 
 @pytest.mark.parametrize("way", ["stream", "whole"])
@@ -163,16 +172,16 @@ def test_others_are_timed_on_the_device_that_is_asked_for(rival_folder, number_f
 @needs_diffusers
 @pytest.mark.parametrize("number_format", ["float32", "bfloat16"])
 def test_autoencoders_of_others_take_clips_of_any_length(rival_folder, number_format):
-    subject = opened(f"diffusers:{rival_folder},tiling=true", number_format)
-    assert subject.facts()["tiling"] and subject.facts()["weights"] == "its own"
+    timing = opened(f"diffusers:{rival_folder},tiling=true", number_format)
+    assert timing.about["tiling"] and timing.about["weights"] == "its own"
     with torch.inference_mode():
-        assert min(subject.work(Case(size=SIZE, frames=6))()) > 0
+        assert min(timing.prepare(Case(size=SIZE, frames=6))()) > 0
 
 
 @needs_diffusers
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_operations_of_others_are_counted(rival_folder, monkeypatch):
-    monkeypatch.setattr("tubelet.evaluate.speed.foreign._COUNTED", (5, 16, 16))
+    monkeypatch.setattr("tubelet.evaluate.systems.diffusers._COUNTED", (5, 16, 16))
     plain, compiled = (opened(f"diffusers:{rival_folder}", mode=mode) for mode in ("eager", "compiled"))
     cost = plain.cost()
     assert cost is not None and cost.mflop_per_pixel > 0
@@ -182,10 +191,10 @@ def test_operations_of_others_are_counted(rival_folder, monkeypatch):
 
 @needs_diffusers
 def test_a_class_alone_has_random_weights_that_are_the_same_each_time():
-    one, two = (opened("diffusers:AutoencoderTiny") for _ in range(2))
-    assert one.facts()["weights"] == "random"
-    assert one.facts()["million_numbers"] == pytest.approx(2.4, abs=0.1)
-    tensors = [each.encode.args[0].model.state_dict() for each in (one, two)]
+    one, two = (open_variant("diffusers:AutoencoderTiny") for _ in range(2))
+    assert one.timing.about["weights"] == "random"
+    assert one.timing.about["million_numbers"] == pytest.approx(2.4, abs=0.1)
+    tensors = [each.tokenizer.model.state_dict() for each in (one, two)]
     assert all(torch.equal(value, tensors[1][name]) for name, value in tensors[0].items())
 
 

@@ -1,0 +1,141 @@
+"""What a system makes of a clip before it decodes it: a latent, or tokens."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float16, Integer
+from torch import Tensor
+
+from tubelet.errors import TokenError
+from tubelet.metrics.latents import LatentStatistics
+from tubelet.metrics.usage import DigitUsage
+from tubelet.quantizers.digits import Bases, Digits, digits_to_tokens
+from tubelet.types import Frames, Latent
+
+SHOWN_CHANNELS = 16
+"""The first channels of a latent, which are the most important ones of ours, and enough to look at."""
+
+Shown = Float16[np.ndarray, "c h w"] | Integer[np.ndarray, "k h w"]
+"""One latent step: channels of the latent, or tokens, of every position."""
+
+
+@runtime_checkable
+class Statistics(Protocol):
+    """Describes the latents or the tokens of several clips together."""
+
+    def update(self, encoded: Any) -> None:  # noqa: ANN401  a latent or digits, as its representation has them
+        """Add a clip."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """What is known so far, under the name that docs/results-format.md has for it."""
+        ...
+
+
+@runtime_checkable
+class Representation(Protocol):
+    """A latent or tokens, and what can be done with either."""
+
+    @property
+    def kind(self) -> Literal["latents", "tokens"]:
+        """What it is."""
+        ...
+
+    def encode(self, frames: Frames) -> Tensor:
+        """What a clip becomes, on the CPU; axes ``b c t h w``."""
+        ...
+
+    def shown(self, encoded: Tensor, step: int) -> Shown:
+        """One latent step of what `encode` gave, as a picture of it needs it."""
+        ...
+
+    def statistics(self) -> Statistics:
+        """Begins a description of several clips together."""
+        ...
+
+
+class LatentRepresentation:
+    """A continuous latent.
+
+    Args:
+        encode: a clip to its latent, on the CPU.
+    """
+
+    kind: Literal["latents"] = "latents"
+
+    def __init__(self, encode: Callable[[Frames], Latent]) -> None:
+        self._encode = encode
+
+    def encode(self, frames: Frames) -> Latent:
+        """The latent of a clip, on the CPU."""
+        return self._encode(frames)
+
+    def shown(self, encoded: Latent, step: int) -> Shown:
+        """The first `SHOWN_CHANNELS` channels."""
+        return encoded[0, :SHOWN_CHANNELS, step].half().numpy()
+
+    def statistics(self) -> Statistics:
+        """Moments, spectrum and distances of all channels."""
+        return _LatentStatistics()
+
+
+class TokenRepresentation:
+    """Tokens, as their digits.
+
+    Args:
+        encode: a clip to its digits, on the CPU.
+        bases: how many values each digit of a token has.
+    """
+
+    kind: Literal["tokens"] = "tokens"
+
+    def __init__(self, encode: Callable[[Frames], Digits], bases: Bases) -> None:
+        self._encode = encode
+        self._bases = bases
+
+    def encode(self, frames: Frames) -> Digits:
+        """The digits of a clip, on the CPU."""
+        return self._encode(frames)
+
+    def shown(self, encoded: Digits, step: int) -> Shown:
+        """Whole tokens; their digits where tokens have more than 2⁶³ values."""
+        try:
+            values = digits_to_tokens(encoded, self._bases)
+        except TokenError:
+            values = encoded
+        return values[0, :, step].numpy()
+
+    def statistics(self) -> Statistics:
+        """How the codebook is used."""
+        return _TokenStatistics(self._bases)
+
+
+class _LatentStatistics:
+    """`LatentStatistics` as the results have it."""
+
+    def __init__(self) -> None:
+        self._found = LatentStatistics()
+
+    def update(self, encoded: Latent) -> None:
+        self._found.update(encoded)
+
+    def to_json(self) -> dict[str, Any]:
+        figures = asdict(self._found.compute())
+        distance = {str(lag): each for lag, each in figures["distance"].items()}
+        return {"latent": figures | {"distance": distance}}
+
+
+class _TokenStatistics:
+    """`DigitUsage` as the results have it."""
+
+    def __init__(self, bases: Bases) -> None:
+        self._usage = DigitUsage(bases)
+
+    def update(self, encoded: Digits) -> None:
+        self._usage.update(encoded)
+
+    def to_json(self) -> dict[str, Any]:
+        bases = [list(token) for token in self._usage.bases]
+        return {"tokens": asdict(self._usage.compute()) | {"bases": bases}}

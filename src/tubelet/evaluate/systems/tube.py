@@ -1,0 +1,179 @@
+"""Tokenizers of ours through a .tube file: a continuous one with its latent quantised, and a discrete one."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+
+from tubelet.checkpoint import Checkpoint, DiscreteCheckpoint
+from tubelet.codec.encode import TubeReport, encode_file
+from tubelet.codec.tokenize import TokenReport, tokenize_file
+from tubelet.codec.tube import Tube, open_tube
+from tubelet.evaluate.frame_buffer import FrameBuffer
+from tubelet.evaluate.systems.representation import Representation, TokenRepresentation
+from tubelet.evaluate.systems.system import Grid, Reconstruction
+from tubelet.evaluate.systems.timing import Timing
+from tubelet.evaluate.systems.tokenizer import (
+    continuous_timing,
+    discrete_timing,
+    facts_of,
+    grid_of,
+    streamed,
+)
+from tubelet.quantizers.digits import Digits
+from tubelet.types import Frames
+
+_Report = TypeVar("_Report", TubeReport, TokenReport)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TubeSystem:
+    """A continuous tokenizer through a .tube file.
+
+    Attributes:
+        folder: of the checkpoint.
+        checkpoint: the tokenizer.
+        name: as the text of the system has it.
+        channels: how many are kept.
+        step: of the quantiser.
+    """
+
+    folder: Path
+    checkpoint: Checkpoint
+    name: str
+    channels: int
+    step: float
+
+    @property
+    def grid(self) -> Grid | None:
+        """Where its patches lie."""
+        return grid_of(self.checkpoint.tokenizer)
+
+    @property
+    def representation(self) -> Representation | None:
+        """None: its latent is that of the same tokenizer without a step."""
+        return None
+
+    @property
+    def timing(self) -> Timing:
+        """Of its networks, in streams: the file is no part of it."""
+        tokenizer = self.checkpoint.tokenizer
+        return continuous_timing(tokenizer, name=self.name, channels=self.channels, at_once=False)
+
+    def facts(self) -> dict[str, Any]:
+        """What identifies it."""
+        return facts_of(self.checkpoint) | {"kind": "tube", "channels": self.channels, "step": self.step}
+
+    def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
+        """Encode a clip into a file, and decode that."""
+        del rate
+        encode = partial(encode_file, tokenizer=self.checkpoint, channels=self.channels, step=self.step)
+        decode = partial(open_tube, tokenizer=self.folder, device=str(self.checkpoint.tokenizer.device))
+        report, back = _through_file(frames, encode, decode)
+        rows, columns = self.checkpoint.tokenizer.grouping.cells(report.height, report.width)
+        return Reconstruction(
+            frames=back.frames,
+            bytes_on_disk=report.bytes_total,
+            entropy_bits=8 * report.entropy_bytes,
+            numbers=report.steps * report.channels * rows * columns,
+            seconds_encode=back.seconds_encode,
+            seconds_decode=back.seconds_decode,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenSystem:
+    """A discrete tokenizer through a .tube file of tokens.
+
+    Attributes:
+        folder: of the checkpoint.
+        checkpoint: the tokenizer.
+        name: as the text of the system has it.
+        at_once: whether all latent steps of a clip are worked on together when it is timed; a file is always
+            made in streams.
+    """
+
+    folder: Path
+    checkpoint: DiscreteCheckpoint
+    name: str
+    at_once: bool = False
+
+    @property
+    def grid(self) -> Grid | None:
+        """Where its patches lie."""
+        return grid_of(self.checkpoint.tokenizer)
+
+    @property
+    def representation(self) -> Representation | None:
+        """Its tokens."""
+        return TokenRepresentation(self.digits, self.checkpoint.tokenizer.bases)
+
+    @property
+    def timing(self) -> Timing:
+        """Of its networks and its quantiser: the file is no part of it."""
+        return discrete_timing(self.checkpoint.tokenizer, name=self.name, at_once=self.at_once)
+
+    def facts(self) -> dict[str, Any]:
+        """What identifies it."""
+        sizes = self.checkpoint.tokenizer.codebook_sizes
+        return facts_of(self.checkpoint) | {"kind": "tokens", "codebook_sizes": list(sizes)}
+
+    def digits(self, frames: Frames) -> Digits:
+        """The digits of a clip, on the CPU."""
+        with torch.no_grad():
+            return streamed(self.checkpoint.tokenizer.stream_encoder(), frames).cpu()
+
+    def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
+        """Turn a clip into a file of tokens, and decode that."""
+        del rate
+        encode = partial(tokenize_file, tokenizer=self.checkpoint)
+        decode = partial(open_tube, tokenizer=self.folder, device=str(self.checkpoint.tokenizer.device))
+        report, back = _through_file(frames, encode, decode)
+        return Reconstruction(
+            frames=back.frames,
+            bytes_on_disk=report.bytes_total,
+            nominal_bits=report.nominal_bits_per_pixel * report.pixels,
+            entropy_bits=8 * report.entropy_bytes,
+            numbers=report.tokens,
+            seconds_encode=back.seconds_encode,
+            seconds_decode=back.seconds_decode,
+        )
+
+
+class _Back(NamedTuple):
+    """The frames of a .tube file, and the time to it and back."""
+
+    frames: Frames
+    seconds_encode: float
+    seconds_decode: float
+
+
+def _through_file(
+    frames: Frames, encode: Callable[[Path, Path], _Report], decode: Callable[[Path], Tube]
+) -> tuple[_Report, _Back]:
+    """Encode a clip into a .tube file and decode that; give what encoding reports, and what came back.
+
+    Args:
+        frames: the clip.
+        encode: source, target: what makes the file.
+        decode: what opens it.
+    """
+    with tempfile.TemporaryDirectory(prefix="tubelet-") as place:
+        source, tube = Path(place) / "clip.npy", Path(place) / "clip.tube"
+        np.save(source, frames, allow_pickle=False)
+        began = time.perf_counter()
+        report = encode(source, tube)
+        between = time.perf_counter()
+        with decode(tube) as opened:
+            buffer = FrameBuffer(height=opened.header.height, width=opened.header.width)
+            for run in opened.read():
+                buffer.add(run.frames)
+        back = buffer.frames()
+        return report, _Back(back, between - began, time.perf_counter() - between)
