@@ -14,7 +14,7 @@ _BESIDE_THE_PICTURE = (
 """Cover art, thumbnails and the like."""
 
 _FEW = 4
-"""A stream with less than one frame for so many of another's is a still beside it."""
+"""A stream with less than one frame for so many of another's is a still beside it; so is one of one frame."""
 
 
 def choose_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -44,20 +44,35 @@ def choose_stream(container: InputContainer, path: Path) -> VideoStream:
         )
     whole = [each for each in decodable if not each.disposition & Disposition.dependent]
     most = max(map(_frames, decodable))
-    tiles = [each for each in decodable if each.disposition & Disposition.dependent]
-    if len(tiles) > 1 and most == 1:
-        raise VideoError(
-            f"{path} is an image of {len(tiles)} tiles, each coded by itself, which are not put together "
-            f"here. Make a plain image of it first: ffmpeg -i {path.name} image.png"
-        )
+    if most == 1:
+        _check_image(decodable, path)
     return max(whole or decodable, key=lambda each: _rank(each, most))
+
+
+def _check_image(stills: list[VideoStream], path: Path) -> None:
+    """Raise if the image that a file shows is put together from stills, of which none is the whole image.
+
+    FFmpeg marks the still that is the image as the default one, unless it is a grid of tiles, or one tile
+    that is coded with a margin.
+    """
+    tiles = [each for each in stills if each.disposition & Disposition.dependent]
+    shown = [each for each in stills if each.disposition & Disposition.default and each not in tiles]
+    if not tiles or shown:
+        return
+    colour = [each for each in tiles if not _is_grey(each)] or tiles
+    is_of = f"of {len(colour)} tiles, each coded by itself, which are not put together here"
+    if len(colour) == 1:
+        is_of = "coded with a margin, which is not cut off here"
+    raise VideoError(
+        f"{path} is an image {is_of}. Make a plain image of it first: ffmpeg -i {path.name} image.png"
+    )
 
 
 def _rank(stream: VideoStream, most: int) -> tuple[int, ...]:
     context = stream.codec_context
     return (
         not stream.disposition & _BESIDE_THE_PICTURE,
-        (_frames(stream) or most) * _FEW > most,
+        (_frames(stream) or most) * _FEW > most and (most == 1 or _frames(stream) != 1),
         bool(stream.disposition & Disposition.default),
         not _is_grey(stream),
         context.width * context.height,

@@ -82,11 +82,11 @@ def test_a_grey_plane_beside_a_film_is_not_its_picture(tmp_path, clip):
     assert "its transparency, a stream of its own, is dropped" in probe(path).losses
 
 
-def avif_sequence(path: Path, *, alpha: bool) -> Path:
-    """An AVIF of six frames by Pillow: a still, and tracks of colour and transparency beside it."""
+def avif_sequence(path: Path, *, alpha: bool, length: int) -> Path:
+    """An AVIF of several frames by Pillow: a still, and tracks of colour and transparency beside it."""
     image = pytest.importorskip("PIL.Image")
     pixels = np.random.default_rng(0).integers(0, 256, (32, 48, 4 if alpha else 3), np.uint8)
-    frames = [image.fromarray(np.roll(pixels, 5 * index, 1)) for index in range(6)]
+    frames = [image.fromarray(np.roll(pixels, 5 * index, 1)) for index in range(length)]
     try:
         frames[0].save(path, save_all=True, append_images=frames[1:], duration=100)
     except (KeyError, OSError):
@@ -95,9 +95,10 @@ def avif_sequence(path: Path, *, alpha: bool) -> Path:
 
 
 @pytest.mark.parametrize("alpha", [False, True])
-def test_of_an_avif_sequence_the_colour_track_is_read(tmp_path, alpha):
-    path = avif_sequence(tmp_path / "a.avif", alpha=alpha)
-    assert shape_of(path) == (6, 32, 48, 3)
+@pytest.mark.parametrize("length", [2, 3, 6])
+def test_of_an_avif_sequence_the_colour_track_is_read(tmp_path, alpha, length):
+    path = avif_sequence(tmp_path / "a.avif", alpha=alpha, length=length)
+    assert shape_of(path) == (length, 32, 48, 3)
     losses = probe(path).losses
     assert losses == (("its transparency, a stream of its own, is dropped",) if alpha else ())
 
@@ -113,24 +114,28 @@ def full(kind: bytes, version: int, flags: int, *parts: bytes) -> bytes:
 
 @pytest.fixture
 def avif(film, clip):
-    """An AVIF written box by box, as cameras make them: a grid of 1x2 tiles, or one cropped image."""
+    """An AVIF written box by box, as cameras make them: a grid of tiles in a row, or one cropped image.
 
-    def make(path: Path, *, crop: tuple[int, int] | None = None) -> Path:
+    Each is coded as 64x64; `width` is what the grid shows of its tiles.
+    """
+
+    def make(path: Path, *, crop: tuple[int, int] | None = None, tiles: int = 2, width: int = 128) -> Path:
         options = {"svtav1-params": "lp=1", "preset": "12"}
         still = film("still.mp4", clip(1, 64, 64), codec="libsvtav1", options=options)
         with av.open(str(still)) as source:
             coded = bytes(next(source.demux(video=0)))
             set_up = source.streams.video[0].codec_context.extradata or b""
-        grid = struct.pack(">BBBBHH", 0, 0, 0, 1, 128, 64)
+        grid = struct.pack(">BBBBHH", 0, 0, 0, tiles - 1, width, 64)
         clap = struct.pack(">8i", *((crop[0], 1, crop[1], 1) if crop else (64, 1, 64, 1)), 0, 1, 0, 1)
         properties = (
-            full(b"ispe", 0, 0, struct.pack(">II", 128, 64)),
+            full(b"ispe", 0, 0, struct.pack(">II", width, 64)),
             full(b"ispe", 0, 0, struct.pack(">II", 64, 64)),
             box(b"av1C", set_up),
             box(b"clap", clap),
         )
-        numbers = (2,) if crop else (1, 2, 3)
+        numbers = (2,) if crop else (1, 2, 3)[: 1 + tiles]
         kinds = {1: (b"grid", 0), 2: (b"av01", 0 if crop else 1), 3: (b"av01", 1)}
+        grid_of = b"" if crop else box(b"dimg", struct.pack(f">{2 + tiles}H", 1, tiles, *numbers[1:]))
         links = {1: [1], 2: [2, 0x83, 0x84] if crop else [2, 0x83], 3: [2, 0x83]}
 
         def meta(base: int) -> bytes:
@@ -146,7 +151,7 @@ def avif(film, clip):
                     full(b"infe", 2, kinds[each][1], struct.pack(">HH4s", each, 0, kinds[each][0]), b"\0")
                     for each in numbers
                 )),
-                full(b"iref", 0, 0, b"" if crop else box(b"dimg", struct.pack(">HHHH", 1, 2, 2, 3))),
+                full(b"iref", 0, 0, grid_of),
                 box(b"iprp", box(b"ipco", *properties), full(
                     b"ipma", 0, 0, struct.pack(">I", len(numbers)),
                     *(struct.pack(">HB", each, len(links[each])) + bytes(links[each]) for each in numbers),
@@ -170,3 +175,9 @@ def test_an_avif_is_cropped_where_its_clap_says(tmp_path, avif):
     whole, path = avif(tmp_path / "whole.avif", crop=(64, 64)), tmp_path / "cropped.avif"
     (cropped,), (uncropped,) = read(avif(path, crop=(40, 20))), read(whole)
     assert np.array_equal(cropped.frames, uncropped.frames[:, 22:42, 12:52])
+
+
+def test_an_image_coded_with_a_margin_is_refused_by_name_and_not_read_with_it(tmp_path, avif):
+    # What libheif makes of sizes that an encoder fills up: a grid of one tile.
+    with pytest.raises(VideoError, match=r"coded with a margin.*ffmpeg -i"):
+        probe(avif(tmp_path / "margin.avif", tiles=1, width=59))
