@@ -1,4 +1,6 @@
-"""Times that a ``.tube`` file may hold and a film may not: the film is right, or refused by name."""
+"""Times that a ``.tube`` file may hold and a film may not: the film is right, or refused by name; and wild
+times of a film's sound.
+"""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -8,9 +10,11 @@ import numpy as np
 import pytest
 
 from tubelet.bitstream import Chunk, TubeReader, TubeWriter
+from tubelet.cli.main import main
 from tubelet.codec.decode import decode_file
 from tubelet.codec.encode import encode_file
-from tubelet.errors import TubeletError
+from tubelet.codec.reconstruct import reconstruct_file
+from tubelet.errors import LossWarning, TubeletError
 
 MOST = 2**62 - 1
 
@@ -89,3 +93,41 @@ def test_a_still_of_six_hours_comes_back(tmp_path, tube, small_folder):
     with av.open(str(tmp_path / "out.mp4")) as container:
         [packet] = [each for each in container.demux(video=0) if each.size]
         assert Fraction(packet.duration) * packet.time_base == 21600
+
+
+def sound_of(path):
+    with av.open(str(path)) as film:
+        return [float(each.pts * each.time_base) for each in film.demux(audio=0) if each.size]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_one_wild_time_of_the_sound_costs_no_film(tmp_path, video_file, sine, small_folder, suffix):
+    wild = replace(sine.packets[20], pts=3600 * sine.info.sample_rate, dts=sine.packets[20].dts)
+    film = video_file(sound=sine._replace(packets=[*sine.packets[:20], wild, *sine.packets[21:]]))
+    assert max(sound_of(film)) > 3000
+    tube, back, again = tmp_path / "a.tube", tmp_path / f"back{suffix}", tmp_path / f"again{suffix}"
+    with pytest.warns(LossWarning, match="1 of .* times of its sound"):
+        encode_file(film, tube, tokenizer=small_folder)
+    decode_file(tube, back, tokenizer=small_folder)
+    with pytest.warns(LossWarning, match="1 of .* times of its sound"):
+        reconstruct_file(film, again, tokenizer=small_folder)
+    for made in (back, again):
+        assert len(sound_of(made)) == len(sine.packets) and max(sound_of(made)) < 1.1
+
+
+def test_sound_that_no_film_holds_is_named_with_the_cure(tmp_path, tube, small_folder, sine):
+    def one_late(packet):
+        return PACKETS["late"](packet) if packet.data == sine.packets[20].data else packet
+
+    source = tube([0, 1, 2], 3, (1, 25), sound=sine, change=one_late)
+    with pytest.raises(TubeletError, match=r"its sound cannot be written.*--no-audio"):
+        decode_file(source, tmp_path / "out.mp4", tokenizer=small_folder)
+    assert decode_file(source, tmp_path / "out.mp4", tokenizer=small_folder, audio=False).frames == 3
+
+
+def test_what_is_read_twice_is_warned_of_once(tmp_path, video_file, sine, small_folder, capsys):
+    wild = replace(sine.packets[20], pts=3600 * sine.info.sample_rate)
+    film = video_file(sound=sine._replace(packets=[*sine.packets[:20], wild, *sine.packets[21:]]))
+    words = ["reconstruct", film, "-o", tmp_path / "back.mkv", "--tokenizer", small_folder]
+    assert main([str(word) for word in words]) == 0
+    assert capsys.readouterr().err.count("times of its sound did not fit") == 1

@@ -144,14 +144,19 @@ def _place(error: BaseException) -> str:
 
 @contextmanager
 def _warnings_said(*, with_place: bool) -> Iterator[list[DamageWarning]]:
-    """Say every warning in one line; give a list of those of damage."""
+    """Say every warning in one line, and once; give a list of those of damage."""
     damages: list[DamageWarning] = []
+    said: set[str] = set()
 
     def show(
         message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object, **__: object
     ) -> None:
         if isinstance(message, DamageWarning):
             damages.append(message)
+        if str(message) in said:
+            # What is read twice, as the sound of a reconstruction, is no news the second time.
+            return
+        said.add(str(message))
         place = f" ({category.__name__}, {filename}, line {lineno})" if with_place else ""
         LOG.warning("%s", f"{message}{place}")
 

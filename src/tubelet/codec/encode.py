@@ -211,8 +211,8 @@ class TubeSink:
                 self._write_audio(int(chunk.timestamps[-1]) * self._time_base)
 
     def _write_audio(self, until: Fraction | None) -> None:
-        if self._audio is not None and (packets := list(self._audio.until(until))):
-            self._writer.write_audio([packet_to_stored(packet) for packet in packets])
+        if self._audio is not None:
+            self._writer.write_audio(map(packet_to_stored, self._audio.until(until)))
 
 
 def as_checkpoint(tokenizer: str | Path | Checkpoint | None, device: str) -> Checkpoint:

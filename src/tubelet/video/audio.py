@@ -1,11 +1,12 @@
 """Audio packets, taken from one file and put into another untouched."""
 
 import io
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import av
 from av.audio.stream import AudioStream
@@ -13,12 +14,23 @@ from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet, PacketSideData, PktSideDataT
 
-from tubelet.errors import VideoError
+from tubelet.errors import DamageWarning, LossWarning, VideoError
+from tubelet.video.clock import Clock
 from tubelet.video.info import AudioInfo
 from tubelet.video.opening import open_container
+from tubelet.video.packet_index import missing_packets
 
 _SKIP_SAMPLES = "skip_samples"
 _SKIP_SAMPLES_TYPE = get_args(PktSideDataT).index(_SKIP_SAMPLES)
+
+_LONGEST = 60
+"""Seconds that a packet may last; honest ones last less than ten, most some hundredths."""
+
+_FURTHEST = 1 << 31
+"""Seconds from 0 to the times of a packet that is written: some 68 years."""
+
+_MOST_BYTES = 1 << 25
+"""Bytes of a packet; a second of uncompressed sound of eight channels takes a fifth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +54,62 @@ class AudioPacket:
     skip_samples: bytes = b""
 
 
+class CodedPacket(NamedTuple):
+    """A packet as a file has it: its times may be missing, or make no sense."""
+
+    pts: int | None
+    dts: int | None
+    duration: int
+    data: bytes
+    keyframe: bool
+    skip_samples: bytes
+
+    @classmethod
+    def of(cls, packet: Packet) -> "CodedPacket":
+        """Take what there is of one of PyAV's packets."""
+        return cls(
+            pts=packet.dts if packet.pts is None else packet.pts,
+            dts=packet.dts,
+            duration=packet.duration or 0,
+            data=bytes(packet),
+            keyframe=packet.is_keyframe,
+            skip_samples=bytes(packet.get_sidedata(_SKIP_SAMPLES))
+            if packet.has_sidedata(_SKIP_SAMPLES)
+            else b"",
+        )
+
+    def at(self, tick: int, *, after: int | None) -> AudioPacket:
+        """The packet at a time that fits, decoded no earlier than the one before and no later than it sounds.
+
+        Args:
+            tick: when it is heard.
+            after: when the packet before is decoded; none for the first.
+        """
+        told = tick == self.pts and self.dts is not None and self.dts <= tick
+        decoded = self.dts if told and self.dts is not None else tick
+        return AudioPacket(
+            data=self.data,
+            pts=tick,
+            dts=decoded if after is None or decoded >= after else tick,
+            duration=self.duration,
+            keyframe=self.keyframe,
+            skip_samples=self.skip_samples,
+        )
+
+
 def read_audio(source: Path | str) -> Iterator[AudioPacket]:
     """Yield the packets of a file's first audio stream, untouched and in file order; none if it has none.
 
-    Packets without a timestamp continue the one before. A damaged end is where the packets end.
+    Times never go back: one that does not fit its neighbours is repaired, and where the file's clock starts
+    again, what follows is moved behind what was there. Packets without a time continue the one before. A
+    duration that no packet has counts as unknown.
 
     Raises:
         VideoError: the file cannot be opened.
+
+    Warns:
+        LossWarning: times were repaired.
+        DamageWarning: the sound ends before its time, or packets are too large to be sound.
     """
     path = Path(source)
     if path.suffix.lower() == ".npy":
@@ -57,36 +118,73 @@ def read_audio(source: Path | str) -> Iterator[AudioPacket]:
     try:
         stream = _audio_stream(container)
         if stream is not None:
-            yield from _packets(container, stream)
+            yield from _Sound(path, container, stream).packets()
     finally:
         container.close()
 
 
-def _packets(container: InputContainer, stream: AudioStream) -> Iterator[AudioPacket]:
-    follows = 0
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except FFmpegError:
-            return
-        if packet is None:
-            return
-        if packet.size == 0:
-            continue
-        known = packet.pts if packet.pts is not None else packet.dts
-        pts = follows if known is None else known
-        duration = packet.duration or 0
-        follows = pts + duration
-        skip = bytes(packet.get_sidedata(_SKIP_SAMPLES)) if packet.has_sidedata(_SKIP_SAMPLES) else b""
-        yield AudioPacket(
-            data=bytes(packet),
-            pts=pts,
-            dts=pts if packet.dts is None else packet.dts,
-            duration=duration,
-            keyframe=packet.is_keyframe,
-            skip_samples=skip,
-        )
+class _Sound:
+    """The state of reading one audio stream, and what there is to warn of."""
+
+    def __init__(self, path: Path, container: InputContainer, stream: AudioStream) -> None:
+        self._path = path
+        self._container = container
+        self._stream = stream
+        self._time_base = stream.time_base or Fraction(1, stream.codec_context.sample_rate)
+        self._count = self._read = self._repaired = 0
+        self._damage: dict[str, int] = {}
+
+    def packets(self) -> Iterator[AudioPacket]:
+        """Yield the packets, each at a time that fits; then warn."""
+        after: int | None = None
+        for coded, tick in Clock(time_base=self._time_base, rate=None, apart=0).stamp(self._coded()):
+            packet = coded.at(tick, after=after)
+            after = packet.dts
+            self._count += 1
+            self._repaired += coded.pts not in (None, tick)
+            yield packet
+        self._warn()
+
+    def _coded(self) -> Iterator[CodedPacket]:
+        """Yield what the file has, without what can be no sound."""
+        packets = self._container.demux(self._stream)
+        longest = _LONGEST / self._time_base
+        while True:
+            try:
+                packet = next(packets, None)
+            except FFmpegError as error:
+                self._note(f"cannot be read further ({error.strerror})")
+                return
+            if packet is None:
+                return
+            self._read += packet.size > 0
+            if packet.size > _MOST_BYTES:
+                self._note(f"packets of more than {_MOST_BYTES} bytes were left out")
+            elif packet.size:
+                coded = CodedPacket.of(packet)
+                yield coded if 0 <= coded.duration <= longest else coded._replace(duration=0)
+
+    def _note(self, damage: str) -> None:
+        self._damage[damage] = self._damage.get(damage, 0) + 1
+
+    def _warn(self) -> None:
+        if self._repaired:
+            warnings.warn(
+                f"{self._path}: {self._repaired} of {self._count} times of its sound did not fit; repaired.",
+                LossWarning,
+                stacklevel=3,
+            )
+        if missing := missing_packets(self._stream, self._read):
+            self._note(missing)
+        if self._damage:
+            said = "; ".join(
+                f"{what}{f', {times} times' * (times > 1)}" for what, times in self._damage.items()
+            )
+            warnings.warn(
+                f"the sound of {self._path} is damaged: {said}. {self._count} packets were read.",
+                DamageWarning,
+                stacklevel=3,
+            )
 
 
 def _audio_stream(container: InputContainer) -> AudioStream | None:
@@ -164,10 +262,18 @@ class AudioTrack:
 
     def sample(self) -> AudioPacket:
         """Return the first packet of the stream that is described."""
-        return next(_packets(self._template, self._template.streams.audio[0]))
+        packets = self._template.demux(self._template.streams.audio[0])
+        coded = next(CodedPacket.of(packet) for packet in packets if packet.size)
+        return coded.at(coded.pts or 0, after=None)
 
     def write(self, packet: AudioPacket) -> None:
-        """Append one packet."""
+        """Append one packet.
+
+        Raises:
+            ValueError: its times are further from 0 than any film is long; FFmpeg would wrap them.
+        """
+        if max(map(abs, (packet.pts, packet.dts, packet.duration))) * self._time_base > _FURTHEST:
+            raise ValueError(f"its times lie within {_FURTHEST} seconds of 0")
         coded = Packet(packet.data)
         coded.pts, coded.dts, coded.duration = packet.pts, packet.dts, packet.duration
         coded.time_base = self._time_base

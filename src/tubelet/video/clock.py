@@ -1,7 +1,7 @@
 """Timestamps that only ever grow, whatever the file says."""
 
 import itertools
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -16,7 +16,7 @@ _WIDE = 8
 
 @runtime_checkable
 class Timed(Protocol):
-    """What has a place in time: a decoded frame."""
+    """What has a place in time: a decoded frame, a packet of sound."""
 
     @property
     def pts(self) -> int | None:
@@ -41,11 +41,17 @@ class Clock:
 
     What is looked at are the next frame's timestamp, and up to eight where one does not fit or a gap is wide.
 
+    Args:
+        time_base: seconds per tick.
+        rate: frames per second, if they have a rate.
+        apart: ticks between two frames at least; with 0 several may have one time.
+
     Attributes:
         repaired: how many timestamps were changed.
     """
 
-    def __init__(self, *, time_base: Fraction, rate: Fraction | None) -> None:
+    def __init__(self, *, time_base: Fraction, rate: Fraction | None, apart: int = 1) -> None:
+        self._apart = apart
         self._nominal = max(1, round(1 / (rate * time_base))) if rate else None
         self._offset = 0
         self._last: int | None = None
@@ -71,9 +77,9 @@ class Clock:
     def _fits(self, frame: Timed, following: Timed) -> bool:
         """Whether two timestamps are plain: growing, without a wide gap before the first."""
         tick, after = self._claimed(frame), self._claimed(following)
-        if tick is None or (after is not None and after <= tick):
+        if tick is None or (after is not None and after < tick + self._apart):
             return False
-        return self._last is None or 0 < tick - self._last <= _WIDE * self._longest
+        return self._last is None or self._apart <= tick - self._last <= _WIDE * self._longest
 
     def _time_of(self, frame: Timed, following: Sequence[int | None]) -> int:
         """Return a frame's timestamp, given those that follow; remember it."""
@@ -101,10 +107,15 @@ class Clock:
     def _expected(self) -> int:
         return 0 if self._last is None else self._last + self._step
 
+    def _is_after(self, tick: int, other: int) -> bool:
+        return tick >= other + self._apart
+
     def _starts_again(self, tick: int, following: Sequence[int | None]) -> bool:
         """Whether the file's clock goes on from an earlier time, and does not come back."""
         known = [each for each in following if each is not None]
-        if self._last is None or tick > self._last or not known or not tick < known[0] <= self._last:
+        if self._last is None or self._is_after(tick, self._last) or not known:
+            return False
+        if not self._is_after(known[0], tick) or self._is_after(known[0], self._last):
             return False
         for count, (before, after) in enumerate(itertools.pairwise([tick, *known]), start=2):
             due = self._last + count * self._step
@@ -114,11 +125,12 @@ class Clock:
 
     def _is_kept(self, tick: int, following: Sequence[int | None]) -> bool:
         """Whether a timestamp is among the most that can be kept."""
-        if self._last is not None and tick <= self._last:
+        if self._last is not None and not self._is_after(tick, self._last):
             return False
         known = [each for each in following if each is not None]
-        with_it = 1 + _longest_growing([each for each in known if each > tick])
-        without = _longest_growing([each for each in known if self._last is None or each > self._last])
+        later = known if self._last is None else [each for each in known if self._is_after(each, self._last)]
+        with_it = 1 + self._longest_growing([each for each in known if self._is_after(each, tick)])
+        without = self._longest_growing(later)
         if with_it == without:
             return self._is_near(tick, following)
         return with_it > without
@@ -138,14 +150,13 @@ class Clock:
             if tick is not None and self._is_kept(tick, following[frames:]):
                 if self._last is None:
                     return tick - frames * self._step
-                return self._last + max(1, min(self._step, (tick - self._last) // (frames + 1)))
+                return self._last + max(self._apart, min(self._step, (tick - self._last) // (frames + 1)))
         return self._expected()
 
-
-def _longest_growing(ticks: Sequence[int]) -> int:
-    """Return how many of the ticks a strictly growing subsequence can have."""
-    ends: list[int] = []
-    for tick in ticks:
-        place = bisect_left(ends, tick)
-        ends[place : place + 1] = [tick]
-    return len(ends)
+    def _longest_growing(self, ticks: Sequence[int]) -> int:
+        """Return how many of the ticks, in their order, can be kept."""
+        ends: list[int] = []
+        for tick in ticks:
+            place = bisect_left(ends, tick) if self._apart else bisect_right(ends, tick)
+            ends[place : place + 1] = [tick]
+        return len(ends)

@@ -79,6 +79,7 @@ def describe(path: Path, video: Source, frame: VideoFrame) -> VideoInfo:
     except VideoError as error:
         raise VideoError(f"{path}: {error}") from error
     time_base = stream.time_base or Fraction(1, 1000)
+    audio = describe_audio(path, container)
     return VideoInfo(
         path=path,
         format=container.format.name,
@@ -99,8 +100,8 @@ def describe(path: Path, video: Source, frame: VideoFrame) -> VideoInfo:
         sample_aspect=1 / aspect if turned.transpose else aspect,
         interlaced=frame.interlaced_frame or stream.codec_context.field_order in _INTERLACED_ORDERS,
         alpha=has_alpha(frame.format) or has_alpha_layer(stream),
-        audio=describe_audio(path, container),
-        losses=tuple(_losses(video, frame, colour, aspect)),
+        audio=audio,
+        losses=tuple(_losses(video, frame, colour, aspect, has_sound=audio is not None)),
         damage=video.cut_short(),
     )
 
@@ -113,7 +114,9 @@ def _duration(video: Source, time_base: Fraction) -> float | None:
     return None
 
 
-def _losses(video: Source, frame: VideoFrame, colour: Colour, aspect: Fraction) -> Iterator[str]:
+def _losses(
+    video: Source, frame: VideoFrame, colour: Colour, aspect: Fraction, *, has_sound: bool
+) -> Iterator[str]:
     bits = max(component.bits for component in frame.format.components)
     if bits > 8:
         yield f"it has {bits} bits per sample, of which 8 are kept"
@@ -129,6 +132,8 @@ def _losses(video: Source, frame: VideoFrame, colour: Colour, aspect: Fraction) 
     if aspect != 1:
         yield f"its pixels are not square ({aspect}); frames keep the stored {frame.width}x{frame.height}"
     yield from _other_streams(video)
+    if video.container.streams.audio and not has_sound:
+        yield "its sound cannot be stored and is dropped: it has no packets, or no decoder here"
 
 
 def _other_streams(video: Source) -> Iterator[str]:

@@ -21,6 +21,7 @@ from tubelet.video.crop import Crop, container_crop
 from tubelet.video.damage import Damage
 from tubelet.video.matroska import missing_matroska_bytes
 from tubelet.video.opening import open_container
+from tubelet.video.packet_index import missing_packets
 from tubelet.video.riff import missing_riff_bytes
 from tubelet.video.streams import choose_stream
 
@@ -101,10 +102,7 @@ class Source:
 
     def unread_packets(self) -> str:
         """Say, once the file was read from its beginning, whether its index lists more; empty if not."""
-        listed = len(self.stream.index_entries)
-        if "mov" in self.container.format.name.split(",") and self.damage.packets < listed:
-            return f"its index lists {listed} packets, it holds {self.damage.packets}"
-        return ""
+        return missing_packets(self.stream, self.damage.packets)
 
     def _missing_beyond_index(self) -> int:
         """Return how many bytes of the last packet that an MP4's index lists are missing."""

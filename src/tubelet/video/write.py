@@ -189,7 +189,12 @@ class Writer:
             try:
                 self._sink.write_audio(packet)
             except (FFmpegError, ValueError, OverflowError) as error:
-                raise self._explained(error) from error
+                if isinstance(error, OSError):
+                    raise
+                raise VideoError(
+                    f"{self._target}: its sound cannot be written, a packet at {packet.pts}, decoded at "
+                    f"{packet.dts}, {packet.duration} long: {error}. Leave it out with --no-audio."
+                ) from error
 
     def _explained(self, error: Exception) -> Exception:
         """Return an error that names the file; a full disk stays what it is, for `replacing` to explain."""

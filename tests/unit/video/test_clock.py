@@ -99,3 +99,28 @@ def test_few_frames_are_held_back():
     frames = (Mark(40 * next(taken)) for _ in range(100))
     for index, _ in enumerate(clock().stamp(frames)):
         assert next(taken) <= 4 + 2 * index
+
+
+def unspaced() -> Clock:
+    """A clock of packets, of which several may have one time."""
+    return Clock(time_base=Fraction(1, 1000), rate=None, apart=0)
+
+
+@given(st.lists(st.integers(-100, 10**6), max_size=40))
+def test_times_that_never_go_back_are_kept_where_several_may_be_alike(ticks):
+    watch = unspaced()
+    assert ticks_of(sorted(ticks), watch) == sorted(ticks)
+    assert watch.repaired == 0
+
+
+@given(st.lists(st.tuples(st.none() | st.integers(-100, 100), st.integers(-5, 50))))
+def test_times_never_go_back_where_several_may_be_alike(marks):
+    given_ = stamps(marks, unspaced())
+    assert len(given_) == len(marks)
+    assert given_ == sorted(given_)
+
+
+def test_many_alike_do_not_run_ahead_of_their_clock():
+    ticks = [tick for tick in range(200) for _ in range(3)]
+    wild = [*ticks[:100], 10**9, *ticks[101:]]
+    assert ticks_of(wild, unspaced())[101:] == ticks[101:]
