@@ -6,10 +6,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from tubelet.codec.audio_feed import AudioFeed
-from tubelet.codec.overlap import Behind, ahead
 from tubelet.codec.tube import Tube, open_tube
 from tubelet.errors import OptionError
 from tubelet.files import check_suffix, check_target
+from tubelet.threads import Behind, ahead
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.video.audio import AudioPacket
 from tubelet.video.read import Run

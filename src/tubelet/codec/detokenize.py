@@ -9,7 +9,6 @@ import numpy as np
 from tubelet.codec.decode import DecodeReport, VideoSink, decode_file
 from tubelet.codec.matching import MadeBy, matching_discrete
 from tubelet.codec.memory import RUN_BYTES, left_for_streams
-from tubelet.codec.overlap import Behind, ahead
 from tubelet.codec.room import check_room
 from tubelet.codec.token_array import read_token_array
 from tubelet.codec.token_clip import TokenClip
@@ -17,6 +16,7 @@ from tubelet.codec.token_table import TokenTable
 from tubelet.codec.tokenize import SUFFIXES
 from tubelet.errors import BitstreamError, OptionError
 from tubelet.files import check_suffix, check_target
+from tubelet.threads import Behind, ahead
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.tokenizers.discrete import StreamDetokenizer
 from tubelet.tokenizers.token_grid import TokenGrid

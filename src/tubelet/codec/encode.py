@@ -18,10 +18,10 @@ from tubelet.codec.audio_feed import AudioFeed
 from tubelet.codec.chunking import Chunker
 from tubelet.codec.header import make_header, packet_to_stored
 from tubelet.codec.memory import frames_per_run, left_for_streams
-from tubelet.codec.overlap import Behind, ahead
 from tubelet.codec.symbols import SymbolQuantizer
 from tubelet.files import check_suffix, check_target
 from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
+from tubelet.threads import Behind, ahead
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.stream_encoder import StreamEncoder

@@ -23,10 +23,10 @@ from tubelet.codec.encode import (
 )
 from tubelet.codec.header import make_header
 from tubelet.codec.memory import frames_per_run, left_for_streams
-from tubelet.codec.overlap import Behind, ahead
 from tubelet.files import check_suffix, check_targets, fitted_name
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.quantizers.scalar import Symbols
+from tubelet.threads import Behind, ahead
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
 from tubelet.tokenizers.footprint import remembered
 from tubelet.tokenizers.stream_decoder import StreamDecoder

@@ -1,9 +1,9 @@
 """Batches of random windows of prepared crops, the same for every number of processes, made ahead."""
 
-import threading
+import itertools
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
-from queue import Empty, Full, Queue
 from types import TracebackType
 from typing import final
 
@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 
 from tubelet.data.crops import Crops
 from tubelet.errors import OptionError
+from tubelet.threads import ahead
 from tubelet.types import Frames
 
 Batch = UInt8[np.ndarray, "b T H W 3"]
@@ -19,9 +20,6 @@ Batch = UInt8[np.ndarray, "b T H W 3"]
 
 _DEPTH = 3
 """Batches that may wait for their consumer."""
-
-_PATIENCE = 0.1
-"""Seconds between looks at whether the other side is still there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,58 +136,29 @@ class Feed:
         self._seed = seed
         self._step = first_step
         self._indices = range(draw.batch) if indices is None else indices
-        self._queue: Queue[Batch | BaseException] = Queue(_DEPTH)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="tubelet-feed", daemon=True)
+        self._batches: Generator[Batch] | None = None
 
     def __enter__(self) -> "Feed":
-        self._thread.start()
+        self._batches = ahead(self._draw_all(), depth=_DEPTH)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopped.set()
-        self._thread.join()
+        if self._batches is not None:
+            self._batches.close()
 
     def __iter__(self) -> "Feed":
         return self
 
     def __next__(self) -> Batch:
         began = time.perf_counter()
-        item = self._take()
+        batch = None if self._batches is None else next(self._batches, None)
         self.waited_seconds += time.perf_counter() - began
-        if isinstance(item, BaseException):
-            self._stopped.set()
-            raise item
-        return item
+        if batch is None:
+            raise RuntimeError("a feed gives batches inside its `with` block only, and none after an error.")
+        return batch
 
-    def _take(self) -> Batch | BaseException:
-        while not self._stopped.is_set():
-            alive = self._thread.is_alive()
-            try:
-                return self._queue.get(timeout=_PATIENCE) if alive else self._queue.get_nowait()
-            except Empty:
-                # A thread that has ended has put its error first.
-                if not alive:
-                    break
-        return RuntimeError("a feed gives batches inside its `with` block only, and none after an error.")
-
-    def _work(self) -> None:
-        step = self._step
-        try:
-            while not self._stopped.is_set():
-                self._offer(
-                    draw_batch(self._crops, self._draw, seed=self._seed, step=step, indices=self._indices)
-                )
-                step += 1
-        except BaseException as error:  # noqa: BLE001  it is raised again on the other side
-            self._offer(error)
-
-    def _offer(self, item: Batch | BaseException) -> None:
-        while not self._stopped.is_set():
-            try:
-                return self._queue.put(item, timeout=_PATIENCE)
-            except Full:
-                continue
-        return None
+    def _draw_all(self) -> Generator[Batch]:
+        for step in itertools.count(self._step):
+            yield draw_batch(self._crops, self._draw, seed=self._seed, step=step, indices=self._indices)

@@ -1,7 +1,7 @@
-"""Stages that work at the same time: one thread reads ahead, one writes behind, with bounded queues."""
+"""Work at the same time as the caller: a thread that runs ahead or works behind, with a bounded queue."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from queue import Empty, Full, Queue
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -22,12 +22,17 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
+def ahead(items: Iterator[Item], *, depth: int = DEPTH) -> Generator[Item]:
     """Give the same items, made in a thread while the caller works on those before.
 
-    An error of `items` is raised here, in its place; a caller that stops early stops the thread.
+    The thread starts with the first item. An error of `items` is raised here, in its place; a caller that
+    stops early (`close`) stops the thread.
+
+    Args:
+        items: what is made.
+        depth: how many items may wait.
     """
-    queue: Queue[Item | _End] = Queue(DEPTH)
+    queue: Queue[Item | _End] = Queue(depth)
     stopped = threading.Event()
 
     def offer(item: Item | _End) -> None:

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from tubelet.codec.overlap import Behind, ahead
+from tubelet.threads import Behind, ahead
 
 MOST_WAITING = 4
 """Two in the queue, one in each hand."""
