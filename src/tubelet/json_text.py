@@ -1,9 +1,10 @@
-"""JSON of unknown origin, read so that no number or nesting in it costs more than the text itself."""
+"""JSON: of unknown origin, read so that nothing in it costs more than its text; and of our own, to write."""
 
 import json
 import math
 import os
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,24 @@ def of_kind(value: Any, kind: type | tuple[type, ...], name: str) -> Any:  # noq
         kinds = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
         raise TypeError(f"{name} is {value!r:.80}; it must be {kinds}")
     return value
+
+
+def without_infinities(value: Any, spell: Callable[[float], str | None]) -> Any:  # noqa: ANN401  JSON
+    """The same figures, with something else for infinity and NaN: JSON has no such numbers.
+
+    Args:
+        value: what will be written as JSON; tuples become lists.
+        spell: what stands for a number that is not finite.
+    """
+    match value:
+        case float():
+            return value if math.isfinite(value) else spell(value)
+        case dict():
+            return {name: without_infinities(each, spell) for name, each in value.items()}
+        case list() | tuple():
+            return [without_infinities(each, spell) for each in value]
+        case _:
+            return value
 
 
 def text_to_ratio(text: str) -> Fraction:

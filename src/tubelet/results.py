@@ -1,7 +1,6 @@
 """Numbers that a run produced, with how they were produced, as JSON."""
 
 import json
-import math
 import os
 import platform
 import re
@@ -14,6 +13,7 @@ from typing import Any
 
 from tubelet.files import STANDARD_OUTPUT, replacing
 from tubelet.files.names import text_name
+from tubelet.json_text import without_infinities
 
 _PACKAGES = ("tubelet", "torch", "numpy", "av", "constriction")
 
@@ -43,7 +43,8 @@ def write_results(target: Path, *, protocol: str, figures: dict[str, Any], force
     Raises:
         OutputError: the file cannot be written.
     """
-    content = {"protocol": protocol, "figures": _finite(figures), "circumstances": circumstances()}
+    finite = without_infinities(figures, lambda _: None)
+    content = {"protocol": protocol, "figures": finite, "circumstances": circumstances()}
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # Names may hold bytes that are no UTF-8; JSON has a way to write them.
     text = re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
@@ -52,19 +53,6 @@ def write_results(target: Path, *, protocol: str, figures: dict[str, Any], force
         return
     with replacing(target, force=force) as path:
         path.write_text(text, encoding="utf-8")
-
-
-def _finite(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds
-    """The same figures, with null for numbers that JSON cannot hold."""
-    match value:
-        case float():
-            return value if math.isfinite(value) else None
-        case dict():
-            return {name: _finite(each) for name, each in value.items()}
-        case list() | tuple():
-            return [_finite(each) for each in value]
-        case _:
-            return value
 
 
 def version_of(package: str) -> str | None:

@@ -1,7 +1,6 @@
 """Files of tokens to video files."""
 
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +19,10 @@ from tubelet.threads import Behind, ahead
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.tokenizers.discrete import StreamDetokenizer
 from tubelet.tokenizers.token_grid import TokenGrid
+from tubelet.video.info import USUAL_RATE
 from tubelet.video.read import Run
 from tubelet.video.write import SUFFIXES as VIDEO_SUFFIXES
 from tubelet.video.write import Writer
-
-USUAL_RATE = Fraction(25)
-"""Frames per second where a file does not say how many."""
 
 
 def detokenize_file(
@@ -44,7 +41,7 @@ def detokenize_file(
 
     Args:
         source: a ``.tube``, ``.npz`` or ``.parquet`` file. Arrays and tables know no timestamps: their
-            frames are shown at their rate, or at `USUAL_RATE` where it is unknown.
+            frames are shown at their rate, or at 24 frames per second where it is unknown.
         target: the file to write; its suffix chooses the format (see `tubelet.video.write.Writer`).
         clip: which clip of a table, from 0; the only one for none.
         tokenizer: the folder of the tokenizer that made the file, if that is none of the shipped ones.

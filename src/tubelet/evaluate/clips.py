@@ -14,12 +14,10 @@ from tubelet.evaluate.frame_buffer import FrameBuffer
 from tubelet.evaluate.protocols import Protocol
 from tubelet.files.names import text_name
 from tubelet.types import Frames
+from tubelet.video.info import USUAL_RATE
 from tubelet.video.probe import probe
 from tubelet.video.read import read
 from tubelet.video.resize import Small, shrink_to_short_side
-
-USUAL_RATE = Fraction(24)
-"""Frames per second of files that name no rate."""
 
 
 class Clip(NamedTuple):

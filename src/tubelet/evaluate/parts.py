@@ -5,14 +5,13 @@ A part says what it was made from; only an equal one is used again.
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tubelet.files import output_errors, replacing
-from tubelet.json_text import read_json
+from tubelet.json_text import read_json, without_infinities
 
 FORMAT = 1
 
@@ -46,7 +45,7 @@ def write_part(path: Path, part: dict[str, Any]) -> None:
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path, force=True) as beside:
-        beside.write_text(json.dumps(_spelt(part), allow_nan=False) + "\n", encoding="utf-8")
+        beside.write_text(json.dumps(without_infinities(part, str), allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -66,16 +65,3 @@ def _short(name: str) -> str:
 def _plain(value: dict[str, Any]) -> Any:  # noqa: ANN401  whatever JSON holds
     """The same as it comes back from a file."""
     return json.loads(json.dumps(value))
-
-
-def _spelt(value: Any) -> Any:  # noqa: ANN401  whatever JSON holds
-    """The same, with infinities as text."""
-    match value:
-        case float():
-            return value if math.isfinite(value) else str(value)
-        case dict():
-            return {name: _spelt(each) for name, each in value.items()}
-        case list() | tuple():
-            return [_spelt(each) for each in value]
-        case _:
-            return value

@@ -1,9 +1,8 @@
-"""A network that tells videos from their reconstructions, and the two losses by which it teaches.
+"""A network that tells videos from their reconstructions, and the losses of both sides.
 
-Both take a discriminator and give one number; a step of the discriminator lowers `hinge_discriminator` or the
-total of `r3gan_discriminator`, a step of the tokenizer then lowers `hinge_generator` or `r3gan_generator`.
-The tokenizer's step also leaves gradients in the discriminator: set them to none before its own. They are
-meant for the decoder alone, in the last tenth of a training.
+A step of the discriminator lowers the total of `r3gan_discriminator`, a step of the tokenizer then lowers
+`r3gan_generator`. The tokenizer's step also leaves gradients in the discriminator: clear them before its own
+step. The losses are meant for the decoder alone, in the last tenth of a training.
 """
 
 import math
@@ -16,7 +15,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tubelet.checks import check_clip
 from tubelet.errors import OptionError
 from tubelet.losses.pair import Loss, comparable
 from tubelet.types import Video
@@ -83,38 +81,6 @@ class SpaceTimeDiscriminator(nn.Module):
             return rearrange(self.leave(hidden), "b 1 t h w -> b t h w")
 
 
-def hinge_discriminator(discriminator: Discriminator, reference: Video, video: Video) -> Loss:
-    """Half the mean of max(0, 1 - score) over the reference, and of max(0, 1 + score) over the video.
-
-    It is 1 where all scores are 0. No gradient reaches the videos.
-
-    Source: geometric GAN (Lim & Ye 2017, arXiv:1705.02894), halved as in VQGAN (arXiv:2012.09841).
-
-    Raises:
-        ShapeError: the shapes differ or hold no numbers.
-    """
-    reference, video = comparable(reference, video)
-    real, fake = (_scores(discriminator, each.detach()) for each in (reference, video))
-    return (F.relu(1 - real).mean() + F.relu(1 + fake).mean()) / 2
-
-
-def hinge_generator(discriminator: Discriminator, video: Video) -> Loss:
-    """The negative mean score of the video.
-
-    Its weight is a constant: LiteVAE (arXiv:2405.14477) finds one at least as good as the adaptive weight of
-    VQGAN, which is not offered. The order of size is that of LeanVAE (arXiv:2503.14325), 0.2 beside `l1` with
-    weight 4; its gradient grows with the slope of the discriminator, so compare the two.
-
-    Source: geometric GAN (Lim & Ye 2017, arXiv:1705.02894).
-
-    Raises:
-        OptionError: the video is no floating-point tensor.
-        ShapeError: it is not ``b 3 T H W``, or empty.
-    """
-    check_clip(video)
-    return -_scores(discriminator, video).mean()
-
-
 def r3gan_discriminator(
     discriminator: Discriminator, reference: Video, video: Video, *, gamma: float
 ) -> R3GANLoss:
@@ -152,8 +118,10 @@ def r3gan_discriminator(
 def r3gan_generator(discriminator: Discriminator, reference: Video, video: Video) -> Loss:
     """The mean of softplus(-(score of the video - score of the reference)); log 2 where they look alike.
 
-    No gradient reaches the reference. Its slope per score is at most 1, as that of `hinge_generator`, and so
-    is the order of size of its weight.
+    No gradient reaches the reference. Its slope per score is at most 1, as that of the hinge loss, so its
+    weight has the same order of size: LeanVAE (arXiv:2503.14325) has 0.2 beside L1 with weight 4. The weight
+    is a constant: LiteVAE (arXiv:2405.14477) finds one at least as good as the adaptive weight of VQGAN. Its
+    gradient grows with the slope of the discriminator, so compare the two.
 
     Source: R3GAN (Huang et al. 2024, arXiv:2501.05441), section 2.
 

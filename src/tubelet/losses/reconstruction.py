@@ -23,18 +23,6 @@ def l1(reference: Video, video: Video) -> Loss:
     return (video - reference).abs().mean()
 
 
-def mse(reference: Video, video: Video) -> Loss:
-    """The mean squared difference, 0 to 4; 4 / MSE is the ratio of which PSNR is the decibels.
-
-    Clips with large errors weigh most. `log_mse` weighs clips as the mean PSNR does.
-
-    Raises:
-        ShapeError: the shapes differ or hold no numbers.
-    """
-    reference, video = comparable(reference, video)
-    return (video - reference).square().mean()
-
-
 def charbonnier(reference: Video, video: Video, *, epsilon: float = 1e-3) -> Loss:
     """The mean of √(d² + ε²) - ε over the differences d: absolute where |d| » ε, quadratic where |d| « ε.
 
@@ -65,8 +53,8 @@ def log_mse(reference: Video, video: Video, *, floor: float = 1e-6) -> Loss:
     The mean PSNR of clips in [-1, 1] is 10·log₁₀ 4 minus 10/ln 10 = 4.343 times this loss at floor 0, in dB.
     So its gradient is that of the mean PSNR: every clip pulls in proportion to 1 / (its MSE + floor), and the
     clips that are already good are not forgotten. A weight of 1 is worth 4.343 dB per unit; the gradient of
-    one clip is that of `mse` divided by its MSE, so beside other losses the weight must be about as small as
-    the MSE is (3e-4 near 41 dB) to pull as hard as `mse` with weight 1.
+    one clip is that of its MSE, divided by its MSE. So beside other losses the weight must be about as small
+    as the MSE is (3e-4 near 41 dB) to pull as hard as an MSE with weight 1.
 
     Source: the definition of PSNR.
 

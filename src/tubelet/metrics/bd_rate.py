@@ -1,4 +1,4 @@
-"""Bjøntegaard's deltas: what one rate-distortion curve saves against another, in the mean.
+"""Bjøntegaard's delta rate: what one rate-distortion curve saves against another, in the mean.
 
 Curves are a few measured points; between them they are interpolated. Bjøntegaard (VCEG-M33, 2001) laid one
 cubic through four points, the logarithm of the rate as a function of quality. Later practice in ITU-T and
@@ -54,20 +54,8 @@ def bd_rate(anchor: Sequence[RatePoint], test: Sequence[RatePoint], *, fit: Fit 
     """
     # As a function of quality, the logarithm of the rate.
     one, other = _curve("anchor", anchor, fit), _curve("test", test, fit)
-    mean = _mean_difference(Curve(one.y, one.x), Curve(other.y, other.x), fit, what="quality")
+    mean = _mean_difference(Curve(one.y, one.x), Curve(other.y, other.x), fit)
     return 100 * (10**mean - 1)
-
-
-def bd_quality(anchor: Sequence[RatePoint], test: Sequence[RatePoint], *, fit: Fit = "pchip") -> float:
-    """How much better `test` is than `anchor` at the same rate, in units of quality, such as dB of PSNR.
-
-    The mean of the difference of the qualities over the logarithms of the rates that both curves cover. With
-    PSNR it is the BD-PSNR of VCEG-M33.
-
-    Raises:
-        OptionError: as for `bd_rate`; or the curves have no rate in common.
-    """
-    return _mean_difference(_curve("anchor", anchor, fit), _curve("test", test, fit), fit, what="rate")
 
 
 def _curve(name: str, points: Sequence[RatePoint], fit: Fit) -> Curve:
@@ -97,13 +85,12 @@ def _curve(name: str, points: Sequence[RatePoint], fit: Fit) -> Curve:
     return Curve(np.log10(rates), qualities)
 
 
-def _mean_difference(anchor: Curve, test: Curve, fit: Fit, *, what: str) -> float:
-    """The mean of `test` minus `anchor` over the x that both cover."""
+def _mean_difference(anchor: Curve, test: Curve, fit: Fit) -> float:
+    """The mean of `test` minus `anchor` over the qualities that both cover."""
     low, high = max(anchor.x[0], test.x[0]), min(anchor.x[-1], test.x[-1])
     if low >= high:
-        scale = "log10 of the rate" if what == "rate" else "quality"
         raise OptionError(
-            f"the anchor covers {anchor.x[0]:.4g} to {anchor.x[-1]:.4g} of {scale}, the test {test.x[0]:.4g} "
+            f"the anchor covers {anchor.x[0]:.4g} to {anchor.x[-1]:.4g} of quality, the test {test.x[0]:.4g} "
             f"to {test.x[-1]:.4g}; they must overlap. Measure more points between."
         )
     integral = _integral_of_cubic if fit == "cubic" else _integral_of_pieces

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from tubelet.errors import ShapeError
-from tubelet.metrics.runs import check_runs
+from tubelet.metrics.psnr import SquaredError
+from tubelet.metrics.runs import check_runs, nothing_compared
 from tubelet.types import Frames
 
 
@@ -31,12 +31,8 @@ class ClipDifferencePSNR:
         Raises:
             ShapeError: the runs differ in length or size, or in size from those before.
         """
-        check_runs(reference, frames, measure="difference PSNR")
-        if self._last is not None and frames.shape[1:] != self._last.shape:
-            raise ShapeError(
-                f"the frames are {frames.shape[1:]} and those before {self._last.shape}; the frames of a "
-                "clip have one size. Use one ClipDifferencePSNR per clip."
-            )
+        size = None if self._last is None else self._last.shape
+        check_runs(reference, frames, measure="difference PSNR", size=size)
         for one, other in zip(reference, frames, strict=True):
             # The error of a difference is the difference of the errors.
             error = np.subtract(other, one, dtype=np.int16)
@@ -53,11 +49,5 @@ class ClipDifferencePSNR:
             ShapeError: no frame was added.
         """
         if self._last is None:
-            raise ShapeError(
-                "no frames were compared; difference PSNR needs at least one. Call update first."
-            )
-        if not self._samples:
-            return math.nan
-        if not self._error:
-            return math.inf
-        return 10 * math.log10(255**2 * self._samples / self._error)
+            raise nothing_compared("difference PSNR")
+        return SquaredError(self._error, self._samples).psnr() if self._samples else math.nan

@@ -42,7 +42,6 @@ class ClipFlicker:
         self._change = 0
         self._reference_change = 0
         self._still = 0
-        self._pixels = 0
         self._last: tuple[Frame, Frame] | None = None
 
     def update(self, reference: Frames, frames: Frames) -> None:
@@ -71,14 +70,8 @@ class ClipFlicker:
             return math.nan
         return (self._change - self._reference_change) / (3 * self._still)
 
-    @property
-    def still_share(self) -> float:
-        """The share of pixels that stand still, from 0 to 1: what the figure rests on; NaN for one frame."""
-        return self._still / self._pixels if self._pixels else math.nan
-
     def _add(self, reference_change: Frame, change: Frame) -> None:
         still = reference_change.max(axis=2) <= self.threshold
         self._still += int(np.count_nonzero(still))
-        self._pixels += still.size
         self._change += int(change[still].sum(dtype=np.int64))
         self._reference_change += int(reference_change[still].sum(dtype=np.int64))

@@ -1,13 +1,12 @@
 """Seams: errors that gather at the borders of patches, tiles or groups of frames."""
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, Float64, Int64, UInt8
+from jaxtyping import Int64
 
-from tubelet.checks import check_frames
-from tubelet.errors import OptionError, ShapeError
+from tubelet.errors import OptionError
 from tubelet.metrics.runs import check_runs, nothing_compared
 from tubelet.types import Frames
 
@@ -90,55 +89,6 @@ class ClipBoundaryError:
         return _ratio(errors[border & counted], errors[~border & counted])
 
 
-def boundary_error_ratio(
-    reference: Frames, frames: Frames, *, period: int, axis: Axis, offset: int = 0
-) -> float:
-    """The boundary error ratio of a clip that is in memory; see `ClipBoundaryError`.
-
-    Raises:
-        OptionError: period or offset are out of range.
-        ShapeError: the clips differ in length or size, or hold no frame.
-    """
-    metric = ClipBoundaryError(period, axis=axis, offset=offset)
-    metric.update(reference, frames)
-    return metric.compute()
-
-
-class Wave(NamedTuple):
-    """A regular pattern in a clip.
-
-    Attributes:
-        amplitude: half the distance from trough to crest, in levels of 255.
-        frames: period in time; infinity if the pattern stands still.
-        rows: period downwards in pixels; infinity if it does not change downwards.
-        columns: period to the right in pixels; infinity if it does not change to the right.
-    """
-
-    amplitude: float
-    frames: float
-    rows: float
-    columns: float
-
-
-def constant_spectrum(frames: Frames) -> Wave:
-    """The strongest wave in a clip that should be constant, such as a decoded grey clip.
-
-    Of every colour, less its mean, the discrete Fourier transform over time, rows and columns is taken; the
-    largest coefficient of any colour is the wave. A tokenizer that draws its grid onto flat areas gives a
-    wave of the period of its patches or tiles; without any pattern the amplitude is 0 and all periods are
-    infinite. Of equally strong waves, as a pattern of single lines has, it is the one with the longest
-    period. Periods are exact if they divide the clip; it should be whole patches long, high and wide.
-
-    Raises:
-        ShapeError: there is no pixel.
-    """
-    check_frames(frames, "frames", cure="tubelet.from_model makes them from model output.")
-    if not frames.size:
-        raise ShapeError(f"the clip is {frames.shape} and holds no pixel. Give at least one frame.")
-    waves = [_strongest(frames[..., colour]) for colour in range(3)]
-    return max(waves, key=lambda wave: wave.amplitude)
-
-
 def _ratio(border: Int64[np.ndarray, " b"], elsewhere: Int64[np.ndarray, " e"]) -> float:
     if not len(border) or not len(elsewhere):
         return math.nan
@@ -146,37 +96,3 @@ def _ratio(border: Int64[np.ndarray, " b"], elsewhere: Int64[np.ndarray, " e"]) 
     if not under:
         return math.inf if over else math.nan
     return over / under
-
-
-def _strongest(colour: UInt8[np.ndarray, "T H W"]) -> Wave:
-    """The largest coefficient of a clip of one colour, but for its mean."""
-    values = (colour - colour.mean()).astype(np.float32)
-    amplitudes = _amplitudes(values)
-    peak = float(amplitudes.max())
-    if not peak:
-        return Wave(0.0, math.inf, math.inf, math.inf)
-    length, height, width = colour.shape
-    cycles = np.meshgrid(
-        np.abs(np.fft.fftfreq(length)),
-        np.abs(np.fft.fftfreq(height)),
-        np.fft.rfftfreq(width),
-        indexing="ij",
-        sparse=True,
-    )
-    # Equal ones differ by float rounding.
-    ties = np.argwhere(amplitudes >= peak * (1 - 1e-4))
-    frequencies = np.stack([axis.ravel()[ties[:, i]] for i, axis in enumerate(cycles)], axis=1)
-    slowest = frequencies[np.argmin(np.square(frequencies).sum(axis=1))]
-    return Wave(peak, *(1 / float(each) if each else math.inf for each in slowest))
-
-
-def _amplitudes(values: Float32[np.ndarray, "T H W"]) -> Float64[np.ndarray, "T H w"]:
-    """The amplitude of the wave of each coefficient."""
-    amplitudes = np.abs(np.fft.rfftn(values)).astype(np.float64) / values.size
-    # A real wave has two coefficients that mirror each other, unless it alternates or stands on all axes.
-    single = np.ix_(*(([0, size // 2] if size % 2 == 0 else [0]) for size in values.shape))
-    alone = amplitudes[single].copy()
-    amplitudes *= 2
-    amplitudes[single] = alone
-    amplitudes[0, 0, 0] = 0
-    return amplitudes

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tubelet.errors import ShapeError
 from tubelet.metrics.flow import DISFlow, Grey, check_size
 from tubelet.metrics.runs import check_runs, nothing_compared
 from tubelet.types import Frames
@@ -43,8 +42,9 @@ class ClipTOF:
             ShapeError: the runs differ in length or size, or in size from those before, or a side of the
                 frames is shorter than `tubelet.metrics.flow.SMALLEST`.
         """
-        check_runs(reference, frames, measure="tOF")
-        self._check_size(*frames.shape[1:3])
+        size = None if self._last is None else (*self._last.frame.shape, 3)
+        check_runs(reference, frames, measure="tOF", size=size)
+        check_size(*frames.shape[1:3])
         for one, other in zip(reference, frames, strict=True):
             pair = Pair(self._flow.grey(one), self._flow.grey(other))
             if self._last is not None:
@@ -63,12 +63,3 @@ class ClipTOF:
         if self._last is None:
             raise nothing_compared("tOF")
         return self._sum / self._pairs if self._pairs else math.nan
-
-    def _check_size(self, height: int, width: int) -> None:
-        check_size(height, width)
-        if self._last is not None and (height, width) != self._last.frame.shape:
-            before = "x".join(map(str, self._last.frame.shape))
-            raise ShapeError(
-                f"the frames have {height}x{width} pixels and those before {before}; the frames of a clip "
-                "have one size. Use one ClipTOF per clip."
-            )

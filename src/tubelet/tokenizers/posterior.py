@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from tubelet.nn.divergence import kl_per_value
 from tubelet.types import Latent
 
 
@@ -34,5 +35,4 @@ class Posterior:
 
     def kl(self) -> Float[Tensor, " b"]:
         """The divergence of each clip's distribution from the standard normal one, in nats."""
-        nats = (self.mean.square() + self.log_variance.exp() - self.log_variance - 1) / 2
-        return nats.sum(dim=(1, 2, 3, 4))
+        return kl_per_value(self.mean, self.log_variance).sum(dim=(1, 2, 3, 4))

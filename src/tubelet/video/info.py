@@ -10,6 +10,9 @@ Matrix = Literal["bt601", "bt709", "bt2020", "smpte240m", "fcc", "rgb"]
 Range = Literal["limited", "full"]
 Json = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
 
+USUAL_RATE = Fraction(24)
+"""Frames per second of what names no rate."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colour:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tubelet.errors import OptionError, ShapeError
-from tubelet.losses.reconstruction import charbonnier, l1, log_mse, mse
+from tubelet.losses.reconstruction import charbonnier, l1, log_mse
 from tubelet.losses.temporal import frame_difference
 from tubelet.losses.wavelet import wavelet_l1
 
@@ -45,7 +45,6 @@ def slow_rounded_frame_difference(reference, video):
 
 TWINS = {
     "l1": (l1, slow_l1),
-    "mse": (mse, slow_mse),
     "charbonnier": (partial(charbonnier, epsilon=0.01), slow_charbonnier),
     "log_mse": (partial(log_mse, floor=0.02), slow_log_mse),
     "frame_difference": (frame_difference, slow_frame_difference),
@@ -68,7 +67,7 @@ def test_the_gradient_is_that_of_finite_differences(loss, draw):
     assert torch.autograd.gradcheck(lambda x: loss(reference, x), (video,))
 
 
-@pytest.mark.parametrize("loss", [l1, mse, charbonnier, frame_difference, wavelet_l1])
+@pytest.mark.parametrize("loss", [l1, charbonnier, frame_difference, wavelet_l1])
 def test_equal_videos_have_no_loss_and_different_ones_have(loss, draw):
     video = draw(*SHAPE)
     assert float(loss(video, video.clone())) == 0
@@ -119,7 +118,7 @@ def test_the_gradient_of_the_logarithm_is_that_of_the_mean_psnr(draw):
     (of_psnr,) = torch.autograd.grad(psnr, video)
     (of_loss,) = torch.autograd.grad(log_mse(reference, video, floor=1e-15), video)
     torch.testing.assert_close(of_psnr, -10 / math.log(10) * of_loss, rtol=1e-9, atol=0)
-    (of_mse,) = torch.autograd.grad(mse(reference, video), video)
+    (of_mse,) = torch.autograd.grad((video - reference).square().mean(), video)
     cosine = torch.nn.functional.cosine_similarity(of_psnr.flatten(), -of_mse.flatten(), dim=0)
     assert cosine < 0.1  # what the other loss would do
 
@@ -137,7 +136,7 @@ def test_the_floor_must_be_above_zero(floor, draw):
         log_mse(draw(*SHAPE), draw(*SHAPE), floor=floor)
 
 
-@pytest.mark.parametrize("loss", [l1, mse, charbonnier, log_mse, frame_difference, wavelet_l1])
+@pytest.mark.parametrize("loss", [l1, charbonnier, log_mse, frame_difference, wavelet_l1])
 def test_shapes_must_agree_and_hold_something(loss, draw):
     bare = getattr(loss, "__wrapped__", loss)  # as it is without the test hook
     with pytest.raises(ShapeError, match=r"\(1, 3, 3, 4, 5\) and the video \(2, 3, 3, 4, 5\)"):

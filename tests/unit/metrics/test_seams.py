@@ -8,11 +8,19 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tubelet.errors import OptionError, ShapeError
-from tubelet.metrics.seams import ClipBoundaryError, boundary_error_ratio, constant_spectrum
+from tubelet.metrics.seams import Axis, ClipBoundaryError
 
 SIZE = (7, 8, 10, 3)
 clips = arrays(np.uint8, SIZE, elements=st.integers(0, 9))
 axes = st.sampled_from(["time", "rows", "columns"])
+
+
+def boundary_error_ratio(
+    reference: np.ndarray, frames: np.ndarray, *, period: int, axis: Axis, offset: int = 0
+) -> float:
+    metric = ClipBoundaryError(period, axis=axis, offset=offset)
+    metric.update(reference, frames)
+    return metric.compute()
 
 
 def slow(reference: np.ndarray, frames: np.ndarray, period: int, axis: str, offset: int) -> float:
@@ -114,51 +122,3 @@ def test_a_clip_has_one_size():
 def test_no_frames_have_no_ratio():
     with pytest.raises(ShapeError, match="needs at least one"):
         ClipBoundaryError(4, axis="rows").compute()
-
-
-def test_a_constant_clip_has_no_wave():
-    assert constant_spectrum(np.full((3, 5, 4, 3), 77, np.uint8)) == (0, math.inf, math.inf, math.inf)
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_wave_is_found_with_its_amplitude_and_period_on_every_axis(axis):
-    periods = [math.inf] * 3
-    periods[axis] = 4
-    wave = np.array([10, 0, -10, 0])
-    clip = np.full((8, 8, 8, 3), 100)
-    clip[..., 1] += np.moveaxis(np.tile(wave, 2)[:, None, None], 0, axis)
-    found = constant_spectrum(clip.astype(np.uint8))
-    assert found.amplitude == pytest.approx(10, rel=1e-6)
-    assert found[1:] == pytest.approx(tuple(periods))
-
-
-def test_a_board_of_single_pixels_has_its_full_amplitude():
-    y, x = np.indices((6, 8))
-    clip = np.broadcast_to((100 + 5 * (-1) ** (x + y))[None, ..., None], (3, 6, 8, 3)).astype(np.uint8)
-    assert constant_spectrum(clip) == pytest.approx((5, math.inf, 2, 2))
-
-
-def test_a_grid_of_lines_has_the_period_of_the_lines_not_of_their_harmonics():
-    clip = np.full((5, 32, 24, 3), 128, np.uint8)
-    clip[:, :, ::8] = 136
-    # A line among eight pixels: 8/8 levels in each coefficient, two of which make a wave.
-    assert constant_spectrum(clip) == pytest.approx((2, math.inf, math.inf, 8), rel=1e-6)
-
-
-def test_no_other_wave_explains_more_of_the_clip():
-    clip = np.random.default_rng(0).integers(100, 110, (3, 4, 6, 3)).astype(np.uint8)
-    t, y, x = np.indices((3, 4, 6))
-    best = 0.0
-    for colour in range(3):
-        values = clip[..., colour] - clip[..., colour].mean()
-        for k in np.ndindex(3, 4, 6):
-            turns = 2 * np.pi * (k[0] * t / 3 + k[1] * y / 4 + k[2] * x / 6)
-            mirrored = all(2 * i % n == 0 for i, n in zip(k, (3, 4, 6), strict=True))
-            best = max(best, abs((values * np.exp(-1j * turns)).mean()) * (1 if mirrored else 2))
-    # Single precision holds the transform to 1e-6.
-    assert constant_spectrum(clip).amplitude == pytest.approx(best, rel=1e-5)
-
-
-def test_an_empty_clip_has_no_spectrum():
-    with pytest.raises(ShapeError, match="holds no pixel"):
-        constant_spectrum(np.zeros((0, 4, 4, 3), np.uint8))

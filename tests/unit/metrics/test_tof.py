@@ -82,7 +82,7 @@ def test_the_smallest_frames_are_measured_and_smaller_ones_refused():
 
 def test_a_clip_has_one_size():
     clip = moving(0, 0)
-    with pytest.raises(ShapeError, match="64x70 pixels and those before 64x80"):
+    with pytest.raises(ShapeError, match=r"\(64, 70, 3\) and those before \(64, 80, 3\)"):
         tof((clip, clip), (clip[:, :, :70],) * 2)
 
 
