@@ -16,7 +16,7 @@ from figures_quality import quality
 from figures_speed import benches, rivals, speed
 from figures_stored import deeper, laws, lookup, tokens
 
-from tubelet.evaluate.run import RESULTS
+from tubelet.evaluate.results_file import RESULTS
 from tubelet.files import replacing
 from tubelet.report.plots import Bars, Curves, draw
 from tubelet.report.read import read_results

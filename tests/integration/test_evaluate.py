@@ -17,12 +17,12 @@ from tubelet.checkpoint import load
 from tubelet.cli import command_compare, command_evaluate
 from tubelet.cli.console import guarded
 from tubelet.errors import OptionError, OutputError, ShapeError
-from tubelet.evaluate import job as jobs
-from tubelet.evaluate import run as runs
 from tubelet.evaluate.compare import compare_files
+from tubelet.evaluate.evaluation import Evaluation
 from tubelet.evaluate.protocols import find_protocol
-from tubelet.evaluate.run import Evaluation, evaluate
+from tubelet.evaluate.run import evaluate
 from tubelet.evaluate.weights import Weights
+from tubelet.evaluate.worker import Worker
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.perceptual.i3d import BLOCKS, I3D, I3DWidths
 from tubelet.video.read import read
@@ -150,15 +150,15 @@ def test_a_network_looks_at_a_clip_once_however_many_systems_there_are(
 def test_an_interrupted_evaluation_goes_on(request_for, small_folder, tmp_path, monkeypatch):
     systems = (f"{small_folder}@4", f"{small_folder}@6")
     done = []
-    do = jobs.do
+    do = Worker.do
 
-    def counted(job):
-        do(job)
+    def counted(self, job):
+        do(self, job)
         done.append(job.target)
         if len(done) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs, "do", counted)
+    monkeypatch.setattr(Worker, "do", counted)
     with pytest.raises(KeyboardInterrupt):
         evaluate(request_for(*systems))
     assert not (tmp_path / "results" / "results.json").exists()

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tubelet.evaluate.evaluation import Evaluation
 from tubelet.evaluate.protocols import find_protocol
-from tubelet.evaluate.run import Evaluation, evaluate
+from tubelet.evaluate.run import evaluate
 from tubelet.report.html import write_page
 from tubelet.report.read import read_results
 from tubelet.video.read import read

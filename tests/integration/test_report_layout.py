@@ -12,8 +12,8 @@ import pytest
 
 from tubelet.errors import OptionError
 from tubelet.evaluate.measures import describe
-from tubelet.evaluate.parts import FORMAT
 from tubelet.evaluate.protocols import find_protocol
+from tubelet.evaluate.results_file import FORMAT
 from tubelet.evaluate.summary import summarise
 from tubelet.report.columns import best, find_column
 from tubelet.report.html import write_page

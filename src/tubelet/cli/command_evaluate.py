@@ -104,8 +104,9 @@ def run(arguments: argparse.Namespace) -> None:
     import json
 
     from tubelet.cli.progress import progress
+    from tubelet.evaluate.evaluation import Evaluation
     from tubelet.evaluate.protocols import find_protocol
-    from tubelet.evaluate.run import Evaluation, evaluate
+    from tubelet.evaluate.run import evaluate
 
     evaluation = Evaluation(
         data=arguments.data,

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write what the suffix asks for, and say what it is."""
-    from tubelet.evaluate.run import RESULTS
+    from tubelet.evaluate.results_file import RESULTS
     from tubelet.report import html, plots, tables
     from tubelet.report.read import read_results
 

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from tubelet.evaluate.clips import open_clip, windows
-from tubelet.evaluate.job import Job, opened
+from tubelet.evaluate.evaluation import Evaluation
 from tubelet.evaluate.latent_preview import LatentPreview, latent_preview
+from tubelet.evaluate.worker import Worker
 from tubelet.files import output_errors, replacing
+from tubelet.jobs.plan import Job
 from tubelet.types import Frames
 from tubelet.video.write import Writer
 
@@ -20,7 +22,7 @@ _SUFFIXES = {"latents": "latent.npy", "tokens": "tokens.npy"}
 
 
 def keep_videos(
-    folder: Path, results: dict[str, Any], jobs: Sequence[Job], *, count: int
+    evaluation: Evaluation, results: dict[str, Any], jobs: Sequence[Job], worker: Worker
 ) -> dict[str, dict[str, Any]]:
     """Write the worst clips and what each system made of them, as Matroska with FFV1 in RGB.
 
@@ -29,35 +31,37 @@ def keep_videos(
     latent step are written too, as arrays.
 
     Args:
-        folder: of the results.
+        evaluation: what was evaluated, and how many clips are kept.
         results: what is known of all clips and systems.
         jobs: of all clips and systems.
-        count: how many clips.
+        worker: what opens the systems.
 
     Returns:
         By name of the clip: ``source``, and ``systems`` by their texts, as paths below the folder;
         ``latents`` and ``tokens`` by their texts, each with its ``path`` and its ``frames``.
     """
+    folder, protocol = evaluation.folder, evaluation.protocol
     with output_errors(folder):
         (folder / FOLDER).mkdir(exist_ok=True)
     kept: dict[str, dict[str, Any]] = {
-        name: {"systems": {}, "latents": {}, "tokens": {}} for name in worst(results)[:count]
+        name: {"systems": {}, "latents": {}, "tokens": {}} for name in worst(results)[: evaluation.keep]
     }
     for job in jobs:
         name = job.made_from["clip"]["name"]
         if name not in kept:
             continue
-        clip = open_clip(job.clip, job.protocol)
+        text = job.work["system"]
+        clip = open_clip(Path(job.work["clip"]), protocol)
         stem = job.target.stem
         if "source" not in kept[name]:
             kept[name]["source"] = _write(folder, f"{stem.split('--')[0]}--source", clip.frames, clip.rate)
-        system = opened(job.system, job.protocol.at_once, job.device)
-        parts = [system.reconstruct(part, clip.rate).frames for part in windows(clip.frames, job.protocol)]
+        system = worker.system(text)
+        parts = [system.reconstruct(part, clip.rate).frames for part in windows(clip.frames, protocol)]
         back = np.concatenate(parts)[: len(clip.frames)] if len(parts) > 1 else parts[0][: len(clip.frames)]
-        kept[name]["systems"][job.system] = _write(folder, stem, back, clip.rate)
-        preview = latent_preview(system, clip.frames, job.protocol)
+        kept[name]["systems"][text] = _write(folder, stem, back, clip.rate)
+        preview = latent_preview(system, clip.frames, protocol)
         if preview is not None:
-            kept[name][preview.kind][job.system] = _write_preview(folder, stem, preview)
+            kept[name][preview.kind][text] = _write_preview(folder, stem, preview)
     return kept
 
 

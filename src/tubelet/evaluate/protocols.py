@@ -67,6 +67,13 @@ class Protocol:
         """Its fields, with the line."""
         return asdict(self) | {"measures": list(self.measures), "line": self.line}
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Protocol":
+        """What `to_json` gave."""
+        fields: dict[str, Any] = {name: value for name, value in content.items() if name != "line"}
+        fields["measures"] = tuple(fields["measures"])
+        return cls(**fields)
+
 
 _ALL = (
     "psnr_db",

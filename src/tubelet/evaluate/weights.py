@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -47,6 +46,15 @@ class Weights:
         if self.network not in READERS:
             raise OptionError(f"no measure has a network {self.network!r}; there are {', '.join(READERS)}.")
 
+    def to_json(self) -> dict[str, str]:
+        """Everything, for another process."""
+        return {"network": self.network, "path": str(self.path), "sha256": self.sha256}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, str]) -> "Weights":
+        """What `to_json` gave."""
+        return cls(network=content["network"], path=Path(content["path"]), sha256=content["sha256"])
+
 
 class Networks(NamedTuple):
     """The networks whose weights there are.
@@ -60,9 +68,8 @@ class Networks(NamedTuple):
     features: Mapping[str, VideoFeatures]
 
 
-@lru_cache(maxsize=1)
 def networks(weights: tuple[Weights, ...], device: str) -> Networks:
-    """Read the files; they are kept until others are asked for.
+    """Read the files.
 
     Args:
         weights: which files.

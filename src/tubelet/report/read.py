@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tubelet.errors import ResultsError
-from tubelet.evaluate.parts import FORMAT
-from tubelet.evaluate.run import RESULTS
+from tubelet.evaluate.results_file import FORMAT, RESULTS
 from tubelet.json_text import read_json
 from tubelet.report.content import check_described, check_evaluation
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tubelet.evaluate.measures import describe
-from tubelet.evaluate.parts import FORMAT
+from tubelet.evaluate.results_file import FORMAT
 from tubelet.evaluate.summary import LEVEL, RESAMPLES, summarise
 from tubelet.report.read import Results
 

@@ -1,17 +1,12 @@
-"""A worker, seen from the process that leads."""
+"""The process of one variant, seen from the one that leads a benchmark."""
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
-import time
-from threading import Timer
 from typing import Any
 
 from tubelet.errors import OptionError
 from tubelet.evaluate.cases import AbsentError, LateError
 from tubelet.evaluate.speed.grid import Variant
+from tubelet.jobs import process as processes
 
 
 class Process:
@@ -26,23 +21,13 @@ class Process:
     """
 
     def __init__(self, variant: Variant, *, device: str, threads: int) -> None:
-        command = [sys.executable, "-m", "tubelet.evaluate.speed.worker"]
-        self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [*command, json.dumps(variant), device, str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            text=True,
-            env=os.environ | {"OMP_NUM_THREADS": str(threads)},
-            # Ctrl-C ends the process that leads, and that one ends this.
-            start_new_session=True,
-        )
+        arguments = [json.dumps(variant), device, str(threads)]
+        self._process = processes.Process("tubelet.evaluate.speed.worker", arguments, threads=threads)
 
     @property
     def is_alive(self) -> bool:
         """Whether it can still be asked."""
-        return self._process.poll() is None
+        return self._process.is_alive
 
     def ask(self, request: dict[str, Any], *, patience: float) -> dict[str, Any]:
         """Send a request, and wait for the answer.
@@ -51,13 +36,10 @@ class Process:
             LateError: it took longer than `patience` seconds, and was ended.
             AbsentError: it cannot do that, or has ended.
         """
-        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            pass  # There is no answer either, and that is told.
-        return self.answer(patience=patience)
+            return _checked(self._process.ask(request, patience=patience))
+        except processes.EndedError as error:
+            raise _absent(error) from error
 
     def answer(self, *, patience: float) -> dict[str, Any]:
         """Wait for the next answer; the first one tells that the process is ready.
@@ -67,37 +49,24 @@ class Process:
             LateError: as `ask`.
             AbsentError: as `ask`.
         """
-        assert self._process.stdout is not None
-        timer = Timer(patience, self._process.kill)
-        began = time.monotonic()
-        timer.start()
         try:
-            line = self._process.stdout.readline()
-        finally:
-            timer.cancel()
-        if not line:
-            if time.monotonic() - began >= patience:
-                raise LateError(f"it took longer than {patience:g} s")
-            raise AbsentError(self._end())
-        answer = json.loads(line)
-        if "refused" in answer:
-            raise OptionError(answer["refused"])
-        if "absent" in answer:
-            raise AbsentError(answer["absent"])
-        return answer
+            return _checked(self._process.answer(patience=patience))
+        except processes.EndedError as error:
+            raise _absent(error) from error
 
     def close(self) -> None:
         """End it."""
-        self._process.kill()
-        # Waits, and closes the pipes.
-        with self._process:
-            self._said.close()
+        self._process.close()
 
-    def _end(self) -> str:
-        """Why it ended by itself."""
-        status = self._process.wait()
-        if status < 0:
-            return f"its process was ended by signal {-status}, as a system does that is out of memory"
-        self._said.seek(0)
-        last = self._said.read().strip().rpartition("\n")[2]
-        return f"its process ended with status {status}: {last}"
+
+def _checked(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer that says neither why there is no figure, nor that a text names nothing."""
+    if "refused" in answer:
+        raise OptionError(answer["refused"])
+    if "absent" in answer:
+        raise AbsentError(answer["absent"])
+    return answer
+
+
+def _absent(error: processes.EndedError) -> AbsentError:
+    return LateError(str(error)) if isinstance(error, processes.LateError) else AbsentError(str(error))

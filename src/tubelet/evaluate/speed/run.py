@@ -12,12 +12,12 @@ from typing import Any
 
 from tubelet.errors import OptionError
 from tubelet.evaluate.cases import PATIENCE, Case
-from tubelet.evaluate.cores import cores
 from tubelet.evaluate.speed.figures import complete, growth
 from tubelet.evaluate.speed.grid import FORMATS, MODES, usual_cases, variants
 from tubelet.evaluate.speed.runner import Runner
 from tubelet.evaluate.systems.system_specs import check_texts
 from tubelet.files import check_suffix, check_target
+from tubelet.jobs.pool import cores
 from tubelet.results import version_of, write_results
 
 FORMAT = 1

@@ -11,12 +11,9 @@ Instead of an answer there may come ``absent`` with a reason, or ``refused`` for
 """
 
 import json
-import os
 import statistics
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from queue import Queue
 from typing import Any
 
 import torch
@@ -28,9 +25,10 @@ from tubelet.evaluate.speed.memory import Memory
 from tubelet.evaluate.systems.opening import open_system
 from tubelet.evaluate.systems.system import Setting
 from tubelet.evaluate.systems.timing import Times, Timing
+from tubelet.jobs.serving import serve
 
 
-def serve(variant: Variant, requests: Iterable[str], *, device: str) -> Iterator[str]:
+def answers(variant: Variant, requests: Iterable[str], *, device: str) -> Iterator[str]:
     """Give an answer for having started, and then one for every request.
 
     Args:
@@ -127,28 +125,11 @@ def _reason(error: Exception) -> str:
     return text if isinstance(error, AbsentError) else f"{type(error).__name__}: {text}"
 
 
-def _requests() -> Iterator[str]:
-    """Lines of standard input; its end is the end of the process that leads, and at once of this one."""
-    lines: Queue[str] = Queue()
-
-    def read() -> None:
-        for line in sys.stdin:
-            lines.put(line)
-        os._exit(1)
-
-    threading.Thread(target=read, daemon=True).start()
-    while True:
-        yield lines.get()
-
-
 def main() -> None:
-    """Serve standard input and output; whatever else is printed goes to standard error."""
+    """Answer the process that leads."""
     variant, device, threads = Variant(*json.loads(sys.argv[1])), sys.argv[2], int(sys.argv[3])
     torch.set_num_threads(threads)
-    with os.fdopen(os.dup(1), "w", buffering=1) as answers:
-        os.dup2(2, 1)
-        for answer in serve(variant, _requests(), device=device):
-            answers.write(answer + "\n")
+    serve(lambda lines: answers(variant, lines, device=device))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """The process that leads: who has its turn when, what is left out, and what is in the file at any time."""
 
 import json
-import signal
-import stat
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,8 +14,9 @@ from tubelet.evaluate.cases import AbsentError, Case, LateError, Size
 from tubelet.evaluate.speed import process as processes
 from tubelet.evaluate.speed import runner as runners
 from tubelet.evaluate.speed.grid import Variant, all_cases
-from tubelet.evaluate.speed.process import Process
 from tubelet.evaluate.speed.run import FORMAT, Benchmark, bench, steps
+from tubelet.jobs.process import EndedError
+from tubelet.jobs.process import LateError as LateAnswerError
 
 SMALL = Size(10, 10)
 VARIANT = Variant("a", "float32", "eager")
@@ -76,20 +75,6 @@ def request_for(tmp_path):
         cases = all_cases(sizes, lengths, patience=patience)
         usual = {"formats": ("float32",), "threads": 1, "rounds": 2, "target": tmp_path / "bench.json"}
         return Benchmark(systems=systems, cases=cases, **(usual | more))
-
-    return make
-
-
-@pytest.fixture
-def program(tmp_path, monkeypatch):
-    """Let a few lines of Python be the worker."""
-
-    def make(text: str) -> Process:
-        path = tmp_path / "worker"
-        path.write_text(f"#!{sys.executable} -S\nimport json, os, signal, sys, time\n{text}\n")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setattr(processes.sys, "executable", str(path))
-        return Process(VARIANT, device="cpu", threads=1)
 
     return make
 
@@ -189,34 +174,36 @@ def test_requests_without_meaning_are_refused(request_for, wrong):
             request_for(*systems)
 
 
-def test_a_process_answers_line_by_line_and_may_print_anything_else(program):
-    process = program("print('{}', flush=True)\nfor line in sys.stdin: print(line, end='', flush=True)")
-    assert process.answer(patience=30.0) == {}
-    assert process.ask({"do": "echo"}, patience=30.0) == {"do": "echo"}
-    process.close()
-    assert not process.is_alive
+class Ended:
+    """A process that has ended, or answers what it is told to."""
 
+    def __init__(self, answer: dict | Exception) -> None:
+        self.given = answer
 
-def test_a_process_that_takes_too_long_is_ended(program):
-    process = program("time.sleep(600)")
-    with pytest.raises(LateError, match=r"longer than 0\.2 s"):
-        process.answer(patience=0.2)
-    process.close()
-    assert not process.is_alive
+    def ask(self, _request: dict, *, patience: float) -> dict:
+        return self.answer(patience=patience)
+
+    def answer(self, *, patience: float) -> dict:
+        if isinstance(self.given, Exception):
+            raise self.given
+        return self.given
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("given", "raised"),
     [
-        ("os.kill(os.getpid(), signal.SIGKILL)", f"signal {signal.SIGKILL.value}, .* out of memory"),
-        ("raise RuntimeError('first\\nlast')", "status 1: last"),
+        ({"refused": "nothing is nothing"}, OptionError),
+        ({"absent": "it is linear"}, AbsentError),
+        (LateAnswerError("it took longer than 1 s"), LateError),
+        (EndedError("its process was ended by signal 9"), AbsentError),
     ],
 )
-def test_a_process_that_ended_says_why(program, text, reason):
-    process = program(text)
-    with pytest.raises(AbsentError, match=reason):
-        process.ask({"do": "warm"}, patience=30.0)
-    process.close()
+def test_a_worker_that_gives_no_figure_says_why(monkeypatch, given, raised):
+    monkeypatch.setattr(processes.processes, "Process", lambda *_, **__: Ended(given))
+    process = processes.Process(VARIANT, device="cpu", threads=1)
+    for ask in (lambda: process.answer(patience=1.0), lambda: process.ask({}, patience=1.0)):
+        with pytest.raises(raised, match=r"nothing|linear|longer|signal"):
+            ask()
 
 
 def test_the_process_that_leads_needs_no_torch():

@@ -12,7 +12,8 @@ from tubelet.errors import CheckpointError, OptionError
 from tubelet.evaluate.cases import AbsentError, Case, Size
 from tubelet.evaluate.picture import Picture
 from tubelet.evaluate.speed.grid import Variant
-from tubelet.evaluate.speed.worker import serve, setting_for
+from tubelet.evaluate.speed.worker import answers as answered
+from tubelet.evaluate.speed.worker import setting_for
 from tubelet.evaluate.systems.opening import open_system
 from tubelet.evaluate.systems.system import System
 from tubelet.evaluate.systems.timing import Times, Timing
@@ -43,7 +44,7 @@ def opened(text: object, number_format: str = "float32", mode: str = "eager") ->
 
 def answers(text: object, *requests: str) -> list[dict]:
     return [
-        json.loads(line) for line in serve(Variant(str(text), "float32", "eager"), requests, device="cpu")
+        json.loads(line) for line in answered(Variant(str(text), "float32", "eager"), requests, device="cpu")
     ]
 
 
@@ -229,7 +230,7 @@ def test_a_worker_goes_on_after_what_it_cannot_do(small_folder):
 
 def test_a_worker_says_why_it_cannot_start(small_folder):
     assert answers("no-such-tokenizer", WARM)[0].keys() == {"refused"}
-    (only,) = serve(Variant(str(small_folder), "bfloat16", "eager"), [WARM], device="cpu")
+    (only,) = answered(Variant(str(small_folder), "bfloat16", "eager"), [WARM], device="cpu")
     assert "linear" in json.loads(only)["absent"]
 
 

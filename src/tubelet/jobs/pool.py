@@ -1,0 +1,103 @@
+"""Jobs done by several processes of this machine."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from queue import Empty, Queue
+
+from tubelet.errors import OutputError
+from tubelet.jobs.plan import Job, Worker
+from tubelet.jobs.process import EndedError, Process
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_here(jobs: Sequence[Job], worker: Worker, on_done: Callable[[], None]) -> None:
+    """Do jobs in this process, one after the other.
+
+    Args:
+        jobs: in the order in which they are done.
+        worker: what does them.
+        on_done: called after each.
+
+    Raises:
+        OutputError: a part cannot be written.
+    """
+    for job in jobs:
+        worker.do(job)
+        on_done()
+
+
+def run_in_processes(
+    jobs: Sequence[Job],
+    module: str,
+    arguments: Sequence[str],
+    *,
+    workers: int,
+    threads: int,
+    on_done: Callable[[], None],
+) -> None:
+    """Do jobs in fresh processes, each of which takes the next one when it is done with its last.
+
+    Whatever ends this early ends them too; what they have done is kept.
+
+    Args:
+        jobs: in the order in which they are begun, so that those that need the same stand together.
+        module: what the processes run; it calls `tubelet.jobs.serving.serve` with `do_jobs`.
+        arguments: what that is told.
+        workers: how many processes.
+        threads: of each.
+        on_done: called after each job, in the thread that called this.
+
+    Raises:
+        OutputError: a part cannot be written, or a process was ended from outside.
+    """
+    waiting: Queue[Job] = Queue()
+    for job in jobs:
+        waiting.put(job)
+    finished: Queue[Exception | None] = Queue()
+    with ExitStack() as stack:
+        processes = [Process(module, arguments, threads=threads) for _ in range(min(workers, len(jobs)))]
+        for process in processes:
+            stack.callback(process.close)
+        with ThreadPoolExecutor(max(1, len(processes))) as leaders:
+            # Before the leaders are waited for: they wait for their processes.
+            try:
+                for process in processes:
+                    leaders.submit(_lead, process, waiting, finished)
+                for _ in jobs:
+                    error = finished.get()
+                    if error is not None:
+                        raise error
+                    on_done()
+            finally:
+                for process in processes:
+                    process.kill()
+
+
+def _lead(process: Process, waiting: "Queue[Job]", finished: "Queue[Exception | None]") -> None:
+    """Give a process one job after the other until none is left."""
+    try:
+        process.answer()
+        while (job := _next(waiting)) is not None:
+            answer = process.ask(job.to_json())
+            finished.put(OutputError(answer["no_output"]) if "no_output" in answer else None)
+    except EndedError as error:
+        text = f"a job was not done: {error}. What is done is kept: go on with fewer --workers."
+        finished.put(OutputError(text))
+    except Exception as error:  # noqa: BLE001  raised in the thread that leads
+        finished.put(error)
+
+
+def _next(waiting: "Queue[Job]") -> Job | None:
+    """The next job; none if there is none left."""
+    try:
+        return waiting.get_nowait()
+    except Empty:
+        return None
