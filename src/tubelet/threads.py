@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 DEPTH = 1
-"""Items that may wait between two stages: enough to keep both busy, few enough to bound memory."""
+"""Items that may wait to be taken from a stage that reads ahead: enough to keep both busy, few in memory."""
 
 _PATIENCE = 0.1
 """Seconds between looks at whether the other side is still there."""
@@ -68,14 +68,16 @@ def ahead(items: Iterator[Item], *, depth: int = DEPTH) -> Generator[Item]:
 
 
 class Behind(Generic[Item]):
-    """Calls a function in a thread, item after item, while the caller goes on; a context manager.
+    """Calls a function in a thread, item after item, while the caller makes the next; a context manager.
 
-    An error of the function is raised at the caller's next `put`, or on leaving the context.
+    No item waits: there are the one that is worked on and the one that is made. Runs of decoded frames are
+    large. An error of the function is raised at the caller's next `put`, or on leaving the context.
     """
 
     def __init__(self, function: Callable[[Item], None]) -> None:
         self._function = function
-        self._queue: Queue[Item | _End] = Queue(DEPTH)
+        self._queue: Queue[Item | _End] = Queue()
+        self._idle = threading.Semaphore()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
 
@@ -84,14 +86,13 @@ class Behind(Generic[Item]):
         return self
 
     def put(self, item: Item) -> None:
-        """Hand over an item; waits while the queue is full."""
-        while True:
-            if self._error is not None:
-                raise self._error
-            try:
-                return self._queue.put(item, timeout=_PATIENCE)
-            except Full:
-                continue
+        """Hand over an item; waits until the one before is done."""
+        while not self._idle.acquire(timeout=_PATIENCE):
+            pass
+        if self._error is not None:
+            self._idle.release()
+            raise self._error
+        self._queue.put(item)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -116,3 +117,4 @@ class Behind(Generic[Item]):
                 except BaseException as raised:  # noqa: BLE001  it is raised again on the other side
                     self._error = raised
             del item
+            self._idle.release()

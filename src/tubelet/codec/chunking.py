@@ -46,7 +46,7 @@ class Chunker:
             first_step=self._step,
             first_frame=first_frame,
             timestamps=self._times[:frames],
-            symbols=np.concatenate(self._symbols[:steps], axis=1),
+            symbols=self._symbols[0] if steps == 1 else np.concatenate(self._symbols[:steps], axis=1),
         )
         self._times = self._times[frames:]
         self._symbols = self._symbols[steps:]

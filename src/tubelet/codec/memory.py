@@ -12,8 +12,11 @@ RUN_BYTES = 1 << 23
 LONGEST_RUN = 64
 """Frames that are handed on at a time at most."""
 
-_RUNS = 3
-"""Runs of frames on each side: one that is made, one that waits, one that is worked on."""
+_READ_RUNS = 3
+"""Runs of frames that are read: one that is made, one that waits, one that is worked on."""
+
+_WRITTEN_RUNS = 2
+"""Runs of frames that are written: one that is made, one that is worked on."""
 
 _DECODER = 24
 """Bytes per pixel that FFmpeg's decoders keep for reference and for their threads."""
@@ -63,10 +66,10 @@ def left_for_streams(
     taken = _SYMBOLS * tokenizer.channels * rows * columns
     if reads:
         # Frames that wait for the rest of their group come on top.
-        taken += _RUNS * frame * frames_per_run(height, width, memory) + group + _DECODER * pixels
+        taken += _READ_RUNS * frame * frames_per_run(height, width, memory) + group + _DECODER * pixels
     if writes:
         steps = steps_per_run(tokenizer, height, width, memory)
-        taken += _RUNS * group * steps + _ENCODER * pixels
+        taken += _WRITTEN_RUNS * group * steps + _ENCODER * pixels
     if reads and writes:
         # The source's frames that their reconstruction is compared with.
         taken += group
