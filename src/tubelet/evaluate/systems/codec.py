@@ -31,9 +31,7 @@ from tubelet.video.elementary import (
     library_versions,
     stream_to_frames,
 )
-
-_RATE = Fraction(24)
-"""Frames per second of the clip that is timed; some codecs look at it."""
+from tubelet.video.info import USUAL_RATE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +81,7 @@ class CodecSystem:
         frames = Picture(height=case.size.height, width=case.size.width).frames(0, case.frames)
 
         def once() -> Times:
-            back = self.reconstruct(frames, _RATE)
+            back = self.reconstruct(frames, USUAL_RATE)
             both = back.seconds_encode + back.seconds_decode
             return Times(back.seconds_encode, back.seconds_decode, both)
 
