@@ -56,7 +56,7 @@ def read_weights(path: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise CheckpointError(
-                f"{name} in {path} holds what is no finite number. Fetch the weights again."
+                f"{name} in {path} holds what is not a finite number. Fetch the weights again."
             )
     return weights
 

@@ -227,7 +227,7 @@ def test_too_little_memory_is_bad_usage(cli, clip, network_folder, tmp_path):
 @pytest.mark.parametrize("amount", ["9" * 400, "1e3", "1 TB"])
 def test_no_amount_of_memory_is_a_crash(cli, clip, small_folder, tmp_path, amount):
     ended = cli("encode", clip, "-o", tmp_path / "a.tube", "--tokenizer", small_folder, "--memory", amount)
-    assert ended.code == 0 or refused(ended, 2, "is no amount of memory")
+    assert ended.code == 0 or refused(ended, 2, "is not an amount of memory")
 
 
 @pytest.mark.parametrize("moment", ["9" * 400, "9" * 400 + ":00", "9" * 400 + ":00:00", "99:00:00"])
@@ -269,7 +269,7 @@ def test_many_frames_are_no_image(cli, tube, small_folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("nowhere",), 2, "nowhere is no folder"),
+        (("nowhere",), 2, "nowhere is not a folder"),
         (("empty",), 2, "at least one is needed"),
         (("clips", "--stride", "4x8"), 2, "stride is '4x8'"),
         (("clips", "--stride", "0x8x8"), 2, "stride is '0x8x8'"),

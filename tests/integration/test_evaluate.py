@@ -336,7 +336,7 @@ def test_the_command_says_that_a_set_is_small(parse, video_file, small_folder, i
     assert guarded(lambda: command_evaluate.run(parse(command_evaluate, folder, *arguments))) == 0
     shown = capsys.readouterr().out
     assert "rFVD I3D" in shown
-    assert "rfvd_i3d is of 2 runs of 16 frames from 2 clips; below 2048 it is no FVD" in shown
+    assert "rfvd_i3d is of 2 runs of 16 frames from 2 clips; below 2048 it is not an FVD" in shown
 
 
 def test_two_videos_are_compared(parse, video_file, tmp_path, capsys):

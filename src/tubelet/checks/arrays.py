@@ -101,7 +101,7 @@ def check_finite(tensor: Tensor, name: str, *, cure: str) -> None:
 
 
 def not_finite(tensor: Tensor, name: str, *, cure: str) -> LatentError:
-    """The error that names how many values are no numbers."""
+    """The error that names how many values are not numbers."""
     bad = int((~tensor.isfinite()).sum())
     return LatentError(
         f"{bad} of {tensor.numel()} values of the {name} are NaN or infinity; every one must be a number. "

@@ -35,7 +35,7 @@ def check_clip(video: Tensor, name: str = "video", *, least_frames: int = 1) -> 
         least_frames: how many frames it has at least.
 
     Raises:
-        OptionError: it is no floating-point tensor.
+        OptionError: it is not a floating-point tensor.
         ShapeError: it is not ``b 3 T H W``, or it is empty.
     """
     check_floating(video, name, cure=_FROM_LEVELS)
@@ -55,7 +55,7 @@ def check_values(video: Tensor, name: str = "video", *, may_overflow: bool = Fal
     Args:
         video: a clip.
         name: what the caller calls it.
-        may_overflow: whether values that are no numbers, or far off on both sides of zero, are left for
+        may_overflow: whether values that are not numbers, or far off on both sides of zero, are left for
             others to notice.
 
     Raises:
@@ -111,7 +111,7 @@ def _looks_like_unit_range(video: Tensor, found: Ends) -> bool:
     if not (found.low >= 0 and found.high <= 1 and found.high - found.low > _FLAT):
         return False
     scaled = 255 * _sample(video)
-    # Half precision is off by up to a level; such clips are judged by their ends alone.
+    # Half precision is off by up to a level; for such clips the extremes alone decide.
     odd = (scaled / 2 - 0.5) % 1
     return not bool((torch.minimum(odd, 1 - odd) < 0.01).all())
 

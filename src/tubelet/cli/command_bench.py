@@ -189,5 +189,5 @@ def _size(text: str) -> Size:
     """Read ``1920x1080``."""
     match = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; give columns x rows, such as 1920x1080.")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; give columns x rows, such as 1920x1080.")
     return Size(int(match[1]), int(match[2]))

@@ -1,6 +1,7 @@
 """Compare any two videos by every measure that needs no weights.
 
-The second is judged by the first, frame by frame. A measure that cannot be taken is absent, with the reason.
+The second is compared with the first, frame by frame. A measure that cannot be taken is absent, and why is
+said.
 
 for example:
   tubelet compare film.mp4 film.tubelet.mp4
@@ -20,7 +21,7 @@ NAME = "compare"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("reference", type=Path, metavar="A", help="the video that is right")
-    parser.add_argument("other", type=Path, metavar="B", help="the video that is judged")
+    parser.add_argument("other", type=Path, metavar="B", help="the video that is compared with it")
     parser.add_argument(
         "-o",
         "--output",

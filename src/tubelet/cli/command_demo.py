@@ -1,7 +1,7 @@
 """Make a clip, reconstruct it, and show both side by side.
 
 The clip is made on the spot from photographs that scikit-image carries, with the motion of a camera (pan,
-zoom, rotation, layers at several depths). It is no recorded video; for that, `tubelet reconstruct my.mp4`.
+zoom, rotation, layers at several depths). It is not a recorded video; for that, `tubelet reconstruct my.mp4`.
 """
 
 import argparse

@@ -237,7 +237,9 @@ def _notes(systems: dict[str, Any]) -> list[str]:
             found = summary["all"].get(SET_GROUP, {}).get(measure)
             if found is not None and found["runs"] < ENOUGH:
                 few = f"{found['runs']} runs of {RUN} frames from {found['clips']} clips"
-                notes[f"{measure} is of {few}; below {ENOUGH} it is no FVD to compare with papers."] = None
+                notes[f"{measure} is of {few}; below {ENOUGH} it is not an FVD to compare with papers."] = (
+                    None
+                )
     return list(notes)
 
 

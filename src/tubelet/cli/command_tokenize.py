@@ -159,7 +159,7 @@ def _targets(inputs: Sequence[Path], output: Path) -> dict[Path, list[Path]]:
         return {output: list(inputs)}
     if not output.is_dir():
         raise OptionError(
-            f"{len(inputs)} inputs go to {output}, which is no folder; several go into one, or into one "
+            f"{len(inputs)} inputs go to {output}, which is not a folder; several go into one, or into one "
             ".parquet file. Create the folder, or name a .parquet file."
         )
     name, often = Counter(path.stem for path in inputs).most_common(1)[0]

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shard", action="store_true", help="split the weights over the processes instead of copying them"
     )
-    parser.add_argument("--force", action="store_true", help="start anew in a folder that holds a run")
+    parser.add_argument("--force", action="store_true", help="start over in a folder that holds a run")
 
 
 def add_recipe(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:

@@ -154,7 +154,7 @@ def _warnings_said(*, with_place: bool) -> Iterator[list[DamageWarning]]:
         if isinstance(message, DamageWarning):
             damages.append(message)
         if str(message) in said:
-            # What is read twice, as the sound of a reconstruction, is no news the second time.
+            # What is read twice, as the sound of a reconstruction, is not news the second time.
             return
         said.add(str(message))
         place = f" ({category.__name__}, {filename}, line {lineno})" if with_place else ""

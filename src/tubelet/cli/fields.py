@@ -186,7 +186,7 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
 
 def _whole(word: str) -> int:
     if not re.fullmatch(r"[+-]?\d{1,18}", word):
-        raise argparse.ArgumentTypeError(f"{word!r} is no whole number; give one such as 128.")
+        raise argparse.ArgumentTypeError(f"{word!r} is not a whole number; give one such as 128.")
     return int(word)
 
 
@@ -196,7 +196,7 @@ def _number(word: str) -> float:
     except ValueError:
         number = float("nan")
     if not isfinite(number):
-        raise argparse.ArgumentTypeError(f"{word!r} is no finite number; give one such as 0.5 or 3e-4.")
+        raise argparse.ArgumentTypeError(f"{word!r} is not a finite number; give one such as 0.5 or 3e-4.")
     return number
 
 

@@ -98,7 +98,7 @@ def _check_ours(path: Path) -> None:
         begin = file.read(64)
     if begin and _OURS.match(begin) is None:
         raise OutputError(
-            f"{path} exists and is no log of tubelet; lines are added to nothing else. Name a new file."
+            f"{path} exists and is not a log of tubelet; lines are added to nothing else. Name a new file."
         )
 
 

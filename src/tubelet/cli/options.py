@@ -126,7 +126,9 @@ def size(text: str) -> int:
     """Read an amount of memory: ``1GiB``, ``512 MiB``, ``800M``, ``1073741824``."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", text.strip().lower())
     if match is None or not float(match[1]):
-        raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory; give one such as 512MiB or 1GiB.")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an amount of memory; give one such as 512MiB or 1GiB."
+        )
     return int(Fraction(match[1]) * _UNITS[match[2] or ""])
 
 
@@ -134,7 +136,9 @@ def seconds(text: str) -> float:
     """Read a time: ``2.5``, ``1:30``, ``0:01:30.5``."""
     match = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)s?", text.strip())
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; give seconds or h:m:s, such as 2.5 or 1:30.")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a time; give seconds or h:m:s, such as 2.5 or 1:30."
+        )
     return 3600 * float(match[1] or 0) + 60 * float(match[2] or 0) + float(match[3])
 
 
@@ -146,7 +150,7 @@ def duration(text: str) -> float:
     length = 0.0 if match is None else sum(float(match[i] or 0) * 60 ** (3 - i) for i in (1, 2, 3))
     if not length:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no span of time; give one with units, such as 90m or 1h30m, or as h:mm:ss."
+            f"{text!r} is not a span of time; give one with units, such as 90m or 1h30m, or as h:mm:ss."
         )
     return length
 

@@ -149,7 +149,7 @@ class _Parser(argparse.ArgumentParser):
         raise OptionError(f"{place}{': ' if place else ''}{end} See `{self.prog} --help`.")
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
-        """Answer a word that is no choice with the nearest ones; argparse lists all."""
+        """Answer a word that is not a choice with the nearest ones; argparse lists all."""
         if action.choices is None or value in action.choices:
             return
         known, word = list(map(str, action.choices)), str(value).lower()

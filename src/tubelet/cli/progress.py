@@ -24,7 +24,7 @@ class Progress:
 
     Args:
         doing: what is done, such as ``encoding``.
-        total: how much there is; none if nobody knows yet.
+        total: how much there is; none if that is not known yet.
         unit: what is counted.
 
     Attributes:

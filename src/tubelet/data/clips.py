@@ -24,10 +24,10 @@ def find_clips(folder: Path, *, exclude: Sequence[str] = ()) -> list[Path]:
         exclude: patterns such as ``*_val*``; a clip whose name matches one is left out.
 
     Raises:
-        OptionError: it is no folder, or holds no clip.
+        OptionError: it is not a folder, or holds no clip.
     """
     if not folder.is_dir():
-        raise OptionError(f"{folder} is no folder; give the folder that holds the clips.")
+        raise OptionError(f"{folder} is not a folder; give the folder that holds the clips.")
     clips = sorted(path for path in folder.rglob("*") if _is_clip(path, folder))
     kept = [path for path in clips if not any(path.match(pattern) for pattern in exclude)]
     if not kept:

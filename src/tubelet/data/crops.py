@@ -155,7 +155,7 @@ def read_index(folder: Path) -> Index:
     path = folder / INDEX
     if not path.is_file():
         raise OptionError(
-            f"{folder} holds no {INDEX}, so it is no finished preparation. Make one with "
+            f"{folder} holds no {INDEX}, so it is not a finished preparation. Make one with "
             f"`tubelet prepare VIDEOS -o {folder}`; the same command goes on where one was interrupted."
         )
     try:
@@ -234,7 +234,7 @@ def _open_shard(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     try:
         shard = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise VideoError(f"{path} is no array that can be read: {error}. {again}") from error
+        raise VideoError(f"{path} is not an array that can be read: {error}. {again}") from error
     if not isinstance(shard, np.ndarray) or shard.dtype != np.uint8 or shard.shape != shape:
         what = f"{shard.dtype} {shard.shape}" if isinstance(shard, np.ndarray) else "an archive"
         raise VideoError(f"{path} holds {what}; the index says uint8 {shape}. {again}")

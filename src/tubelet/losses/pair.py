@@ -28,8 +28,8 @@ def comparable(reference: AnyFloat, video: AnyFloat) -> Pair:
     leave the step out. On a GPU values are not looked at, because the host would wait for them.
 
     Raises:
-        OptionError: one is no floating-point tensor; they lie on different devices; or the reference's values
-            are of another scale than [-1, 1].
+        OptionError: one is not a floating-point tensor; they lie on different devices; or the reference's
+            values are of another scale than [-1, 1].
         ShapeError: one is not ``b 3 T H W``, they differ, or they hold no numbers.
         LatentError: one holds NaN or infinity, and the video asks for no gradient.
 
@@ -47,7 +47,7 @@ def alike(one: AnyFloat, other: AnyFloat) -> Pair:
     mean over a clip.
 
     Raises:
-        OptionError: one is no floating-point tensor, or they lie on different devices.
+        OptionError: one is not a floating-point tensor, or they lie on different devices.
         ShapeError: their shapes differ, or they hold no numbers.
     """
     check_alike(one, other)

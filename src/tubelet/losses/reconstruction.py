@@ -31,7 +31,7 @@ def charbonnier(reference: Video, video: Video, *, epsilon: float = 1e-3) -> Los
 
     Args:
         reference: what `video` should be.
-        video: what is judged.
+        video: what is compared with it.
         epsilon: where the one becomes the other, in the units of a sample. It is also the largest amount by
             which the result is below that of `l1`, so the two take the same weight.
 
@@ -60,7 +60,7 @@ def log_mse(reference: Video, video: Video, *, floor: float = 1e-6) -> Loss:
 
     Args:
         reference: what `video` should be.
-        video: what is judged.
+        video: what is compared with it.
         floor: an MSE below which being better gains little; the default is that of 66 dB, and rounding to 8
             bits alone has 5.1e-6.
 

@@ -24,7 +24,7 @@ def sample(
 
     Args:
         reference: what `video` should be.
-        video: what is judged.
+        video: what is compared with it.
         frames: how many per clip; all, where a clip has fewer.
         generator: decides. One on the CPU serves videos on any device, and then nothing waits for the device.
 

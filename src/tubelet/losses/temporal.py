@@ -20,7 +20,7 @@ def frame_difference(reference: Video, video: Video, *, epsilon: float | None = 
 
     Args:
         reference: what `video` should be.
-        video: what is judged.
+        video: what is compared with it.
         epsilon: rounds the absolute value off at zero, as in `charbonnier`; none for the plain one.
 
     Raises:
@@ -45,7 +45,7 @@ def log_frame_difference(reference: Video, video: Video, *, floor: float = 1e-6)
 
     Args:
         reference: what `video` should be.
-        video: what is judged.
+        video: what is compared with it.
         floor: an MSE below which being better gains little.
 
     Raises:

@@ -49,7 +49,7 @@ def haar(video: Video, *, levels: int, time: bool = False) -> Bands:
         time: whether frames are transformed too.
 
     Raises:
-        OptionError: there are fewer than 1 or more than 3 levels, or the video is no floating-point tensor.
+        OptionError: levels is below 1 or above 3, or the video is not a floating-point tensor.
         ShapeError: it is not ``b 3 T H W``, or empty.
     """
     check_clip(video)
@@ -88,7 +88,7 @@ def wavelet_l1(
 
     Args:
         reference: what `video` should be.
-        video: what is judged.
+        video: what is compared with it.
         levels: how many scales, 1 to 3.
         time: whether frames are transformed too.
         low: the weight of coarse structure.

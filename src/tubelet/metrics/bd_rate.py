@@ -67,7 +67,7 @@ def _curve(name: str, points: Sequence[RatePoint], fit: Fit) -> Curve:
         )
     if not all(math.isfinite(number) for point in points for number in point):
         raise OptionError(
-            f"the {name} holds what is no finite number; a point without error has no place on a curve. "
+            f"the {name} holds what is not a finite number; a point without error has no place on a curve. "
             "Leave it out."
         )
     if min(point.rate for point in points) <= 0:

@@ -38,5 +38,5 @@ class ClipEndsGap:
         if self._first is None or self._last is None:
             raise nothing_compared("the gap between the ends")
         first, last = self._first.psnr(), self._last.psnr()
-        # Infinity minus infinity is no number, but two exact frames are equally good.
+        # Infinity minus infinity is not a number, but two exact frames are equally good.
         return 0.0 if first == last else first - last

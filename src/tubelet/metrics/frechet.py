@@ -110,7 +110,7 @@ def frechet_distance(one: Gaussian, other: Gaussian) -> float:
 class FrechetVideoDistance:
     """Fréchet distance between clips and their reconstructions: rFVD, with the network that FVD takes.
 
-    It judges whole clips, so update takes clips in full, not runs of frames. Both sets grow together here;
+    It compares whole clips, so update takes clips in full, not runs of frames. Both sets grow together here;
     for generated clips, which have no reference each, take two `FeatureMoments` and `frechet_distance`. The
     distance falls with the number of clips (about 2000 are usual): print `clips` beside it.
 
@@ -131,9 +131,9 @@ class FrechetVideoDistance:
         """Add whole clips.
 
         Raises:
-            ShapeError: these are no clips; or the network gives no feature vector per clip, other sizes than
+            ShapeError: these are not clips; or the network gives no feature vector per clip, other sizes than
                 before, or no numbers.
-            OptionError: the clips are no floating-point tensors, or of another scale than [-1, 1].
+            OptionError: the clips are not floating-point tensors, or of another scale than [-1, 1].
             LatentError: they hold NaN or infinity.
         """
         for name, clips in (("reference", reference), ("video", video)):

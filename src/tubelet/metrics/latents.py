@@ -71,7 +71,7 @@ class LatentStatistics:
         """Add whole clips.
 
         Raises:
-            OptionError: this is no floating-point tensor.
+            OptionError: this is not a floating-point tensor.
             ShapeError: it is not ``b c t h w``, or there are other channels than before.
             LatentError: a value is NaN or infinite.
         """
@@ -186,7 +186,7 @@ class LatentStatistics:
         frequency = torch.hypot(rearrange(rows, "h -> h 1"), rearrange(columns, "w -> 1 w")).flatten()
         # A hair more, so that a frequency on the edge of two rings never falls to the lower by rounding.
         ring = (frequency * _BINS_PER_CYCLE + 1e-9).long()
-        # The mean of a map is no pattern in it.
+        # The mean of a map is not a pattern in it.
         counted = (frequency > 0).to(torch.float64)
         summed = reduce(power, "b c t h w -> c (h w)", "sum") * counted
         self._rings.index_add_(1, ring, summed)

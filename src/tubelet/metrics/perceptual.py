@@ -29,7 +29,7 @@ class FrameDistance(Protocol):
 class ClipFrameDistance:
     """The mean over frames of a distance between frames, such as LPIPS or DISTS; 0 for equal clips.
 
-    Frames are judged one at a time, at their full size, in float32, and each by itself: motion is not seen.
+    Frames are compared one at a time, at their full size, in float32, and each by itself: motion is not seen.
 
     Args:
         distance: compares frames; it is not changed, so freeze it and set its mode before.

@@ -22,7 +22,7 @@ def check_runs(
         size: shape of a single frame of the runs before; none if there were none, or if it does not matter.
 
     Raises:
-        ShapeError: the runs are no arrays ``UInt8 T H W 3``, differ in length or size, or in size from those
+        ShapeError: the runs are not arrays ``UInt8 T H W 3``, differ in length or size, or in size from those
             before.
     """
     for name, each in (("reference", reference), ("frames", frames)):

@@ -21,7 +21,7 @@ class ClipBoundaryError:
 
     Borders lie before the positions offset, offset + period, offset + 2·period … of an axis, but not at its
     ends. In space, a border's pixels are the two beside it; the first and the last row (or column) of the
-    frame count on neither side, for the frame's own edge is no seam. In time, it is the frame after the
+    frame count on neither side, for the frame's own edge is not a seam. In time, it is the frame after the
     border, the first of its group; the clip's first frame counts on neither side. For the groups of a
     tokenizer whose first frame stands alone, such as 1 + 4n frames, take period 4 and offset 1.
 

@@ -230,7 +230,7 @@ def _start(ffmpeg: str, height: int, width: int, threads: int) -> _Running:
             )
     except OSError as error:
         place.close()
-        raise VideoError(f"{ffmpeg} does not start: {error}. Install imageio-ffmpeg anew.") from error
+        raise VideoError(f"{ffmpeg} does not start: {error}. Reinstall imageio-ffmpeg.") from error
     return _Running(process, folder, place)
 
 
@@ -272,7 +272,7 @@ def _read_log(path: Path, frames: int) -> list[float]:
         ) from error
     if len(values) != frames or not all(map(math.isfinite, values)):
         raise VideoError(
-            f"libvmaf measured {len(values)} frames of {frames}, or gave what is no finite number. "
+            f"libvmaf measured {len(values)} frames of {frames}, or gave what is not a finite number. "
             "Measure again."
         )
     return values

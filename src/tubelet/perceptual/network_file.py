@@ -36,11 +36,11 @@ class NetworkFile:
         self._sources = sources
         if path.suffix != ".safetensors":
             raise CheckpointError(
-                f"{path} is no .safetensors file, and others are not read: a .pth or .pt file can execute "
+                f"{path} is not a .safetensors file, and others are not read: a .pth or .pt file can execute "
                 f"code. {sources}"
             )
         if not path.is_file():
-            raise CheckpointError(f"{path} is no file; {network} needs the weights in it. {sources}")
+            raise CheckpointError(f"{path} is not a file; {network} needs the weights in it. {sources}")
         if (size := path.stat().st_size) > most_bytes:
             raise CheckpointError(f"{path} has {size} bytes; at most {most_bytes} are read. {sources}")
         with path.open("rb") as file:
@@ -48,7 +48,7 @@ class NetworkFile:
         if found != sha256.lower():
             raise CheckpointError(
                 f"{path} has SHA-256 {found}, and {sha256} is expected. Give the file that was meant, or, if "
-                "you made this one anew and trust it, its SHA-256."
+                "you made this one yourself and trust it, its SHA-256."
             )
         try:
             with utf8_path(path) as readable:
@@ -64,7 +64,7 @@ class NetworkFile:
             unused: of tensors that it may hold beside them.
 
         Raises:
-            CheckpointError: one is missing or unknown, or holds what is no finite number.
+            CheckpointError: one is missing or unknown, or holds what is not a finite number.
         """
         for name in unused & self.weights.keys():
             del self.weights[name]
@@ -80,7 +80,7 @@ class NetworkFile:
         for name, tensor in self.weights.items():
             if not (tensor.is_floating_point() and bool(tensor.isfinite().all())):
                 raise CheckpointError(
-                    f"{name} in {self._path} holds what is no finite number. {self._sources}"
+                    f"{name} in {self._path} holds what is not a finite number. {self._sources}"
                 )
 
     def outputs(self, name: str) -> int:

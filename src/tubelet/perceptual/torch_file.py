@@ -194,7 +194,7 @@ def _view(numbers: Tensor, first: int, sides: tuple[int, ...], strides: tuple[in
     """A tensor of some of the numbers."""
     whole = (first, *sides, *strides)
     if len(sides) != len(strides) or not all(type(each) is int and each >= 0 for each in whole):
-        raise ValueError("a tensor has sides that are no sizes")
+        raise ValueError("a tensor has sides that are not sizes")
     count = 1
     for side in sides:
         count *= side

@@ -65,7 +65,7 @@ def digits_to_index(digits: Digits, bases: Bases) -> Index:
 
     Raises:
         ShapeError: there is not one digit per position.
-        TokenError: a digit is no number of an entry.
+        TokenError: a digit is not a number of an entry.
     """
     check_digits(digits, bases)
     return rearrange(digits, "b 1 t h w -> b t h w").to(torch.int64)

@@ -75,7 +75,7 @@ def tokens_to_digits(tokens: Tokens, bases: Bases) -> Digits:
     """Undo `digits_to_tokens`.
 
     Raises:
-        OptionError: they are no tensor of whole numbers.
+        OptionError: they are not a tensor of whole numbers.
         ShapeError: there are not as many tokens per position as bases.
         TokenError: a token is outside its codebook.
     """
@@ -99,7 +99,7 @@ def check_tokens(tokens: Integer[Tensor, "*any"], size: int) -> None:
     """Raise unless all of them are numbers of a codebook.
 
     Raises:
-        OptionError: they are no tensor of whole numbers.
+        OptionError: they are not a tensor of whole numbers.
         TokenError: one is outside the codebook.
     """
     check_whole(tokens, "tokens", cure=ROUND)
@@ -116,7 +116,7 @@ def check_digits(digits: Digits, bases: Bases) -> None:
     """Raise unless they can be digits of these bases.
 
     Raises:
-        OptionError: they are no tensor of whole numbers.
+        OptionError: they are not a tensor of whole numbers.
         ShapeError: there are not as many digits as bases.
         TokenError: one is outside its base.
     """

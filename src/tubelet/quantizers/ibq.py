@@ -31,8 +31,8 @@ from tubelet.types import Latent
 class IBQ(nn.Module):
     """One token per position, one digit per token: the number of an entry.
 
-    The score of an entry e for a latent z is z·e - |e|² / 2, half the squared distance but for a term that is
-    the same for all, so the best entry is the nearest. The paper's score is z·e alone (`by_product`); then an
+    The score of an entry e for a latent z is z·e - |e|² / 2, half the squared distance up to a term that is
+    the same for all: so the best entry is the nearest. The paper's score is z·e alone (`by_product`); then an
     entry may score higher for another one than that one does itself, and what a digit stands for need not
     have this digit.
 

@@ -4,8 +4,8 @@ Source: Yu et al. 2023 (arXiv:2310.05737), section 3.1. With logits x of the bit
 soft choice at a position is a product: of sigmoid(x) for each bit that is 1, and sigmoid(-x) for each other
 one. That is the softmax over all 2ᵈ codes by their distance, without these being written out: the bits are
 independent at a position, so the entropy of the choice is the sum of theirs, exactly. The mean of the choices
-over positions is no such product; but that of two groups of bits is a matrix product of what the groups have
-alone, so it takes 2ᵈ numbers once and only some 2·2^(d/2) for each position.
+over positions is not such a product; but that of two groups of bits is a matrix product of what the groups
+have alone, so it takes 2ᵈ numbers once and only some 2·2^(d/2) for each position.
 """
 
 from typing import NamedTuple

@@ -63,7 +63,7 @@ class ScalarQuantizer:
         if not largest <= LARGEST_SYMBOL:
             raise LatentError(
                 f"the latent's largest value is {float(largest):g} steps; at most {LARGEST_SYMBOL} can be "
-                "stored. If it is no NaN or infinity, choose a larger step."
+                "stored. If it is neither NaN nor infinity, choose a larger step."
             )
         return scaled.round_().to(torch.int32).numpy()
 

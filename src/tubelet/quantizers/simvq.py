@@ -102,7 +102,7 @@ class SimVQ(nn.Module):
 
     @torch.no_grad()
     def fit(self, vectors: Vectors, *, generator: torch.Generator) -> None:
-        """Draw the frozen codebook anew, and spread the entries as the vectors are.
+        """Draw a new frozen codebook, and spread the entries as the vectors are.
 
         Entries get the covariance of the vectors times the square of a gain, the one of `GAINS` with the
         least squared error: few entries must keep to the middle.

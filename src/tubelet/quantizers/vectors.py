@@ -38,7 +38,7 @@ def full_precision(tensor: Tensor) -> torch.autocast:
     """A context in which autocast, if it is on, does not reach: quantisers are exact in float32 only.
 
     Raises:
-        OptionError: what is to be computed with is no floating-point tensor.
+        OptionError: what is to be computed with is not a floating-point tensor.
     """
     check_floating(tensor, "latent", cure="Digits are read by dequantize.")
     return torch.autocast(tensor.device.type, enabled=False)

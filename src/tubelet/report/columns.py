@@ -142,8 +142,8 @@ def rate_column(results: Results, system: str) -> Column:
 def best(results: Results, column: Column, part: Part | None = None) -> frozenset[str]:
     """The systems whose figure is the best of a column, among all systems of the same rate.
 
-    At more bits everything is better, so figures at different rates are not compared; nor is one whose rate
-    nobody knows. Rates are the same, and figures as good, where they look the same. A mean over fewer clips
+    At more bits everything is better, so figures at different rates are not compared; nor is one of unknown
+    rate. Rates are the same, and figures as good, where they look the same. A mean over fewer clips
     than another system's is never the best, for clips differ more than systems do. Nothing is the best where
     there is nothing else, or nothing worse.
     """

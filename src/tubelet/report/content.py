@@ -32,10 +32,10 @@ def check_evaluation(figures: object) -> None:
         for part in ("systems", "latents", "tokens"):
             if unknown := kept.get(part, {}).keys() - figures["systems"].keys():
                 raise ValueError(
-                    f"figures.videos.{name:.40}.{part} has {min(unknown):.40}, which is no system"
+                    f"figures.videos.{name:.40}.{part} has {min(unknown):.40}, which is not a system"
                 )
         if name not in clips:
-            raise ValueError(f"figures.videos has {name:.40}, which is no clip")
+            raise ValueError(f"figures.videos has {name:.40}, which is not a clip")
 
 
 def check_benchmark(figures: object) -> None:
@@ -48,7 +48,7 @@ def check_benchmark(figures: object) -> None:
     assert isinstance(figures, dict)
     for place, row in enumerate(figures["rows"]):
         if row["system"] not in figures["systems"]:
-            raise ValueError(f"figures.rows.{place}.system is {row['system']:.40}, which is no system")
+            raise ValueError(f"figures.rows.{place}.system is {row['system']:.40}, which is not a system")
         if row.get("fastest"):
             _FASTEST(row, f"figures.rows.{place}")
 
@@ -115,7 +115,7 @@ def _several(check: Check) -> Check:
 
 
 def _by_name(check: Check, other: Mapping[str, Check] = _NOTHING) -> Check:
-    """An object with any names, whose values are alike, but for some names."""
+    """An object with any names, whose values are alike, except those of some names."""
 
     def all_of_it(value: object, place: str) -> None:
         if not isinstance(value, dict):

@@ -35,7 +35,7 @@ def read_bench(path: Path) -> Stored:
     """Read what `tubelet bench` wrote.
 
     Raises:
-        ResultsError: it cannot be read, is no benchmark, or is of another format.
+        ResultsError: it cannot be read, is not a benchmark, or is of another format.
     """
     return read_stored(path, BENCHES)
 

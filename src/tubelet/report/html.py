@@ -124,7 +124,7 @@ def write_page(
 
 
 def _described(results: Results, title: str | None) -> dict[str, Any]:
-    """What the scripts draw, but for clips to play."""
+    """What the scripts draw, except clips to play."""
     kept = results.figures.get("videos", {})
     columns = (*COLUMNS, *_MORE_COLUMNS)
     columns = (*columns, *_other_columns(results, columns))

@@ -88,12 +88,12 @@ def _read(path: Path, kind: str) -> Shaped[np.ndarray, "c h w"]:
     """Read an array that an evaluation kept.
 
     Raises:
-        ResultsError: it is no array of this kind, or too large to be looked at.
+        ResultsError: it is not an array of this kind, or too large to be looked at.
     """
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise ResultsError(f"{path.name} is no array ({error}). Evaluate again.") from error
+        raise ResultsError(f"{path.name} is not an array ({error}). Evaluate again.") from error
     wanted = np.floating if kind == "latents" else np.integer
     if not isinstance(values, np.ndarray) or values.ndim != 3 or not np.issubdtype(values.dtype, wanted):
         raise ResultsError(f"{path.name} holds no {kind}, which have three axes. Evaluate again.")
@@ -103,7 +103,7 @@ def _read(path: Path, kind: str) -> Shaped[np.ndarray, "c h w"]:
 
 
 def _levels(values: Shaped[np.ndarray, "c h w"]) -> Shaped[np.ndarray, "c h w"]:
-    """A latent in whole numbers from -127 to 127, symmetric around 0; what is no number is 0."""
+    """A latent in whole numbers from -127 to 127, symmetric around 0; what is not a number is 0."""
     scaled = np.nan_to_num(np.clip(values.astype(np.float32) / RANGE, -1, 1))
     return np.rint(127 * scaled).astype(np.int8)
 

@@ -109,7 +109,7 @@ def make_players(
 
 
 def worst_frame(results: Results, name: str) -> int:
-    """The frame of a clip with the lowest PSNR, in the mean over the systems; the first if nobody knows."""
+    """The frame of a clip with the lowest PSNR, in the mean over the systems; 0 if none has a PSNR."""
     clips = [system["clips"].get(name, {}) for system in results.figures["systems"].values()]
     curves = [clip["curves"]["frame_psnr_db"] for clip in clips if "frame_psnr_db" in clip.get("curves", {})]
     # The PSNR of a frame without any error is infinite, which is null.

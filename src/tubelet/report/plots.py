@@ -138,7 +138,7 @@ def speed_quality(
 
     Args:
         results: of an evaluation.
-        speeds: by text of a system, above 0. The times inside an evaluation are no measurement of speed.
+        speeds: by text of a system, above 0. The times inside an evaluation are not a measurement of speed.
         measure: any.
         says: what the axis of speeds says, with its unit.
 
@@ -282,7 +282,7 @@ _MOST = 100
 _STYLE = {
     "font.size": 8,
     "font.family": "DejaVu Sans",
-    # Names of systems are no formulas, whatever signs they have.
+    # Names of systems are not formulas, whatever signs they have.
     "text.parse_math": False,
     "text.usetex": False,
     "axes.spines.top": False,

@@ -45,7 +45,7 @@ class RateCurve:
         name: the text of its systems without what sets the rate.
         kind: of the systems: latent, tube, tokens, codec or diffusers.
         points: by growing rate; more rate gives more quality.
-        left_out: why another system of the same thing is no point, by its text.
+        left_out: why another system of the same thing is not a point, by its text.
         more: whether more of the measure is better, otherwise less is.
     """
 

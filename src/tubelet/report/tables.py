@@ -107,7 +107,7 @@ def bd_table(results: Results, measure: str, *, anchor: str) -> Table:
     column = find_column(measure)
     found = bd_rates(results, measure, anchor=anchor)
     left_out = [
-        f"{name} is no point: {why}."
+        f"{name} is not a point: {why}."
         for curve in rate_curves(results, measure)
         for name, why in curve.left_out.items()
     ]

@@ -18,13 +18,13 @@ def open_array(path: Path) -> np.ndarray:
     """Map an array file as uint8 T H W 3; nothing is loaded yet.
 
     Raises:
-        VideoError: the file is no array, or not one of RGB frames.
+        VideoError: the file is not an array, or not one of RGB frames.
     """
     check_file(path)
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise VideoError(f"{path} is no array that can be read: {error}") from error
+        raise VideoError(f"{path} is not an array that can be read: {error}") from error
     if not isinstance(array, np.ndarray):
         raise VideoError(f"{path} is an archive of arrays; give one .npy with axes T H W 3.")
     if array.dtype != np.uint8:

@@ -146,7 +146,7 @@ class _Sound:
         self._warn()
 
     def _coded(self) -> Iterator[CodedPacket]:
-        """Yield what the file has, without what can be no sound."""
+        """Yield what the file has, without what cannot be sound."""
         packets = self._container.demux(self._stream)
         longest = _LONGEST / self._time_base
         while True:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Protocol, TypeVar, runtime_checkable
 
 _AHEAD = 8
-"""How many frames are looked at before a timestamp that does not fit is judged."""
+"""How many frames are looked at before a timestamp that does not fit is decided on."""
 
 _WIDE = 8
 """A gap is wide if it is this many times the longest one so far."""

@@ -29,7 +29,7 @@ def open_container(path: Path) -> InputContainer:
     """Open a file of any format that holds its own pictures and sound.
 
     Raises:
-        VideoError: there is no such file, or it is no video file; the message says why.
+        VideoError: there is no such file, or it is not a video file; the message says why.
     """
     check_file(path)
     # "file:" keeps FFmpeg from reading a name like "concat:a|b" or "http:x" as a protocol, and the pattern
@@ -59,7 +59,7 @@ def check_file(path: Path) -> None:
     """See that there is a file that can be read as video.
 
     Raises:
-        VideoError: there is none, or it is no regular file, empty, may not be read, or has no header.
+        VideoError: there is none, or it is not a regular file, empty, may not be read, or has no header.
     """
     try:
         mode, size = path.stat().st_mode, path.stat().st_size

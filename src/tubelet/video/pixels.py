@@ -15,7 +15,7 @@ def to_model(frames: Frames) -> Video:
     The result is a view in the memory order of the frames (channels last); no transposing copy is made.
 
     Raises:
-        ShapeError: the frames are no array ``UInt8 T H W 3``.
+        ShapeError: the frames are not an array ``UInt8 T H W 3``.
     """
     check_frames(frames, "frames", cure="Model input needs no conversion.")
     levels = np.multiply(frames, np.float32(1 / 127.5))
@@ -29,7 +29,7 @@ def from_model(video: Video) -> Frames:
     Values outside [-1, 1] are clamped, halves are rounded to even, NaN becomes 0.
 
     Raises:
-        OptionError: the clip is no floating-point tensor.
+        OptionError: the clip is not a floating-point tensor.
         ShapeError: it is not of one clip, ``1 3 T H W``.
     """
     check_clip(video, least_frames=0)

@@ -152,8 +152,8 @@ def _seek(path: Path, video: Source, target: int, *, floor: int) -> Iterator[Vid
     """Return the frames from a key frame at or before `target`, seeking again where a landing is too late.
 
     With open groups of pictures the index leads to a key frame whose leading frames cannot be decoded; then
-    the first frame that comes out is no key frame, or is after the target. Half a second, one, two … earlier
-    is tried.
+    the first frame that comes out is not a key frame, or is after the target. Half a second, one, two …
+    earlier is tried.
     """
     second = round(1 / (video.stream.time_base or Fraction(1, 1000)))
     back = 0
@@ -251,8 +251,8 @@ class _Memory:
     """Memory for runs, used again when the caller has let go of the frames.
 
     A fresh hundred megabytes per run costs more in page faults than their decoding. Each loan is an array of
-    its own over the same memory, and every view of it keeps it alive; once its weak reference is dead, nobody
-    can see it.
+    its own over the same memory, and every view of it keeps it alive; once its weak reference is dead, it
+    can be used again.
     """
 
     def __init__(self) -> None:

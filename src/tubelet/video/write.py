@@ -208,7 +208,7 @@ class Writer:
     def _close(self, kind: type[BaseException] | None, *_: object) -> None:
         assert self._sink is not None, "closed after it was opened"
         if kind is not None:
-            # The file is thrown away; that it cannot be completed either is no news.
+            # The file is thrown away; that it cannot be completed does not matter.
             with suppress(FFmpegError, OSError, ValueError, OverflowError):
                 self._sink.close()
             return

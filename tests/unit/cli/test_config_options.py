@@ -125,10 +125,10 @@ def test_defaults_are_those_of_the_configuration_that_was_given():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("--steps many", "--steps: 'many' is no whole number"),
-        ("--steps 1e3", "'1e3' is no whole number"),
-        ("--part.share nan", "--part.share: 'nan' is no finite number"),
-        ("--part.share 1/2", "'1/2' is no finite number"),
+        ("--steps many", "--steps: 'many' is not a whole number"),
+        ("--steps 1e3", "'1e3' is not a whole number"),
+        ("--part.share nan", "--part.share: 'nan' is not a finite number"),
+        ("--part.share 1/2", "'1/2' is not a finite number"),
         ("--quick yes", "--quick: 'yes' is not known; give one of true, false"),
         ("--kind square", "'square' is not known; give one of flat, round"),
         ("--counts", "--counts: expected at least one argument"),
@@ -271,7 +271,7 @@ def test_help_without_a_recipe_lists_the_recipes(train):
         ("s --data d -o r --model.encoder-blocks 3", "near are --model.encoder_blocks"),
         ("s --data d -o r --frobnicate", "unrecognized arguments: --frobnicate. "),
         ("s --data d -o r more", "unrecognized arguments: more. "),
-        ("s --data d -o r --time-limit 90", "'90' is no span of time"),
+        ("s --data d -o r --time-limit 90", "'90' is not a span of time"),
         ("s --data d -o r --losses.kl 1", "the weight of kl is set and the model is not variational"),
         (
             "s --data d -o r --prefixes.counts 4 8 --prefixes.weights 1",
@@ -314,5 +314,5 @@ def test_a_duration_is_read_in_seconds(text, seconds):
     "text", ["", "90", "1:30", "0s", "m", "30m1h", "-5m", "1h30", "soon", "9" * 400 + "h", "nans"]
 )
 def test_what_is_no_duration_is_refused(text):
-    with pytest.raises(argparse.ArgumentTypeError, match=r"is no span of time; give one with units"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"is not a span of time; give one with units"):
         duration(text)

@@ -138,13 +138,13 @@ def test_a_damaged_shard_is_a_named_error(data):
     whole = shard.read_bytes()
     for length in (0, 5, 60, len(whole) - 1):
         shard.write_bytes(whole[:length])
-        with pytest.raises(VideoError, match=r"crops-00002\.npy is no array"):
+        with pytest.raises(VideoError, match=r"crops-00002\.npy is not an array"):
             open_crops(data)
     np.save(shard, np.zeros((4, 5, 16, 16, 3), np.int8))
     with pytest.raises(VideoError, match="holds int8"):
         open_crops(data)
     np.save(shard, np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(VideoError, match="is no array"):
+    with pytest.raises(VideoError, match="is not an array"):
         open_crops(data)
     with shard.open("wb") as file:
         np.savez(file, a=np.zeros(3))

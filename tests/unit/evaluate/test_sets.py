@@ -154,7 +154,7 @@ def test_what_they_say_names_the_network_the_frames_and_the_size():
     ("name", "text"), [("lpips", "LPIPS"), ("dists", "DISTS"), ("i3d", "I3D"), ("videomae", "VideoMAE")]
 )
 def test_every_network_reads_its_own_file(name, text):
-    with pytest.raises(CheckpointError, match=f"is no file; {text}"):
+    with pytest.raises(CheckpointError, match=f"is not a file; {text}"):
         networks((Weights(network=name, path=Path("absent.safetensors"), sha256=""),), "cpu")
     with pytest.raises(OptionError, match="there are lpips, dists, i3d, videomae"):
         Weights(network="vgg", path=Path("absent.safetensors"), sha256="")

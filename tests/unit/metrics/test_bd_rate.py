@@ -102,7 +102,7 @@ def test_what_is_no_point_is_refused():
         bd_rate(ANCHOR[:1], TEST)
     with pytest.raises(OptionError, match="the test has 3 points; the fit 'cubic' needs 4"):
         bd_rate(ANCHOR, TEST[:3], fit="cubic")
-    with pytest.raises(OptionError, match="no finite number"):
+    with pytest.raises(OptionError, match="not a finite number"):
         bd_rate(ANCHOR, [*TEST, RatePoint(2000, math.inf)])
     with pytest.raises(OptionError, match="rate of 0 or below"):
         bd_rate(ANCHOR, [RatePoint(0, 20), *TEST])

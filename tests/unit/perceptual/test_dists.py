@@ -135,7 +135,7 @@ def test_another_file_is_refused(weights, written, tmp_path):
     path = written(weights)
     with pytest.raises(CheckpointError, match=f"has SHA-256 {sha256(path)}, and {'0' * 64} is expected"):
         read_dists(path, sha256="0" * 64)
-    with pytest.raises(CheckpointError, match="is no file; DISTS needs the weights"):
+    with pytest.raises(CheckpointError, match="is not a file; DISTS needs the weights"):
         read_dists(tmp_path / "absent.safetensors", sha256="0" * 64)
     other = path.rename(tmp_path / "weights.pt")
     with pytest.raises(CheckpointError, match="can execute code"):
@@ -154,8 +154,8 @@ def test_another_file_is_refused(weights, written, tmp_path):
         ("alpha", torch.zeros(1, 22, 1, 1), r"alpha in .* is \(1, 22, 1, 1\); .* must be \(1, 23, 1, 1\)"),
         ("beta", torch.full((1, 23, 1, 1), -1.0), "negative or all zero"),
         ("features.5.weight", torch.zeros(3, 2, 3, 3), r"must be \(3, 3, 3, 3\)"),
-        ("features.5.bias", torch.full((3,), torch.nan), "no finite number"),
-        ("features.5.bias", torch.zeros(3, dtype=torch.int64), "no finite number"),
+        ("features.5.bias", torch.full((3,), torch.nan), "not a finite number"),
+        ("features.5.bias", torch.zeros(3, dtype=torch.int64), "not a finite number"),
     ],
 )
 def test_what_are_no_weights_of_dists_is_refused(weights, written, name, tensor, message):

@@ -163,7 +163,9 @@ def test_another_file_is_refused(weights, written, tmp_path):
     path = written(weights)
     with pytest.raises(CheckpointError, match=f"has SHA-256 {sha256(path)}, and {'0' * 64} is expected"):
         read_i3d(path, sha256="0" * 64)
-    with pytest.raises(CheckpointError, match=r"is no file; I3D .*i3d_pretrained_400.pt .*nothing stands in"):
+    with pytest.raises(
+        CheckpointError, match=r"is not a file; I3D .*i3d_pretrained_400.pt .*nothing stands in"
+    ):
         read_i3d(tmp_path / "absent.safetensors", sha256="0" * 64)
     other = path.rename(tmp_path / "i3d_pretrained_400.pt")
     with pytest.raises(CheckpointError, match="can execute code"):
@@ -185,7 +187,7 @@ def test_another_file_is_refused(weights, written, tmp_path):
             r"is \(3, 2, 1, 1, 1\); .* \(3, 2, 3, 3, 3\)",
         ),
         ("Conv3d_2b_1x1.conv3d.weight", torch.zeros(0, 2, 1, 1, 1), "must not be empty"),
-        ("Mixed_5c.b2b.bn.running_var", torch.full((2,), torch.inf), "no finite number"),
+        ("Mixed_5c.b2b.bn.running_var", torch.full((2,), torch.inf), "not a finite number"),
         ("logits.conv3d.bias", torch.zeros(6), r"logits.conv3d.weight in .* must be \(6, 8, 1, 1, 1\)"),
     ],
 )

@@ -173,7 +173,9 @@ def test_another_hash_is_refused_and_both_are_named(weights, written):
 
 
 def test_a_missing_file_is_refused_with_where_to_get_it(tmp_path):
-    with pytest.raises(CheckpointError, match=r"is no file; .*vgg16-397923af.pth .*nothing stands in for it"):
+    with pytest.raises(
+        CheckpointError, match=r"is not a file; .*vgg16-397923af.pth .*nothing stands in for it"
+    ):
         read_lpips(tmp_path / "vgg.safetensors", sha256="0" * 64)
 
 
@@ -181,7 +183,7 @@ def test_a_pth_file_is_refused_with_the_cure(weights, tmp_path):
     path = tmp_path / "vgg.pth"
     torch.save(weights, path)
     with pytest.raises(
-        CheckpointError, match=r"vgg.pth is no .safetensors file.*can execute code.*Make the file"
+        CheckpointError, match=r"vgg.pth is not a .safetensors file.*can execute code.*Make the file"
     ):
         read_lpips(path, sha256=sha256(path))
 
@@ -212,8 +214,8 @@ def test_a_file_beyond_any_vgg_is_not_read(tmp_path):
         ("features.28.bias", lambda w: w[None], r"is \(1, 3\)"),
         ("lin2.model.1.weight", lambda w: w[:, :3], r"must be \(1, 4, 1, 1\)"),
         ("lin4.model.1.weight", lambda w: -w, "lin4.model.1.weight in .* is negative"),
-        ("features.0.bias", lambda w: w * float("nan"), "features.0.bias in .* no finite number"),
-        ("features.0.bias", lambda w: w.int(), "features.0.bias in .* no finite number"),
+        ("features.0.bias", lambda w: w * float("nan"), "features.0.bias in .* not a finite number"),
+        ("features.0.bias", lambda w: w.int(), "features.0.bias in .* not a finite number"),
         ("lin0.model.1.weight", lambda w: None, r"lacks \['lin0.model.1.weight'\] and has \[\]"),
         ("classifier.0.weight", lambda w: torch.ones(1), r"lacks \[\] and has \['classifier.0.weight'\]"),
     ],

@@ -166,7 +166,7 @@ def test_another_file_is_refused(weights, written, tmp_path):
     path = written(weights)
     with pytest.raises(CheckpointError, match=f"has SHA-256 {sha256(path)}, and {'0' * 64} is expected"):
         read_videomae(path, sha256="0" * 64)
-    with pytest.raises(CheckpointError, match=r"is no file; VideoMAE needs .*nothing stands in for it"):
+    with pytest.raises(CheckpointError, match=r"is not a file; VideoMAE needs .*nothing stands in for it"):
         read_videomae(tmp_path / "absent.safetensors", sha256="0" * 64)
     other = path.rename(tmp_path / "pytorch_model.bin")
     with pytest.raises(CheckpointError, match="can execute code"):
@@ -190,7 +190,7 @@ def test_another_file_is_refused(weights, written, tmp_path):
         (f"{PROJECTION}.weight", torch.zeros(128, 3, 2, 50, 50), "patches of 50 pixels and 128 numbers"),
         (f"{PROJECTION}.bias", torch.zeros(100), "patches of 56 pixels and 100 numbers"),
         (f"{PROJECTION}.weight", torch.zeros(()), "must not be empty"),
-        ("fc_norm.bias", torch.full((128,), torch.nan), "no finite number"),
+        ("fc_norm.bias", torch.full((128,), torch.nan), "not a finite number"),
     ],
 )
 def test_what_are_no_weights_of_a_fine_tuned_videomae_is_refused(weights, written, name, tensor, message):
