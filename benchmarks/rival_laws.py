@@ -51,7 +51,7 @@ from tubelet.testing import (
     check_state_is_bounded,
     check_tile_anywhere,
 )
-from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.models.klt.config import KLTConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Stride
 
@@ -176,7 +176,7 @@ def ask_ours() -> dict[str, Finding]:
 
 def random_tokenizer() -> ContinuousTokenizer:
     """Networks whose residual branches are not zero."""
-    config = ContinuousConfig(
+    config = KLTConfig(
         name="random",
         patches=(Stride(4, 8, 8),),
         coefficients=(12,),

@@ -13,10 +13,11 @@ import torch
 from hypothesis import settings
 from safetensors.torch import save_file
 
-from tubelet.checkpoint import save
+from tubelet.models.klt.config import KLTConfig
 from tubelet.quantizers.config import FSQConfig
-from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
+from tubelet.tokenizers.config import DiscreteConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.types import Stride
 from tubelet.video.audio import AudioPacket, describe_audio, read_audio
 from tubelet.video.info import AudioInfo
@@ -41,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 class Made(NamedTuple):
     """A tokenizer and what it was made from."""
 
-    config: ContinuousConfig
+    config: KLTConfig
     tokenizer: ContinuousTokenizer
 
 
@@ -58,18 +59,18 @@ def make_tokenizer() -> Callable[..., Made]:
 
     def make(*, seed: int = 0, **numbers) -> Made:
         usual = {"name": "small", "patches": (Stride(4, 8, 8),), "coefficients": (12,), "channels": 12}
-        config = ContinuousConfig(**(usual | numbers))
-        tokenizer = config.build().eval().requires_grad_(requires_grad=False)
+        config = KLTConfig(**(usual | numbers))
+        tokenizer = ContinuousTokenizer.of(config).eval().requires_grad_(requires_grad=False)
         generator = torch.Generator().manual_seed(seed)
-        for level in tokenizer.transform.klts:
+        for level in tokenizer.model.transform.klts:
             kept, size = level.basis.shape
             matrix = torch.randn(size, kept, generator=generator, dtype=torch.float64)
             level.basis.copy_(torch.linalg.qr(matrix).Q.T)
             level.mean.copy_(torch.randn(size, generator=generator) / 4)
-        deviation = tokenizer.transform.deviation
+        deviation = tokenizer.model.transform.deviation
         deviation.copy_(0.5 + torch.rand(deviation.shape, generator=generator))
-        for stack in (tokenizer.encoder, tokenizer.decoder):
-            for weights in () if stack is None else stack.parameters():
+        for network in tokenizer.model.networks():
+            for weights in network.parameters():
                 fan_in = max(1, weights[0].numel())
                 weights.copy_(torch.randn(weights.shape, generator=generator) / fan_in**0.5)
         return Made(config, tokenizer)
@@ -102,8 +103,8 @@ def network_tokenizer(network_made) -> ContinuousTokenizer:
 @pytest.fixture(scope="session")
 def make_folder(tmp_path_factory) -> Callable[[Made], Path]:
     """The checkpoint of a tokenizer, on disk."""
-    return lambda made: save(
-        made.tokenizer, made.config, tmp_path_factory.mktemp("checkpoint") / made.config.name, card="# test\n"
+    return lambda made: made.tokenizer.save(
+        tmp_path_factory.mktemp("checkpoint") / made.config.name, card="# test\n"
     )
 
 
@@ -122,11 +123,11 @@ def token_folder(make_tokenizer, tmp_path_factory) -> Path:
     """A checkpoint of a small discrete tokenizer, called ``tokens``."""
     backbone = make_tokenizer(channels=4)
     config = DiscreteConfig(name="tokens", backbone=backbone.config, quantizer=FSQConfig(levels=(8, 5, 5, 3)))
-    tokenizer = config.build()
+    tokenizer = DiscreteTokenizer.of(config)
     tokenizer.backbone.load_state_dict(backbone.tokenizer.state_dict())
     generator = torch.Generator().manual_seed(0)
     tokenizer.quantizer.fit(torch.randn(1000, 4, generator=generator), generator=generator)
-    return save(tokenizer, config, tmp_path_factory.mktemp("discrete") / "tokens", card="# test\n")
+    return tokenizer.save(tmp_path_factory.mktemp("discrete") / "tokens", card="# test\n")
 
 
 @pytest.fixture

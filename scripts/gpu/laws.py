@@ -33,7 +33,7 @@ from tubelet.testing import (
     encode_in_runs,
 )
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.tokenizers.stream_state import StreamState
+from tubelet.tokenizers.streams.state import StreamState
 from tubelet.types import Latent, Stride, Video
 
 MODES = ("float32", "float32 with TF32", "bfloat16 networks")

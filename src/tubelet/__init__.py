@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tubelet.checkpoint import load, load_discrete, save, shipped
+    from tubelet.checkpoint import load, load_discrete, shipped
     from tubelet.codec.decode import decode_file
     from tubelet.codec.detokenize import detokenize_file
     from tubelet.codec.encode import encode_file
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from tubelet.codec.tokenize import tokenize_file
     from tubelet.codec.tube import Tube, open_tube
     from tubelet.errors import TubeletError, TubeletWarning
-    from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
+    from tubelet.models.klt.config import KLTConfig
+    from tubelet.tokenizers.config import DiscreteConfig
     from tubelet.tokenizers.continuous import ContinuousTokenizer
     from tubelet.tokenizers.discrete import DiscreteTokenizer
-    from tubelet.tokenizers.stream_state import StreamState
+    from tubelet.tokenizers.streams.state import StreamState
     from tubelet.tokenizers.token_grid import TokenGrid
     from tubelet.types import Frames, Latent, Stride, Video
     from tubelet.video.pixels import from_model, to_model
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "ContinuousConfig": "tubelet.tokenizers.config",
     "ContinuousTokenizer": "tubelet.tokenizers.continuous",
     "DiscreteConfig": "tubelet.tokenizers.config",
     "DiscreteTokenizer": "tubelet.tokenizers.discrete",
     "Frames": "tubelet.types",
+    "KLTConfig": "tubelet.models.klt.config",
     "Latent": "tubelet.types",
-    "StreamState": "tubelet.tokenizers.stream_state",
+    "StreamState": "tubelet.tokenizers.streams.state",
     "Stride": "tubelet.types",
     "TokenGrid": "tubelet.tokenizers.token_grid",
     "Tube": "tubelet.codec.tube",
@@ -54,18 +55,17 @@ _HOMES = {
     "read": "tubelet.video.read",
     "read_tokens": "tubelet.codec.token_files",
     "reconstruct_file": "tubelet.codec.reconstruct",
-    "save": "tubelet.checkpoint",
     "shipped": "tubelet.checkpoint",
     "to_model": "tubelet.video.pixels",
     "tokenize_file": "tubelet.codec.tokenize",
 }
 
 __all__ = [
-    "ContinuousConfig",
     "ContinuousTokenizer",
     "DiscreteConfig",
     "DiscreteTokenizer",
     "Frames",
+    "KLTConfig",
     "Latent",
     "StreamState",
     "Stride",
@@ -85,7 +85,6 @@ __all__ = [
     "read",
     "read_tokens",
     "reconstruct_file",
-    "save",
     "shipped",
     "to_model",
     "tokenize_file",

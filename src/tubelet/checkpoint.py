@@ -4,36 +4,33 @@ Numbers only: nothing in a checkpoint is executed. A tokenizer is known by the S
 with.
 """
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
-from safetensors.torch import save as tensors_to_bytes
-from torch import Tensor
 
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
-from tubelet.files import replacing_folder
 from tubelet.json_text import read_json
+from tubelet.models.table import ModelConfig, model_from_json
 from tubelet.quantizers.config import least_numbers
-from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
-from tubelet.tokenizers.config_json import continuous_from_json, discrete_from_json
+from tubelet.quantizers.digits import codebook_sizes
+from tubelet.tokenizers.config import DiscreteConfig, discrete_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.tokenizers.save import FORMAT, WEIGHTS, fingerprint, widened
 from tubelet.weights_file import read_weights
-
-FORMAT = 1
-"""The newest checkpoint format that this program reads, and the one it writes."""
 
 Architecture = Literal["continuous", "discrete"]
 
-ARCHITECTURES: dict[Architecture, type] = {"continuous": ContinuousTokenizer, "discrete": DiscreteTokenizer}
-"""Every kind of tokenizer that a checkpoint may hold."""
+ARCHITECTURES: dict[Architecture, str] = {
+    "continuous": "It gives latents: use `tubelet encode`, or `load`",
+    "discrete": "It gives tokens: use `tubelet tokenize`, or `load_discrete`",
+}
+"""Every kind of tokenizer that a checkpoint may hold, and what takes it."""
 
 DEFAULT = "tubelet-m"
 """The shipped tokenizer that is meant when none is named."""
@@ -44,35 +41,24 @@ DEFAULT_DISCRETE = "tubelet-fsq"
 SHIPPED = Path(__file__).parent / "weights"
 """The folder of the tokenizers that come with the package."""
 
-WEIGHTS = "weights.safetensors"
-
-FILES = ("config.json", WEIGHTS, "card.md")
-"""What the folder of a checkpoint holds."""
-
 _CONFIG_BYTES = 1 << 20
 
 
+Tokenizer = TypeVar("Tokenizer", ContinuousTokenizer, DiscreteTokenizer)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """A continuous tokenizer and who it is.
+class Checkpoint(Generic[Tokenizer]):
+    """A tokenizer and who it is.
 
     Attributes:
-        config: the numbers that it was built from.
+        name: what files call it.
         tokenizer: ready to use: evaluation mode, no gradients.
         sha256: of its configuration and weights; the same wherever the checkpoint lies.
     """
 
-    config: ContinuousConfig
-    tokenizer: ContinuousTokenizer
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiscreteCheckpoint:
-    """A discrete tokenizer and who it is; attributes as those of `Checkpoint`."""
-
-    config: DiscreteConfig
-    tokenizer: DiscreteTokenizer
+    name: str
+    tokenizer: Tokenizer
     sha256: str
 
 
@@ -107,9 +93,9 @@ def architecture(name: str | Path | None = None) -> Architecture:
     return _read_facts(find(name))["architecture"]
 
 
-def read_checkpoint(
+def read_continuous(
     name: str | Path | None = None, *, lead_frame: bool | None = None, device: str = "cpu"
-) -> Checkpoint:
+) -> Checkpoint[ContinuousTokenizer]:
     """Read a continuous tokenizer, with the identity that files refer to.
 
     Args:
@@ -121,53 +107,57 @@ def read_checkpoint(
         CheckpointError: it is unknown, damaged, newer than this program, or discrete.
         OptionError: there is no such device here.
     """
-    place = find_device(device)
-    folder = find(name)
+    place, folder = find_device(device), find(name)
     facts = _read_facts(folder, "continuous")
-    config = continuous_from_json(facts["config"], folder)
-    if lead_frame is not None:
-        config = replace(config, lead_frame=lead_frame)
+    config = _with_lead(model_from_json(facts["config"], folder), lead_frame)
     # Without memory until the weights are there, whatever sizes the configuration claims.
     with _building(folder), torch.device("meta"):
-        tokenizer = config.build()
-    sha256 = _fill(tokenizer, config, folder, facts)
-    return Checkpoint(config=config, tokenizer=tokenizer.to(place), sha256=sha256)
+        tokenizer = ContinuousTokenizer.of(config)
+    return _filled(tokenizer, folder, facts, place)
 
 
 def read_discrete(
     name: str | Path | None = None, *, lead_frame: bool | None = None, device: str = "cpu"
-) -> DiscreteCheckpoint:
-    """Read a discrete tokenizer, with the identity that files refer to; arguments as `read_checkpoint`.
+) -> Checkpoint[DiscreteTokenizer]:
+    """Read a discrete tokenizer, with the identity that files refer to; arguments as `read_continuous`.
 
     Raises:
         CheckpointError: it is unknown, damaged, newer than this program, or continuous.
         OptionError: there is no such device here.
     """
-    place = find_device(device)
-    folder = find(DEFAULT_DISCRETE if name is None else name)
+    place, folder = find_device(device), find(DEFAULT_DISCRETE if name is None else name)
     facts = _read_facts(folder, "discrete")
     config = discrete_from_json(facts["config"], folder)
-    if lead_frame is not None:
-        config = replace(config, backbone=replace(config.backbone, lead_frame=lead_frame))
+    config = replace(config, backbone=_with_lead(config.backbone, lead_frame))
     with _building(folder), torch.device("meta"):
-        backbone = config.backbone.build()
+        backbone = ContinuousTokenizer.of(config.backbone)
     _check_room(config, folder)
     with _building(folder):  # A quantiser is small, and some of its numbers are in no file.
-        tokenizer = DiscreteTokenizer(backbone, config.quantizer.build(backbone.channels))
-    sha256 = _fill(tokenizer, config, folder, facts)
-    return DiscreteCheckpoint(config=config, tokenizer=tokenizer.to(place), sha256=sha256)
+        quantizer = config.quantizer.build(backbone.channels)
+        tokenizer = DiscreteTokenizer(backbone, quantizer, config=config)
+    return _filled(tokenizer, folder, facts, place)
 
 
-def read_config(name: str | Path | None = None) -> ContinuousConfig | DiscreteConfig:
-    """The numbers that a tokenizer is built from, of either kind, without its weights.
+def read_empty(name: str | Path | None = None) -> tuple[ContinuousTokenizer, tuple[int, ...] | None]:
+    """What a tokenizer of either kind is, without its weights and without memory for them.
+
+    Returns:
+        The continuous tokenizer, or the backbone of a discrete one; and the sizes of its codebooks.
 
     Raises:
         CheckpointError: it is unknown, damaged, or newer than this program.
     """
     folder = find(name)
     facts = _read_facts(folder)
-    read = discrete_from_json if facts["architecture"] == "discrete" else continuous_from_json
-    return read(facts["config"], folder)
+    discrete = discrete_from_json(facts["config"], folder) if facts["architecture"] == "discrete" else None
+    config = model_from_json(facts["config"], folder) if discrete is None else discrete.backbone
+    with _building(folder), torch.device("meta"):
+        backbone = ContinuousTokenizer.of(config)
+    if discrete is None:
+        return backbone, None
+    _check_room(discrete, folder)
+    with _building(folder):
+        return backbone, codebook_sizes(discrete.quantizer.build(backbone.channels).bases)
 
 
 def load(
@@ -187,7 +177,7 @@ def load(
         CheckpointError: it is unknown, damaged, newer than this program, or discrete.
         OptionError: there is no such device here.
     """
-    return read_checkpoint(name, lead_frame=lead_frame, device=device).tokenizer
+    return read_continuous(name, lead_frame=lead_frame, device=device).tokenizer
 
 
 def load_discrete(
@@ -200,84 +190,6 @@ def load_discrete(
         OptionError: there is no such device here.
     """
     return read_discrete(name, lead_frame=lead_frame, device=device).tokenizer
-
-
-def save(
-    tokenizer: ContinuousTokenizer | DiscreteTokenizer,
-    config: ContinuousConfig | DiscreteConfig,
-    folder: Path,
-    *,
-    card: str,
-    force: bool = False,
-) -> Path:
-    """Write a checkpoint; `card` says in Markdown what it was made from and how good it is.
-
-    The folder appears, or is replaced, as a whole.
-
-    Raises:
-        OutputError: a checkpoint is there and `force` is false; the folder holds other files; or the disk is
-            full or refuses it.
-    """
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in tokenizer.state_dict().items()}
-    facts = {
-        "format": FORMAT,
-        "architecture": "discrete" if isinstance(config, DiscreteConfig) else "continuous",
-        "config": asdict(config),
-        "sha256": fingerprint(config, weights),
-    }
-    with replacing_folder(folder, holds=FILES, force=force) as beside:
-        # Written by Python, so that a full disk is the error that it always is.
-        content = tensors_to_bytes({name: _narrowed(tensor) for name, tensor in weights.items()})
-        (beside / WEIGHTS).write_bytes(content)
-        (beside / "card.md").write_text(card, encoding="utf-8")
-        (beside / "config.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    return folder
-
-
-def _narrowed(tensor: Tensor) -> Tensor:
-    """A tensor of float32 as bfloat16, if that loses nothing: half the bytes on disk."""
-    half = tensor.to(torch.bfloat16)
-    exact = tensor.dtype == torch.float32 and tensor.ndim > 1 and torch.equal(half.to(torch.float32), tensor)
-    return half if exact else tensor
-
-
-def _widened(tensor: Tensor) -> Tensor:
-    """A tensor as it is computed with: what was stored as bfloat16 is float32 again.
-
-    Always a copy, because what was loaded may still be the file itself, mapped into memory.
-    """
-    return tensor.to(torch.float32) if tensor.dtype == torch.bfloat16 else tensor.clone()
-
-
-def fingerprint(config: ContinuousConfig | DiscreteConfig, weights: Mapping[str, Tensor]) -> str:
-    """SHA-256 of what a tokenizer computes with; its name and the use of a lead frame do not change it.
-
-    Only numbers that differ from their defaults count, so a configuration may grow without changing who the
-    tokenizers of before are.
-    """
-    digest = hashlib.sha256(json.dumps(_numbers(config), sort_keys=True).encode())
-    for name in sorted(weights):
-        tensor = weights[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _numbers(config: ContinuousConfig | DiscreteConfig) -> dict[str, Any]:
-    """What of a configuration decides what is computed, and is not the default."""
-    if isinstance(config, DiscreteConfig):
-        usual = asdict(type(config.quantizer)())
-        quantizer = {key: value for key, value in asdict(config.quantizer).items() if value != usual[key]}
-        # The kind stands there always: so no quantiser is known by the absence of numbers.
-        return {
-            "backbone": _numbers(config.backbone),
-            "quantizer": quantizer | {"kind": config.quantizer.kind},
-        }
-    usual = asdict(ContinuousConfig(name=""))
-    numbers = {key: value for key, value in asdict(config).items() if value != usual[key]}
-    for free in ("name", "lead_frame"):
-        numbers.pop(free, None)
-    return numbers
 
 
 def _read_facts(folder: Path, wanted: Architecture | None = None) -> dict[str, Any]:
@@ -301,13 +213,9 @@ def _read_facts(folder: Path, wanted: Architecture | None = None) -> dict[str, A
             f"{path} holds a {architecture!r:.80} tokenizer; this program knows {known}. Upgrade it."
         )
     if wanted is not None and architecture != wanted:
-        other = {
-            "continuous": "It gives latents: use `tubelet encode`, or `load`",
-            "discrete": "It gives tokens: use `tubelet tokenize`, or `load_discrete`",
-        }
         raise CheckpointError(
             f"{folder.name} is a {architecture} tokenizer, and a {wanted} one is needed. "
-            f"{other[architecture]}."
+            f"{ARCHITECTURES[architecture]}."
         )
     return facts
 
@@ -324,31 +232,26 @@ def _check_room(config: DiscreteConfig, folder: Path) -> None:
         )
 
 
-def _fill(
-    tokenizer: ContinuousTokenizer | DiscreteTokenizer,
-    config: ContinuousConfig | DiscreteConfig,
-    folder: Path,
-    facts: dict[str, Any],
-) -> str:
-    """Give an empty tokenizer its weights, and make it ready to use; give its SHA-256."""
-    weights = read_weights(folder / WEIGHTS, tokenizer.state_dict())
-    tokenizer.load_state_dict({name: _widened(each) for name, each in weights.items()}, assign=True)
-    deviation = (
-        tokenizer.backbone if isinstance(tokenizer, DiscreteTokenizer) else tokenizer
-    ).transform.deviation
-    if not bool((deviation > 0).all()):
-        raise CheckpointError(
-            f"a standard deviation in {folder} is {float(deviation.min())}; each is above zero. Fetch the "
-            "weights again."
-        )
-    sha256 = fingerprint(config, tokenizer.state_dict())
+def _with_lead(config: ModelConfig, lead_frame: bool | None) -> ModelConfig:  # noqa: FBT001  as in `load`
+    return config if lead_frame is None else replace(config, lead_frame=lead_frame)
+
+
+def _filled(
+    tokenizer: Tokenizer, folder: Path, facts: dict[str, Any], place: torch.device
+) -> Checkpoint[Tokenizer]:
+    """Give an empty tokenizer its weights, and make it ready to use."""
+    weights = read_weights(folder / WEIGHTS, tokenizer.weights())
+    tokenizer.load_weights({name: widened(each) for name, each in weights.items()})
+    if fault := tokenizer.fault():
+        raise CheckpointError(f"in {folder} {fault}. Fetch the weights again.")
+    sha256 = fingerprint(tokenizer.config, tokenizer.weights())
     if sha256 != facts["sha256"]:
         raise CheckpointError(
             f"the checkpoint in {folder} has SHA-256 {sha256[:16]}… and its config.json says "
             f"{facts['sha256']!s:.16}…; they must agree. It was changed or damaged: fetch it again."
         )
     tokenizer.eval().requires_grad_(requires_grad=False)
-    return sha256
+    return Checkpoint(name=tokenizer.config.name, tokenizer=tokenizer.to(place), sha256=sha256)
 
 
 @contextmanager

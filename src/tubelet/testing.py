@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tubelet.errors import LatentError
-from tubelet.tokenizers.stream_state import StreamState
+from tubelet.tokenizers.streams.state import StreamState
 from tubelet.types import Latent, Stride, Video
 
 ROUNDING = {torch.float64: 1e-12, torch.float32: 2e-5, torch.bfloat16: 2e-2}

@@ -5,10 +5,11 @@ lower case are latent positions (t, h, w).
 """
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from tubelet.errors import OptionError
@@ -21,6 +22,15 @@ Video = Float[Tensor, "b 3 T H W"]
 
 Latent = Float[Tensor, "b c t h w"]
 """Output of an encoder, input of a decoder: zero mean and unit variance per channel, most important first."""
+
+Latents = Mapping[str, Latent]
+"""The parts of a latent, by their names; each has a stride and channels of its own (see `Part`)."""
+
+Counts = Int[Tensor, "b 1 t h w"]
+"""How many leading channels each position has, from none to all; a side of 1 stands for all along it."""
+
+Known = Mapping[str, Counts]
+"""The `Counts` of parts, by their names; a part that is not named is known whole."""
 
 
 class Stride(NamedTuple):
@@ -44,3 +54,17 @@ class Stride(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.t}x{self.h}x{self.w}"
+
+
+class Part(NamedTuple):
+    """What one part of a latent is.
+
+    Attributes:
+        name: what it is called.
+        channels: channels of a full latent, most important first.
+        stride: frames, rows and columns of pixels per position of this part.
+    """
+
+    name: str
+    channels: int
+    stride: Stride

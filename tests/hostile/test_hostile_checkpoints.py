@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tubelet.checkpoint import fingerprint, read_checkpoint, read_discrete
+from tubelet.checkpoint import read_continuous, read_discrete
 from tubelet.errors import CheckpointError
-from tubelet.tokenizers.config_json import continuous_from_json
+from tubelet.models.table import model_from_json
+from tubelet.tokenizers.save import fingerprint
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ SIZES = {
 def test_sizes_that_no_weights_have_are_refused(small, changes):
     edit(small, [], **changes)
     with pytest.raises(CheckpointError):
-        read_checkpoint(small)
+        read_continuous(small)
 
 
 QUANTIZERS = {
@@ -97,7 +98,7 @@ def seal(folder):
         name: each.float() if each.dtype == torch.bfloat16 else each
         for name, each in load_file(folder / "weights.safetensors").items()
     }
-    facts["sha256"] = fingerprint(continuous_from_json(facts["config"], folder), weights)
+    facts["sha256"] = fingerprint(model_from_json(facts["config"], folder), weights)
     path.write_text(json.dumps(facts))
 
 
@@ -134,7 +135,7 @@ def test_weights_that_are_none_are_refused_whatever_the_checksum_says(small, cha
     save_file({name: each.contiguous() for name, each in changed.items()}, path)
     seal(small)
     with pytest.raises(CheckpointError):
-        read_checkpoint(small)
+        read_continuous(small)
 
 
 def rewritten(path, change, *, length=None):
@@ -184,7 +185,7 @@ HEADS = {
 def test_heads_that_lie_are_refused(small, change, length):
     rewritten(small / "weights.safetensors", change, length=length)
     with pytest.raises(CheckpointError, match="cannot be used"):
-        read_checkpoint(small)
+        read_continuous(small)
 
 
 def test_files_that_are_no_weights_are_refused(small):
@@ -192,10 +193,10 @@ def test_files_that_are_no_weights_are_refused(small):
     for data in (b"", b"\0" * 7, b"\2" + bytes(7) + b"{}", b"PK\x03\x04" * 100):
         path.write_bytes(data)
         with pytest.raises(CheckpointError):
-            read_checkpoint(small)
+            read_continuous(small)
     path.unlink()
     with pytest.raises(CheckpointError, match="cannot be used"):
-        read_checkpoint(small)
+        read_continuous(small)
     path.mkdir()
     with pytest.raises(CheckpointError, match="cannot be used"):
-        read_checkpoint(small)
+        read_continuous(small)

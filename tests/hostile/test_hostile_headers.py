@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tubelet.bitstream import Chunk, Header, TubeWriter
-from tubelet.checkpoint import read_checkpoint
+from tubelet.checkpoint import read_continuous
 from tubelet.codec.decode import decode_file
 from tubelet.codec.tube import open_tube
 from tubelet.errors import OptionError
@@ -16,12 +16,12 @@ from tubelet.errors import OptionError
 @pytest.fixture
 def made(tmp_path, small_folder):
     """A file of one chunk, of a clip of this size: equal symbols take next to nothing."""
-    found = read_checkpoint(small_folder)
+    found = read_continuous(small_folder)
 
     def make(side, *, steps=1, channels=1):
         cells = -(-side // 8)
         header = Header(
-            tokenizer=found.config.name,
+            tokenizer=found.name,
             tokenizer_sha256=found.sha256,
             stride=(4, 8, 8),
             lead_frame=True,

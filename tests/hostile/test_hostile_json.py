@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tubelet.checkpoint import read_checkpoint
+from tubelet.checkpoint import read_continuous
 from tubelet.data.crops import read_index
 from tubelet.errors import TubeletError
 from tubelet.evaluate.tags import read_tags
@@ -15,7 +15,7 @@ from tubelet.train.tokenizer.export import export_run
 
 def config(folder, text):
     (folder / "config.json").write_text(text)
-    read_checkpoint(folder)
+    read_continuous(folder)
 
 
 def index(folder, text):

@@ -21,13 +21,14 @@ from tubelet.bitstream import TubeReader
 from tubelet.bitstream.container import MAGIC, RecordHead, trailer_to_bytes
 from tubelet.bitstream.fields import sealed, u32
 from tubelet.bitstream.index import RecordEntry, index_to_bytes
-from tubelet.checkpoint import fingerprint, read_checkpoint, read_discrete
+from tubelet.checkpoint import read_continuous, read_discrete
 from tubelet.codec.token_array import read_token_array, write_token_array
 from tubelet.codec.token_table import TokenTable, TokenTableWriter
 from tubelet.data.crops import read_index
 from tubelet.errors import DamageWarning, TubeletError
+from tubelet.models.table import model_from_json
 from tubelet.report.read import read_results
-from tubelet.tokenizers.config_json import continuous_from_json
+from tubelet.tokenizers.save import fingerprint
 from tubelet.train.state import TrainState, load_state, save_state
 from tubelet.train.tokenizer.network import Network
 
@@ -184,7 +185,7 @@ def test_tables_of_tokens(bear, tmp_path):
 def seal(folder, facts):
     """Let the SHA-256 be right, where the rest is."""
     try:
-        config = continuous_from_json(facts["config"], folder)
+        config = model_from_json(facts["config"], folder)
         weights = {name: each.float() for name, each in load_file(folder / "weights.safetensors").items()}
         facts["sha256"] = fingerprint(config, weights)
         (folder / "config.json").write_text(json.dumps(facts))
@@ -196,7 +197,7 @@ def seal(folder, facts):
 @pytest.mark.parametrize("file", ["config.json", "weights.safetensors"])
 def test_checkpoints(bear, tmp_path, network_folder, token_folder, kind, file):
     folder = shutil.copytree(network_folder if kind == "continuous" else token_folder, tmp_path / "made")
-    reader = read_checkpoint if kind == "continuous" else read_discrete
+    reader = read_continuous if kind == "continuous" else read_discrete
     path = folder / file
     whole = path.read_bytes()
     facts = json.loads((folder / "config.json").read_text())
@@ -218,7 +219,7 @@ def test_checkpoints(bear, tmp_path, network_folder, token_folder, kind, file):
 @pytest.mark.parametrize("file", ["numbers.json", "weights"])
 def test_states_of_training(bear, tmp_path, network_made, file):
     def fresh():
-        network = Network(network_made.config.build().requires_grad_(requires_grad=True))
+        network = Network.build(network_made.config, None).requires_grad_(requires_grad=True)
         return TrainState(network=network, optimizers=[])
 
     folder = save_state(fresh(), tmp_path)

@@ -22,11 +22,8 @@ def small(**numbers) -> ContinuousTokenizer:
     """A tokenizer with networks whose branches are not zero."""
     torch.manual_seed(0)  # noqa: TID251  a process of its own
     usual = {"width": 16, "encoder_blocks": 1, "decoder_blocks": 1, "coefficients": (24,), "channels": 12}
-    tokenizer = (
-        tubelet.ContinuousConfig(name="small", **(usual | numbers))
-        .build()
-        .requires_grad_(requires_grad=False)
-    )
+    config = tubelet.KLTConfig(name="small", **(usual | numbers))
+    tokenizer = ContinuousTokenizer.of(config).requires_grad_(requires_grad=False)
     for weights in tokenizer.parameters():
         weights.add_(0.05 * torch.randn_like(weights))
     return tokenizer.eval()

@@ -15,7 +15,7 @@ from tubelet.codec.reconstruct import reconstruct_file
 from tubelet.codec.tokenize import tokenize_file
 from tubelet.codec.tube import open_tube
 from tubelet.errors import OptionError
-from tubelet.tokenizers.stream_state import StreamState
+from tubelet.tokenizers.streams.state import StreamState
 
 SIZE = {"frames": 9, "height": 21, "width": 35}
 

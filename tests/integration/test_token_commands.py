@@ -10,10 +10,10 @@ import torch
 from commands import refused
 
 import tubelet
-from tubelet.checkpoint import save
 from tubelet.codec.token_table import TokenTable
 from tubelet.quantizers.config import FSQConfig
 from tubelet.tokenizers.config import DiscreteConfig
+from tubelet.tokenizers.discrete import DiscreteTokenizer
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +23,11 @@ def folder(make_tokenizer, tmp_path_factory):
     config = DiscreteConfig(
         name="two-tokens", backbone=backbone.config, quantizer=FSQConfig(levels=(8, 5, 5, 3), tokens=2)
     )
-    tokenizer = config.build()
+    tokenizer = DiscreteTokenizer.of(config)
     tokenizer.backbone.load_state_dict(backbone.tokenizer.state_dict())
     generator = torch.Generator().manual_seed(0)
     tokenizer.quantizer.fit(torch.randn(1000, 4, generator=generator), generator=generator)
-    return save(tokenizer, config, tmp_path_factory.mktemp("discrete") / "two-tokens", card="# test\n")
+    return tokenizer.save(tmp_path_factory.mktemp("discrete") / "two-tokens", card="# test\n")
 
 
 def as_transport_stream(source, target):

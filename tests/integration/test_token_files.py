@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tubelet
 from tubelet.bitstream import TubeReader
-from tubelet.checkpoint import load_discrete, read_discrete, save
+from tubelet.checkpoint import load_discrete, read_discrete
 from tubelet.codec import chunking
 from tubelet.codec.detokenize import detokenize_file
 from tubelet.codec.token_array import read_token_array
@@ -31,6 +31,7 @@ from tubelet.quantizers.config import (
     VQConfig,
 )
 from tubelet.tokenizers.config import DiscreteConfig
+from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.video.audio import read_audio
 
 FSQ = FSQConfig(levels=(8, 5, 5))
@@ -59,11 +60,11 @@ def make_discrete(make_tokenizer, tmp_path_factory):
         small = {"channels": 3, "width": 8, "encoder_blocks": 1, "decoder_blocks": 1}
         backbone = make_tokenizer(**(small | numbers))
         config = DiscreteConfig(name=name, backbone=backbone.config, quantizer=quantizer)
-        tokenizer = config.build()
+        tokenizer = DiscreteTokenizer.of(config)
         tokenizer.backbone.load_state_dict(backbone.tokenizer.state_dict())
         generator = torch.Generator().manual_seed(0)
         tokenizer.quantizer.fit(torch.randn(1000, 3, generator=generator), generator=generator)
-        return save(tokenizer, config, tmp_path_factory.mktemp("discrete") / name, card="# tokens\n")
+        return tokenizer.save(tmp_path_factory.mktemp("discrete") / name, card="# tokens\n")
 
     return make
 

@@ -15,14 +15,14 @@ from tubelet.train.state import checkpoints
 RECIPE = """
 from dataclasses import replace
 
-from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.models.klt.config import KLTConfig
 from tubelet.train.config import Optimizer
 from tubelet.train.tokenizer.config import LossWeights, Prefixes, Stage, TrainConfig
 from tubelet.types import Stride
 
 
 def tiny() -> TrainConfig:
-    model = ContinuousConfig(
+    model = KLTConfig(
         name="tiny", patches=(Stride(2, 4, 4),), coefficients=(16,), channels=8, width=12,
         encoder_blocks=1, decoder_blocks=1,
     )

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import tubelet
-from tubelet.checkpoint import read_checkpoint
+from tubelet.checkpoint import read_continuous
 from tubelet.codec import chunking
 from tubelet.codec.encode import BASE_STEP
 from tubelet.errors import CheckpointError, DamageWarning, OptionError, OutputError
@@ -82,11 +82,11 @@ def test_decoding_a_file_is_decoding_its_latent(tube, folder, tmp_path):
 
 
 def test_the_latent_of_a_file_is_the_tokenizers_within_half_a_step(tube, folder, video_file):
-    checkpoint = read_checkpoint(folder)
+    checkpoint = read_continuous(folder)
     video = tubelet.to_model(frames_of(video_file("again.mkv", frames=FRAMES)))
     with tubelet.open_tube(tube, tokenizer=folder) as opened:
         error = (opened.latent() - checkpoint.tokenizer.encode(video)).abs()
-    step = BASE_STEP / checkpoint.tokenizer.transform.deviation
+    step = BASE_STEP / checkpoint.tokenizer.model.transform.deviation
     assert (error <= 0.501 * step[:, None, None, None]).all()
 
 
@@ -222,7 +222,7 @@ def any_folder(request, folder, make_tokenizer, make_folder):
     """The same tokenizers, with and without a lead frame."""
     if request.param:
         return folder
-    config = read_checkpoint(folder).config
+    config = read_continuous(folder).tokenizer.config
     return make_folder(
         make_tokenizer(
             lead_frame=False,
@@ -478,7 +478,7 @@ def test_weights_that_are_no_numbers_end_in_a_named_error(
     make_tokenizer, make_folder, video_file, tmp_path, value
 ):
     made = make_tokenizer()
-    made.tokenizer.transform.klts[0].basis[3, 5] = value
+    made.tokenizer.model.transform.klts[0].basis[3, 5] = value
     target = tmp_path / "x.tube"
     with pytest.raises(CheckpointError, match="not a finite number"):
         tubelet.encode_file(video_file(), target, tokenizer=make_folder(made))
@@ -490,7 +490,7 @@ def test_statistics_that_are_no_numbers_end_in_a_named_error(
     make_tokenizer, make_folder, video_file, tmp_path, value
 ):
     made = make_tokenizer()
-    made.tokenizer.transform.deviation[3] = value
+    made.tokenizer.model.transform.deviation[3] = value
     with pytest.raises(CheckpointError, match=r"not a finite number|each is above zero"):
         tubelet.encode_file(video_file(), tmp_path / "x.tube", tokenizer=make_folder(made))
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import tubelet
-from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.models.klt.config import KLTConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Stride
 
@@ -26,7 +26,7 @@ def make_tokenizer(
 ) -> ContinuousTokenizer:
     """A tokenizer with a random orthonormal transform and, with blocks, networks that change everything."""
     patches, coefficients = CASCADES[cascade]
-    config = ContinuousConfig(
+    config = KLTConfig(
         name="random",
         patches=patches,
         coefficients=coefficients,
@@ -38,11 +38,11 @@ def make_tokenizer(
         memory=memory,
         variational=variational,
     )
-    tokenizer = config.build().requires_grad_(requires_grad=False)
+    tokenizer = ContinuousTokenizer.of(config).requires_grad_(requires_grad=False)
     generator = torch.Generator().manual_seed(blocks + 7)
     for parameter in tokenizer.parameters():
         parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
-    for level in tokenizer.transform.klts:
+    for level in tokenizer.model.transform.klts:
         rows, columns = level.basis.shape
         level.basis.copy_(torch.linalg.qr(torch.randn(columns, rows, generator=generator))[0].T)
     return tokenizer.to(dtype).eval()

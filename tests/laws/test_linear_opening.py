@@ -8,7 +8,7 @@ import pytest
 
 from tubelet.bitstream import Chunk, Header, TubeReader, TubeWriter
 from tubelet.bitstream.container import RecordHead
-from tubelet.checkpoint import read_checkpoint
+from tubelet.checkpoint import read_continuous
 from tubelet.codec.tube import open_tube
 from tubelet.errors import DamageWarning
 
@@ -18,9 +18,9 @@ CHUNKS = (100, 400, 1600)
 @pytest.fixture(scope="module")
 def tubes(tmp_path_factory, small_folder):
     """Files of one latent step, of 8x8 pixels, in each chunk."""
-    made = read_checkpoint(small_folder)
+    made = read_continuous(small_folder)
     header = Header(
-        tokenizer=made.config.name,
+        tokenizer=made.name,
         tokenizer_sha256=made.sha256,
         stride=(4, 8, 8),
         lead_frame=True,

@@ -16,7 +16,7 @@ from tubelet.quantizers.digits import Digits
 from tubelet.quantizers.fsq import FSQ
 from tubelet.testing import ROUNDING
 from tubelet.tokenizers.discrete import DiscreteTokenizer
-from tubelet.tokenizers.stream_state import StreamState
+from tubelet.tokenizers.streams.state import StreamState
 from tubelet.types import Stride, Video
 from tubelet.video.pixels import from_model, to_model
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import tubelet
-from tubelet.checkpoint import architecture, read_checkpoint
+from tubelet.checkpoint import architecture
 from tubelet.testing import (
     check_any_clip,
     check_causality,
@@ -26,7 +26,7 @@ from tubelet.tokenizers.continuous import ContinuousTokenizer
 
 DISCRETE = [name for name in tubelet.shipped() if architecture(name) == "discrete"]
 TRAINED = DISCRETE + [
-    name for name in tubelet.shipped() if name not in DISCRETE and read_checkpoint(name).config.decoder_blocks
+    name for name in tubelet.shipped() if name not in DISCRETE and tubelet.load(name).model.networks()
 ]
 
 HALF = 2.0**-5
@@ -120,6 +120,6 @@ def test_the_past_of_trained_networks_matters(tokenizer, video):
     if not tokenizer.warm_up:
         pytest.skip("this tokenizer sees every step by itself")
     latent = tokenizer.encode(video)
-    cold = tokenizer.decode_steps(latent[:, :, 2:], None).groups
-    warm = tokenizer.decode_steps(latent, None).groups[:, :, 2 * tokenizer.stride.t :]
+    cold = tokenizer.model.decode_groups({"latent": latent[:, :, 2:]}, None, {}).groups
+    warm = tokenizer.model.decode_groups({"latent": latent}, None, {}).groups[:, :, 2 * tokenizer.stride.t :]
     assert (cold - warm).abs().max() > 1e-3

@@ -6,23 +6,23 @@ import torch
 
 from tubelet.checkpoint import (
     architecture,
-    fingerprint,
     load,
     load_discrete,
-    read_checkpoint,
+    read_continuous,
     read_discrete,
-    save,
 )
 from tubelet.errors import CheckpointError
 from tubelet.quantizers.config import FSQConfig
 from tubelet.tokenizers.config import DiscreteConfig
+from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.tokenizers.save import fingerprint
 
 
 @pytest.fixture
 def made(make_tokenizer):
     backbone = make_tokenizer(channels=3, width=8, encoder_blocks=1, decoder_blocks=1)
     config = DiscreteConfig(name="tokens", backbone=backbone.config, quantizer=FSQConfig(levels=(8, 5, 5)))
-    tokenizer = config.build()
+    tokenizer = DiscreteTokenizer.of(config)
     tokenizer.backbone.load_state_dict(backbone.tokenizer.state_dict())
     generator = torch.Generator().manual_seed(0)
     tokenizer.quantizer.fit(torch.randn(1000, 3, generator=generator), generator=generator)
@@ -31,15 +31,15 @@ def made(make_tokenizer):
 
 @pytest.fixture
 def folder(made, tmp_path):
-    config, tokenizer = made
-    return save(tokenizer, config, tmp_path / "tokens", card="# tokens\n")
+    _config, tokenizer = made
+    return tokenizer.save(tmp_path / "tokens", card="# tokens\n")
 
 
 def test_a_saved_tokenizer_comes_back_whole_and_gives_the_same_tokens(made, folder):
     config, tokenizer = made
     back = read_discrete(folder)
-    assert back.config == config
-    assert back.sha256 == fingerprint(config, tokenizer.state_dict())
+    assert back.tokenizer.config == config
+    assert back.sha256 == fingerprint(config, tokenizer.weights())
     video = torch.rand(1, 3, 6, 9, 9, generator=torch.Generator().manual_seed(0)) * 2 - 1
     assert torch.equal(back.tokenizer.tokenize(video).digits, tokenizer.tokenize(video).digits)
     assert torch.equal(back.tokenizer(video), tokenizer(video))
@@ -57,7 +57,7 @@ def test_each_kind_is_loaded_by_its_own_function(folder, small_folder):
 def test_other_levels_are_another_tokenizer(made):
     config, tokenizer = made
     other = replace(config, quantizer=replace(config.quantizer, levels=(5, 5, 8)))
-    weights = tokenizer.state_dict()
+    weights = tokenizer.weights()
     assert fingerprint(other, weights) != fingerprint(config, weights)
 
 
@@ -97,4 +97,4 @@ def test_a_damaged_configuration_is_named(folder, config):
 
 
 def test_a_continuous_one_is_still_what_it_was(small_folder, small_made):
-    assert read_checkpoint(small_folder).config == small_made.config
+    assert read_continuous(small_folder).tokenizer.config == small_made.config

@@ -55,18 +55,19 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.data.clips import find_clips
     from tubelet.files import check_folder, printable
     from tubelet.files.names import text_name
+    from tubelet.tokenizers.save import FILES
     from tubelet.train.tokenizer.card import klt_card
-    from tubelet.train.tokenizer.fit_klt import Sampling, fit_klt, klt_config
+    from tubelet.train.tokenizer.fit_klt import Sampling, fit_klt, klt_config, klt_model
     from tubelet.types import Stride
 
     sources = [arguments.data, *([] if arguments.start is None else [checkpoint.find(arguments.start)])]
-    check_folder(arguments.output, holds=checkpoint.FILES, sources=sources, force=arguments.force)
+    check_folder(arguments.output, holds=FILES, sources=sources, force=arguments.force)
     config = klt_config(Stride.parse(arguments.stride), channels=arguments.channels)
     config = replace(config, name=text_name(arguments.output.resolve().name))
     clips = find_clips(arguments.data, exclude=arguments.exclude)
     start = None if arguments.start is None else checkpoint.load(arguments.start)
     sampling = Sampling(runs=arguments.runs, patches=arguments.patches, seed=arguments.seed)
-    levels = len(config.patches) - (0 if start is None else len(start.transform.patches))
+    levels = len(config.patches) - (0 if start is None else len(klt_model(start).transform.patches))
     skipped: list[Path] = []
     with progress("fitting", total=levels * len(clips), unit="clips") as advance:
         tokenizer = fit_klt(
@@ -78,8 +79,8 @@ def run(arguments: argparse.Namespace) -> None:
             on_skip=lambda path, _: skipped.append(path),
         )
     command = printable(" ".join(["tubelet", *sys.argv[1:]]))
-    card = klt_card(config, tokenizer, clips=len(clips) - len(skipped), sampling=sampling, made_by=command)
-    checkpoint.save(tokenizer, config, arguments.output, card=card, force=arguments.force)
+    card = klt_card(tokenizer, clips=len(clips) - len(skipped), sampling=sampling, made_by=command)
+    tokenizer.save(arguments.output, card=card, force=arguments.force)
     show_table(
         [
             ("tokenizer", str(arguments.output)),

@@ -44,16 +44,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _model(name: str) -> _Model:
     """What there is to know of a tokenizer, from its configuration."""
-    from tubelet.checkpoint import DEFAULT, DEFAULT_DISCRETE, SHIPPED, read_config
-    from tubelet.tokenizers.config import DiscreteConfig
+    from tubelet.checkpoint import DEFAULT, DEFAULT_DISCRETE, SHIPPED, read_empty
 
-    config = read_config(name)
-    backbone, sizes = config, None
-    if isinstance(config, DiscreteConfig):
-        backbone = config.backbone
-        sizes = [prod(token) for token in config.quantizer.build(backbone.channels).bases]
-    assert not isinstance(backbone, DiscreteConfig)
-    stride = [prod(sides) for sides in zip(*backbone.patches, strict=True)]
+    backbone, sizes = read_empty(name)
+    stride = list(backbone.stride)
     return _Model(
         name=name,
         default=name in {DEFAULT, DEFAULT_DISCRETE},
@@ -61,9 +55,9 @@ def _model(name: str) -> _Model:
         stride=stride,
         lead_frame=backbone.lead_frame,
         channels=backbone.channels,
-        codebook_sizes=sizes,
+        codebook_sizes=None if sizes is None else list(sizes),
         numbers_in_per_number_out=3 * prod(stride) / (backbone.channels if sizes is None else len(sizes)),
-        networks=backbone.encoder_blocks + backbone.decoder_blocks > 0,
+        networks=bool(backbone.model.networks()),
         bytes=sum(path.stat().st_size for path in (SHIPPED / name).iterdir()),
     )
 

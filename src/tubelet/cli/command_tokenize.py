@@ -28,8 +28,9 @@ from tubelet.files import fitted_name
 from tubelet.files.names import text_name
 
 if TYPE_CHECKING:
-    from tubelet.checkpoint import DiscreteCheckpoint
+    from tubelet.checkpoint import Checkpoint
     from tubelet.codec.tokenize import TokenReport
+    from tubelet.tokenizers.discrete import DiscreteTokenizer
 
 NAME = "tokenize"
 
@@ -98,7 +99,10 @@ class _Work:
     """
 
     def __init__(
-        self, arguments: argparse.Namespace, checkpoint: "DiscreteCheckpoint", captions: list[str] | None
+        self,
+        arguments: argparse.Namespace,
+        checkpoint: "Checkpoint[DiscreteTokenizer]",
+        captions: list[str] | None,
     ) -> None:
         self._several = len(arguments.inputs) > 1
         self._audio = not arguments.no_audio

@@ -13,7 +13,7 @@ from tubelet.bitstream import limits
 from tubelet.bitstream.chunk import Chunk
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.writer import TubeWriter
-from tubelet.checkpoint import Checkpoint, read_checkpoint
+from tubelet.checkpoint import Checkpoint, read_continuous
 from tubelet.codec.audio_feed import AudioFeed
 from tubelet.codec.chunking import Chunker
 from tubelet.codec.header import make_header, packet_to_stored
@@ -22,9 +22,10 @@ from tubelet.codec.symbols import SymbolQuantizer
 from tubelet.files import check_suffix, check_target
 from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
 from tubelet.threads import Behind, ahead
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY
+from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
 from tubelet.tokenizers.grouping import Grouping
-from tubelet.tokenizers.stream_encoder import StreamEncoder
+from tubelet.tokenizers.streams.encoder import StreamEncoder
+from tubelet.types import Latent
 from tubelet.video.audio import read_audio
 from tubelet.video.info import VideoInfo
 from tubelet.video.probe import probe
@@ -79,7 +80,7 @@ def encode_file(
     source: Path | str,
     target: Path | str,
     *,
-    tokenizer: str | Path | Checkpoint | None = None,
+    tokenizer: str | Path | Checkpoint[ContinuousTokenizer] | None = None,
     channels: int | None = None,
     step: float = 1.0,
     audio: bool = True,
@@ -130,7 +131,7 @@ def encode_file(
 def put_symbols(
     put: Callable[["Piece"], None],
     info: VideoInfo,
-    stream: StreamEncoder,
+    stream: StreamEncoder[Latent],
     quantizer: SymbolQuantizer,
     on_frames: Callable[[int], None],
     *,
@@ -215,12 +216,18 @@ class TubeSink:
             self._writer.write_audio(map(packet_to_stored, self._audio.until(until)))
 
 
-def as_checkpoint(tokenizer: str | Path | Checkpoint | None, device: str) -> Checkpoint:
+def as_checkpoint(
+    tokenizer: str | Path | Checkpoint[ContinuousTokenizer] | None, device: str
+) -> Checkpoint[ContinuousTokenizer]:
     """Read a checkpoint unless it is one already."""
-    return tokenizer if isinstance(tokenizer, Checkpoint) else read_checkpoint(tokenizer, device=device)
+    return tokenizer if isinstance(tokenizer, Checkpoint) else read_continuous(tokenizer, device=device)
 
 
-def make_quantizer(checkpoint: Checkpoint, *, channels: int | None, step: float) -> ScalarQuantizer:
+def make_quantizer(
+    checkpoint: Checkpoint[ContinuousTokenizer], *, channels: int | None, step: float
+) -> ScalarQuantizer:
     """The quantiser of the first channels of a tokenizer's latent at a coarseness."""
-    kept = checkpoint.tokenizer.check_channels(channels)
-    return ScalarQuantizer.scaled(BASE_STEP / checkpoint.tokenizer.transform.deviation[:kept], step)
+    tokenizer = checkpoint.tokenizer
+    kept = tokenizer.check_channels(channels)
+    (units,) = tokenizer.model.coding_units().values()
+    return ScalarQuantizer.scaled(BASE_STEP / units[:kept], step)

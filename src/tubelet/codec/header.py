@@ -4,23 +4,31 @@ from fractions import Fraction
 
 from tubelet.bitstream.audio import AudioPacket as StoredPacket
 from tubelet.bitstream.header import AudioHeader, Header
-from tubelet.checkpoint import Checkpoint, DiscreteCheckpoint
+from tubelet.checkpoint import Checkpoint
 from tubelet.errors import BitstreamError
 from tubelet.files.names import text_name
 from tubelet.quantizers.digits import Bases
 from tubelet.quantizers.scalar import ScalarQuantizer
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.video.audio import AudioPacket
 from tubelet.video.info import AudioInfo, Colour, VideoInfo
 
 
 def make_header(
-    info: VideoInfo, checkpoint: Checkpoint, quantizer: ScalarQuantizer, *, audio: AudioInfo | None
+    info: VideoInfo,
+    checkpoint: Checkpoint[ContinuousTokenizer],
+    quantizer: ScalarQuantizer,
+    *,
+    audio: AudioInfo | None,
 ) -> Header:
     """Describe a file that is about to be written."""
     return _describe(info, checkpoint, steps=quantizer.steps, bases=(), audio=audio)
 
 
-def make_token_header(info: VideoInfo, checkpoint: DiscreteCheckpoint, *, audio: AudioInfo | None) -> Header:
+def make_token_header(
+    info: VideoInfo, checkpoint: Checkpoint[DiscreteTokenizer], *, audio: AudioInfo | None
+) -> Header:
     """Describe a file of tokens that is about to be written.
 
     Raises:
@@ -31,7 +39,7 @@ def make_token_header(info: VideoInfo, checkpoint: DiscreteCheckpoint, *, audio:
 
 def _describe(
     info: VideoInfo,
-    checkpoint: Checkpoint | DiscreteCheckpoint,
+    checkpoint: Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer],
     *,
     steps: tuple[int, ...],
     bases: Bases,
@@ -40,7 +48,7 @@ def _describe(
     grouping = checkpoint.tokenizer.grouping
     rows, columns = grouping.cells(info.height, info.width)
     return Header(
-        tokenizer=checkpoint.config.name,
+        tokenizer=checkpoint.name,
         tokenizer_sha256=checkpoint.sha256,
         stride=(grouping.stride.t, grouping.stride.h, grouping.stride.w),
         lead_frame=grouping.lead_frame,

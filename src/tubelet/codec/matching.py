@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from tubelet.checkpoint import Checkpoint, DiscreteCheckpoint, read_checkpoint, read_discrete, shipped
+from tubelet.checkpoint import Checkpoint, read_continuous, read_discrete, shipped
 from tubelet.errors import CheckpointError
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
@@ -37,7 +37,7 @@ def matching_continuous(made_by: MadeBy, given: str | Path | None, device: str) 
         CheckpointError: it is not here, or another one has its name.
         OptionError: there is no such device here.
     """
-    found = read_checkpoint(_name(made_by, given), lead_frame=made_by.lead_frame, device=device)
+    found = read_continuous(_name(made_by, given), lead_frame=made_by.lead_frame, device=device)
     _check(made_by, found)
     return found.tokenizer
 
@@ -60,11 +60,11 @@ def _name(made_by: MadeBy, given: str | Path | None) -> str | Path:
     return made_by.name if given is None else given
 
 
-def _check(made_by: MadeBy, found: Checkpoint | DiscreteCheckpoint) -> None:
+def _check(made_by: MadeBy, found: Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]) -> None:
     """Raise unless it is the one."""
     if found.sha256 != made_by.sha256:
         raise CheckpointError(
             f"{made_by.path} was made with the tokenizer {made_by.name!r} of SHA-256 "
-            f"{made_by.sha256[:16]}…; {found.config.name!r} here has {found.sha256[:16]}…. Give the folder "
+            f"{made_by.sha256[:16]}…; {found.name!r} here has {found.sha256[:16]}…. Give the folder "
             "of the right one with --tokenizer."
         )

@@ -28,10 +28,9 @@ from tubelet.metrics.psnr import ClipPSNR
 from tubelet.quantizers.scalar import Symbols
 from tubelet.threads import Behind, ahead
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
-from tubelet.tokenizers.footprint import remembered
-from tubelet.tokenizers.stream_decoder import StreamDecoder
-from tubelet.tokenizers.stream_encoder import StreamEncoder
-from tubelet.types import Frames
+from tubelet.tokenizers.streams.decoder import StreamDecoder
+from tubelet.tokenizers.streams.encoder import StreamEncoder
+from tubelet.types import Frames, Latent
 from tubelet.video.audio import read_audio
 from tubelet.video.info import VideoInfo
 from tubelet.video.probe import probe
@@ -63,7 +62,7 @@ def reconstruct_file(
     target: Path | str,
     *,
     tube: Path | str | None = None,
-    tokenizer: str | Path | Checkpoint | None = None,
+    tokenizer: str | Path | Checkpoint[ContinuousTokenizer] | None = None,
     channels: int | None = None,
     step: float = 1.0,
     side_by_side: bool = False,
@@ -142,7 +141,7 @@ def reconstruct_file(
         tube_sink.finish(end)
         video_sink.finish()
     return Reconstruction(
-        tokenizer=checkpoint.config.name,
+        tokenizer=checkpoint.name,
         tube=tube_sink.report(),
         psnr_db=compared.psnr.compute(),
         seconds=time.perf_counter() - began,
@@ -158,8 +157,8 @@ def tube_beside(video: Path) -> Path:
 class Streams(NamedTuple):
     """The way there and the way back of a clip, which share the memory."""
 
-    encoder: StreamEncoder
-    decoder: StreamDecoder
+    encoder: StreamEncoder[Latent]
+    decoder: StreamDecoder[Latent]
 
     @classmethod
     def of(
@@ -173,7 +172,8 @@ class Streams(NamedTuple):
         size = info.height, info.width
         left = left_for_streams(memory, tokenizer, *size, reads=True, writes=True)
         rows, columns = tokenizer.grouping.cells(*size)
-        there, back = (rows * columns * remembered(each) for each in (tokenizer.encoder, tokenizer.decoder))
+        costs = tokenizer.model.encoder_footprint(), tokenizer.model.decoder_footprint()
+        there, back = (rows * columns * each.remembered for each in costs)
         return cls(
             tokenizer.stream_encoder(channels=channels, memory=left - back),
             tokenizer.stream_decoder(height=info.height, width=info.width, memory=left - there),

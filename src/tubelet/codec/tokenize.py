@@ -13,7 +13,7 @@ from jaxtyping import Int64
 
 from tubelet.bitstream.counts import Table
 from tubelet.bitstream.writer import TubeWriter
-from tubelet.checkpoint import DiscreteCheckpoint, read_discrete
+from tubelet.checkpoint import Checkpoint, read_discrete
 from tubelet.codec.encode import Piece, TubeSink, put_symbols
 from tubelet.codec.header import make_token_header
 from tubelet.codec.memory import left_for_streams
@@ -27,6 +27,7 @@ from tubelet.files.names import text_name
 from tubelet.metrics.usage import DigitUsage, Usage
 from tubelet.quantizers.digits import Bases, Digits, codebook_sizes
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY
+from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.video.info import VideoInfo
 from tubelet.video.probe import probe
@@ -84,7 +85,7 @@ def tokenize_file(
     source: Path | str,
     target: Path | str,
     *,
-    tokenizer: str | Path | DiscreteCheckpoint | None = None,
+    tokenizer: str | Path | Checkpoint[DiscreteTokenizer] | None = None,
     caption: str | None = None,
     audio: bool = True,
     memory: int = DEFAULT_MEMORY,
@@ -149,7 +150,7 @@ def tokenize_files(
     sources: Sequence[Path | str],
     target: Path | str,
     *,
-    tokenizer: str | Path | DiscreteCheckpoint | None = None,
+    tokenizer: str | Path | Checkpoint[DiscreteTokenizer] | None = None,
     captions: Sequence[str | None] | None = None,
     memory: int = DEFAULT_MEMORY,
     device: str = "cpu",
@@ -206,19 +207,21 @@ def tokenize_files(
     return tally.report(table.bytes_total, entropy_bytes=entropy)
 
 
-def as_discrete(tokenizer: str | Path | DiscreteCheckpoint | None, device: str) -> DiscreteCheckpoint:
+def as_discrete(
+    tokenizer: str | Path | Checkpoint[DiscreteTokenizer] | None, device: str
+) -> Checkpoint[DiscreteTokenizer]:
     """Read a checkpoint unless it is one already.
 
     Raises:
         CheckpointError: it is unknown, damaged, or gives no tokens.
     """
-    return tokenizer if isinstance(tokenizer, DiscreteCheckpoint) else read_discrete(tokenizer, device=device)
+    return tokenizer if isinstance(tokenizer, Checkpoint) else read_discrete(tokenizer, device=device)
 
 
 def _stream(
     source: Path | str,
     target: Path,
-    checkpoint: DiscreteCheckpoint,
+    checkpoint: Checkpoint[DiscreteTokenizer],
     *,
     audio: bool,
     memory: int,
@@ -250,7 +253,7 @@ def _stream(
 
 def _gather(
     source: Path | str,
-    checkpoint: DiscreteCheckpoint,
+    checkpoint: Checkpoint[DiscreteTokenizer],
     tally: "_Tally",
     *,
     caption: str | None,
@@ -288,7 +291,7 @@ def _gather(
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     facts = ClipFacts(
         source=text_name(info.path.name),
-        tokenizer=checkpoint.config.name,
+        tokenizer=checkpoint.name,
         tokenizer_sha256=checkpoint.sha256,
         source_sha256=digest,
         fps=_constant_rate(timestamps, info),

@@ -13,12 +13,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from tubelet.checkpoint import read_checkpoint
+from tubelet.checkpoint import read_continuous
 from tubelet.errors import OptionError
 from tubelet.interop.optional import diffusers_package
-from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.json_fields import fields_from_json
+from tubelet.models.klt.config import KLTConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.types import Latent, Stride, Video
+from tubelet.tokenizers.posterior import Posterior
+from tubelet.types import Latent, Video
 
 diffusers_package()
 
@@ -71,7 +73,7 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
         variational: bool = False,
         latent_channels: int | None = None,
     ) -> None:
-        """Build an untrained tokenizer; the arguments are those of `ContinuousConfig`.
+        """Build an untrained tokenizer; the arguments are those of `KLTConfig`.
 
         Args:
             name: what files call it.
@@ -91,19 +93,20 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
             OptionError: the numbers contradict one another, or patches are not square.
         """
         super().__init__()
-        config = ContinuousConfig(
-            name=name,
-            patches=tuple(Stride(*patch) for patch in patches or [[4, 8, 8]]),
-            coefficients=tuple(coefficients or [64]),
-            channels=channels,
-            lead_frame=lead_frame,
-            width=width,
-            encoder_blocks=encoder_blocks,
-            decoder_blocks=decoder_blocks,
-            memory=memory,
-            variational=variational,
-        )
-        self.tokenizer = config.build()
+        numbers = {
+            "name": name,
+            "patches": patches or [[4, 8, 8]],
+            "coefficients": coefficients or [64],
+            "channels": channels,
+            "lead_frame": lead_frame,
+            "width": width,
+            "encoder_blocks": encoder_blocks,
+            "decoder_blocks": decoder_blocks,
+            "memory": memory,
+            "variational": variational,
+        }
+        config = fields_from_json(KLTConfig, numbers, "this autoencoder")
+        self.tokenizer = ContinuousTokenizer.of(config)
         stride = self.tokenizer.stride
         if stride.h != stride.w:
             raise OptionError(f"the stride is {stride}; diffusers knows only square ones, such as 4x8x8.")
@@ -115,19 +118,21 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
 
     @classmethod
     def from_tokenizer(
-        cls, tokenizer: ContinuousTokenizer, config: ContinuousConfig, *, channels: int | None = None
+        cls, tokenizer: ContinuousTokenizer, *, channels: int | None = None
     ) -> "AutoencoderTubelet":
         """Wrap a tokenizer; its weights are shared, not copied.
 
         Args:
             tokenizer: the tokenizer.
-            config: what it was built from.
             channels: how many of its channels a pipeline sees; all by default.
+
+        Raises:
+            OptionError: the tokenizer was put together by hand.
         """
+        config = tokenizer.config
         numbers = asdict(config) | {
             "patches": [list(patch) for patch in config.patches],
             "coefficients": list(config.coefficients),
-            "lead_frame": tokenizer.lead_frame,
             "latent_channels": channels,
         }
         made = cls(**numbers)
@@ -147,8 +152,7 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
         Raises:
             CheckpointError: it is unknown, damaged, or newer than this program.
         """
-        checkpoint = read_checkpoint(name)
-        return cls.from_tokenizer(checkpoint.tokenizer, checkpoint.config, channels=channels)
+        return cls.from_tokenizer(read_continuous(name).tokenizer, channels=channels)
 
     @classmethod
     def from_pretrained(
@@ -247,7 +251,6 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
         frames = self.tokenizer.grouping.first_frame(steps)
         height, width = rows * self.spatial_compression_ratio, columns * self.spatial_compression_ratio
         if self.use_tiling:
-            self.tokenizer.check_latent(latent)
             decoder = self.tokenizer.stream_decoder(frames=frames, height=height, width=width)
             video = decoder.push(latent)
         else:
@@ -273,8 +276,7 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
         """Work through streams, in bounded memory.
 
         Sizes and overlaps of tiles are not looked at: a stream chooses its tiles by the memory that it has,
-        and they give what the whole gives, within float rounding, so there is nothing to blend. Distributions
-        are still encoded whole.
+        and they give what the whole gives, within float rounding, so there is nothing to blend.
         """
         self.use_tiling = True
 
@@ -282,21 +284,24 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
         """Change nothing: the clips of a batch never meet, and `enable_tiling` bounds memory already."""
 
     def _encode(self, video: Video) -> "_Encoded":
-        if self.tokenizer.variational:  # streams give means only
-            posterior = self.tokenizer.posterior(video)
+        if self.tokenizer.variational:
+            posterior = self._posterior(video)
             return _Encoded(posterior.mean[:, : self.kept], posterior.log_variance[:, : self.kept])
         if not self.use_tiling:
             return _Encoded(self.tokenizer.encode(video, channels=self.kept), None)
         stream = self.tokenizer.stream_encoder(channels=self.kept)
         return _Encoded(torch.cat([stream.push(video), stream.finish()], dim=2), None)
 
+    def _posterior(self, video: Video) -> Posterior:
+        if not self.use_tiling:
+            return self.tokenizer.posterior(video)
+        stream = self.tokenizer.stream_posterior()
+        return Posterior.joined([stream.push(video), stream.finish()])
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:  # noqa: ANN401, FBT001, FBT002
         """Move and convert weights, but never narrow what must be exact."""
         networks = {
-            id(weights)
-            for stack in (self.tokenizer.encoder, self.tokenizer.decoder)
-            if stack is not None
-            for weights in stack.parameters()
+            id(weights) for network in self.tokenizer.model.networks() for weights in network.parameters()
         }
 
         def convert(weights: Tensor) -> Tensor:

@@ -199,7 +199,19 @@ class ResidualStack(nn.Module):
         self.blocks = nn.ModuleList(Block(width, memory=memory, rated=rated) for _ in range(blocks))
         self.leave = nn.Linear(width, outputs)
         self._memory = memory
+        self._rated = rated
         _zero(self.leave)
+
+    def resized(self, *, inputs: int | None = None, outputs: int | None = None) -> "ResidualStack":
+        """A new stack that differs in what comes in or goes out, and has weights of its own."""
+        return ResidualStack(
+            self.enter.in_features if inputs is None else inputs,
+            self.leave.out_features if outputs is None else outputs,
+            width=self.width,
+            blocks=len(self.blocks),
+            memory=self._memory,
+            rated=self._rated,
+        )
 
     @property
     def radius(self) -> int:

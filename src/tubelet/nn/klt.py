@@ -72,6 +72,7 @@ class KLTCascade(nn.Module):
         self.register_buffer("deviation", torch.ones(coefficients[-1]))
         self.deviation: Tensor
         self.patches = patches
+        self.coefficients = coefficients
         self.stride = Stride(*(prod(sides) for sides in zip(*patches, strict=True)))
 
     @property

@@ -9,12 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubelet.nn.blocks import RateGain, Rates
-
-Counts = Int[Tensor, "b 1 t h w"]
-"""How many leading channels each position has, from none to all."""
+from tubelet.types import Counts
 
 
-class Told(NamedTuple):
+class PrefixFeatures(NamedTuple):
     """A latent of any number of leading channels, written out for a network.
 
     Attributes:
@@ -42,7 +40,7 @@ class PrefixInput(nn.Module):
         self.channels = channels
         self.fill = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, latent: Float[Tensor, "b k t h w"], counts: Counts | None) -> Told:
+    def forward(self, latent: Float[Tensor, "b k t h w"], counts: Counts | None) -> PrefixFeatures:
         """Write out a latent.
 
         Args:
@@ -57,7 +55,7 @@ class PrefixInput(nn.Module):
         there = rearrange(torch.arange(self.channels, device=latent.device), "c -> c 1 1 1") < counts
         share = counts.to(latent.dtype) / self.channels
         fill = rearrange(self.fill.to(latent.dtype), "c -> c 1 1 1")
-        return Told(
+        return PrefixFeatures(
             skip=torch.where(there, full, 0),
             inputs=torch.cat([torch.where(there, full, fill), share.expand_as(full[:, :1])], dim=1),
             counts=counts,

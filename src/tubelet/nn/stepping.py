@@ -6,7 +6,7 @@ behind the first, which must still see the residual stream as it was. So nothing
 what the blocks remember only the residual stream is as large as the frame.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from jaxtyping import Float
@@ -40,6 +40,33 @@ class RunningPast:
         if not any(self.blocks):
             return None
         return tuple(torch.cat(steps, dim=1) for steps in self.blocks)
+
+
+@torch.no_grad()
+def enter(
+    stack: ResidualStack,
+    inputs_of: Callable[[slice], Float[Tensor, "b c 1 _ w"]],
+    strips: list[slice],
+    *,
+    cells: tuple[int, int],
+) -> Features:
+    """The residual stream of one step, whose inputs are made some rows at a time.
+
+    Args:
+        stack: whose residual stream.
+        inputs_of: gives what the stack takes of some rows.
+        strips: these rows, one run after the other, as `cut` gives them.
+        cells: rows and columns of the step.
+    """
+    hidden: Features | None = None
+    for rows in strips:
+        part = stack.project_in(inputs_of(rows))
+        if hidden is None:
+            hidden = part.new_empty((len(part), 1, *cells, stack.width))
+        hidden[:, :, rows] = part
+        del part
+    assert hidden is not None, "a step has a row"
+    return hidden
 
 
 @torch.no_grad()

@@ -1,9 +1,10 @@
 """The numbers that make a quantiser, and nothing else: one frozen dataclass for each."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from tubelet.errors import OptionError
+from tubelet.json_fields import bounded
 from tubelet.quantizers.bsq import BSQ
 from tubelet.quantizers.fsq import FSQ
 from tubelet.quantizers.ibq import IBQ
@@ -12,6 +13,10 @@ from tubelet.quantizers.residual_fsq import ResidualFSQ
 from tubelet.quantizers.residual_vq import ResidualVQ
 from tubelet.quantizers.simvq import SimVQ
 from tubelet.quantizers.vq import VQ, Start
+
+_LEVELS = bounded(1, (1 << 16) - 1)
+_PARTS = bounded(0, 1 << 8)
+"""Layers, or tokens of a position, each of which takes time to make."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +31,8 @@ class FSQConfig:
     """
 
     kind: Literal["fsq"] = "fsq"
-    levels: tuple[int, ...] = (8, 8, 8, 5, 5, 5)
-    tokens: int = 1
+    levels: tuple[int, ...] = field(default=(8, 8, 8, 5, 5, 5), metadata=_LEVELS)
+    tokens: int = field(default=1, metadata=_PARTS)
     entropy_weight: float = 0.0
 
     def build(self, channels: int) -> FSQ:
@@ -51,8 +56,8 @@ class ResidualFSQConfig:
     """
 
     kind: Literal["residual_fsq"] = "residual_fsq"
-    levels: tuple[int, ...] = (8, 8, 8, 5, 5, 5)
-    layers: int = 2
+    levels: tuple[int, ...] = field(default=(8, 8, 8, 5, 5, 5), metadata=_LEVELS)
+    layers: int = field(default=2, metadata=_PARTS)
 
     def build(self, channels: int) -> ResidualFSQ:
         """Make the quantiser.
@@ -188,7 +193,7 @@ class ResidualVQConfig:
 
     kind: Literal["residual_vq"] = "residual_vq"
     codes: int = 1 << 10
-    layers: int = 2
+    layers: int = field(default=2, metadata=_PARTS)
     decay: float = 0.99
     restart_below: float = 0.0
     commitment: float = 0.25

@@ -7,7 +7,7 @@ was tried. Crops grow while the run goes on: small ones teach most per second, l
 
 from dataclasses import replace
 
-from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.models.klt.config import KLTConfig
 from tubelet.train.config import Optimizer
 from tubelet.train.tokenizer.config import LossWeights, Stage, TrainConfig
 from tubelet.types import Stride
@@ -27,7 +27,7 @@ def m() -> TrainConfig:
     linear tokenizer at 16 channels (short256x33, docs/lab-log.md).
     """
     return TrainConfig(
-        model=ContinuousConfig(
+        model=KLTConfig(
             name="tubelet-m",
             coefficients=(256,),
             channels=64,
@@ -57,7 +57,7 @@ def image() -> TrainConfig:
 
     ``tubelet train image --data DATA -o RUN --time-limit 15m``
     """
-    model = ContinuousConfig(
+    model = KLTConfig(
         name="tubelet-image",
         patches=(Stride(1, 8, 8),),
         coefficients=(192,),

@@ -5,7 +5,7 @@ from einops import rearrange, reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from tubelet.nn.prefix import Counts
+from tubelet.types import Counts
 
 CLASSES = (0, 1, 2, 4, 8, 16, 32, 64)
 """Numbers of channels that a position may have; a map of them is cheaper to store than one of any numbers."""

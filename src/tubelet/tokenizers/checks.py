@@ -1,7 +1,8 @@
 """What the public methods of tokenizers ask of what they are given, and in which form they use it."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
+import torch
 from jaxtyping import Int
 from torch import Tensor
 
@@ -16,16 +17,25 @@ from tubelet.checks import (
     warn_of_unit_range,
 )
 from tubelet.errors import OptionError, ShapeError
-from tubelet.types import Latent, Video
-
-if TYPE_CHECKING:
-    from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.models.protocol import StepModel
+from tubelet.types import Latent, Latents, Part, Video
 
 
-def checked_video(tokenizer: "ContinuousTokenizer", video: Video) -> Video:
-    """A clip in the number format of the tokenizer, which its device must hold.
+class RangeWatch:
+    """Says once for each tokenizer and its streams that a clip seems to lie in [0, 1]."""
 
-    A tokenizer warns once, the first time that a clip seems to lie in [0, 1].
+    def __init__(self) -> None:
+        self._warned = False
+
+    def look_at(self, video: Video) -> None:
+        """Check the scale of a clip's values."""
+        if check_values(video) and not self._warned:
+            self._warned = True
+            warn_of_unit_range(stacklevel=5)
+
+
+def checked_video(model: StepModel, watch: RangeWatch, video: Video) -> Video:
+    """A clip in the number format of the model, whose device must hold it.
 
     Raises:
         OptionError: it is no floating-point tensor, lies elsewhere, or its values are of another scale.
@@ -33,12 +43,12 @@ def checked_video(tokenizer: "ContinuousTokenizer", video: Video) -> Video:
         LatentError: a value is NaN or infinite.
     """
     check_clip(video)
-    check_device(video, tokenizer.device, "video", owner="tokenizer")
-    _check_values(tokenizer, video)
-    return video.to(tokenizer.dtype)
+    check_device(video, model.device, "video", owner="tokenizer")
+    watch.look_at(video)
+    return video.to(model.dtype)
 
 
-def checked_run(tokenizer: "ContinuousTokenizer", video: Video) -> Video:
+def checked_run(model: StepModel, watch: RangeWatch, video: Video) -> Video:
     """A run of frames for a stream: as `checked_video`, but it may be empty and lie anywhere.
 
     Raises:
@@ -47,12 +57,12 @@ def checked_run(tokenizer: "ContinuousTokenizer", video: Video) -> Video:
         LatentError: a value is NaN or infinite.
     """
     check_clip(video, least_frames=0)
-    _check_values(tokenizer, video)
-    return video.to(tokenizer.dtype)
+    watch.look_at(video)
+    return video.to(model.dtype)
 
 
-def checked_latent(tokenizer: "ContinuousTokenizer", latent: Latent) -> Latent:
-    """A latent in the number format of the tokenizer, wherever it lies.
+def checked_latent(latent: Latent, channels: int, dtype: torch.dtype) -> Latent:
+    """A latent in the number format of the tokenizer, which has so many channels, wherever it lies.
 
     Raises:
         OptionError: it is no floating-point tensor, or has more channels than the tokenizer.
@@ -65,9 +75,28 @@ def checked_latent(tokenizer: "ContinuousTokenizer", latent: Latent) -> Latent:
             f"latent is {tuple(latent.shape)}; it must be (clips, channels, steps, rows, columns). A single "
             "clip's becomes it by latent[None]."
         )
-    latent = latent.to(tokenizer.dtype)
-    tokenizer.check_latent(latent)
+    latent = latent.to(dtype)
+    checked_channels(latent.shape[1], channels)
+    check_finite_latent(latent)
     return latent
+
+
+def check_parts(latents: Latents, parts: Sequence[Part]) -> None:
+    """Raise unless these are all parts of a latent, and no others.
+
+    Raises:
+        OptionError: they are no mapping.
+        ShapeError: a part is missing, or unknown.
+    """
+    if not isinstance(latents, Mapping):
+        raise OptionError(
+            f"the latents are a {type(latents).__name__}; they must map names of parts to tensors."
+        )
+    if set(latents) != {part.name for part in parts}:
+        raise ShapeError(
+            f"the latent has parts {sorted(latents)}; the model has {[part.name for part in parts]}. Give "
+            "each."
+        )
 
 
 def check_counts(counts: Int[Tensor, "..."], latent: Latent) -> None:
@@ -116,9 +145,3 @@ def check_finite_latent(latent: Latent) -> None:
         LatentError: one is NaN or infinite.
     """
     check_finite(latent, "latent", cure="Look for a division by zero or an overflow where it was made.")
-
-
-def _check_values(tokenizer: "ContinuousTokenizer", video: Video) -> None:
-    if check_values(video) and not tokenizer.warned_of_range:
-        tokenizer.warned_of_range = True
-        warn_of_unit_range(stacklevel=4)

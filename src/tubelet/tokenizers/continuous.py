@@ -1,88 +1,70 @@
-"""The continuous tokenizer: a KLT that is right from the start, and two small networks that correct it.
+"""The continuous tokenizer: clips of any length and size around a model of single steps."""
 
-```text
-video ─ group ─ KLT ─┬─ encoder ─ + ─ latent          latent ─┬─ decoder ─ + ─ KLT⁻¹ ─ ungroup ─ video
-                     └─ first K ─ ┘                           └─ zeros ─── ┘
-```
-
-The networks' last layers start at zero, so an untrained tokenizer equals the linear one bit for bit. A
-trained encoder's channels drift from unit variance; `standardise` undoes that once and for all.
-"""
-
-from collections.abc import Callable
-from math import log
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import torch
-from einops import rearrange
-from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from tubelet.checks import check_clip, check_device
+from tubelet.checks import check_clip
 from tubelet.errors import OptionError
-from tubelet.nn.blocks import Past, ResidualStack
-from tubelet.nn.klt import KLTCascade, correction_scale
+from tubelet.models.protocol import StepModel
+from tubelet.models.table import ModelConfig
 from tubelet.nn.precision import halving_only
-from tubelet.nn.prefix import Counts, PrefixInput, Told
-from tubelet.tokenizers.checks import (
-    check_counts,
-    check_finite_latent,
-    checked_channels,
-    checked_latent,
-    checked_video,
-)
-from tubelet.tokenizers.footprint import flops_per_pixel
+from tubelet.tokenizers.checks import RangeWatch, checked_channels, checked_video
+from tubelet.tokenizers.clip import check_size, decode_clip, encode_clip, take_parts
 from tubelet.tokenizers.grouping import Grouping
+from tubelet.tokenizers.parts import check_prefixes
 from tubelet.tokenizers.posterior import Posterior
-from tubelet.tokenizers.steps import Decoded, Encoded
-from tubelet.tokenizers.stream_decoder import StreamDecoder
-from tubelet.tokenizers.stream_encoder import StreamEncoder
-from tubelet.tokenizers.stream_state import StreamState
-from tubelet.types import Latent, Video
+from tubelet.tokenizers.save import save_tokenizer
+from tubelet.tokenizers.streams.decoder import KnownLatents, StreamDecoder
+from tubelet.tokenizers.streams.encoder import Given, Steps, StreamEncoder
+from tubelet.tokenizers.streams.state import StreamState
+from tubelet.types import Counts, Known, Latent, Latents, Part, Stride, Video
 
 DEFAULT_MEMORY = 1 << 30
 """Bytes that a stream may take, for what its network remembers and for the work on a step."""
-
-FIRST_DEVIATION = 0.02
-"""Standard deviation that an untrained posterior has, in those of the latent: too little to be seen."""
 
 
 class ContinuousTokenizer(nn.Module):
     """Video to a latent of ordered channels with zero mean and unit variance, and back.
 
+    Most models give a latent of one part: `encode`, `decode`, `stream_encoder` and `stream_decoder` are for
+    these. Those whose names end in ``_parts`` are for all.
+
     Attributes:
-        stride: frames, rows and columns of pixels per latent position.
-        channels: channels of a full latent; the first k of them are a latent of k channels.
+        model: what encodes and decodes single steps.
+        parts: of which a latent consists.
+        stride: frames, rows and columns of pixels of a step of one cell; per latent position, if there is one
+            part.
         lead_frame: whether the first frame is a group of its own (see `Grouping`).
         variational: whether the encoder gives a distribution (see `posterior`).
-        warned_of_range: whether it was said that a clip seems to lie in [0, 1]; it is said once.
     """
 
     def __init__(
-        self,
-        transform: KLTCascade,
-        *,
-        channels: int,
-        lead_frame: bool = True,
-        encoder: ResidualStack | None = None,
-        decoder: ResidualStack | None = None,
-        variational: bool = False,
+        self, model: StepModel, *, lead_frame: bool = True, config: ModelConfig | None = None
     ) -> None:
         super().__init__()
-        self.transform = transform
-        self.encoder = encoder
-        self.decoder = decoder
-        self.prefix = None if decoder is None else PrefixInput(channels)
-        self.variational = variational
-        if encoder is not None:
-            self.register_buffer("latent_mean", torch.zeros(channels))
-            self.register_buffer("latent_deviation", torch.ones(channels))
-        self.latent_mean: Tensor
-        self.latent_deviation: Tensor
-        self.channels = channels
+        if not isinstance(model, nn.Module):
+            raise OptionError("the model is no torch module; its weights could not be stored.")
+        self.model = model
+        self.parts: tuple[Part, ...] = model.parts
+        self.stride: Stride = model.stride
+        self.variational = model.variational
         self.lead_frame = lead_frame
-        self.stride = transform.stride
-        self.warned_of_range = False
+        self._config = config
+        self._watch = RangeWatch()
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> "ContinuousTokenizer":
+        """Build a tokenizer; its statistics are those of no data until it is fitted or loaded.
+
+        Raises:
+            OptionError: the numbers contradict one another.
+        """
+        return cls(config.build(), lead_frame=config.lead_frame, config=config)
 
     @property
     def grouping(self) -> Grouping:
@@ -90,19 +72,28 @@ class ContinuousTokenizer(nn.Module):
         return Grouping(stride=self.stride, lead_frame=self.lead_frame)
 
     @property
+    def channels(self) -> int:
+        """Channels of a full latent; the first k of them are a latent of k channels.
+
+        Raises:
+            OptionError: the latent has several parts; `parts` has the channels of each.
+        """
+        return self._only.channels
+
+    @property
     def warm_up(self) -> int:
         """Latent steps that decoding must start before the first step that is wanted."""
-        return 0 if self.decoder is None else self.decoder.memory
+        return self.model.warm_up
 
     @property
     def dtype(self) -> torch.dtype:
         """The number format that the tokenizer computes in."""
-        return self.transform.deviation.dtype
+        return self.model.dtype
 
     @property
     def device(self) -> torch.device:
         """Where the tokenizer computes, and where streams give their results."""
-        return self.transform.deviation.device
+        return self.model.device
 
     def encode(self, video: Video, *, channels: int | None = None) -> Latent:
         """Encode a clip of any length and size, all steps at once.
@@ -119,35 +110,44 @@ class ContinuousTokenizer(nn.Module):
         Raises:
             ShapeError: `video` is no clip of at least one frame and one pixel.
             OptionError: `video` is no floating-point tensor, lies on another device, or its values are of
-                another scale; or the tokenizer has not as many channels.
+                another scale; or the tokenizer has not as many channels, or several parts.
             LatentError: `video` holds NaN or infinity.
 
         Warns:
             RangeWarning: the values seem to lie in [0, 1]; once for each tokenizer.
         """
-        video = checked_video(self, video)
-        kept = self.check_channels(channels)
-        # A linear encoder sees one position at a time, so cache-sized tiles of single steps cost nothing.
-        if self.encoder is None and not self._differentiates(video) and not torch.compiler.is_compiling():
-            stream = self.stream_encoder(channels=kept)
-            return torch.cat([stream.push(video), stream.finish()], dim=2)
-        return self.encode_groups(self.grouping.group(video), None).latent[:, :kept]
+        name, kept = self._only.name, self.check_channels(channels)
+        return self.encode_parts(video, channels={name: kept})[name]
+
+    def encode_parts(self, video: Video, *, channels: Mapping[str, int] | None = None) -> Latents:
+        """Encode a clip to every part of its latent; arguments and errors as `encode`.
+
+        Args:
+            video: RGB in [-1, 1].
+            channels: how many channels to keep, by the name of the part; all by default.
+        """
+        video = checked_video(self.model, self._watch, video)
+        kept = check_prefixes(channels, self.parts)
+        # An encoder that sees one cell at a time works in cache-sized tiles of single steps at no cost.
+        alone = not self.model.encoder_footprint().whole
+        if alone and not self._differentiates(video) and not torch.compiler.is_compiling():
+            stream = self.parts_encoder(channels=channels)
+            runs = [stream.push(video), stream.finish()]
+            return {name: torch.cat([run[name] for run in runs], dim=2) for name in kept}
+        steps = self._encode(video)
+        return {name: steps.latents[name][:, :count] for name, count in kept.items()}
 
     def posterior(self, video: Video) -> Posterior:
         """Encode a clip to the distribution that its latent is drawn from; `encode` gives its mean.
+
+        Memory grows with the clip; `stream_posterior` gives the same in bounded memory.
 
         Raises:
             ShapeError: `video` is no clip of at least one frame and one pixel.
             OptionError: the tokenizer was built without a distribution, or as for `encode`.
             LatentError: `video` holds NaN or infinity.
         """
-        encoded = self.encode_groups(self.grouping.group(checked_video(self, video)), None)
-        if encoded.log_variance is None:
-            raise OptionError(
-                "this tokenizer knows no distribution, only a latent; one that does is built with "
-                "variational=True. Use encode."
-            )
-        return Posterior(mean=encoded.latent, log_variance=encoded.log_variance)
+        return self._posterior_of(self._encode(checked_video(self.model, self._watch, video)))
 
     def decode(
         self, latent: Latent, *, frames: int, height: int, width: int, counts: Counts | None = None
@@ -170,96 +170,35 @@ class ContinuousTokenizer(nn.Module):
         Raises:
             ShapeError: the latent does not belong to a clip of this length and size, or `counts` not to it.
             OptionError: the latent is no floating-point tensor, lies on another device, or has more channels
-                than the tokenizer; or `counts` are none.
+                than the tokenizer; or `counts` are none; or the tokenizer has several parts.
             LatentError: the latent holds NaN or infinity.
         """
-        latent = checked_latent(self, latent)
-        check_device(latent, self.device, "latent", owner="tokenizer")
-        if counts is not None:
-            check_counts(counts, latent)
-        steps, *cells = latent.shape[2:]
-        size = {"frames": frames, "height": height, "width": width}
-        self.grouping.check(steps=steps, cells=(cells[0], cells[1]), **size)
-        plain = self.decoder is None and counts is None and not torch.compiler.is_compiling()
-        if plain and not self._differentiates(latent):
-            return self.stream_decoder(height=height, width=width, frames=frames).push(latent)
-        groups = self.decode_steps(latent, None, counts=counts).groups
-        return self.grouping.ungroup(groups, **size)
+        return self._decode(self._take_latent(latent, counts), frames=frames, height=height, width=width)
+
+    def decode_parts(
+        self, latents: Latents, *, frames: int, height: int, width: int, known: Known | None = None
+    ) -> Video:
+        """Decode every part of a latent to a clip; the mirror of `encode_parts`.
+
+        Args:
+            latents: each part; of each, its first channels.
+            frames: length of the clip that was encoded.
+            height: its rows of pixels.
+            width: its columns of pixels.
+            known: how many channels each position of a part has; all by default.
+
+        Raises:
+            ShapeError: a part is missing, or they do not belong to a clip of this length and size.
+            OptionError: as `decode`.
+            LatentError: a part holds NaN or infinity.
+        """
+        return self._decode(self._take_parts(latents, known), frames=frames, height=height, width=width)
 
     def forward(self, video: Video) -> Video:
         """Encode and decode."""
         check_clip(video)
         frames, height, width = video.shape[2:]
-        return self.decode(self.encode(video), frames=frames, height=height, width=width)
-
-    def encode_groups(self, groups: Video, past: tuple[Past, ...] | None) -> Encoded:
-        """Encode consecutive whole groups of frames, of whole patches.
-
-        Args:
-            groups: frames in multiples of the stride.
-            past: what `encode_groups` gave for the groups before; none at the start of a clip.
-        """
-        coefficients = self.transform(groups)
-        latent = coefficients[:, : self.channels]
-        if self.encoder is None:
-            return Encoded(latent, None, None)
-        correction, past = self.encoder(coefficients, past)
-        mean = self.latent_of(latent, correction)
-        if not self.variational:
-            return Encoded(mean, None, past)
-        spread = correction[:, self.channels :] + 2 * log(FIRST_DEVIATION)
-        return Encoded(mean, spread - 2 * _column(self.latent_deviation).log(), past)
-
-    def latent_of(self, linear: Latent, correction: Float[Tensor, "b d t h w"]) -> Latent:
-        """The latent that the linear one becomes by the encoder's correction."""
-        raw = linear + _column(self.encoder_units()) * correction[:, : self.channels]
-        return (raw - _column(self.latent_mean)) / _column(self.latent_deviation)
-
-    def decode_steps(
-        self, latent: Latent, past: tuple[Past, ...] | None, *, counts: Counts | None = None
-    ) -> Decoded:
-        """Decode consecutive latent steps to whole groups of frames; the mirror of `encode_groups`.
-
-        Args:
-            latent: the first k channels of the steps.
-            past: what `decode_steps` gave for the steps before; none at the start of a clip.
-            counts: how many of the k channels each position has; all by default.
-        """
-        if self.decoder is None:
-            latent = self._unstandardised(latent)
-            if counts is not None:
-                known = _column(torch.arange(latent.shape[1], device=latent.device))
-                latent = torch.where(known < counts, latent, 0)
-            return Decoded(self.transform.inverse(latent), None)
-        told = self.written_out(latent, counts)
-        correction, past = self.decoder(told.inputs, past, told.rates)
-        return Decoded(self.groups_of(told.skip, told.counts, correction), past)
-
-    def written_out(self, latent: Latent, counts: Counts | None) -> Told:
-        """What the decoder is told of a latent; there must be one."""
-        assert self.prefix is not None, "a linear tokenizer has no decoder"
-        return self.prefix(self._unstandardised(latent), counts)
-
-    def groups_of(
-        self, skip: Latent, counts: Int[Tensor, "_ 1 _ _ _"], correction: Float[Tensor, "b d t h w"]
-    ) -> Video:
-        """The frames of a latent, all of its channels written out, with the decoder's correction."""
-        missing = correction.shape[1] - self.channels
-        skip = F.pad(skip, (0, 0, 0, 0, 0, 0, 0, missing))
-        return self.transform.inverse(skip + self._evenly(counts) * correction)
-
-    def standardise(self, mean: Float[Tensor, " c"], deviation: Float[Tensor, " c"]) -> None:
-        """Say what mean and standard deviation the latent turned out to have, in units of today's latent.
-
-        From now on it has zero mean and unit variance, and decodes to the same video as before.
-
-        Raises:
-            OptionError: the tokenizer is linear; its transform is standardised already.
-        """
-        if self.encoder is None:
-            raise OptionError("a linear tokenizer's transform is standardised already. Leave it as it is.")
-        self.latent_mean.add_(self.latent_deviation * mean)
-        self.latent_deviation.mul_(deviation)
+        return self.decode_parts(self.encode_parts(video), frames=frames, height=height, width=width)
 
     def stream_encoder(
         self,
@@ -268,7 +207,7 @@ class ContinuousTokenizer(nn.Module):
         memory: int = DEFAULT_MEMORY,
         tile: tuple[int, int] | None = None,
         state: StreamState | None = None,
-    ) -> StreamEncoder:
+    ) -> StreamEncoder[Latent]:
         """Start, or take up, the encoding of a clip that comes in runs of frames.
 
         Args:
@@ -276,15 +215,42 @@ class ContinuousTokenizer(nn.Module):
             memory: bytes for what the network remembers from step to step, two latent steps per block of the
                 whole frame, and for the work on a step; sets the tile and how many rows of it are worked on
                 at a time. Frames that wait for their group come on top.
-            tile: latent rows and columns to work on at a time, instead of what `memory` suggests.
+            tile: rows and columns of cells (latent positions, if there is one part) to work on at a time,
+                instead of what `memory` suggests.
             state: what `StreamEncoder.state` gave, to go on from there.
 
         Raises:
-            OptionError: the tokenizer has not as many channels, or the memory fits not one tile.
+            OptionError: the tokenizer has not as many channels, or several parts; or the memory fits not one
+                tile.
         """
-        return StreamEncoder(
-            self, channels=self.check_channels(channels), memory=memory, tile=tile, state=state
-        )
+        name, kept = self._only.name, self.check_channels(channels)
+        return self._encoder(lambda steps: steps.latents[name], {name: kept}, memory, tile, state)
+
+    def parts_encoder(
+        self,
+        *,
+        channels: Mapping[str, int] | None = None,
+        memory: int = DEFAULT_MEMORY,
+        tile: tuple[int, int] | None = None,
+        state: StreamState | None = None,
+    ) -> StreamEncoder[Latents]:
+        """As `stream_encoder`, for every part of the latent."""
+        return self._encoder(lambda steps: steps.latents, channels, memory, tile, state)
+
+    def stream_posterior(
+        self,
+        *,
+        memory: int = DEFAULT_MEMORY,
+        tile: tuple[int, int] | None = None,
+        state: StreamState | None = None,
+    ) -> StreamEncoder[Posterior]:
+        """As `stream_encoder`, for the distribution that the latent is drawn from.
+
+        Raises:
+            OptionError: the tokenizer was built without a distribution, or the memory fits not one tile.
+        """
+        self._check_variational()
+        return self._encoder(self._posterior_of, None, memory, tile, state)
 
     def stream_decoder(
         self,
@@ -296,7 +262,7 @@ class ContinuousTokenizer(nn.Module):
         memory: int = DEFAULT_MEMORY,
         tile: tuple[int, int] | None = None,
         state: StreamState | None = None,
-    ) -> StreamDecoder:
+    ) -> StreamDecoder[Latent]:
         """Start, or take up, the decoding of a clip whose latent comes in runs of steps.
 
         Args:
@@ -306,36 +272,41 @@ class ContinuousTokenizer(nn.Module):
             first_step: the first latent step that will be pushed. The frames of the first `warm_up` steps
                 after a start in the middle are approximate; those after them are exact.
             memory: bytes as for `stream_encoder`; the frames that come out come on top.
-            tile: latent rows and columns to work on at a time, instead of what `memory` suggests.
+            tile: rows and columns of cells to work on at a time, instead of what `memory` suggests.
             state: what `StreamDecoder.state` gave, to go on from there.
 
         Raises:
-            OptionError: the memory fits not one tile.
+            OptionError: the memory fits not one tile, or the tokenizer has several parts.
             ShapeError: the size or length is not positive.
         """
-        return StreamDecoder(
-            self,
-            size=(height, width),
-            frames=frames,
-            first_step=first_step,
-            memory=memory,
-            tile=tile,
-            state=state,
+        _ = self._only
+        open_with = partial(StreamDecoder, self.model, self.grouping, take=self._take_latent)
+        size = (height, width)
+        return open_with(
+            size=size, frames=frames, first_step=first_step, memory=memory, tile=tile, state=state
+        )
+
+    def parts_decoder(
+        self,
+        *,
+        height: int,
+        width: int,
+        frames: int | None = None,
+        first_step: int = 0,
+        memory: int = DEFAULT_MEMORY,
+        tile: tuple[int, int] | None = None,
+        state: StreamState | None = None,
+    ) -> StreamDecoder[Latents]:
+        """As `stream_decoder`, for every part of the latent; `first_step` counts the model's steps."""
+        open_with = partial(StreamDecoder, self.model, self.grouping, take=self._take_parts)
+        size = (height, width)
+        return open_with(
+            size=size, frames=frames, first_step=first_step, memory=memory, tile=tile, state=state
         )
 
     def flops_per_pixel(self) -> float:
         """Operations to encode and decode a pixel: two per multiplication of a weight, all channels kept."""
-        return flops_per_pixel(self)
-
-    def encoder_units(self) -> Float[Tensor, " c"]:
-        """What one of the encoder's output is worth in each channel of the linear latent (decision 0015)."""
-        units = self._evenly(torch.tensor(self.channels, device=self.device))
-        return rearrange(units, "c 1 1 1 -> c")[: self.channels]
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ContinuousTokenizer":  # noqa: FBT001, FBT002  as torch has it
-        """``half()``, ``to(torch.bfloat16)`` and the like do what `networks_to` does."""
-        super()._apply(halving_only((self.encoder, self.decoder), fn), recurse)
-        return self
+        return self.model.flops_per_pixel()
 
     def networks_to(self, dtype: torch.dtype) -> "ContinuousTokenizer":
         """Let the networks compute in another number format, such as ``torch.bfloat16``; give the tokenizer.
@@ -344,21 +315,49 @@ class ContinuousTokenizer(nn.Module):
         costs accuracy only in the correction. ``to(torch.bfloat16)`` and ``half()`` do the same; so
         ``to(torch.float64)`` is what converts everything.
         """
-        for stack in (self.encoder, self.decoder):
-            if stack is not None:
-                stack.to(dtype)
+        for network in self.model.networks():
+            network.to(dtype)
         return self
 
-    def hidden_matrices(self) -> list[nn.Parameter]:
-        """The matrices between hidden features, which an optimiser for matrices such as Muon may move."""
-        stacks = [stack for stack in (self.encoder, self.decoder) if stack is not None]
-        return [matrix for stack in stacks for matrix in stack.hidden_matrices()]
+    def save(self, folder: Path | str, *, card: str | None = None, force: bool = False) -> Path:
+        """Write the tokenizer as a checkpoint, which `tubelet.load` and every command take.
 
-    def shard_units(self) -> list[nn.Module]:
-        """The parts whose weights are gathered together while they compute, if weights are split (FSDP)."""
-        return [
-            block for stack in (self.encoder, self.decoder) if stack is not None for block in stack.blocks
-        ]
+        Args:
+            folder: where; its name becomes the tokenizer's.
+            card: says in Markdown what it was made from and how good it is.
+            force: replace a checkpoint that is there.
+
+        Raises:
+            OptionError: the tokenizer was not built by `of`, so nothing says how to build it again.
+            OutputError: something is there already, or the disk is full or refuses it.
+        """
+        return save_tokenizer(self.config, self.weights(), Path(folder), card=card, force=force)
+
+    @property
+    def config(self) -> ModelConfig:
+        """The numbers that it was built from.
+
+        Raises:
+            OptionError: nobody said so.
+        """
+        if self._config is None:
+            raise OptionError(
+                "this tokenizer was put together by hand, so nothing says how to build it again. Build it by "
+                "ContinuousTokenizer.of(config)."
+            )
+        return replace(self._config, lead_frame=self.lead_frame)
+
+    def weights(self) -> dict[str, Tensor]:
+        """What it has learned, by the names that a checkpoint gives; not copied."""
+        return self.model.state_dict()
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take these for its own; the mirror of `weights`."""
+        self.model.load_state_dict(weights, assign=True)
+
+    def fault(self) -> str | None:
+        """What is wrong with weights that were just read; none if nothing is."""
+        return self.model.fault()
 
     def check_channels(self, channels: int | None) -> int:
         """How many channels are meant: all for none.
@@ -368,29 +367,74 @@ class ContinuousTokenizer(nn.Module):
         """
         return self.channels if channels is None else checked_channels(channels, self.channels)
 
-    def check_latent(self, latent: Tensor) -> None:
-        """Raise `OptionError` if a latent has too many channels, `LatentError` if it holds no numbers."""
-        self.check_channels(latent.shape[1])
-        check_finite_latent(latent)
+    @property
+    def _only(self) -> Part:
+        """The only part."""
+        if len(self.parts) != 1:
+            names = ", ".join(part.name for part in self.parts)
+            raise OptionError(
+                f"the latent of this tokenizer has {len(self.parts)} parts: {names}. Use encode_parts, "
+                "decode_parts, parts_encoder and parts_decoder."
+            )
+        return self.parts[0]
 
-    def _evenly(self, counts: Int[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """By how much to scale a network's corrections with so many channels known."""
-        return correction_scale(self.transform.deviation, counts)
-
-    def _unstandardised(self, latent: Latent) -> Latent:
-        """The first channels of a latent in the units of the transform."""
-        if self.encoder is None:
-            return latent
-        known = latent.shape[1]
-        return latent * _column(self.latent_deviation[:known]) + _column(self.latent_mean[:known])
-
-    def _differentiates(self, x: Tensor) -> bool:
-        """Whether somebody may ask for gradients of what is made from `x`."""
-        return torch.is_grad_enabled() and (
-            x.requires_grad or any(p.requires_grad for p in self.parameters())
+    def _encoder(
+        self,
+        give: Callable[[Steps], Given],
+        channels: Mapping[str, int] | None,
+        memory: int,
+        tile: tuple[int, int] | None,
+        state: StreamState | None,
+    ) -> StreamEncoder[Given]:
+        return StreamEncoder(
+            self.model,
+            self.grouping,
+            channels=check_prefixes(channels, self.parts),
+            give=give,
+            watch=self._watch,
+            memory=memory,
+            tile=tile,
+            state=state,
         )
 
+    def _encode(self, video: Video) -> Steps:
+        return encode_clip(self.model, self.grouping, video)
 
-def _column(values: Shaped[Tensor, " c"]) -> Shaped[Tensor, "c 1 1 1"]:
-    """One value per channel, ready to meet a latent."""
-    return rearrange(values, "c -> c 1 1 1")
+    def _decode(self, given: KnownLatents, *, frames: int, height: int, width: int) -> Video:
+        """All steps of a clip at once; one cell and step at a time where that costs nothing."""
+        check_size(self.model, self.grouping, given.latents, frames=frames, height=height, width=width)
+        alone = not self.model.decoder_footprint().whole and not given.known
+        if alone and not self._differentiates(*given.latents.values()) and not torch.compiler.is_compiling():
+            return self.parts_decoder(height=height, width=width, frames=frames).push(given.latents)
+        return decode_clip(self.model, self.grouping, given, frames=frames, height=height, width=width)
+
+    def _take_latent(self, latent: Latent, counts: Counts | Known | None) -> KnownLatents:
+        name = self._only.name
+        known = counts if counts is None or isinstance(counts, Mapping) else {name: counts}
+        return self._take_parts({name: latent}, known)
+
+    def _take_parts(self, latents: Latents, known: Counts | Known | None) -> KnownLatents:
+        return take_parts(self.model, latents, known)
+
+    def _posterior_of(self, steps: Steps) -> Posterior:
+        self._check_variational()
+        assert steps.log_variances is not None, "a variational model gives variances"
+        name = self._only.name
+        return Posterior(mean=steps.latents[name], log_variance=steps.log_variances[name])
+
+    def _check_variational(self) -> None:
+        if not self.variational:
+            raise OptionError(
+                "this tokenizer knows no distribution, only a latent; one that does is built with "
+                "variational=True. Use encode."
+            )
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ContinuousTokenizer":  # noqa: FBT001, FBT002  as torch has it
+        """``half()``, ``to(torch.bfloat16)`` and the like do what `networks_to` does."""
+        super()._apply(halving_only(self.model.networks(), fn), recurse)
+        return self
+
+    def _differentiates(self, *tensors: Tensor) -> bool:
+        """Whether somebody may ask for gradients of what is made from these."""
+        learns = any(x.requires_grad for x in tensors) or any(p.requires_grad for p in self.parameters())
+        return torch.is_grad_enabled() and learns

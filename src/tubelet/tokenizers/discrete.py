@@ -1,6 +1,7 @@
 """The discrete tokenizer: a continuous one whose latent is rounded to the entries of a codebook."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -11,11 +12,13 @@ from tubelet.errors import OptionError
 from tubelet.nn.precision import halving_only
 from tubelet.quantizers.digits import ROUND, Bases, Digits, Tokens, codebook_sizes, tokens_to_digits
 from tubelet.quantizers.protocol import Quantizer
+from tubelet.tokenizers.config import DiscreteConfig
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
 from tubelet.tokenizers.grouping import Grouping
-from tubelet.tokenizers.stream_decoder import StreamDecoder
-from tubelet.tokenizers.stream_encoder import StreamEncoder
-from tubelet.tokenizers.stream_state import StreamState
+from tubelet.tokenizers.save import save_tokenizer
+from tubelet.tokenizers.streams.decoder import StreamDecoder
+from tubelet.tokenizers.streams.encoder import StreamEncoder
+from tubelet.tokenizers.streams.state import StreamState
 from tubelet.tokenizers.token_grid import TokenGrid, check_grid, one_codebook_size
 from tubelet.types import Frames, Latent, Stride, Video
 
@@ -34,7 +37,9 @@ class DiscreteTokenizer(nn.Module):
         lead_frame: whether the first frame is a step of its own.
     """
 
-    def __init__(self, backbone: ContinuousTokenizer, quantizer: Quantizer) -> None:
+    def __init__(
+        self, backbone: ContinuousTokenizer, quantizer: Quantizer, *, config: DiscreteConfig | None = None
+    ) -> None:
         super().__init__()
         if backbone.channels != quantizer.channels:
             raise OptionError(
@@ -47,6 +52,17 @@ class DiscreteTokenizer(nn.Module):
         self.quantizer = quantizer
         self.stride: Stride = backbone.stride
         self.lead_frame = backbone.lead_frame
+        self._config = config
+
+    @classmethod
+    def of(cls, config: DiscreteConfig) -> "DiscreteTokenizer":
+        """Build a tokenizer; its statistics are those of no data until it is fitted or loaded.
+
+        Raises:
+            OptionError: the numbers contradict one another.
+        """
+        backbone = ContinuousTokenizer.of(config.backbone)
+        return cls(backbone, config.quantizer.build(backbone.channels), config=config)
 
     @property
     def bases(self) -> Bases:
@@ -237,9 +253,49 @@ class DiscreteTokenizer(nn.Module):
         self.backbone.networks_to(dtype)
         return self
 
+    def save(self, folder: Path | str, *, card: str | None = None, force: bool = False) -> Path:
+        """Write the tokenizer as a checkpoint, which `tubelet.load_discrete` and every command take.
+
+        Arguments and errors as `ContinuousTokenizer.save`.
+        """
+        return save_tokenizer(self.config, self.weights(), Path(folder), card=card, force=force)
+
+    @property
+    def config(self) -> DiscreteConfig:
+        """The numbers that it was built from.
+
+        Raises:
+            OptionError: nobody said so.
+        """
+        if self._config is None:
+            raise OptionError(
+                "this tokenizer was put together by hand, so nothing says how to build it again. Build it by "
+                "DiscreteTokenizer.of(config)."
+            )
+        return self._config
+
+    def weights(self) -> dict[str, Tensor]:
+        """What it has learned, by the names that a checkpoint gives; not copied."""
+        parts = {"backbone": self.backbone.weights(), "quantizer": self._quantizer_module.state_dict()}
+        return {f"{part}.{name}": each for part, weights in parts.items() for name, each in weights.items()}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take these for its own; the mirror of `weights`."""
+        self.backbone.load_weights(_of_part("backbone.", weights))
+        self._quantizer_module.load_state_dict(_of_part("quantizer.", weights), assign=True)
+
+    def fault(self) -> str | None:
+        """What is wrong with weights that were just read; none if nothing is."""
+        return self.backbone.fault()
+
+    @property
+    def _quantizer_module(self) -> nn.Module:
+        assert isinstance(self.quantizer, nn.Module), "the constructor takes no other"
+        return self.quantizer
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "DiscreteTokenizer":  # noqa: FBT001, FBT002  as torch has it
         """``half()``, ``to(torch.bfloat16)`` and the like do what `networks_to` does."""
-        super()._apply(halving_only((self.backbone.encoder, self.backbone.decoder), fn), recurse)
+        super()._apply(halving_only(self.backbone.model.networks(), fn), recurse)
         return self
 
     def _grid(self, digits: Digits, *, frames: int, height: int, width: int) -> TokenGrid:
@@ -254,10 +310,14 @@ class DiscreteTokenizer(nn.Module):
         )
 
 
+def _of_part(prefix: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): each for name, each in weights.items() if name.startswith(prefix)}
+
+
 class StreamTokenizer(NamedTuple):
     """Give frames in runs of any length, get the digits of the latent steps that are complete."""
 
-    stream: StreamEncoder
+    stream: StreamEncoder[Latent]
     quantizer: Quantizer
 
     def push(self, video: Video) -> Digits:
@@ -289,7 +349,7 @@ class StreamTokenizer(NamedTuple):
 class StreamDetokenizer(NamedTuple):
     """Give digits of latent steps in runs of any length, get their frames."""
 
-    stream: StreamDecoder
+    stream: StreamDecoder[Latent]
     dequantize: Callable[[Digits], Latent]
 
     def push(self, digits: Digits) -> Video:

@@ -63,6 +63,20 @@ class Grouping:
             video = torch.cat([video[:, :, :1].expand(-1, -1, self.stride.t - 1, -1, -1), video], dim=2)
         return fill(video, Stride(*(-size % s for size, s in zip(video.shape[2:], self.stride, strict=True))))
 
+    def check(self, *, steps: int, frames: int, height: int, width: int, cells: tuple[int, int]) -> None:
+        """Raise unless a latent of this many steps and cells belongs to a clip of this length and size.
+
+        Raises:
+            ShapeError: it does not.
+        """
+        check_positions(
+            (steps, *cells),
+            self.grid(frames, height, width),
+            size=(frames, height, width),
+            stride=self.stride,
+            lead_frame=self.lead_frame,
+        )
+
     def ungroup(self, groups: Filled, *, frames: int, height: int, width: int) -> Video:
         """Undo `group`; a repeated lead frame becomes the mean of its repeats, their best estimate."""
         if self.lead_frame:
@@ -70,19 +84,33 @@ class Grouping:
             groups = torch.cat([lead.mean(dim=2, keepdim=True), rest], dim=2)
         return groups[:, :, :frames, :height, :width]
 
-    def check(self, *, steps: int, frames: int, height: int, width: int, cells: tuple[int, int]) -> None:
-        """Raise unless a latent of this many steps and cells belongs to a clip of this length and size.
 
-        Raises:
-            ShapeError: it does not.
-        """
-        expected = self.grid(frames, height, width)
-        if min(frames, height, width) < 1 or expected != (steps, *cells):
-            raise ShapeError(
-                f"the latent has {steps}x{cells[0]}x{cells[1]} steps, rows and columns, but a clip of "
-                f"{frames}x{height}x{width} has {'x'.join(map(str, expected))} at stride {self.stride} "
-                f"{'with' if self.lead_frame else 'without'} a lead frame; give the size of the encoded clip."
-            )
+def check_positions(
+    found: tuple[int, ...],
+    expected: tuple[int, ...],
+    *,
+    size: tuple[int, int, int],
+    stride: Stride,
+    lead_frame: bool,
+) -> None:
+    """Raise unless a latent has the steps, rows and columns of a clip.
+
+    Args:
+        found: those that it has.
+        expected: those of the clip.
+        size: the clip's frames, rows and columns of pixels.
+        stride: of the latent.
+        lead_frame: whether the first frame is a group of its own.
+
+    Raises:
+        ShapeError: it has not.
+    """
+    if min(size) < 1 or expected != found:
+        raise ShapeError(
+            f"the latent has {'x'.join(map(str, found))} steps, rows and columns, but a clip of "
+            f"{'x'.join(map(str, size))} has {'x'.join(map(str, expected))} at stride {stride} "
+            f"{'with' if lead_frame else 'without'} a lead frame; give the size of the encoded clip."
+        )
 
 
 def fill(video: Video, missing: Stride) -> Filled:

@@ -1,5 +1,6 @@
 """The distribution that a variational encoder gives for a clip."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +22,14 @@ class Posterior:
 
     mean: Latent
     log_variance: Latent
+
+    @classmethod
+    def joined(cls, runs: Sequence["Posterior"]) -> "Posterior":
+        """Those of consecutive runs of steps as one."""
+        return cls(
+            mean=torch.cat([run.mean for run in runs], dim=2),
+            log_variance=torch.cat([run.log_variance for run in runs], dim=2),
+        )
 
     def sample(self, generator: torch.Generator) -> Latent:
         """Draw a latent; gradients reach the mean and the variance (the reparameterisation trick)."""

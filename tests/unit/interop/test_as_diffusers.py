@@ -20,7 +20,7 @@ def made(request):
 
 @pytest.fixture
 def ours(made) -> AutoencoderTubelet:
-    return AutoencoderTubelet.from_tokenizer(made.tokenizer, made.config)
+    return AutoencoderTubelet.from_tokenizer(made.tokenizer)
 
 
 def clip(frames: int = 5, height: int = 24, width: int = 40, *, seed: int = 0) -> torch.Tensor:
@@ -49,7 +49,7 @@ def test_a_tokenizer_without_a_distribution_gives_one_without_spread(ours):
 
 def test_a_variational_tokenizer_gives_its_distribution(make_tokenizer):
     made = make_tokenizer(variational=True, width=16, encoder_blocks=1, decoder_blocks=1)
-    ours = AutoencoderTubelet.from_tokenizer(made.tokenizer, made.config, channels=5)
+    ours = AutoencoderTubelet.from_tokenizer(made.tokenizer, channels=5)
     distribution = ours.encode(clip()).latent_dist
     expected = made.tokenizer.posterior(clip())
     assert_close(distribution.mode(), expected.mean[:, :5])
@@ -69,7 +69,7 @@ def test_an_image_is_a_clip_of_one_frame(ours):
 
 
 def test_a_pipeline_may_see_fewer_channels(made):
-    ours = AutoencoderTubelet.from_tokenizer(made.tokenizer, made.config, channels=4)
+    ours = AutoencoderTubelet.from_tokenizer(made.tokenizer, channels=4)
     latent = ours.encode(clip()).latent_dist.mode()
     assert_close(latent, made.tokenizer.encode(clip(), channels=4))
     assert ours.config.latent_channels == ours.config.z_dim == len(ours.config.latents_mean) == 4
@@ -117,7 +117,7 @@ def test_pickled_weights_are_refused(ours, tmp_path):
 
 
 def test_half_precision_reaches_the_networks_only(network_made, tmp_path):
-    ours = AutoencoderTubelet.from_tokenizer(network_made.tokenizer, network_made.config)
+    ours = AutoencoderTubelet.from_tokenizer(network_made.tokenizer)
     ours.save_pretrained(tmp_path)
     for half in (
         AutoencoderTubelet.from_pretrained(tmp_path, torch_dtype=torch.bfloat16),
@@ -126,18 +126,18 @@ def test_half_precision_reaches_the_networks_only(network_made, tmp_path):
         dtypes = {name: weights.dtype for name, weights in half.state_dict().items()}
         narrow = {name for name, dtype in dtypes.items() if dtype == torch.bfloat16}
         assert narrow == {
-            name for name in dtypes if name.startswith(("tokenizer.encoder", "tokenizer.decoder"))
+            name for name in dtypes if name.startswith(("tokenizer.model.encoder", "tokenizer.model.decoder"))
         }
         assert half.dtype == torch.float32
-        transform = half.tokenizer.transform.state_dict()
-        exact = network_made.tokenizer.transform.state_dict()
+        transform = half.tokenizer.model.transform.state_dict()
+        exact = network_made.tokenizer.model.transform.state_dict()
         assert all(torch.equal(weights, exact[name]) for name, weights in transform.items())
         latent = half.encode(clip().bfloat16()).latent_dist.mode()
         assert half.decode(latent.bfloat16()).sample.isfinite().all()
 
 
 def test_double_precision_reaches_everything(small_made, tmp_path):
-    AutoencoderTubelet.from_tokenizer(small_made.tokenizer, small_made.config).save_pretrained(tmp_path)
+    AutoencoderTubelet.from_tokenizer(small_made.tokenizer).save_pretrained(tmp_path)
     double = AutoencoderTubelet.from_pretrained(tmp_path).to(torch.float64)
     assert double.dtype == torch.float64
     assert double.decode(double.encode(clip()).latent_dist.mode()).sample.dtype == torch.float64
@@ -191,6 +191,6 @@ def test_a_stride_that_is_not_square_is_refused():
 
 def test_the_stride_of_a_made_one_is_that_of_its_patches(make_tokenizer):
     made = make_tokenizer(patches=(Stride(2, 4, 4),), coefficients=(12,))
-    ours = AutoencoderTubelet.from_tokenizer(made.tokenizer, made.config)
+    ours = AutoencoderTubelet.from_tokenizer(made.tokenizer)
     assert (ours.temporal_compression_ratio, ours.spatial_compression_ratio) == (2, 4)
     assert ours.decode(torch.zeros(1, 12, 3, 2, 2)).sample.shape == (1, 3, 5, 8, 8)

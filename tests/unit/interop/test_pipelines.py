@@ -40,7 +40,7 @@ def text_models(monkeypatch):
 
 @pytest.fixture
 def ours(network_made) -> AutoencoderTubelet:
-    return AutoencoderTubelet.from_tokenizer(network_made.tokenizer, network_made.config, channels=8)
+    return AutoencoderTubelet.from_tokenizer(network_made.tokenizer, channels=8)
 
 
 def prompt() -> torch.Tensor:

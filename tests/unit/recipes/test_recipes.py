@@ -6,6 +6,7 @@ import pytest
 
 from tubelet.errors import OptionError
 from tubelet.recipes.table import RECIPES, first_line, make_config
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.tokenizer.config import TrainConfig
 
 OWN = """
@@ -34,7 +35,7 @@ def own(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_makes_a_tokenizer_that_its_prefixes_fit(name):
     config = make_config(name)
-    tokenizer = config.model.build()
+    tokenizer = ContinuousTokenizer.of(config.model)
     assert max(config.prefixes.counts) <= tokenizer.channels
     assert (config.losses.kl > 0) <= tokenizer.variational
     # Positions at the edge of a clip are halves of a patch for nobody.

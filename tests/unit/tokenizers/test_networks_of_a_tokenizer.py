@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from tubelet.errors import OptionError
-from tubelet.tokenizers.continuous import FIRST_DEVIATION
+from tubelet.models.klt.model import FIRST_DEVIATION
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.posterior import Posterior
 
 SIZE = {"frames": 9, "height": 21, "width": 35}
@@ -70,7 +71,7 @@ def test_a_distribution_needs_an_encoder(make_tokenizer):
 
 def test_an_untrained_posterior_is_narrow(make_tokenizer, video):
     config = make_tokenizer(width=16, encoder_blocks=1, decoder_blocks=1, variational=True).config
-    posterior = config.build().posterior(video)
+    posterior = ContinuousTokenizer.of(config).posterior(video)
     assert torch.allclose(posterior.log_variance, torch.tensor(2 * math.log(FIRST_DEVIATION)))
 
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tubelet.errors import OptionError
-from tubelet.tokenizers.footprint import Footprint
-from tubelet.tokenizers.tiling import Plan, plan, plan_for, tiles
+from tubelet.models.protocol import Footprint
+from tubelet.tokenizers.streams.tiling import Plan, plan, plan_for, tiles
 
 sides = st.integers(1, 40)
 cells = st.tuples(sides, sides)

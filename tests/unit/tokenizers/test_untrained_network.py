@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Stride
 
 SIZE = {"frames": 11, "height": 21, "width": 35}
@@ -11,17 +12,19 @@ def pair(request, make_tokenizer):
     """A linear tokenizer, and one with new networks around the same transform."""
     made = make_tokenizer(coefficients=(12,), channels=9, lead_frame=request.param)
     linear, config = made.tokenizer, made.config
-    untrained = type(config)(
-        name="untrained",
-        patches=(Stride(4, 8, 8),),
-        coefficients=(12,),
-        channels=9,
-        lead_frame=request.param,
-        width=16,
-        encoder_blocks=2,
-        decoder_blocks=2,
-    ).build()
-    untrained.transform.load_state_dict(linear.transform.state_dict())
+    untrained = ContinuousTokenizer.of(
+        type(config)(
+            name="untrained",
+            patches=(Stride(4, 8, 8),),
+            coefficients=(12,),
+            channels=9,
+            lead_frame=request.param,
+            width=16,
+            encoder_blocks=2,
+            decoder_blocks=2,
+        )
+    )
+    untrained.model.transform.load_state_dict(linear.model.transform.state_dict())
     return linear, untrained.requires_grad_(requires_grad=False)
 
 
@@ -37,7 +40,7 @@ def groups_of(tokenizer, video):
 
 def test_its_latent_is_the_linear_one_bit_for_bit(pair, video):
     linear, untrained = pair
-    expected = linear.encode_groups(groups_of(linear, video), None).latent
+    expected = linear.model.encode_groups(groups_of(linear, video), None).latents["latent"]
     assert torch.equal(untrained.encode(video), expected)
 
 
@@ -46,7 +49,7 @@ def test_its_video_is_the_linear_one_bit_for_bit(pair, video, channels):
     linear, untrained = pair
     latent = linear.encode(video, channels=channels)
     missing = torch.zeros(1, 12 - channels, *latent.shape[2:])
-    groups = linear.decode_steps(torch.cat([latent, missing], dim=1), None).groups
+    groups = linear.model.decode_groups({"latent": torch.cat([latent, missing], dim=1)}, None, {}).groups
     expected = linear.grouping.ungroup(groups, **SIZE)
     assert torch.equal(untrained.decode(latent, **SIZE), expected)
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from tubelet.models.klt.config import KLTConfig
 from tubelet.quantizers.config import FSQConfig
-from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.train.tokenizer.config import LossWeights, Prefixes, Stage, TrainConfig
 from tubelet.types import Stride
 
@@ -16,7 +16,7 @@ from tubelet.types import Stride
 @pytest.fixture
 def config() -> TrainConfig:
     """A run of eight steps; everything that draws at random is on."""
-    model = ContinuousConfig(
+    model = KLTConfig(
         name="tiny",
         patches=(Stride(2, 4, 4),),
         coefficients=(16,),

@@ -14,6 +14,8 @@ import tubelet
 from tubelet.data.crops import open_crops
 from tubelet.data.feed import Draw, draw_batch
 from tubelet.errors import CheckpointError, OptionError, TrainingError
+from tubelet.models.klt.config import KLTConfig
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.config import Optimizer
 from tubelet.train.iteration import IterationFigures
 from tubelet.train.journal import read_log
@@ -24,7 +26,6 @@ from tubelet.train.tokenizer import task as task_module
 from tubelet.train.tokenizer.batches import to_video
 from tubelet.train.tokenizer.config import LossWeights, Prefixes, Stage
 from tubelet.train.tokenizer.export import export_run
-from tubelet.train.tokenizer.start import start_from_crops
 from tubelet.train.tokenizer.task import train
 
 
@@ -87,7 +88,7 @@ def test_a_trained_network_is_nearer_than_its_linear_start(config, data, tmp_pat
     )
     trained = train(config, data=data, options=RunOptions(folder=tmp_path)).network.tokenizer
     crops = open_crops(data)
-    linear = start_from_crops(config.model, crops, seed=0)
+    linear = ContinuousTokenizer(config.model.start(crops, seed=0))
     video = to_video(draw_batch(crops, Draw(batch=18, frames=9, side=24), seed=9, step=0, indices=range(18)))
     with torch.no_grad():
         errors = [(tokenizer(video) - video).square().mean().item() for tokenizer in (trained, linear)]
@@ -292,6 +293,6 @@ def test_a_perceptual_network_that_is_not_there_is_no_silent_zero(config, data, 
 
 def test_a_run_that_is_taken_up_does_not_fit_its_start_again(config, data, tmp_path, monkeypatch, stop_after):
     train(config, data=data, options=RunOptions(folder=tmp_path, on_iteration=stop_after(3)))
-    monkeypatch.setattr(task_module, "start_from_crops", lambda *_, **__: pytest.fail("it was fitted again"))
+    monkeypatch.setattr(KLTConfig, "start", lambda *_, **__: pytest.fail("it was fitted again"))
     train(config, data=data, options=RunOptions(folder=tmp_path, resume=True))
     assert len(totals(tmp_path)) == 8

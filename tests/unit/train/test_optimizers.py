@@ -23,21 +23,21 @@ def test_the_rate_never_rises_after_the_warm_up():
 
 
 def both(config, numbers):
-    network = Network(config.model.build())
-    return make_optimizers(network, network.tokenizer.hidden_matrices(), numbers)
+    network = Network.build(config.model, None)
+    return make_optimizers(network, network.tokenizer.model.hidden_matrices(), numbers)
 
 
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
 def test_every_weight_is_moved_by_exactly_one_optimiser(config, kind):
-    network = Network(config.model.build())
-    optimizers = make_optimizers(network, network.tokenizer.hidden_matrices(), Optimizer(kind=kind))
+    network = Network.build(config.model, None)
+    optimizers = make_optimizers(network, network.tokenizer.model.hidden_matrices(), Optimizer(kind=kind))
     moved = [id(p) for each in optimizers for group in each.param_groups for p in group["params"]]
     assert sorted(moved) == sorted(map(id, network.parameters()))
 
 
 def test_muon_moves_the_matrices_of_blocks_and_nothing_else(config):
-    network = Network(config.model.build())
-    muon = make_optimizers(network, network.tokenizer.hidden_matrices(), Optimizer(kind="muon"))[1]
+    network = Network.build(config.model, None)
+    muon = make_optimizers(network, network.tokenizer.model.hidden_matrices(), Optimizer(kind="muon"))[1]
     moved = {id(p) for group in muon.param_groups for p in group["params"]}
     names = [name for name, p in network.named_parameters() if id(p) in moved]
     assert len(names) == 6
@@ -51,11 +51,11 @@ def test_others_move_at_their_share_of_the_rate(config):
 
 
 def test_weight_decay_pulls_matrices_only(config):
-    network = Network(config.model.build())
+    network = Network.build(config.model, None)
     decayed = [
         p.ndim
         for each in make_optimizers(
-            network, network.tokenizer.hidden_matrices(), Optimizer(kind="muon", weight_decay=0.1)
+            network, network.tokenizer.model.hidden_matrices(), Optimizer(kind="muon", weight_decay=0.1)
         )
         for group in each.param_groups
         if group["weight_decay"]

@@ -8,31 +8,31 @@ from pathlib import Path
 def checkpoint_facts(folder: Path) -> dict[str, object]:
     """A tokenizer; it is loaded, so damage is told."""
     from tubelet import checkpoint
+    from tubelet.tokenizers.save import FORMAT
 
-    facts: dict[str, object] = {"path": str(folder), "format": f"tokenizer {checkpoint.FORMAT}"}
+    facts: dict[str, object] = {"path": str(folder), "format": f"tokenizer {FORMAT}"}
     if checkpoint.architecture(folder) == "discrete":
         discrete = checkpoint.read_discrete(folder)
-        config, backbone, sha256 = discrete.config.backbone, discrete.tokenizer.backbone, discrete.sha256
+        backbone, sha256, name = discrete.tokenizer.backbone, discrete.sha256, discrete.name
         sizes = discrete.tokenizer.codebook_sizes
         kind: dict[str, object] = {
             "gives": "tokens",
-            "quantizer": discrete.config.quantizer.kind,
+            "quantizer": discrete.tokenizer.config.quantizer.kind,
             "tokens_per_position": len(sizes),
             "codebook_sizes": list(sizes),
         }
-        name = discrete.config.name
     else:
-        known = checkpoint.read_checkpoint(folder)
-        config, backbone, sha256, name = known.config, known.tokenizer, known.sha256, known.config.name
-        kind = {"gives": "latents", "variational": config.variational}
+        known = checkpoint.read_continuous(folder)
+        backbone, sha256, name = known.tokenizer, known.sha256, known.name
+        kind = {"gives": "latents", "variational": backbone.variational}
     return facts | {
         "name": name,
         "sha256": sha256,
         **kind,
         "stride": str(backbone.stride),
-        "lead_frame": config.lead_frame,
+        "lead_frame": backbone.lead_frame,
         "channels": backbone.channels,
-        "networks": config.encoder_blocks + config.decoder_blocks > 0,
+        "networks": bool(backbone.model.networks()),
         "weights": sum(each.numel() for each in backbone.state_dict().values()),
         "mflop_per_pixel": round(backbone.flops_per_pixel() / 1e6, 4),
         "bytes": sum(path.stat().st_size for path in folder.iterdir() if path.is_file()),

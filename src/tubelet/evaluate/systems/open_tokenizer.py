@@ -1,6 +1,6 @@
 """Our tokenizers as systems: the latent as it is, through a .tube file, and tokens through a .tube file."""
 
-from tubelet.checkpoint import architecture, find, read_checkpoint, read_discrete
+from tubelet.checkpoint import architecture, find, read_continuous, read_discrete
 from tubelet.errors import OptionError
 from tubelet.evaluate.systems.latent import LatentSystem
 from tubelet.evaluate.systems.system import Setting, System
@@ -39,7 +39,7 @@ def open_tokenizer(text: str, setting: Setting) -> System:
         discrete = read_discrete(folder, device=setting.device)
         set_networks(discrete.tokenizer, setting)
         return TokenSystem(folder=folder, checkpoint=discrete, name=spec.name, at_once=at_once)
-    checkpoint = read_checkpoint(folder, device=setting.device)
+    checkpoint = read_continuous(folder, device=setting.device)
     set_networks(checkpoint.tokenizer, setting)
     kept = checkpoint.tokenizer.check_channels(channels)
     if "step" in spec.options:

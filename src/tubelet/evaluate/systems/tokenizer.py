@@ -6,14 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tubelet.checkpoint import Checkpoint, DiscreteCheckpoint
+from tubelet.checkpoint import Checkpoint
 from tubelet.codec.memory import RUN_BYTES
 from tubelet.evaluate.cases import AbsentError, Case
 from tubelet.evaluate.systems.system import Grid, Setting
 from tubelet.evaluate.systems.timing import Cost, Timing, million_numbers, streams, whole_clips
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer, StreamTokenizer
-from tubelet.tokenizers.stream_encoder import StreamEncoder
+from tubelet.tokenizers.streams.encoder import StreamEncoder
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.types import Frames, Latent, Video
 
@@ -25,7 +25,7 @@ def set_networks(tokenizer: ContinuousTokenizer | DiscreteTokenizer, setting: Se
         AbsentError: there are no networks that a number format or a compiler would change.
     """
     backbone = tokenizer.backbone if isinstance(tokenizer, DiscreteTokenizer) else tokenizer
-    networks = [stack for stack in (backbone.encoder, backbone.decoder) if stack is not None]
+    networks = backbone.model.networks()
     if not networks and (setting.number_format == "bfloat16" or setting.compiled):
         raise AbsentError("it is linear: it has no networks that compute in another way")
     if setting.number_format == "bfloat16":
@@ -39,11 +39,11 @@ def grid_of(tokenizer: ContinuousTokenizer | DiscreteTokenizer) -> Grid:
     return Grid(stride=tokenizer.stride, lead_frame=tokenizer.lead_frame)
 
 
-def facts_of(checkpoint: Checkpoint | DiscreteCheckpoint) -> dict[str, Any]:
+def facts_of(checkpoint: Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]) -> dict[str, Any]:
     """What identifies a tokenizer."""
     tokenizer = checkpoint.tokenizer
     return {
-        "name": checkpoint.config.name,
+        "name": checkpoint.name,
         "sha256": checkpoint.sha256,
         "stride": list(tokenizer.stride),
         "lead_frame": tokenizer.lead_frame,

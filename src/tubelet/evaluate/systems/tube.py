@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import torch
 
-from tubelet.checkpoint import Checkpoint, DiscreteCheckpoint
+from tubelet.checkpoint import Checkpoint
 from tubelet.codec.encode import TubeReport, encode_file
 from tubelet.codec.tokenize import TokenReport, tokenize_file
 from tubelet.codec.tube import Tube, open_tube
@@ -28,6 +28,7 @@ from tubelet.evaluate.systems.tokenizer import (
     streamed,
 )
 from tubelet.quantizers.digits import Digits
+from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.types import Frames
 
 _Report = TypeVar("_Report", TubeReport, TokenReport)
@@ -101,7 +102,7 @@ class TokenSystem:
     """
 
     folder: Path
-    checkpoint: DiscreteCheckpoint
+    checkpoint: Checkpoint[DiscreteTokenizer]
     name: str
     at_once: bool = False
 

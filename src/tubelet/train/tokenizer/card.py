@@ -1,17 +1,15 @@
 """The card of a fitted tokenizer: what it is, what it was made from, and how to make it again."""
 
-from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.tokenizer.fit_klt import Sampling
 
 
-def klt_card(
-    config: ContinuousConfig, tokenizer: ContinuousTokenizer, *, clips: int, sampling: Sampling, made_by: str
-) -> str:
+def klt_card(tokenizer: ContinuousTokenizer, *, clips: int, sampling: Sampling, made_by: str) -> str:
     """Write the card of a linear tokenizer as Markdown."""
-    stride = tokenizer.stride
+    stride, config = tokenizer.stride, tokenizer.config
     numbers = 3 * stride.t * stride.h * stride.w
-    variances = tokenizer.transform.deviation.square()
+    (units,) = tokenizer.model.pixel_units().values()
+    variances = units.square()
     sides = ", ".join("own size" if side is None else f"short side {side}" for side in sampling.short_sides)
     levels = " then ".join(str(patch) for patch in config.patches)
     shares = "\n".join(

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from tubelet.errors import OptionError
+from tubelet.models.table import ModelConfig
 from tubelet.quantizers.config import QuantizerConfig
-from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.train.config import LoopConfig
 
 
@@ -122,7 +122,7 @@ class TrainConfig(LoopConfig):
         perceptual_sha256: what that file must be.
     """
 
-    model: ContinuousConfig
+    model: ModelConfig
     quantizer: QuantizerConfig | None = None
     linear: str | None = None
     start: str | None = None

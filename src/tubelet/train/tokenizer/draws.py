@@ -13,9 +13,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from tubelet.nn.prefix import Counts
 from tubelet.tokenizers.allocation import CLASSES
 from tubelet.train.tokenizer.config import Prefixes
+from tubelet.types import Counts
 
 _COUNTS, _UNEVEN, _EVEN, _ELSE, _STEPS = 1, 2, 3, 4, 5
 """Which stream of random numbers: those of the clips themselves are another."""

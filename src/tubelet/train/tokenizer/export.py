@@ -11,22 +11,22 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from tubelet import checkpoint
 from tubelet.data.crops import Crops, open_crops
 from tubelet.errors import OptionError, TrainingError, TubeletWarning
 from tubelet.files import check_folder
 from tubelet.files.names import text_name
 from tubelet.json_text import of_kind
 from tubelet.metrics.usage import DigitUsage
-from tubelet.tokenizers.config import ContinuousConfig, DiscreteConfig
-from tubelet.tokenizers.config_json import continuous_from_json, quantizer_from_json
+from tubelet.models.klt.moments import LEAST_VARIANCE, Moments
+from tubelet.models.table import model_from_json
+from tubelet.tokenizers.config import DiscreteConfig, quantizer_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.tokenizers.save import FILES
 from tubelet.train.journal import read_log
 from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.state import checkpoints, read_ema, read_numbers
 from tubelet.train.tokenizer.batches import latents_of
-from tubelet.train.tokenizer.moments import LEAST_VARIANCE, Moments
 from tubelet.train.tokenizer.network import Network
 
 _WINDOWS = 512
@@ -50,12 +50,10 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
         TrainingError: the checkpoint is damaged.
         OutputError: a checkpoint is there and `force` is false.
     """
-    check_folder(
-        folder, holds=checkpoint.FILES, sources=[run, *([] if data is None else [data])], force=force
-    )
+    check_folder(folder, holds=FILES, sources=[run, *([] if data is None else [data])], force=force)
     name = text_name(folder.resolve().name)
     facts = read_facts(run)
-    model = continuous_from_json(facts["config"]["model"] | {"name": name}, run)
+    model = model_from_json(facts["config"]["model"] | {"name": name}, run)
     numbers = facts["config"].get("quantizer")
     quantizer = None if numbers is None else quantizer_from_json(numbers, run)
     network = Network.build(model, quantizer)
@@ -66,22 +64,20 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
         warnings.warn(f"{run} is not finished: {_unfinished_text(progress)}", TubeletWarning, stacklevel=2)
     network.eval().requires_grad_(requires_grad=False)
     tokenizer = network.tokenizer
-    for stack in (tokenizer.encoder, tokenizer.decoder):
-        if stack is not None:
-            _round(stack.parameters())
+    for each in tokenizer.model.networks():
+        _round(each.parameters())
     # Codebooks, and not the few numbers of which each has its own meaning.
     tensors = network.state_dict().items()
     _round(each for name, each in tensors if name.startswith("quantizer.") and each.ndim > 1)
     crops = open_crops(data or Path(facts["folder"]))
     if quantizer is not None and network.quantizer is not None:
-        discrete = DiscreteTokenizer(tokenizer, network.quantizer)
-        card = _card(model, tokenizer, run, facts, progress=progress, about=_tokens_text(discrete, crops))
         config = DiscreteConfig(name=name, backbone=model, quantizer=quantizer)
-        return checkpoint.save(discrete, config, folder, card=card, force=force)
-    if tokenizer.encoder is not None:
-        tokenizer.standardise(*_statistics(tokenizer, crops))
-    card = _card(model, tokenizer, run, facts, progress=progress, about=_latent_text(model))
-    return checkpoint.save(tokenizer, model, folder, card=card, force=force)
+        discrete = DiscreteTokenizer(tokenizer, network.quantizer, config=config)
+        card = _card(name, tokenizer, run, facts, progress=progress, about=_tokens_text(discrete, crops))
+        return discrete.save(folder, card=card, force=force)
+    tokenizer.model.standardise(_statistics(tokenizer, crops))
+    card = _card(name, tokenizer, run, facts, progress=progress, about=_latent_text(tokenizer))
+    return tokenizer.save(folder, card=card, force=force)
 
 
 def read_facts(run: Path) -> dict[str, Any]:
@@ -117,16 +113,18 @@ def _round(tensors: Iterable[Tensor]) -> None:
 
 def _statistics(
     tokenizer: ContinuousTokenizer, crops: Crops
-) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
+) -> dict[str, tuple[Float[Tensor, " c"], Float[Tensor, " c"]]]:
     """Mean and standard deviation of each channel over random windows of the data, every clip the same."""
     moments = Moments(tokenizer.channels)
     for latent in latents_of(tokenizer, crops, windows=_WINDOWS):
         moments.update(rearrange(latent, "b c t h w -> (b t h w) c"))
-    return moments.mean.float(), moments.covariance.diagonal().clamp_min(LEAST_VARIANCE).sqrt().float()
+    deviation = moments.covariance.diagonal().clamp_min(LEAST_VARIANCE).sqrt()
+    (part,) = tokenizer.parts
+    return {part.name: (moments.mean.float(), deviation.float())}
 
 
-def _latent_text(model: ContinuousConfig) -> str:
-    return f"A continuous tokenizer: {model.channels} ordered channels of zero mean and unit variance"
+def _latent_text(tokenizer: ContinuousTokenizer) -> str:
+    return f"A continuous tokenizer: {tokenizer.channels} ordered channels of zero mean and unit variance"
 
 
 def _tokens_text(tokenizer: DiscreteTokenizer, crops: Crops) -> str:
@@ -151,7 +149,7 @@ def _unfinished_text(progress: float) -> str:
 
 
 def _card(
-    config: ContinuousConfig,
+    name: str,
     tokenizer: ContinuousTokenizer,
     run: Path,
     facts: dict[str, Any],
@@ -165,7 +163,7 @@ def _card(
     weights = sum(parameter.numel() for parameter in tokenizer.parameters())
     where = facts["circumstances"]
     unfinished = f"- **Not finished**: {_unfinished_text(progress)}\n" if progress < 1 else ""
-    return f"""# {config.name}
+    return f"""# {name}
 
 {about}. Stride {tokenizer.stride}, {weights / 1e6:.2f} million weights,
 {tokenizer.flops_per_pixel() / 1e6:.3f} MFLOP per pixel to encode and decode.
@@ -173,7 +171,7 @@ def _card(
 - **Made by** `{where["command"]}`, {last["iteration"]} iterations in {last["seconds"] / 3600:.2f} hours on
   {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.
 - **From** {facts["crops"]} crops of {len(facts["clips"])} clips, each clip counting the same.
-{unfinished}- **Quality**: measure it with `tubelet evaluate CLIPS --with {config.name} -o figures`.
+{unfinished}- **Quality**: measure it with `tubelet evaluate CLIPS --with {name} -o figures`.
 
 ## Curve
 

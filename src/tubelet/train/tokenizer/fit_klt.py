@@ -11,10 +11,11 @@ from torch import Tensor
 
 from tubelet.data.clips import sample_runs
 from tubelet.errors import OptionError, VideoError
+from tubelet.models.klt.config import KLTConfig
+from tubelet.models.klt.model import KLTModel
+from tubelet.models.klt.moments import Moments, set_level
 from tubelet.nn.klt import KLTCascade
-from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.tokenizer.moments import Moments, set_level
 from tubelet.types import Frames, Stride
 from tubelet.video.pixels import to_model
 from tubelet.video.resize import shrink_to_short_side
@@ -35,7 +36,7 @@ LARGEST_PATCH = 4096
 """Numbers in a patch of one level; a covariance of the square of that must fit into memory."""
 
 
-def klt_config(stride: Stride, *, channels: int | None = None, lead_frame: bool = True) -> ContinuousConfig:
+def klt_config(stride: Stride, *, channels: int | None = None, lead_frame: bool = True) -> KLTConfig:
     """The configuration of a linear tokenizer: the usual levels of a usual stride, else a single level.
 
     Raises:
@@ -48,7 +49,7 @@ def klt_config(stride: Stride, *, channels: int | None = None, lead_frame: bool 
             f"smaller stride, or one with several levels: {', '.join(map(str, LEVELS))}."
         )
     patches, coefficients = LEVELS.get(stride, ((stride,), (min(64, size),)))
-    return ContinuousConfig(
+    return KLTConfig(
         name=f"klt-{stride}",
         patches=patches,
         coefficients=coefficients,
@@ -82,7 +83,7 @@ class Sampling:
 
 
 def fit_klt(
-    config: ContinuousConfig,
+    config: KLTConfig,
     clips: Sequence[Path],
     sampling: Sampling,
     *,
@@ -103,9 +104,9 @@ def fit_klt(
     Raises:
         OptionError: the clips give fewer patches than a patch has numbers, or `start` has other levels.
     """
-    tokenizer = config.build().requires_grad_(requires_grad=False)
-    cascade = tokenizer.transform
-    known = 0 if start is None else _take_over(cascade, start.transform)
+    model = config.build().requires_grad_(requires_grad=False)
+    cascade = model.transform
+    known = 0 if start is None else _take_over(cascade, klt_model(start).transform)
     strengths = cascade.deviation.square()
     for depth, level in enumerate(cascade.klts):
         if depth < known:
@@ -121,7 +122,18 @@ def fit_klt(
             on_clip((depth - known) * len(clips) + index + 1)
         strengths = set_level(level, moments)
     cascade.deviation.copy_(strengths.sqrt())
-    return tokenizer.eval()
+    return ContinuousTokenizer(model, lead_frame=config.lead_frame, config=config).eval()
+
+
+def klt_model(tokenizer: ContinuousTokenizer) -> KLTModel:
+    """The model of a tokenizer that is to be started from.
+
+    Raises:
+        OptionError: it has no KLT.
+    """
+    if not isinstance(tokenizer.model, KLTModel):
+        raise OptionError("the tokenizer to start from has no KLT. Start from a linear one, or from none.")
+    return tokenizer.model
 
 
 def _take_over(cascade: KLTCascade, start: KLTCascade) -> int:

@@ -8,14 +8,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubelet.codec.encode import BASE_STEP
-from tubelet.nn.prefix import Counts
+from tubelet.models.table import ModelConfig
 from tubelet.quantizers.config import QuantizerConfig
 from tubelet.quantizers.protocol import Quantized, Quantizer
 from tubelet.tokenizers.allocation import allocate
-from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.posterior import Posterior
-from tubelet.types import Latent, Video
+from tubelet.types import Counts, Latent, Video
 
 
 class Drawn(NamedTuple):
@@ -72,9 +71,10 @@ class Network(nn.Module):
         self.quantizer = quantizer
 
     @classmethod
-    def build(cls, model: ContinuousConfig, quantizer: QuantizerConfig | None) -> "Network":
+    def build(cls, model: ModelConfig, quantizer: QuantizerConfig | None) -> "Network":
         """A network of no data yet."""
-        return cls(model.build(), None if quantizer is None else quantizer.build(model.channels))
+        tokenizer = ContinuousTokenizer.of(model)
+        return cls(tokenizer, None if quantizer is None else quantizer.build(tokenizer.channels))
 
     def forward(self, video: Video, drawn: Drawn) -> Reconstruction:
         """Reconstruct clips.
@@ -85,12 +85,13 @@ class Network(nn.Module):
         """
         tokenizer = self.tokenizer
         frames, height, width = video.shape[2:]
-        grouping = tokenizer.grouping
-        encoded = tokenizer.encode_groups(grouping.group(video), None)
+        grouping, model = tokenizer.grouping, tokenizer.model
+        (part,) = model.parts
+        encoded = model.encode_groups(grouping.group(video), None)
         posterior = None
-        latent = encoded.latent
-        if encoded.log_variance is not None:
-            posterior = Posterior(mean=encoded.latent, log_variance=encoded.log_variance)
+        mean = latent = encoded.latents[part.name]
+        if encoded.log_variances is not None:
+            posterior = Posterior(mean=mean, log_variance=encoded.log_variances[part.name])
             if drawn.spread is not None:
                 latent = posterior.at(drawn.spread)
         quantized = None if self.quantizer is None else self.quantizer(latent)
@@ -101,19 +102,16 @@ class Network(nn.Module):
             latent = latent + (self._rounded(latent, drawn.steps) - latent).detach()
         if drawn.noise is not None:
             latent = latent + drawn.noise
-        groups = tokenizer.decode_steps(latent, None, counts=counts).groups
+        groups = model.decode_groups({part.name: latent}, None, {part.name: counts}).groups
         back = grouping.ungroup(groups, frames=frames, height=height, width=width)
-        return Reconstruction(back, posterior, encoded.latent, quantized)
+        return Reconstruction(back, posterior, mean, quantized)
 
     @torch.no_grad()
     def _counts(self, latent: Latent, drawn: Drawn) -> Counts:
         """The channels of each position, those of clips with a budget by the energy of their latent."""
         if drawn.budgets is None:
             return drawn.counts
-        tokenizer = self.tokenizer
-        units = tokenizer.transform.deviation[: latent.shape[1]]
-        if tokenizer.encoder is not None:
-            units = units * tokenizer.latent_deviation
+        (units,) = self.tokenizer.model.pixel_units().values()
         energies = (latent * rearrange(units, "c -> c 1 1 1")).square()
         has_budget = rearrange(drawn.budgets.isfinite(), "b -> b 1 1 1 1")
         return torch.where(has_budget, allocate(energies, drawn.budgets), drawn.counts)
@@ -121,17 +119,14 @@ class Network(nn.Module):
     @torch.no_grad()
     def _rounded(self, latent: Latent, scales: Float[Tensor, " b"]) -> Latent:
         """The latent as a file would give it back."""
-        base = rearrange(BASE_STEP / self.tokenizer.transform.deviation[: latent.shape[1]], "c -> c 1 1 1")
+        (units,) = self.tokenizer.model.coding_units().values()
+        base = rearrange(BASE_STEP / units, "c -> c 1 1 1")
         steps = rearrange(scales, "b -> b 1 1 1 1") * base
         return torch.where(steps > 0, (latent / steps).round() * steps, latent)
 
 
 def set_trainable(network: Network, *, encoder: bool, transform: bool) -> None:
     """Freeze what a stage does not train; a frozen encoder keeps transform and quantiser frozen too."""
-    tokenizer = network.tokenizer
-    network.requires_grad_()
+    network.tokenizer.model.set_trainable(encoder=encoder, transform=transform)
     if isinstance(network.quantizer, nn.Module):
         network.quantizer.requires_grad_(encoder)
-    tokenizer.transform.requires_grad_(transform and encoder)
-    if tokenizer.encoder is not None:
-        tokenizer.encoder.requires_grad_(encoder)

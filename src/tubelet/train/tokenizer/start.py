@@ -1,71 +1,19 @@
-"""Where training starts: a linear tokenizer, around which networks change nothing yet."""
+"""A quantiser that is fitted to latents before it is trained."""
 
-from collections.abc import Iterator
-from math import prod
-
-import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float
-from torch import Tensor
 
 from tubelet.data.crops import Crops
-from tubelet.errors import OptionError
-from tubelet.nn.klt import KLT, KLTCascade
 from tubelet.quantizers.config import QuantizerConfig
 from tubelet.quantizers.protocol import Quantizer
-from tubelet.tokenizers.config import ContinuousConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.tokenizer.batches import latents_of
-from tubelet.train.tokenizer.moments import Moments, principal_axes, set_level
-from tubelet.types import Stride
-from tubelet.video.pixels import to_model
 
-PATCHES = 400_000
-"""About as many patches are looked at; they come from all crops evenly."""
+_VECTORS = 400_000
+"""Of so many positions at most."""
 
 _FITTING_WINDOWS = 256
 """Windows of crops whose latents a quantiser is fitted to."""
-
-
-def start_from_crops(
-    config: ContinuousConfig, crops: Crops, *, seed: int, linear: ContinuousTokenizer | None = None
-) -> ContinuousTokenizer:
-    """Build a tokenizer whose linear part is fitted to prepared crops; its networks change nothing yet.
-
-    Every crop counts the same, so every clip does.
-
-    Args:
-        config: what to build.
-        crops: what it will be trained on.
-        seed: of the patches that are looked at, and of the networks' first weights.
-        linear: a linear tokenizer whose coefficients come first; those that follow are the KLT of what they
-            leave, at the last level. None fits all of them.
-
-    Raises:
-        OptionError: the crops give fewer patches than a patch has numbers, or `linear` is of another kind.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        tokenizer = config.build()
-    cascade = tokenizer.transform.requires_grad_(requires_grad=False)
-    if linear is not None:
-        _check_linear(linear, cascade)
-    strengths = torch.zeros(0) if linear is None else linear.transform.deviation.double().square()
-    for depth, level in enumerate(cascade.klts):
-        known = None if linear is None else linear.transform.klts[depth]
-        if known is not None and len(known.basis) == len(level.basis):
-            level.load_state_dict(known.state_dict())
-            continue
-        moments = Moments(level.mean.numel())
-        for vectors in _vectors(cascade, depth, crops, seed):
-            moments.update(vectors)
-        if known is None:
-            strengths = set_level(level, moments)
-        else:
-            strengths = torch.cat([strengths, _extend(level, known, moments)])
-    cascade.deviation.copy_(strengths.sqrt())
-    return tokenizer
 
 
 def fitted_quantizer(
@@ -85,47 +33,6 @@ def fitted_quantizer(
         quantizer = config.build(tokenizer.channels)
     latents = latents_of(tokenizer, crops, windows=_FITTING_WINDOWS)
     vectors = torch.cat([rearrange(latent, "b c t h w -> (b t h w) c") for latent in latents])
-    kept = torch.randperm(len(vectors), generator=generator)[:PATCHES]
+    kept = torch.randperm(len(vectors), generator=generator)[:_VECTORS]
     quantizer.fit(vectors[kept], generator=generator)
     return quantizer
-
-
-def _check_linear(linear: ContinuousTokenizer, cascade: KLTCascade) -> None:
-    known, wanted = ([len(level.basis) for level in each.klts] for each in (linear.transform, cascade))
-    same = linear.transform.patches == cascade.patches and known[:-1] == wanted[:-1]
-    if not same or known[-1] > wanted[-1]:
-        raise OptionError(
-            f"the linear tokenizer has patches {linear.transform.patches} and {known} coefficients, and "
-            f"the model {cascade.patches} and {wanted}; only the last level can be extended. Start from "
-            "another, or from none."
-        )
-
-
-def _extend(level: KLT, known: KLT, moments: Moments) -> Float[Tensor, " k"]:
-    """Take the coefficients of a KLT over and add those of what it leaves; give the variances of these."""
-    basis, mean = known.basis.double(), known.mean.double()
-    about = moments.mean - mean
-    scatter = moments.covariance + torch.outer(about, about)
-    left = torch.eye(len(mean), dtype=torch.float64) - basis.T @ basis
-    further = principal_axes(left @ scatter @ left, len(level.basis) - len(basis))
-    level.basis.copy_(torch.cat([basis, further.basis]))
-    level.mean.copy_(mean)
-    return further.variances
-
-
-def _vectors(cascade: KLTCascade, depth: int, crops: Crops, seed: int) -> Iterator[Float[Tensor, "n d"]]:
-    """Random patches of a random group of frames of every crop, as one level of a cascade sees them."""
-    patch = cascade.patches[depth]
-    stride = Stride(*(prod(sides) for sides in zip(*cascade.patches[: depth + 1], strict=True)))
-    side = crops.side // stride.h * stride.h
-    wanted = -(-PATCHES // len(crops))
-    for index in range(len(crops)):
-        random = np.random.default_rng((seed, index, depth))
-        first = random.integers(0, max(1, crops.frames - stride.t + 1))
-        x = to_model(crops[index][first : first + stride.t, :side, :side])
-        for level in cascade.klts[:depth]:
-            x = level(x)
-        vectors = rearrange(
-            x, "1 c (t pt) (h ph) (w pw) -> (t h w) (pt ph pw c)", pt=patch.t, ph=patch.h, pw=patch.w
-        )
-        yield vectors[torch.from_numpy(random.permutation(len(vectors))[:wanted])]

@@ -15,10 +15,11 @@ from tubelet.data.feed import Batch as Windows
 from tubelet.data.feed import Draw, Feed
 from tubelet.errors import OptionError
 from tubelet.losses.adversarial import SpaceTimeDiscriminator
+from tubelet.models.table import ModelConfig
 from tubelet.perceptual.lpips import LPIPS
 from tubelet.perceptual.lpips_weights import read_lpips
 from tubelet.quantizers.config import QuantizerConfig, same_tokens
-from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
 from tubelet.train.state import TrainState
@@ -27,9 +28,8 @@ from tubelet.train.tokenizer.batches import to_video
 from tubelet.train.tokenizer.config import Stage, TrainConfig
 from tubelet.train.tokenizer.draws import draw_budgets, draw_counts, draw_noise, draw_steps, generator_of
 from tubelet.train.tokenizer.losses import Batch, discriminator_loss, terms_of
-from tubelet.train.tokenizer.narrow import narrow
 from tubelet.train.tokenizer.network import Drawn, Network, Reconstruction, set_trainable
-from tubelet.train.tokenizer.start import fitted_quantizer, start_from_crops
+from tubelet.train.tokenizer.start import fitted_quantizer
 from tubelet.train.tokenizer.token_figures import TokenFigures
 from tubelet.types import Video
 from tubelet.video.pixels import to_model
@@ -89,7 +89,10 @@ class TokenizerTask:
         config = self.config
         if config.start is None:
             linear = None if config.linear is None else checkpoint.load(config.linear)
-            tokenizer = start_from_crops(config.model, self._crops, seed=config.seed, linear=linear)
+            model = config.model.start(
+                self._crops, seed=config.seed, linear=None if linear is None else linear.model
+            )
+            tokenizer = ContinuousTokenizer(model, lead_frame=config.model.lead_frame, config=config.model)
             quantizer = None
             if config.quantizer is not None:
                 quantizer = fitted_quantizer(config.quantizer, tokenizer, self._crops, seed=config.seed)
@@ -106,11 +109,11 @@ class TokenizerTask:
 
     def hidden_matrices(self, network: Network) -> list[nn.Parameter]:
         """Those of the tokenizer's networks."""
-        return network.tokenizer.hidden_matrices()
+        return network.tokenizer.model.hidden_matrices()
 
     def shard_units(self, network: Network) -> list[nn.Module]:
         """The blocks of the tokenizer's networks."""
-        return network.tokenizer.shard_units()
+        return network.tokenizer.model.shard_units()
 
     def stage_at(self, progress: float) -> Stage:
         """The stage in which a run is."""
@@ -220,18 +223,20 @@ def _from_trained(config: TrainConfig, start: str) -> Network:
     if config.model.channels == model.channels:
         network.load_state_dict(trained.state_dict())
     else:
-        narrow(trained.tokenizer, network.tokenizer)
+        narrowed = ContinuousTokenizer(trained.tokenizer.model.narrowed(config.model.channels))
+        network.tokenizer.load_weights(narrowed.weights())
     return network
 
 
-def _trained(name: str) -> tuple[Network, ContinuousConfig, QuantizerConfig | None]:
+def _trained(name: str) -> tuple[Network, ModelConfig, QuantizerConfig | None]:
     """The network of a trained tokenizer of either kind, and its numbers."""
     if checkpoint.architecture(name) == "discrete":
         discrete = checkpoint.read_discrete(name)
         network = Network(discrete.tokenizer.backbone, discrete.tokenizer.quantizer)
-        return network, discrete.config.backbone, discrete.config.quantizer
-    known = checkpoint.read_checkpoint(name)
-    return Network(known.tokenizer), known.config, None
+        config = discrete.tokenizer.config
+        return network, config.backbone, config.quantizer
+    tokenizer = checkpoint.load(name)
+    return Network(tokenizer), tokenizer.config, None
 
 
 @torch.no_grad()

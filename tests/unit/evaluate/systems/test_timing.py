@@ -97,8 +97,8 @@ def test_a_whole_clip_has_its_first_frame_when_all_is_done(network_folder):
 def test_networks_compute_in_the_format_that_is_asked_for(network_folder):
     system = open_variant(network_folder, "bfloat16")
     tokenizer = system.checkpoint.tokenizer
-    assert tokenizer.decoder is not None
-    assert {weights.dtype for weights in tokenizer.decoder.parameters()} == {torch.bfloat16}
+    assert tokenizer.model.decoder is not None
+    assert {weights.dtype for weights in tokenizer.model.decoder.parameters()} == {torch.bfloat16}
     assert tokenizer.dtype == torch.float32
     assert min(system.timing.prepare(Case(size=SIZE, frames=5))()) > 0
 
@@ -106,7 +106,7 @@ def test_networks_compute_in_the_format_that_is_asked_for(network_folder):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's compiler about itself
 def test_only_networks_are_compiled(network_folder):
     tokenizer = open_variant(network_folder, mode="compiled").checkpoint.tokenizer
-    parts = (tokenizer.encoder, tokenizer.decoder)
+    parts = (tokenizer.model.encoder, tokenizer.model.decoder)
     assert all(part._compiled_call_impl is not None for part in parts)
 
 

@@ -12,13 +12,14 @@ from tubelet.data.crops import open_crops
 from tubelet.data.feed import Draw, draw_batch
 from tubelet.errors import OptionError
 from tubelet.quantizers.config import FSQConfig, VQConfig
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.journal import read_log
 from tubelet.train.loop import RunOptions
 from tubelet.train.tokenizer import token_figures
 from tubelet.train.tokenizer.batches import latents_of, to_video
 from tubelet.train.tokenizer.config import Prefixes
 from tubelet.train.tokenizer.export import export_run
-from tubelet.train.tokenizer.start import fitted_quantizer, start_from_crops
+from tubelet.train.tokenizer.start import fitted_quantizer
 from tubelet.train.tokenizer.task import train
 
 LEVELS = (5, 4, 3)
@@ -30,7 +31,7 @@ def totals(folder):
 
 def test_a_fitted_start_quantises_better_than_an_unfitted_one(discrete, data):
     crops = open_crops(data)
-    tokenizer = start_from_crops(discrete.model, crops, seed=0)
+    tokenizer = ContinuousTokenizer(discrete.model.start(crops, seed=0))
     latent = next(latents_of(tokenizer, crops, windows=8))
     fitted = fitted_quantizer(discrete.quantizer, tokenizer, crops, seed=0)
     plain = discrete.quantizer.build(3)

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from tubelet.errors import OptionError
-from tubelet.tokenizers.config import ContinuousConfig
+from tubelet.models.klt.config import KLTConfig
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.tokenizer.fit_klt import LEVELS, Sampling, fit_klt, klt_config
 from tubelet.types import Stride
 from tubelet.video.pixels import to_model
@@ -13,7 +14,7 @@ NUMBERS = 96
 EVERYTHING = Sampling(runs=12, patches=10_000, short_sides=(None,))
 
 
-def config(**changes) -> ContinuousConfig:
+def config(**changes) -> KLTConfig:
     usual = {
         "name": "fitted",
         "patches": (STRIDE,),
@@ -21,7 +22,7 @@ def config(**changes) -> ContinuousConfig:
         "channels": 12,
         "lead_frame": False,
     }
-    return ContinuousConfig(**(usual | changes))
+    return KLTConfig(**(usual | changes))
 
 
 DEEP = config(patches=(STRIDE, Stride(1, 2, 2)), coefficients=(12, 10), channels=10)
@@ -80,12 +81,12 @@ def test_a_second_level_is_ready_to_use_too(single):
 
 
 def test_the_strongest_channels_come_first(clips):
-    deviation = fit_klt(config(), clips, Sampling(short_sides=(None,))).transform.deviation
+    deviation = fit_klt(config(), clips, Sampling(short_sides=(None,))).model.transform.deviation
     assert (deviation.diff() <= 0).all()
 
 
 def test_the_basis_is_orthonormal(clips):
-    basis = fit_klt(config(), clips, Sampling(short_sides=(None,))).transform.klts[0].basis
+    basis = fit_klt(config(), clips, Sampling(short_sides=(None,))).model.transform.klts[0].basis
     assert torch.allclose(basis @ basis.T, torch.eye(12), atol=1e-5)
 
 
@@ -104,7 +105,7 @@ def test_no_random_basis_of_as_many_channels_comes_as_close(single, channels, ma
         other = make_tokenizer(
             seed=seed, patches=(STRIDE,), coefficients=(12,), channels=12, lead_frame=False
         ).tokenizer
-        other.transform.klts[0].mean.copy_(fitted.transform.klts[0].mean)
+        other.model.transform.klts[0].mean.copy_(fitted.model.transform.klts[0].mean)
         assert best < error(other)
 
 
@@ -119,21 +120,21 @@ def test_another_seed_sees_other_patches(clips):
         fit_klt(config(), clips, Sampling(runs=3, patches=30, short_sides=(None,), seed=seed))
         for seed in (0, 1)
     )
-    assert not torch.equal(one.transform.deviation, two.transform.deviation)
+    assert not torch.equal(one.model.transform.deviation, two.model.transform.deviation)
 
 
 def test_levels_that_are_taken_over_are_not_fitted_again(clips):
     start = fit_klt(config(), clips[:1], Sampling(short_sides=(None,), seed=7))
     deep = fit_klt(DEEP, clips, Sampling(short_sides=(None,)), start=start)
-    assert torch.equal(deep.transform.klts[0].basis, start.transform.klts[0].basis)
-    assert torch.equal(deep.transform.klts[0].mean, start.transform.klts[0].mean)
+    assert torch.equal(deep.model.transform.klts[0].basis, start.model.transform.klts[0].basis)
+    assert torch.equal(deep.model.transform.klts[0].mean, start.model.transform.klts[0].mean)
 
 
 def test_starting_from_what_would_be_fitted_changes_nothing(clips):
     sampling = Sampling(short_sides=(None,))
     started = fit_klt(DEEP, clips, sampling, start=fit_klt(config(), clips, sampling))
     whole = fit_klt(DEEP, clips, sampling)
-    assert torch.equal(started.transform.deviation, whole.transform.deviation)
+    assert torch.equal(started.model.transform.deviation, whole.model.transform.deviation)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_starting_from_what_would_be_fitted_changes_nothing(clips):
 )
 def test_levels_that_do_not_fit_are_not_taken_over(clips, start):
     with pytest.raises(OptionError, match="tokenizer to start from"):
-        fit_klt(DEEP, clips, Sampling(), start=start.build())
+        fit_klt(DEEP, clips, Sampling(), start=ContinuousTokenizer.of(start))
 
 
 def test_fewer_patches_than_numbers_in_a_patch_are_refused(clips):
@@ -163,7 +164,9 @@ def test_a_clip_that_cannot_be_read_is_skipped_and_named(clips, tmp_path):
     sampling = Sampling(short_sides=(None,))
     with_it = fit_klt(config(), [*clips, broken], sampling, on_skip=lambda path, _: skipped.append(path))
     assert skipped == [broken]
-    assert torch.equal(with_it.transform.deviation, fit_klt(config(), clips, sampling).transform.deviation)
+    assert torch.equal(
+        with_it.model.transform.deviation, fit_klt(config(), clips, sampling).model.transform.deviation
+    )
 
 
 def test_a_coefficient_that_never_varies_is_not_divided_by_zero(tmp_path):

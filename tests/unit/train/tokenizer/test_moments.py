@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tubelet.train.tokenizer.moments import Moments
+from tubelet.models.klt.moments import Moments
 
 
 def vectors(count: int, *, offset: float = 0.0) -> np.ndarray:

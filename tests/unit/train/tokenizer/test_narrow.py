@@ -4,23 +4,26 @@ import pytest
 import torch
 
 from tubelet.errors import OptionError
-from tubelet.train.tokenizer.narrow import narrow
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "variational"])
 def wide(request, config):
     """Eight channels; nothing in it is zero or one as it is before training."""
-    tokenizer = replace(config.model, variational=request.param).build()
+    tokenizer = ContinuousTokenizer.of(replace(config.model, variational=request.param))
     random = torch.Generator().manual_seed(0)
-    for each in (*tokenizer.parameters(), tokenizer.latent_mean, tokenizer.latent_deviation):
+    for each in (*tokenizer.parameters(), tokenizer.model.latent_mean, tokenizer.model.latent_deviation):
         torch.nn.init.uniform_(each.data, 0.1, 0.3, generator=random)
-    tokenizer.transform.deviation.copy_(torch.linspace(2, 0.5, 16))
+    tokenizer.model.transform.deviation.copy_(torch.linspace(2, 0.5, 16))
     return tokenizer
 
 
 def narrowed_to(channels, wide, config):
-    narrowed = replace(config.model, channels=channels, variational=wide.variational).build()
-    narrow(wide, narrowed)
+    narrowed = ContinuousTokenizer(wide.model.narrowed(channels), lead_frame=wide.lead_frame)
+    built = replace(config.model, channels=channels, variational=wide.variational).build()
+    assert {k: v.shape for k, v in narrowed.weights().items()} == {
+        k: v.shape for k, v in built.state_dict().items()
+    }
     return narrowed
 
 
@@ -41,9 +44,11 @@ def test_its_latent_is_a_prefix_of_the_wider_one_and_decodes_to_the_same_video(w
 def test_a_position_without_channels_decodes_to_the_same_guess(wide, config):
     narrowed = narrowed_to(3, wide, config)
     none = torch.zeros(1, 1, 2, 4, 3, dtype=torch.int64)
-    theirs = wide.decode_steps(torch.zeros(1, 8, 2, 4, 3), None, counts=none).groups
+    theirs = wide.model.decode_groups({"latent": torch.zeros(1, 8, 2, 4, 3)}, None, {"latent": none}).groups
     assert torch.allclose(
-        narrowed.decode_steps(torch.zeros(1, 3, 2, 4, 3), None, counts=none).groups, theirs, atol=1e-4
+        narrowed.model.decode_groups({"latent": torch.zeros(1, 3, 2, 4, 3)}, None, {"latent": none}).groups,
+        theirs,
+        atol=1e-4,
     )
 
 

@@ -16,7 +16,7 @@ def network(config) -> Network:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
         network = Network.build(model, None).eval()
-    network.tokenizer.transform.deviation.copy_(torch.linspace(4, 0.5, 16))
+    network.tokenizer.model.transform.deviation.copy_(torch.linspace(4, 0.5, 16))
     return network
 
 
@@ -29,7 +29,7 @@ def video() -> torch.Tensor:
 def test_what_is_rounded_is_what_a_file_gives_back(network, video):
     video = video[:1]
     latent = network.tokenizer.encode(video)
-    quantizer = ScalarQuantizer.scaled(BASE_STEP / network.tokenizer.transform.deviation[:8], 2.0)
+    quantizer = ScalarQuantizer.scaled(BASE_STEP / network.tokenizer.model.transform.deviation[:8], 2.0)
     stored = quantizer.dequantize(quantizer.quantize(latent))
     expected = network.tokenizer.decode(stored, frames=5, height=16, width=16)
     counts = torch.full((1, 1, *latent.shape[2:]), 8)
@@ -40,10 +40,10 @@ def test_what_is_rounded_is_what_a_file_gives_back(network, video):
 
 def test_gradients_pass_the_rounding(network, video):
     counts = torch.full((2, 1, *network.tokenizer.encode(video).shape[2:]), 8)
-    for block in network.tokenizer.encoder.parameters():
+    for block in network.tokenizer.model.encoder.parameters():
         block.requires_grad_()
     network(video, Drawn(counts=counts, steps=torch.tensor([4.0, 0.0]))).video.square().mean().backward()
-    assert network.tokenizer.encoder.leave.weight.grad.abs().sum() > 0
+    assert network.tokenizer.model.encoder.leave.weight.grad.abs().sum() > 0
 
 
 @torch.no_grad()

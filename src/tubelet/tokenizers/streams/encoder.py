@@ -1,7 +1,8 @@
-"""Encoding of a clip that comes in runs of frames, one latent step and one tile at a time."""
+"""Encoding of a clip that comes in runs of frames, one step and one tile at a time."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -10,38 +11,66 @@ from torch import Tensor
 
 from tubelet.checks import check_frames
 from tubelet.errors import ShapeError
-from tubelet.nn.stepping import RunningPast
-from tubelet.tokenizers.checks import checked_run
-from tubelet.tokenizers.footprint import footprint
-from tubelet.tokenizers.grouping import fill
-from tubelet.tokenizers.steps import encode_step
-from tubelet.tokenizers.stream_state import StreamState
-from tubelet.tokenizers.tiling import Tile, plan, plan_for, tiles
-from tubelet.types import Frames, Latent, Stride, Video
+from tubelet.models.protocol import StepModel, StreamPast
+from tubelet.tokenizers.checks import RangeWatch, checked_run
+from tubelet.tokenizers.grouping import Grouping, fill
+from tubelet.tokenizers.parts import PartGrids
+from tubelet.tokenizers.streams.state import StreamState
+from tubelet.tokenizers.streams.tiling import Tile, plan, plan_for, tiles
+from tubelet.types import Frames, Latent, Latents, Stride, Video
 from tubelet.video.pixels import to_model
 
-if TYPE_CHECKING:
-    from tubelet.tokenizers.continuous import ContinuousTokenizer
+Given = TypeVar("Given")
+"""What a stream gives of complete steps: a latent, its parts, its distribution, or digits."""
 
 
-class StreamEncoder:
+class Steps(NamedTuple):
+    """The latent steps that a run of frames completed, maybe none.
+
+    Attributes:
+        latents: each part; the means, where the model knows a distribution.
+        log_variances: natural logarithms of the variances around them; none where it knows none.
+    """
+
+    latents: Latents
+    log_variances: Latents | None
+
+
+class StreamEncoder(Generic[Given]):
     """Give frames in runs of any length, get the latent steps that are complete.
 
-    However the runs are cut, the stream always advances by one latent step and through the same tiles, so
-    the latent is the same bit for bit. Memory: the frames of one group, the network's past, and one tile.
+    However the runs are cut, the stream always advances by one step and through the same tiles, so the latent
+    is the same bit for bit. Memory: the frames of one group, the network's past, and one tile.
+
+    Args:
+        model: what encodes.
+        grouping: which frames belong to which step.
+        channels: how many channels of each part to give.
+        give: makes of the steps what the caller gets.
+        watch: looks at the scale of the frames.
+        memory: bytes for what the network remembers and for the work on a step.
+        tile: rows and columns of cells to work on at a time, instead of what `memory` suggests.
+        state: what `state` gave, to go on from there.
     """
 
     def __init__(
         self,
-        tokenizer: "ContinuousTokenizer",
+        model: StepModel,
+        grouping: Grouping,
         *,
-        channels: int,
+        channels: Mapping[str, int],
+        give: Callable[[Steps], Given],
+        watch: RangeWatch,
         memory: int,
         tile: tuple[int, int] | None,
         state: StreamState | None,
     ) -> None:
-        self._tokenizer = tokenizer
+        self._model = model
+        self._grouping = grouping
+        self._grids = PartGrids(model, grouping)
         self._channels = channels
+        self._give = give
+        self._watch = watch
         self._memory = memory
         self._tile = tile
         self._step = 0
@@ -50,15 +79,15 @@ class StreamEncoder:
         self._size: tuple[int, int] | None = None
         self._tiles: list[Tile] = []
         self._strip = 1
-        self._past: list[RunningPast] = []
+        self._past: list[StreamPast] = []
         if state is not None:
             self._open(state.size, state.tile)
             self._step = state.step
             self._pending = list(state.pending)
             self._clips = max(map(_clips_in, self._pending), default=1)
-            self._past = state.past_on(tokenizer.device)
+            self._past = state.past_of(model)
 
-    def push(self, video: Video) -> Latent:
+    def push(self, video: Video) -> Given:
         """Take frames as model input; give the latent steps that they complete, which may be none.
 
         Raises:
@@ -69,9 +98,9 @@ class StreamEncoder:
         Warns:
             RangeWarning: the values seem to lie in [0, 1]; once for each tokenizer.
         """
-        return self._push(list(checked_run(self._tokenizer, video).unbind(dim=2)))
+        return self._give(self._push(list(checked_run(self._model, self._watch, video).unbind(dim=2))))
 
-    def push_frames(self, frames: Frames) -> Latent:
+    def push_frames(self, frames: Frames) -> Given:
         """Take frames as decoded (one clip); they become model input tile by tile, which saves memory.
 
         Raises:
@@ -80,9 +109,9 @@ class StreamEncoder:
         check_frames(frames, "frames", cure="Push model input with push.")
         # PyTorch takes only memory that is contiguous and may be written; most frames are.
         writable = np.require(frames, requirements=["C_CONTIGUOUS", "WRITEABLE"])
-        return self._push(list(torch.from_numpy(writable).unbind(dim=0)))
+        return self._give(self._push(list(torch.from_numpy(writable).unbind(dim=0))))
 
-    def finish(self) -> Latent:
+    def finish(self) -> Given:
         """Fill up and encode the last group; the stream is then at its end.
 
         Raises:
@@ -90,7 +119,7 @@ class StreamEncoder:
         """
         if self._size is None:
             raise ShapeError("no frame was pushed; a clip has at least one. Push frames before finishing.")
-        return self._advance(last=True)
+        return self._give(self._advance(last=True))
 
     def state(self) -> StreamState:
         """A copy of all that the stream knows, to store and to go on from.
@@ -108,7 +137,7 @@ class StreamEncoder:
             past=tuple(past.copied() for past in self._past),
         )
 
-    def _push(self, frames: list[Tensor]) -> Latent:
+    def _push(self, frames: list[Tensor]) -> Steps:
         for frame in frames:
             size = frame_size(frame)
             known = self._size or self._open(size, self._tile)
@@ -124,17 +153,15 @@ class StreamEncoder:
                 )
             self._clips = _clips_in(frame)
         self._pending.extend(frames)
-        latent = self._advance(last=False)
+        steps = self._advance(last=False)
         # What waits for its group must not keep the caller's whole run alive, nor change with it.
         self._pending = [frame.clone() for frame in self._pending]
-        return latent
+        return steps
 
     def _open(self, size: tuple[int, int], tile: tuple[int, int] | None) -> tuple[int, int]:
         """Fix the size of the frames and lay out the tiles; give the size."""
-        tokenizer = self._tokenizer
-        cells = tokenizer.grouping.cells(*size)
-        halo = 0 if tokenizer.encoder is None else tokenizer.encoder.radius
-        costs = footprint(tokenizer, tokenizer.encoder)
+        cells, halo = self._grouping.cells(*size), self._model.encoder_halo
+        costs = self._model.encoder_footprint()
         if tile is None:
             chosen = plan(cells, halo=halo, costs=costs, memory=self._memory)
         else:
@@ -142,42 +169,50 @@ class StreamEncoder:
         self._size = size
         self._tile, self._strip = chosen.tile, chosen.strip
         self._tiles = tiles(cells, self._tile, halo=halo)
-        self._past = [RunningPast() for _ in self._tiles]
+        self._past = [self._model.start_past(None) for _ in self._tiles]
         return size
 
     @torch.no_grad()
-    def _advance(self, *, last: bool) -> Latent:
+    def _advance(self, *, last: bool) -> Steps:
         """Encode every group that is complete; the last one of a clip is, whatever it holds."""
-        grouping = self._tokenizer.grouping
-        steps: list[Latent] = []
+        steps: list[Steps] = []
         while self._pending:
-            wanted = grouping.frames_in(self._step)
+            wanted = self._grouping.frames_in(self._step)
             if len(self._pending) < wanted and not last:
                 break
             steps.append(self._encode(self._pending[:wanted]))
             self._pending = self._pending[wanted:]
             self._step += 1
-        return torch.cat(steps, dim=2) if steps else self._empty(0)
+        if not steps:
+            return self._room(0)
+        means = _joined([each.latents for each in steps])
+        spreads = [each.log_variances for each in steps if each.log_variances is not None]
+        return Steps(means, _joined(spreads) if spreads else None)
 
-    def _encode(self, group: list[Tensor]) -> Latent:
-        """One latent step from the frames of its group, tile by tile."""
-        assert self._size is not None
-        latent = self._empty(1)
+    def _encode(self, group: list[Tensor]) -> Steps:
+        """One step from the frames of its group, tile by tile."""
+        steps = self._room(1)
         for tile, past in zip(self._tiles, self._past, strict=True):
-            encoded = encode_step(
-                self._tokenizer,
-                partial(self._region, group, tile),
-                cells=tile.cells,
-                past=past,
-                strip=self._strip,
-            )
-            rows, columns = tile.inside
-            latent[:, :, :, tile.rows, tile.columns] = encoded[:, : self._channels, :, rows, columns]
-        return latent
+            pixels_of = partial(self._region, group, tile)
+            encoded = self._model.encode_step(pixels_of, past, cells=tile.cells, strip=self._strip)
+            self._put(tile, encoded.latents, steps.latents)
+            if encoded.log_variances is not None and steps.log_variances is not None:
+                self._put(tile, encoded.log_variances, steps.log_variances)
+        return steps
+
+    def _put(self, tile: Tile, encoded: Latents, whole: Latents) -> None:
+        """Put what a tile with its halo gave into its place in the whole."""
+        given = self._grids.trimmed(encoded) if self._step == 0 else encoded
+        for name, latent in given.items():
+            grid = self._grids[name]
+            rows, columns = grid.cells(tile.rows, tile.columns)
+            inside = grid.cells(*tile.inside)
+            part = latent[:, : self._channels[name], :, inside[0], inside[1]]
+            whole[name][:, :, :, rows, columns] = part
 
     def _region(self, group: list[Tensor], tile: Tile, part: slice) -> Video:
-        """The pixels of some of the rows that a tile depends on, in a whole group of whole patches."""
-        stride = self._tokenizer.stride
+        """The pixels of some of the rows that a tile depends on, in a whole group of whole cells."""
+        stride, device = self._model.stride, self._model.device
         top = tile.region_rows.start
         rows = slice((top + part.start) * stride.h, (top + part.stop) * stride.h)
         columns = slice(tile.region_columns.start * stride.w, tile.region_columns.stop * stride.w)
@@ -185,11 +220,11 @@ class StreamEncoder:
             video = to_model(torch.stack([frame[rows, columns] for frame in group]).numpy())
         else:
             # Frame by frame, because those of a state may lie elsewhere than those that come after it.
-            frames = [frame[:, :, rows, columns].to(self._tokenizer.device) for frame in group]
+            frames = [frame[:, :, rows, columns].to(device) for frame in group]
             # Channels last, as the transform reads them.
             parts = [rearrange(frame, "b c H W -> b H W c") for frame in frames]
             video = rearrange(torch.stack(parts, dim=1), "b T H W c -> b c T H W")
-        video = video.to(device=self._tokenizer.device, dtype=self._tokenizer.dtype)
+        video = video.to(device=device, dtype=self._model.dtype)
         missing = Stride(
             stride.t - len(group),
             rows.stop - rows.start - video.shape[3],
@@ -197,11 +232,26 @@ class StreamEncoder:
         )
         return fill(video, missing)
 
-    def _empty(self, steps: int) -> Latent:
-        """Room for so many latent steps."""
-        cells = (0, 0) if self._size is None else self._tokenizer.grouping.cells(*self._size)
-        shape = (self._clips, self._channels, steps, *cells)
-        return torch.empty(shape, dtype=self._tokenizer.dtype, device=self._tokenizer.device)
+    def _room(self, steps: int) -> Steps:
+        """Room for so many steps from now on."""
+        cells = (0, 0) if self._size is None else self._grouping.cells(*self._size)
+        model = self._model
+
+        def empty() -> Latents:
+            return {
+                part.name: torch.empty(
+                    (
+                        self._clips,
+                        self._channels[part.name],
+                        *self._grids[part.name].shape(self._step, steps, cells),
+                    ),
+                    dtype=model.dtype,
+                    device=model.device,
+                )
+                for part in model.parts
+            }
+
+        return Steps(empty(), empty() if model.variational else None)
 
 
 def frame_size(frame: Tensor) -> tuple[int, int]:
@@ -213,3 +263,8 @@ def frame_size(frame: Tensor) -> tuple[int, int]:
 def _clips_in(frame: Tensor) -> int:
     """How many clips a pending frame is of."""
     return 1 if frame.dtype == torch.uint8 else frame.shape[0]
+
+
+def _joined(runs: list[Latents]) -> dict[str, Latent]:
+    """Consecutive runs as one."""
+    return {name: torch.cat([run[name] for run in runs], dim=2) for name in runs[0]}

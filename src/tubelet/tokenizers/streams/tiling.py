@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import isqrt, prod
 
 from tubelet.errors import OptionError
-from tubelet.tokenizers.footprint import Footprint
+from tubelet.models.protocol import Footprint
 
 CACHE_BYTES = 12 << 20
 """Working set of a tile that costs nothing to make small: it stays in a core's cache."""

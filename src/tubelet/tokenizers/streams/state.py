@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tubelet.nn.blocks import Past
-from tubelet.nn.stepping import RunningPast
+from tubelet.models.protocol import Past, StepModel, StreamPast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +24,7 @@ class StreamState:
     size: tuple[int, int]
     tile: tuple[int, int]
     pending: tuple[Tensor, ...]
-    past: tuple[tuple[Past, ...] | None, ...]
+    past: tuple[Past | None, ...]
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Name every number, so that ``safetensors.torch.save_file`` can store the state."""
@@ -37,9 +36,12 @@ class StreamState:
             tensors |= {f"past.{i}.{j}": tensor.contiguous() for j, tensor in enumerate(past or ())}
         return tensors
 
-    def past_on(self, device: torch.device) -> list[RunningPast]:
-        """What the network remembers, per tile, where it computes; the stream's own to change."""
-        return [RunningPast(tensor.to(device) for tensor in past or ()) for past in self.past]
+    def past_of(self, model: StepModel) -> list[StreamPast]:
+        """What a model remembers, per tile, where it computes; the stream's own to change."""
+        return [
+            model.start_past(None if past is None else tuple(tensor.to(model.device) for tensor in past))
+            for past in self.past
+        ]
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> "StreamState":

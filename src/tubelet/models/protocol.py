@@ -1,0 +1,228 @@
+"""What a model is: one step of a fixed number of frames at a time, to the parts of a latent and back.
+
+Whole clips, streams, tiles, files, training and checks are written once, above this, and look inside no
+model. docs/models.md adds one of 60 lines.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from tubelet.types import Known, Latents, Part, Stride, Video
+
+Past = tuple[Tensor, ...]
+"""What a network remembers of the steps before: numbers of a bounded size, each ``b …``."""
+
+PixelsOf = Callable[[slice], Video]
+"""Gives the frames of some rows of cells of a tile, one step of whole cells."""
+
+
+class Encoded(NamedTuple):
+    """Consecutive steps, encoded.
+
+    Attributes:
+        latents: each part; the mean, where the model knows a distribution.
+        log_variances: natural logarithms of the variances around them; none where it knows none.
+        past: what the encoder needs for the steps that follow.
+    """
+
+    latents: Latents
+    log_variances: Latents | None
+    past: Past | None
+
+
+class Decoded(NamedTuple):
+    """Frames of consecutive steps, and what the decoder needs for the steps that follow."""
+
+    groups: Video
+    past: Past | None
+
+
+class Rows(NamedTuple):
+    """Frames of some rows of a tile.
+
+    Attributes:
+        rows: rows of cells, counted from the top of the tile.
+        groups: their frames, in whole steps and whole cells.
+    """
+
+    rows: slice
+    groups: Video
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """Bytes per cell that a stream takes for a network; upper estimates.
+
+    Attributes:
+        remembered: what stays from step to step, for every cell of every tile and its halo.
+        whole: tensors as large as the tile at work with its halo.
+        strip: tensors as large as the strip of it at work.
+        most: cells of a strip at most; more is of no use.
+    """
+
+    remembered: int
+    whole: int
+    strip: int
+    most: int
+
+
+@runtime_checkable
+class StreamPast(Protocol):
+    """What a network remembers in a stream, of one tile; it changes with every step."""
+
+    def copied(self) -> Past | None:
+        """A copy, to store and to go on from; none if nothing is remembered."""
+        ...
+
+
+@runtime_checkable
+class StepModel(Protocol):
+    """A model, which is also a `torch.nn.Module`.
+
+    A *step* is ``stride.t`` frames and a *cell* ``stride.h`` x ``stride.w`` pixels: the least that every part
+    holds a whole number of positions of. All that it computes depends on a bounded neighbourhood, which is
+    `encoder_halo` or `decoder_halo` cells to each side and earlier steps; nothing on where in a clip that is.
+
+    Attributes:
+        parts: of which a latent consists.
+        stride: frames, rows and columns of pixels of a step of one cell; a multiple of every part's.
+        variational: whether the encoder gives a distribution.
+    """
+
+    parts: tuple[Part, ...]
+    stride: Stride
+    variational: bool
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format of videos and latents."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        ...
+
+    @property
+    def encoder_halo(self) -> int:
+        """Cells to each side that a cell of the latent depends on."""
+        ...
+
+    @property
+    def decoder_halo(self) -> int:
+        """Cells to each side that a cell of the video depends on."""
+        ...
+
+    @property
+    def warm_up(self) -> int:
+        """Steps that decoding must start before the first step that is wanted."""
+        ...
+
+    def encode_groups(self, groups: Video, past: Past | None) -> Encoded:
+        """Encode consecutive whole steps of whole cells, differentiably.
+
+        Args:
+            groups: frames in multiples of the stride.
+            past: what this gave for the steps before; none at the start of a clip.
+        """
+        ...
+
+    def decode_groups(self, latents: Latents, past: Past | None, known: Known) -> Decoded:
+        """Decode consecutive whole steps; the mirror of `encode_groups`.
+
+        Args:
+            latents: the first channels of every part, as many as there are.
+            past: what this gave for the steps before; none at the start of a clip.
+            known: how many of these channels each position has.
+        """
+        ...
+
+    def start_past(self, stored: Past | None) -> StreamPast:
+        """What a stream remembers of one tile: nothing yet, or what it stored."""
+        ...
+
+    def encode_step(
+        self,
+        pixels_of: PixelsOf,
+        past: Any,  # noqa: ANN401  what `start_past` gave
+        *,
+        cells: tuple[int, int],
+        strip: int,
+    ) -> Encoded:
+        """Encode one step of one tile as `encode_groups` does, without gradients, in little memory.
+
+        Args:
+            pixels_of: gives the frames of some rows of the tile.
+            past: what is remembered of the tile; it is changed, and `Encoded.past` is none.
+            cells: rows and columns of the tile.
+            strip: cells to work on at a time.
+        """
+        ...
+
+    def decode_step(
+        self,
+        latents: Latents,
+        past: Any,  # noqa: ANN401  what `start_past` gave
+        known: Known,
+        *,
+        strip: int,
+    ) -> Iterator[Rows]:
+        """Decode one step of one tile, some rows at a time; the mirror of `encode_step`."""
+        ...
+
+    def encoder_footprint(self) -> Footprint:
+        """What a stream takes for the encoder."""
+        ...
+
+    def decoder_footprint(self) -> Footprint:
+        """What a stream takes for the decoder."""
+        ...
+
+    def flops_per_pixel(self) -> float:
+        """Operations to encode and decode a pixel: two per multiplication of a weight, all channels kept."""
+        ...
+
+    def pixel_units(self) -> Mapping[str, Float[Tensor, " c"]]:
+        """By how much one of each channel changes pixels: the norm of the change, video in [-1, 1]."""
+        ...
+
+    def coding_units(self) -> Mapping[str, Float[Tensor, " c"]]:
+        """What a file's quantiser takes for `pixel_units`; they are part of its format, and never change."""
+        ...
+
+    def networks(self) -> Sequence[nn.Module]:
+        """What may compute in half precision; none if it is linear."""
+        ...
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The matrices between hidden features, which an optimiser for matrices such as Muon may move."""
+        ...
+
+    def shard_units(self) -> list[nn.Module]:
+        """The modules whose weights are gathered together while they compute, if weights are split (FSDP)."""
+        ...
+
+    def set_trainable(self, *, encoder: bool, transform: bool) -> None:
+        """Let weights be trained; those of the encoder and of a fitted transform only if so said."""
+        ...
+
+    def standardise(self, statistics: Mapping[str, tuple[Tensor, Tensor]]) -> None:
+        """Say what mean and deviation the channels of each part have; from then on they have 0 and 1."""
+        ...
+
+    def narrowed(self, channels: int) -> "StepModel":
+        """The first channels of its only part as a model of their own, which decodes them as this one does.
+
+        Raises:
+            OptionError: it has fewer channels, or several parts.
+        """
+        ...
+
+    def fault(self) -> str | None:
+        """What is wrong with numbers that were just read; none if nothing is."""
+        ...

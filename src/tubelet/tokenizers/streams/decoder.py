@@ -1,0 +1,270 @@
+"""Decoding of a clip whose latent comes in runs of steps, one step and one tile at a time."""
+
+from collections.abc import Callable, Iterator
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from einops import rearrange
+
+from tubelet.errors import ShapeError
+from tubelet.models.protocol import Rows, StepModel
+from tubelet.tokenizers.grouping import Grouping
+from tubelet.tokenizers.parts import PartGrids
+from tubelet.tokenizers.streams.state import StreamState
+from tubelet.tokenizers.streams.tiling import Tile, plan, plan_for, tiles
+from tubelet.types import Counts, Frames, Known, Latents, Video
+from tubelet.video.pixels import from_model
+
+Taken = TypeVar("Taken", contravariant=True)
+"""What a stream takes: a latent, its parts, or digits."""
+
+
+class KnownLatents(NamedTuple):
+    """Latent steps, and how many channels each position has.
+
+    Attributes:
+        latents: each part, checked.
+        known: of each part that is not known whole.
+    """
+
+    latents: Latents
+    known: Known
+
+
+Take = Callable[[Taken, Counts | Known | None], KnownLatents]
+"""Checks what is pushed, and makes parts of it."""
+
+
+class StreamDecoder(Generic[Taken]):
+    """Give latent steps in runs of any length, get their frames; the mirror of `StreamEncoder`.
+
+    Args:
+        model: what decodes.
+        grouping: which frames belong to which step.
+        take: checks what is pushed, and makes parts of it.
+        size: rows and columns of pixels of the clip.
+        frames: its length; none keeps whole groups.
+        first_step: the first step that will be pushed.
+        memory: bytes for what the network remembers and for the work on a step.
+        tile: rows and columns of cells to work on at a time, instead of what `memory` suggests.
+        state: what `state` gave, to go on from there.
+
+    Raises:
+        ShapeError: the size or length is not positive.
+        OptionError: the memory fits not one tile.
+    """
+
+    def __init__(  # noqa: PLR0913  the tokenizer's doors have the defaults
+        self,
+        model: StepModel,
+        grouping: Grouping,
+        *,
+        take: Take[Taken],
+        size: tuple[int, int],
+        frames: int | None,
+        first_step: int,
+        memory: int,
+        tile: tuple[int, int] | None,
+        state: StreamState | None,
+    ) -> None:
+        if min(*size, first_step + 1, 1 if frames is None else frames) < 1:
+            raise ShapeError(
+                f"the clip is {frames}x{size[0]}x{size[1]} from step {first_step}; frames, height and width "
+                "start at 1 and steps at 0."
+            )
+        halo, costs = model.decoder_halo, model.decoder_footprint()
+        cells = grouping.cells(*size)
+        self._model = model
+        self._grouping = grouping
+        self._grids = PartGrids(model, grouping)
+        self._take = take
+        self._size = size
+        self._cells = cells
+        self._frames = frames
+        self._step = first_step
+        self._clips = 1
+        if state is not None:
+            self._step, tile = state.step, state.tile
+        if tile is None:
+            chosen = plan(cells, halo=halo, costs=costs, memory=memory)
+        else:
+            chosen = plan_for(tile, cells, halo=halo, costs=costs, memory=memory)
+        self._tile, self._strip = chosen.tile, chosen.strip
+        self._tiles = tiles(cells, self._tile, halo=halo)
+        self._past = [model.start_past(None) for _ in self._tiles] if state is None else state.past_of(model)
+
+    def push(self, latent: Taken, *, counts: Counts | Known | None = None) -> Video:
+        """Take latent steps; give their frames as model output.
+
+        Args:
+            latent: consecutive steps.
+            counts: how many channels each position has, as `decode` takes them; all by default.
+
+        Raises:
+            ShapeError: the latent is not of the clip's size, or goes on past its end; or `counts` do not fit.
+            OptionError: the latent is no floating-point tensor, or has more channels than the tokenizer.
+            LatentError: the latent holds NaN or infinity.
+        """
+        run = self._checked(latent, counts)
+        start, stop = self._span(run.steps)
+        # Channels last, as the transform gives them and as frames lie in memory.
+        shape = (self._clips, stop - start, *self._size, 3)
+        memory = torch.empty(shape, dtype=self._model.dtype, device=self._model.device)
+        video = rearrange(memory, "b T H W c -> b c T H W")
+        for piece in self._decode(run):
+            frames = slice(piece.frames.start - start, piece.frames.stop - start)
+            video[:, :, frames, piece.rows, piece.columns] = piece.video
+        return video
+
+    def push_frames(self, latent: Taken, *, counts: Counts | Known | None = None) -> Frames:
+        """Take latent steps of one clip; give frames of 8 bits, made tile by tile, which saves memory.
+
+        Raises:
+            ShapeError: the latent is not of the clip's size, goes on past its end, or is of several clips.
+            OptionError: the latent is no floating-point tensor, or has more channels than the tokenizer.
+            LatentError: the latent holds NaN or infinity.
+        """
+        run = self._checked(latent, counts)
+        if self._clips != 1:
+            raise ShapeError(
+                f"the latent holds {self._clips} clips; frames are of one. Push them one by one."
+            )
+        start, stop = self._span(run.steps)
+        result = np.empty((stop - start, *self._size, 3), dtype=np.uint8)
+        for piece in self._decode(run):
+            frames = slice(piece.frames.start - start, piece.frames.stop - start)
+            result[frames, piece.rows, piece.columns] = from_model(piece.video)
+        return result
+
+    def finish(self) -> Video:
+        """Say that no more steps come: gives no frames, because none are held back.
+
+        Raises:
+            ShapeError: the clip's length was given, and frames are missing.
+        """
+        given = self._grouping.first_frame(self._step)
+        if self._frames is not None and given < self._frames:
+            raise ShapeError(
+                f"the clip has {self._frames} frames and only {given} were decoded; push the latent steps "
+                f"from {self._step} on before finishing."
+            )
+        shape = (self._clips, 3, 0, *self._size)
+        return torch.empty(shape, dtype=self._model.dtype, device=self._model.device)
+
+    def state(self) -> StreamState:
+        """A copy of all that the stream knows, to store and to go on from."""
+        return StreamState(
+            step=self._step,
+            size=self._size,
+            tile=self._tile,
+            pending=(),
+            past=tuple(past.copied() for past in self._past),
+        )
+
+    def _checked(self, latent: Taken, counts: Counts | Known | None) -> "_Run":
+        """These steps as the model takes them; raise unless they can come next."""
+        latents, known = self._take(latent, counts)
+        for name, part in latents.items():
+            grid, cells = self._grids[name], (part.shape[3], part.shape[4])
+            wanted = (self._cells[0] * grid.rows, self._cells[1] * grid.columns)
+            if cells != wanted:
+                raise ShapeError(
+                    f"the latent has {cells[0]}x{cells[1]} positions; a clip of {self._size[0]}x"
+                    f"{self._size[1]} pixels has {wanted[0]}x{wanted[1]}. Give the size of the encoded clip."
+                )
+        steps = self._grids.steps_in(latents, self._step)
+        end = self._step + steps
+        if self._frames is not None and end > self._grouping.steps(self._frames):
+            raise ShapeError(
+                f"the latent goes on to step {end}; a clip of {self._frames} frames has "
+                f"{self._grouping.steps(self._frames)}. Give the length of the encoded clip."
+            )
+        self._clips = max(len(part) for part in latents.values())
+        return _Run(self._step, steps, latents, known)
+
+    def _span(self, steps: int) -> tuple[int, int]:
+        """The frames that the next steps hold, cut at the clip's end."""
+        first_frame = self._grouping.first_frame
+        edges = first_frame(self._step), first_frame(self._step + steps)
+        start, stop = edges if self._frames is None else (min(edge, self._frames) for edge in edges)
+        return start, stop
+
+    def _decode(self, run: "_Run") -> Iterator["_Piece"]:
+        """The frames of steps, piece by piece; the stream is then so many steps on."""
+        for index in range(run.steps):
+            step = self._grids.step_of(run.latents, run.first, index)
+            known = self._grids.step_of(run.known, run.first, index)
+            if self._step == 0:
+                step, known = self._grids.filled(step), self._grids.filled_known(known)
+            for tile, past in zip(self._tiles, self._past, strict=True):
+                latents = {
+                    name: self._of_tile(name, part, tile).to(self._model.device)
+                    for name, part in step.items()
+                }
+                some = {
+                    name: self._of_tile(name, counts, tile).to(self._model.device)
+                    for name, counts in known.items()
+                }
+                for rows in self._model.decode_step(latents, past, some, strip=self._strip):
+                    piece = self._piece(tile, rows)
+                    if piece is not None:
+                        yield piece
+            self._step += 1
+
+    def _of_tile(self, name: str, whole: torch.Tensor, tile: Tile) -> torch.Tensor:
+        """What a tile depends on; sides of 1 that stand for all positions stay."""
+        rows, columns = self._grids[name].cells(tile.region_rows, tile.region_columns)
+        whole = whole if whole.shape[3] == 1 else whole[:, :, :, rows]
+        return whole if whole.shape[4] == 1 else whole[..., columns]
+
+    def _piece(self, tile: Tile, decoded: Rows) -> "_Piece | None":
+        """What of some rows of a tile with its halo belongs into the clip; none if they are halo alone."""
+        stride = self._model.stride
+        top = tile.region_rows.start
+        first, last = (
+            max(tile.rows.start, top + decoded.rows.start),
+            min(tile.rows.stop, top + decoded.rows.stop),
+        )
+        if first >= last:
+            return None
+        start, stop = self._span(1)
+        groups = decoded.groups
+        if self._grouping.frames_in(self._step) == 1:
+            groups = groups.mean(dim=2, keepdim=True)
+        rows, columns = _pixels(slice(first, last), stride.h), _pixels(tile.columns, stride.w)
+        above = top + decoded.rows.start
+        inside = _pixels(slice(first - above, last - above), stride.h), _pixels(tile.inside[1], stride.w)
+        groups = groups[:, :, : stop - start, inside[0], inside[1]]
+        video = groups[..., : self._size[0] - rows.start, : self._size[1] - columns.start]
+        return _Piece(frames=slice(start, stop), rows=rows, columns=columns, video=video)
+
+
+class _Run(NamedTuple):
+    """Steps that were pushed.
+
+    Attributes:
+        first: the first of them.
+        steps: how many.
+        latents: each part of them.
+        known: how many channels each position has.
+    """
+
+    first: int
+    steps: int
+    latents: Latents
+    known: Known
+
+
+class _Piece(NamedTuple):
+    """Decoded frames of some rows and columns, and where they belong, in frames and pixels of the clip."""
+
+    frames: slice
+    rows: slice
+    columns: slice
+    video: Video
+
+
+def _pixels(cells: slice, stride: int) -> slice:
+    """Pixels of a range of cells."""
+    return slice(cells.start * stride, cells.stop * stride)
