@@ -23,13 +23,13 @@ Video = Float[Tensor, "b 3 T H W"]
 Latent = Float[Tensor, "b c t h w"]
 """Output of an encoder, input of a decoder: zero mean and unit variance per channel, most important first."""
 
-Latents = Mapping[str, Latent]
-"""The parts of a latent, by their names; each has a stride and channels of its own (see `Part`)."""
+Latents = Mapping[str, Float[Tensor, "_ _ _ _ _"]]
+"""The parts of a latent, by their names; each is a `Latent` with a stride and channels of its own."""
 
 Counts = Int[Tensor, "b 1 t h w"]
 """How many leading channels each position has, from none to all; a side of 1 stands for all along it."""
 
-Known = Mapping[str, Counts]
+Known = Mapping[str, Int[Tensor, "_ 1 _ _ _"]]
 """The `Counts` of parts, by their names; a part that is not named is known whole."""
 
 

@@ -96,11 +96,11 @@ class PartGrids:
     def __getitem__(self, name: str) -> PartGrid:
         return self._grids[name]
 
-    def trimmed(self, latents: Latents) -> dict[str, Latent]:
+    def trimmed(self, latents: Latents) -> dict[str, Tensor]:
         """What a model gave from the start of a clip: of a lead step, each part's first latent step."""
         return {name: self._trimmed(self[name], latent) for name, latent in latents.items()}
 
-    def filled(self, latents: Latents) -> dict[str, Latent]:
+    def filled(self, latents: Latents) -> dict[str, Tensor]:
         """Undo `trimmed`: the lead step stands still, so its latent step is repeated."""
         return {name: self._filled(self[name], latent) for name, latent in latents.items()}
 
@@ -127,7 +127,7 @@ class PartGrids:
             )
         return next(steps for steps in found.values() if steps is not None)
 
-    def step_of(self, latents: Latents, first_step: int, index: int) -> dict[str, Latent]:
+    def step_of(self, latents: Latents, first_step: int, index: int) -> dict[str, Tensor]:
         """The parts of one step of a run that begins with `first_step`; a side of 1 stands for all steps."""
         return {
             name: latent if latent.shape[2] == 1 else latent[:, :, self.span(name, first_step, index)]

@@ -17,7 +17,7 @@ from tubelet.tokenizers.grouping import Grouping, fill
 from tubelet.tokenizers.parts import PartGrids
 from tubelet.tokenizers.streams.state import StreamState
 from tubelet.tokenizers.streams.tiling import Tile, plan, plan_for, tiles
-from tubelet.types import Frames, Latent, Latents, Stride, Video
+from tubelet.types import Frames, Latents, Stride, Video
 from tubelet.video.pixels import to_model
 
 Given = TypeVar("Given")
@@ -265,6 +265,6 @@ def _clips_in(frame: Tensor) -> int:
     return 1 if frame.dtype == torch.uint8 else frame.shape[0]
 
 
-def _joined(runs: list[Latents]) -> dict[str, Latent]:
+def _joined(runs: list[Latents]) -> dict[str, Tensor]:
     """Consecutive runs as one."""
     return {name: torch.cat([run[name] for run in runs], dim=2) for name in runs[0]}
