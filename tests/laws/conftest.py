@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from parts_model import PartsModel
 
 import tubelet
 from tubelet.models.klt.config import KLTConfig
@@ -60,6 +61,10 @@ TOKENIZERS = {
     "network 1x8x8 without time": lambda: make_tokenizer(cascade="1x8x8", blocks=1, memory=0),
     "variational network": lambda: make_tokenizer(blocks=1, variational=True),
     "network 8x16x16": lambda: make_tokenizer(cascade="8x16x16", blocks=1),
+    "three parts": lambda: ContinuousTokenizer(PartsModel().eval()),
+    "three parts float64 without lead frame": lambda: ContinuousTokenizer(
+        PartsModel().double().eval(), lead_frame=False
+    ),
 }
 
 

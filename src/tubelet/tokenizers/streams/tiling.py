@@ -110,7 +110,7 @@ def plan_for(
     """How to go through a frame in tiles of this size; strips are as large as is useful, and as fits."""
     least = _bytes(tile, cells, halo, costs)
     height, row = _region(tile, cells, halo)
-    spare = max(0, memory - least) // costs.strip
+    spare = max(0, memory - least) // max(1, costs.strip)
     strip = max(row, min(costs.most, row + spare, height * row))
     return Plan(tile=tile, strip=strip, bytes=least + (strip - row) * costs.strip)
 
