@@ -7,8 +7,6 @@ from float64 on the CPU, in units of the latent and of the video's [-1, 1].
 """
 
 import argparse
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +15,11 @@ import torch
 from tubelet.checkpoint import load, shipped
 from tubelet.results import write_results
 from tubelet.testing import (
+    LAWS,
     Decoding,
+    Draw,
     Encoding,
     LawBrokenError,
-    check_any_clip,
-    check_causality,
-    check_cut_anywhere,
-    check_prefixes,
-    check_refuses_nan,
-    check_resuming,
-    check_seek_anywhere,
-    check_state_is_bounded,
-    check_tile_anywhere,
     decode_in_runs,
     encode_in_runs,
 )
@@ -138,15 +129,15 @@ def check(name: str, mode: str, device: str, clips: int) -> dict[str, Any]:
     exact = load(name).double()
     broken: dict[str, str] = {}
     largest: dict[str, float] = {}
-    generator = torch.Generator().manual_seed(0)
+    draw = Draw(torch.Generator().manual_seed(0))
     for _ in range(clips):
-        video = random_clip(tokenizer, generator)
-        for law, holds in laws(tokenizer, video, generator).items():
+        video = random_clip(tokenizer, draw)
+        for law in LAWS:
             try:
-                holds()
+                law.check(tokenizer, video, draw)
             except LawBrokenError as error:
-                broken.setdefault(law, str(error))
-        for what, value in differences(tokenizer, exact, video, generator).items():
+                broken.setdefault(law.name, str(error))
+        for what, value in differences(tokenizer, exact, video, draw).items():
             largest[what] = max(largest.get(what, 0.0), value)
     print(f"{name}, {mode}, {device}: {'all laws hold' if not broken else f'{len(broken)} laws do not hold'}")
     for message in broken.values():
@@ -156,40 +147,18 @@ def check(name: str, mode: str, device: str, clips: int) -> dict[str, Any]:
     return {"broken": broken, "largest_difference": largest}
 
 
-def random_clip(tokenizer: OnDevice, generator: torch.Generator) -> Video:
+def random_clip(tokenizer: OnDevice, draw: Draw) -> Video:
     """A clip of noise, as `check_tokenizer` draws it."""
-    frames = draw(generator, 1, 5 * tokenizer.stride.t + 2)
-    height, width = draw(generator, 1, 70), draw(generator, 1, 70)
-    return 2 * torch.rand(1, 3, frames, height, width, generator=generator, dtype=tokenizer.dtype) - 1
-
-
-def laws(tokenizer: OnDevice, video: Video, generator: torch.Generator) -> dict[str, Callable[[], None]]:
-    """The checks of `check_tokenizer`, by name."""
-    frames = video.shape[2]
-    cuts = [draw(generator, 0, frames) for _ in range(3)]
-    tile = (draw(generator, 1, 4), draw(generator, 1, 4))
-    changed = draw(generator, 0, frames - 1)
-    channels = draw(generator, 1, tokenizer.channels)
-    cut = draw(generator, 1, frames)
-    return {
-        "any clip": partial(check_any_clip, tokenizer, video),
-        "cut anywhere": partial(check_cut_anywhere, tokenizer, video, cuts=cuts),
-        "tile anywhere": partial(check_tile_anywhere, tokenizer, video, tile=tile),
-        "causality": partial(check_causality, tokenizer, video, changed=changed),
-        "seek anywhere": partial(check_seek_anywhere, tokenizer, video),
-        "prefixes": partial(check_prefixes, tokenizer, video, channels=channels),
-        "resuming": partial(check_resuming, tokenizer, video, cut=cut),
-        "bounded state": partial(check_state_is_bounded, tokenizer, video),
-        "refuses NaN": partial(check_refuses_nan, tokenizer, video),
-    }
+    shape = (1, 3, draw(1, 5 * tokenizer.stride.t + 2), draw(1, 70), draw(1, 70))
+    return 2 * torch.rand(shape, generator=draw.generator, dtype=tokenizer.dtype) - 1
 
 
 def differences(
-    tokenizer: OnDevice, exact: ContinuousTokenizer, video: Video, generator: torch.Generator
+    tokenizer: OnDevice, exact: ContinuousTokenizer, video: Video, draw: Draw
 ) -> dict[str, float]:
     """The largest differences between ways to compute the same thing."""
     frames, height, width = video.shape[2:]
-    tile = (draw(generator, 1, 4), draw(generator, 1, 4))
+    tile = draw.tile()
     latent = tokenizer.encode(video)
     decoded = tokenizer.decode(latent, frames=frames, height=height, width=width)
     right = exact.encode(video.double())
@@ -203,11 +172,6 @@ def differences(
         "there and back, from float64": (decoded.double(), right_video),
     }
     return {what: float((one - other).abs().max()) for what, (one, other) in pairs.items()}
-
-
-def draw(generator: torch.Generator, low: int, high: int) -> int:
-    """A whole number, both ends included."""
-    return int(torch.randint(low, high + 1, (), generator=generator))
 
 
 if __name__ == "__main__":

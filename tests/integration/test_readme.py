@@ -7,6 +7,7 @@ import pytest
 
 README = Path(__file__).parents[2] / "README.md"
 RIVALS = README.parent / "docs" / "rivals.md"
+MODELS = README.parent / "docs" / "models.md"
 
 pytestmark = pytest.mark.skipif(not README.is_file(), reason="the README is beside the sources alone")
 
@@ -42,3 +43,11 @@ def test_the_pipeline_of_diffusers_runs(tmp_path, monkeypatch):
     (block,) = [block for block in blocks(RIVALS) if "WanPipeline" in block]
     exec(compile(block, str(RIVALS), "exec"), {})
     assert (tmp_path / "folder" / "config.json").is_file()
+
+
+def test_a_model_of_your_own_keeps_the_laws_in_sixty_lines(capsys):
+    (block,) = blocks(MODELS)
+    model = block[block.index("CELL =") : block.index("# It trains")]
+    assert len([line for line in model.splitlines() if line.strip()]) <= 60
+    exec(compile(block, str(MODELS), "exec"), {})
+    assert capsys.readouterr().out == "{'colour': (1, 3, 4, 4, 5), 'detail': (1, 16, 4, 8, 10)}\n"

@@ -2,6 +2,7 @@
 
 from tubelet.testing.laws import (
     LAWS,
+    Draw,
     Law,
     LawBrokenError,
     check_any_clip,
@@ -24,6 +25,7 @@ __all__ = [
     "LAWS",
     "ROUNDING",
     "Decoding",
+    "Draw",
     "Encoding",
     "Law",
     "LawBrokenError",

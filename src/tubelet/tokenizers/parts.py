@@ -127,7 +127,7 @@ class PartGrids:
             )
         return next(steps for steps in found.values() if steps is not None)
 
-    def step_of(self, latents: Latents, first_step: int, index: int) -> dict[str, Tensor]:
+    def step_of(self, latents: Mapping[str, Tensor], first_step: int, index: int) -> dict[str, Tensor]:
         """The parts of one step of a run that begins with `first_step`; a side of 1 stands for all steps."""
         return {
             name: latent if latent.shape[2] == 1 else latent[:, :, self.span(name, first_step, index)]
@@ -140,13 +140,13 @@ class PartGrids:
         return slice(grid.first(first_step + index) - origin, grid.first(first_step + index + 1) - origin)
 
     @staticmethod
-    def _trimmed(grid: PartGrid, latent: Latent) -> Latent:
+    def _trimmed(grid: PartGrid, latent: Tensor) -> Tensor:
         if not grid.lead_frame or grid.steps == 1:
             return latent
         return torch.cat([latent[:, :, :1], latent[:, :, grid.steps :]], dim=2)
 
     @staticmethod
-    def _filled(grid: PartGrid, latent: Latent) -> Latent:
+    def _filled(grid: PartGrid, latent: Tensor) -> Tensor:
         if not grid.lead_frame or grid.steps == 1:
             return latent
         return torch.cat([latent[:, :, :1].expand(-1, -1, grid.steps, -1, -1), latent[:, :, 1:]], dim=2)
