@@ -151,7 +151,7 @@ class Subject:
         """How many steps a latent has from the start of a clip."""
         return latents[ONLY].shape[2]
 
-    def cut(self, latents: Mapping[str, Tensor], first: int, stop: int) -> dict[str, Tensor]:
+    def cut(self, latents: Latents, first: int, stop: int) -> Latents:
         """Some of the steps of the latent of a clip."""
         return {ONLY: latents[ONLY][:, :, first:stop]}
 
@@ -192,7 +192,7 @@ class PartsSubject(Subject):
         """How many steps a latent has from the start of a clip."""
         return self._grids.steps_in(latents, 0)
 
-    def cut(self, latents: Mapping[str, Tensor], first: int, stop: int) -> dict[str, Tensor]:
+    def cut(self, latents: Latents, first: int, stop: int) -> Latents:
         """Some of the steps of the latent of a clip."""
         return {
             name: latent[:, :, self._grids[name].first(first) : self._grids[name].first(stop)]
@@ -211,101 +211,6 @@ def joined(runs: Sequence[Latents]) -> dict[str, Tensor]:
     """Consecutive runs as one; those before the first step know no size yet."""
     begun = [run for run in runs if any(part.shape[2] for part in run.values())]
     return {name: torch.cat([run[name] for run in begun], dim=2) for name in begun[0]}
-
-
-def encode_in_runs(self, video: Video, cuts: Sequence[int], **options: Any) -> Latents:  # noqa: ANN401
-        """Encode through a stream, pushed in the pieces between `cuts`."""
-        stream = self.encoder(**options)
-        edges = [0, *sorted(cuts), video.shape[2]]
-        runs = [stream.push(video[:, :, a:b]) for a, b in pairwise(edges)]
-        return joined([*(self.of_stream(run) for run in runs), self.of_stream(stream.finish())])
-
-    def decode_in_runs(self, latents: Latents, video: Video, cuts: Sequence[int], **options: Any) -> Video:  # noqa: ANN401
-        """Decode a latent of `video` through a stream, pushed in the pieces between `cuts`, in steps."""
-        stream = self.decoder(**size_of(video), **options)
-        edges = [0, *sorted(cuts), self.steps(latents)]
-        runs = [stream.push(self.to_stream(self.cut(latents, a, b))) for a, b in pairwise(edges)]
-        return torch.cat(runs, dim=2)
-
-    def encoder(self, **options: Any) -> Any:  # noqa: ANN401  its own stream
-        """Its own stream of frames."""
-        return self._tokenizer.stream_encoder(**options)
-
-    def decoder(self, **options: Any) -> Any:  # noqa: ANN401  its own stream
-        """Its own stream of steps."""
-        return self._tokenizer.stream_decoder(**options)
-
-    def of_stream(self, given: Any) -> Latents:  # noqa: ANN401  what its stream gives
-        """What a stream gave, as parts."""
-        return {ONLY: given}
-
-    def to_stream(self, latents: Latents) -> Any:  # noqa: ANN401  what its stream takes
-        """Parts as a stream takes them."""
-        return latents[ONLY]
-
-    def steps(self, latents: Latents) -> int:
-        """How many steps a latent has from the start of a clip."""
-        return latents[ONLY].shape[2]
-
-    def cut(self, latents: Mapping[str, Tensor], first: int, stop: int) -> dict[str, Tensor]:
-        """Some of the steps of the latent of a clip."""
-        return {ONLY: latents[ONLY][:, :, first:stop]}
-
-
-class PartsSubject(Subject):
-    """A tokenizer of ours by the doors for parts."""
-
-    def __init__(self, tokenizer: ContinuousTokenizer) -> None:
-        super().__init__(tokenizer, {part.name: part.channels for part in tokenizer.parts})
-        self._grids = PartGrids(tokenizer.model, tokenizer.grouping)
-
-    def encode(self, video: Video, channels: Mapping[str, int] | None = None) -> Latents:
-        """Encode a whole clip."""
-        return self._tokenizer.encode_parts(video, channels=channels)
-
-    def decode(self, latents: Latents, video: Video, known: Known | None = None) -> Video:
-        """Decode to a clip of the size of `video`."""
-        frames, height, width = video.shape[2:]
-        return self._tokenizer.decode_parts(latents, frames=frames, height=height, width=width, known=known)
-
-    def encoder(self, **options: Any) -> Any:  # noqa: ANN401  its own stream
-        """Its own stream of frames."""
-        return self._tokenizer.parts_encoder(**options)
-
-    def decoder(self, **options: Any) -> Any:  # noqa: ANN401  its own stream
-        """Its own stream of steps."""
-        return self._tokenizer.parts_decoder(**options)
-
-    def of_stream(self, given: Any) -> Latents:  # noqa: ANN401  what its stream gives
-        """What a stream gave, as parts."""
-        return given
-
-    def to_stream(self, latents: Latents) -> Any:  # noqa: ANN401  what its stream takes
-        """Parts as a stream takes them."""
-        return latents
-
-    def steps(self, latents: Latents) -> int:
-        """How many steps a latent has from the start of a clip."""
-        return self._grids.steps_in(latents, 0)
-
-    def cut(self, latents: Mapping[str, Tensor], first: int, stop: int) -> dict[str, Tensor]:
-        """Some of the steps of the latent of a clip."""
-        return {
-            name: latent[:, :, self._grids[name].first(first) : self._grids[name].first(stop)]
-            for name, latent in latents.items()
-        }
-
-
-def subject_of(tokenizer: AnyTokenizer) -> Subject:
-    """A tokenizer as the laws see it: by the doors for parts if its latent has several."""
-    if isinstance(tokenizer, ContinuousTokenizer) and len(tokenizer.parts) > 1:
-        return PartsSubject(tokenizer)
-    return Subject(tokenizer, {ONLY: tokenizer.channels})
-
-
-def joined(runs: Sequence[Latents]) -> dict[str, Tensor]:
-    """Consecutive runs as one."""
-    return {name: torch.cat([run[name] for run in runs], dim=2) for name in runs[0]}
 
 
 def encode_in_runs(tokenizer: Tokenizer, video: Video, cuts: Sequence[int], **options: Any) -> Latent:  # noqa: ANN401
