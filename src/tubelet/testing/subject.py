@@ -151,7 +151,7 @@ class Subject:
         """How many steps a latent has from the start of a clip."""
         return latents[ONLY].shape[2]
 
-    def cut(self, latents: Latents, first: int, stop: int) -> Latents:
+    def cut(self, latents: Mapping[str, Tensor], first: int, stop: int) -> dict[str, Tensor]:
         """Some of the steps of the latent of a clip."""
         return {ONLY: latents[ONLY][:, :, first:stop]}
 
@@ -192,7 +192,7 @@ class PartsSubject(Subject):
         """How many steps a latent has from the start of a clip."""
         return self._grids.steps_in(latents, 0)
 
-    def cut(self, latents: Latents, first: int, stop: int) -> Latents:
+    def cut(self, latents: Mapping[str, Tensor], first: int, stop: int) -> dict[str, Tensor]:
         """Some of the steps of the latent of a clip."""
         return {
             name: latent[:, :, self._grids[name].first(first) : self._grids[name].first(stop)]
