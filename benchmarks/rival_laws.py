@@ -38,6 +38,7 @@ from rival_questions import (
 from tubelet.interop.optional import diffusers_package
 from tubelet.interop.rivals import DiffusersTokenizer
 from tubelet.interop.tiny import TINY, tiny_model
+from tubelet.models.klt.config import KLTConfig
 from tubelet.results import write_results
 from tubelet.testing import (
     LawBrokenError,
@@ -51,7 +52,6 @@ from tubelet.testing import (
     check_state_is_bounded,
     check_tile_anywhere,
 )
-from tubelet.models.klt.config import KLTConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Stride
 
