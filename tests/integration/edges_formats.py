@@ -17,7 +17,7 @@ def half_precision_of_all_is_half_precision_of_the_networks() -> None:
     for dtype in HALVES:
         for make, networks in ((small, lambda t: t), (discrete, lambda t: t.backbone)):
             plain, known = make().to(dtype), make().networks_to(dtype)
-            assert networks(plain).encoder.dtype == dtype
+            assert networks(plain).model.encoder.dtype == dtype
             assert networks(plain).dtype == torch.float32
             for name, tensor in known.state_dict().items():
                 assert plain.state_dict()[name].dtype == tensor.dtype, name

@@ -98,8 +98,8 @@ def test_a_trained_network_is_nearer_than_its_linear_start(config, data, tmp_pat
 def test_a_frozen_encoder_stays_what_it_was(config, data, tmp_path, stop_after):
     folder = tmp_path / "run"
     half = train(config, data=data, options=RunOptions(folder=folder, on_iteration=stop_after(4)))
-    before = {name: p.clone() for name, p in half.network.tokenizer.named_parameters()}
-    after = train(config, data=data, options=RunOptions(folder=folder, resume=True)).network.tokenizer
+    before = {name: p.clone() for name, p in half.network.tokenizer.model.named_parameters()}
+    after = train(config, data=data, options=RunOptions(folder=folder, resume=True)).network.tokenizer.model
     changed = {name for name, p in after.named_parameters() if not torch.equal(p, before[name])}
     assert not any(name.startswith(("encoder", "transform")) for name in changed)
     assert any(name.startswith("decoder") for name in changed)
