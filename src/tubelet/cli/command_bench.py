@@ -18,13 +18,17 @@ for example:
 import argparse
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tubelet.cli import options
+from tubelet.cli.tables import show
 from tubelet.evaluate.cases import PATIENCE, Size
-from tubelet.evaluate.speed.figures import absences, clip_of, variant_of
+from tubelet.evaluate.speed.figures import absences
 from tubelet.evaluate.speed.grid import FORMATS, LENGTHS, MODES, SIZES, all_cases, usual_cases
 from tubelet.files import printable
+
+if TYPE_CHECKING:
+    from tubelet.report.read import Stored
 
 NAME = "bench"
 
@@ -90,6 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Measure, write the file, and print a table."""
     from tubelet.cli.progress import progress
     from tubelet.evaluate.speed.run import Benchmark, bench, steps
+    from tubelet.report.read import read_own
 
     chosen = arguments.full or arguments.sizes or arguments.frames
     sizes = arguments.sizes or (SIZES if arguments.full else ())
@@ -108,74 +113,22 @@ def run(arguments: argparse.Namespace) -> None:
         force=arguments.force,
     )
     with progress("measuring", total=steps(benchmark), unit="steps") as advance:
-        figures = bench(benchmark, on_step=advance)
-    show_figures(figures)
+        bench(benchmark, on_step=advance)
+    show_figures(read_own(arguments.output))
     print(f"\nall figures: {printable(arguments.output)}")
     if not arguments.systems:
         print(_HINT)
 
 
-def show_figures(figures: dict[str, Any]) -> None:
+def show_figures(bench: "Stored") -> None:
     """Print a table for each clip, one of how cost grows with length, and what is absent."""
-    from tubelet.cli.console import show_table
+    from tubelet.report.cost import bench_line, bench_tables
 
-    rows, systems, run = figures["rows"], figures["systems"], figures["run"]
-    first = next(iter(systems))
-    print(
-        f"{run['device']}, {_counted(run['threads'], 'thread')}, {_counted(run['rounds'], 'round')}; "
-        f"medians, in brackets lowest and highest. Times {first}: how many times as long it took; * is the "
-        "fastest way of a system."
-    )
-    header = ("system", "encode Mpx/s", "decode Mpx/s", "both Mpx/s", "first frame s", "peak MiB", "MFLOP/px")
-    for clip in dict.fromkeys(map(clip_of, rows)):
-        lines = [
-            _cells(row, systems[row["system"]]) for row in rows if clip_of(row) == clip and "seconds" in row
-        ]
-        if lines:
-            print(f"\n{clip}")
-            show_table(lines, header=(*header, f"times {first}"))
-    if figures["growth"]:
-        print("\nfrom the shortest to the longest clip of a size")
-        lines = [_growth_cells(each) for each in figures["growth"]]
-        show_table(lines, header=("system", "size", "frames", "time per pixel", "peak MiB"))
-    for sentence in absences(rows):
+    print(printable(bench_line(bench)))
+    for table in bench_tables(bench):
+        show(table)
+    for sentence in absences(bench.figures["rows"]):
         print(f"\n{printable(sentence)}")
-
-
-def _cells(row: dict[str, Any], about: dict[str, Any]) -> tuple[str, ...]:
-    """A system's line in the table of a clip."""
-    times = row.get("times_of_first", {}).get("both")
-    return (
-        str(variant_of(row)),
-        f"{row['encode_mpx_per_s']['median']:.3g}",
-        f"{row['decode_mpx_per_s']['median']:.3g}",
-        _spread(row["both_mpx_per_s"]),
-        f"{row['first_frame_seconds']['median']:.3g}",
-        f"{row['peak_mib']:.0f}",
-        f"{about['mflop_per_pixel']:.3g}" if "mflop_per_pixel" in about else "-",
-        ("-" if times is None else _spread(times)) + (" *" if row["fastest"] else ""),
-    )
-
-
-def _growth_cells(each: dict[str, Any]) -> tuple[str, ...]:
-    """A system's line in the table of lengths."""
-    short, long = each["frames"]
-    before, after = each["peak_mib"]
-    return (
-        str(variant_of(each)),
-        f"{each['width']}x{each['height']}",
-        f"{short} to {long}",
-        f"times {each['time_per_pixel_ratio']:.3g}",
-        f"{before:.0f} to {after:.0f} (times {after / before:.3g})",
-    )
-
-
-def _spread(figure: dict[str, float]) -> str:
-    return f"{figure['median']:.3g} ({figure['lowest']:.3g}-{figure['highest']:.3g})"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _shipped() -> list[str]:

@@ -16,35 +16,18 @@ for example:
 import argparse
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tubelet.cli import options
+from tubelet.cli.tables import show
 from tubelet.errors import DamageWarning
 from tubelet.files import printable
 
 if TYPE_CHECKING:
     from tubelet.evaluate.weights import Weights
+    from tubelet.report.read import Results
 
 NAME = "evaluate"
-
-_COLUMNS = {
-    "PSNR dB": ("detail", "psnr_db", 2),
-    "pooled dB": ("detail", "pooled_psnr_db", 2),
-    "SSIM": ("detail", "ssim", 4),
-    "MS-SSIM": ("detail", "ms_ssim", 4),
-    "VMAF": ("detail", "vmaf", 2),
-    "LPIPS": ("detail", "lpips", 4),
-    "DISTS": ("detail", "dists", 4),
-    "flicker": ("temporal_consistency", "flicker_levels", 3),
-    "warping": ("temporal_consistency", "warping_error", 6),
-    "rFVD I3D": ("temporal_consistency", "rfvd_i3d", 2),
-    "rFVD VideoMAE": ("temporal_consistency", "rfvd_videomae", 2),
-    "motion dB": ("motion_fidelity", "difference_psnr_db", 2),
-    "tOF px": ("motion_fidelity", "tof_px", 3),
-    "bits/px": ("rate", "bits_per_pixel", 4),
-    "numbers/px": ("rate", "numbers_per_pixel", 4),
-}
-"""Of the table: group, measure and digits; columns that nobody has a figure for are left out."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,12 +84,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate, and print a table."""
-    import json
-
     from tubelet.cli.progress import progress
     from tubelet.evaluate.evaluation import Evaluation
     from tubelet.evaluate.protocols import find_protocol
     from tubelet.evaluate.run import evaluate
+    from tubelet.report.read import read_own
+    from tubelet.report.terminal import damaged_clips, failed_clips
 
     evaluation = Evaluation(
         data=arguments.data,
@@ -134,113 +117,34 @@ def run(arguments: argparse.Namespace) -> None:
             seen = done
 
         path = evaluate(evaluation, on_part=show)
-    content = json.loads(path.read_text(encoding="utf-8"))
-    show_results(content)
+    results = read_own(path)
+    show_results(results)
     print(f"\nall figures: {printable(path)}")
-    if damaged := [name for name, clip in content["figures"]["clips"].items() if clip.get("damage")]:
+    clips = len(results.figures["clips"])
+    if damaged := damaged_clips(results):
         warnings.warn(
-            f"{len(damaged)} of {len(content['figures']['clips'])} clips are damaged, and the figures are of "
-            f"what was read of them: {', '.join(damaged)}.",
+            f"{len(damaged)} of {clips} clips are damaged, and the figures are of what was read of them: "
+            f"{', '.join(damaged)}.",
             DamageWarning,
             stacklevel=1,
         )
-    if failed := failed_clips(content["figures"]):
+    if failed := failed_clips(results):
         warnings.warn(
-            f"{len(failed)} of {len(content['figures']['clips'])} clips failed, and the figures are without "
-            f"them: {', '.join(failed)}.",
+            f"{len(failed)} of {clips} clips failed, and the figures are without them: {', '.join(failed)}.",
             DamageWarning,
             stacklevel=1,
         )
 
 
-def failed_clips(figures: dict[str, Any]) -> list[str]:
-    """Names of the clips that some system has no figures of."""
-    systems = figures["systems"].values()
-    return [name for name in figures["clips"] if any("error" in each["clips"][name] for each in systems)]
-
-
-def show_results(content: dict[str, Any]) -> None:
+def show_results(results: "Results") -> None:
     """Print the protocol, a table of all clips, one of each tag, and what failed."""
-    from tubelet.cli.console import show_table
-    from tubelet.evaluate.summary import failures
+    from tubelet.report.terminal import clips_line, evaluation_notes, evaluation_tables
 
-    figures = content["figures"]
-    count = len(figures["clips"])
-    clips = f"{count} clip{'s' if count > 1 else ''} of {figures['data']}"
-    print(f"{printable(content['protocol'])}\n{printable(clips)}\n")
-    systems = figures["systems"]
-    parts = {"": {name: system["summary"]["all"] for name, system in systems.items()}}
-    tags = dict.fromkeys(
-        (tag, value)
-        for system in systems.values()
-        for tag, values in system["summary"]["by_tag"].items()
-        for value in values
-    )
-    for tag, value in tags:
-        parts[f"{tag} {value}"] = {
-            name: system["summary"]["by_tag"].get(tag, {}).get(value, {"clips": 0})
-            for name, system in systems.items()
-        }
-    for title, summaries in parts.items():
-        used = {
-            head: place
-            for head, place in _COLUMNS.items()
-            if any(_cell(s, place) for s in summaries.values())
-        }
-        rows = [
-            (name, str(summary["clips"]), *(_cell(summary, place) or "-" for place in used.values()))
-            for name, summary in summaries.items()
-        ]
-        if title:
-            print(f"\n{printable(title)}")
-        show_table(rows, header=("system", "clips", *used))
-    for note in [*failures(systems), *_exact(systems), *_notes(systems)]:
+    print(f"{printable(results.protocol)}\n{printable(clips_line(results))}\n")
+    for table in evaluation_tables(results):
+        show(table)
+    for note in evaluation_notes(results):
         print(printable(note))
-
-
-def _cell(summary: dict[str, Any], place: tuple[str, str, int]) -> str:
-    """A mean and half the width of its interval; nothing for what was not measured."""
-    from tubelet.report.columns import Column, cell
-
-    group, name, digits = place
-    figure = summary.get(group, {}).get(name)
-    if figure is None:
-        return ""
-    found = cell(figure, Column(group, name, name, digits))
-    return f"{found.text} ±{found.half}" if found.half else found.text
-
-
-def _exact(systems: dict[str, Any]) -> list[str]:
-    """Which means leave clips out, because these came back without error."""
-    found: dict[tuple[str, int, int], list[str]] = {}
-    for name, system in systems.items():
-        for head, (group, measure, _) in _COLUMNS.items():
-            figure = system["summary"]["all"].get(group, {}).get(measure, {})
-            if figure.get("exact") and figure["mean"] is not None:
-                found.setdefault((name, figure["exact"], figure["clips"]), []).append(head)
-    return [
-        f"{name} has no error in {', '.join(heads)} on {exact} of {exact + clips} clips; "
-        "the mean is of the others."
-        for (name, exact, clips), heads in found.items()
-    ]
-
-
-def _notes(systems: dict[str, Any]) -> list[str]:
-    """What must be read beside measures of sets: why one is absent, and that its set is small."""
-    from tubelet.evaluate.sets import ENOUGH, RUN, SET_GROUP, SETS
-
-    notes: dict[str, None] = {}
-    for name, system in systems.items():
-        summary = system["summary"]
-        notes |= {f"{name} has no {measure}: {why}": None for measure, why in summary["absent"].items()}
-        for measure in SETS:
-            found = summary["all"].get(SET_GROUP, {}).get(measure)
-            if found is not None and found["runs"] < ENOUGH:
-                few = f"{found['runs']} runs of {RUN} frames from {found['clips']} clips"
-                notes[f"{measure} is of {few}; below {ENOUGH} it is not an FVD to compare with papers."] = (
-                    None
-                )
-    return list(notes)
 
 
 def _weights(text: str) -> "Weights":

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tubelet.errors import ShapeError
-from tubelet.evaluate.measures import MEASURES, Measured, Measurement
+from tubelet.evaluate.measurement import Measured, Measurement
+from tubelet.evaluate.measures import CLIP_MEASURES
 from tubelet.video.probe import probe
 from tubelet.video.read import read
 
@@ -39,7 +40,7 @@ def compare_files(
     other: Path | str,
     *,
     frames: int | None = None,
-    measures: Sequence[str] = tuple(MEASURES),
+    measures: Sequence[str] = tuple(CLIP_MEASURES),
     on_frames: Callable[[int], None] = lambda _: None,
 ) -> Comparison:
     """Compare two videos by all measures that need no weights.
@@ -48,7 +49,7 @@ def compare_files(
         reference: what is right.
         other: what is judged.
         frames: how many frames to compare, from the first on; all for none.
-        measures: names from `tubelet.evaluate.measures.MEASURES`.
+        measures: names from `tubelet.evaluate.measures.CLIP_MEASURES`.
         on_frames: called with the number of frames of each run.
 
     Raises:

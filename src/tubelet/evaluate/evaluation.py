@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from tubelet.errors import OptionError
-from tubelet.evaluate.measures import MEASURES
+from tubelet.evaluate.measures import CLIP_MEASURES, SET_MEASURES
 from tubelet.evaluate.protocols import Protocol
 from tubelet.evaluate.results_file import FORMAT
-from tubelet.evaluate.sets import SETS
 from tubelet.evaluate.systems.system_specs import check_texts
 from tubelet.evaluate.weights import Weights
 from tubelet.evaluate.worker import Settings
@@ -60,8 +59,8 @@ class Evaluation:
             raise OptionError(f"workers is {self.workers}; at least 1 process works.")
         if self.keep < 0:
             raise OptionError(f"{self.keep} videos are to be kept; it is 0 or more.")
-        if unknown := [name for name in self.measures if name not in MEASURES]:
-            raise OptionError(f"there is no measure {unknown[0]!r}; there are {', '.join(MEASURES)}.")
+        if unknown := [name for name in self.measures if name not in CLIP_MEASURES]:
+            raise OptionError(f"there is no measure {unknown[0]!r}; there are {', '.join(CLIP_MEASURES)}.")
 
     @property
     def settings(self) -> Settings:
@@ -78,12 +77,12 @@ class Evaluation:
     def sets(self) -> tuple[str, ...]:
         """Names of the measures of sets whose weights there are."""
         given = {each.network for each in self.weights}
-        return tuple(name for name, measure in SETS.items() if measure.network in given)
+        return tuple(name for name, measure in SET_MEASURES.items() if measure.network in given)
 
     @property
     def line(self) -> str:
         """The protocol in one line, with what measures of sets do to clips."""
-        return " ".join([self.protocol.line, *(f"{name}: {SETS[name].says}." for name in self.sets)])
+        return " ".join([self.protocol.line, *(f"{name}: {SET_MEASURES[name].says}." for name in self.sets)])
 
     @property
     def decides(self) -> dict[str, Any]:

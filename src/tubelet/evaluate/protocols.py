@@ -32,7 +32,7 @@ class Protocol:
         crop: rows and columns that are cut out of the centre after shrinking; none for the whole frame.
         at_once: whether a tokenizer works on all latent steps together, instead of in streams of bounded
             memory. Both agree within float rounding, which may move a sample by one level.
-        measures: names from `tubelet.evaluate.measures.MEASURES`.
+        measures: names from `tubelet.evaluate.measures.CLIP_MEASURES`.
         source: whose protocol it is, and what is assumed where they do not say, or do otherwise.
     """
 

@@ -6,60 +6,20 @@ clips and what came back as two sets.
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float32
 
 from tubelet.errors import ShapeError
+from tubelet.evaluate.measures import RUN
 from tubelet.metrics.frechet import FeatureMoments, VideoFeatures, frechet_distance
 from tubelet.types import Frames
 from tubelet.video.pixels import to_model
 
-RUN = 16
-"""Frames that a network sees together; VideoMAE takes no other number."""
-
-ENOUGH = 2048
-"""Runs from which on an FVD is what papers mean by it: the distance of smaller sets is larger."""
-
 Rows = Float32[np.ndarray, "n d"]
 """Features of n runs."""
-
-
-class SetMeasure(NamedTuple):
-    """A measure of a set of clips; less is better.
-
-    Attributes:
-        network: whose features are compared; see `tubelet.evaluate.weights`.
-        says: what it is, in words.
-    """
-
-    network: Literal["i3d", "videomae"]
-    says: str
-
-
-SET_GROUP = "temporal_consistency"
-"""What these measures are about; why this and not motion fidelity stands in docs/results-format.md."""
-
-_WAY = (
-    f"every whole run of {RUN} frames that was reconstructed at once, of all clips together, frames resized "
-    f"to 224x224 (bilinear, no antialiasing); of fewer than {ENOUGH} runs it is no FVD to compare with papers"
-)
-
-SETS: Mapping[str, SetMeasure] = MappingProxyType(
-    {
-        "rfvd_i3d": SetMeasure(
-            "i3d", f"Fréchet distance of clips and reconstructions in the logits of I3D: {_WAY}"
-        ),
-        "rfvd_videomae": SetMeasure(
-            "videomae",
-            "Fréchet distance of clips and reconstructions in what a fine-tuned VideoMAE classifies by, from "
-            f"values in [0, 1]: {_WAY}",
-        ),
-    }
-)
-"""Every measure of a set, by name; each exists only where the weights of its network do."""
 
 
 class ClipFeatures(NamedTuple):

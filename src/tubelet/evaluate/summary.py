@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from tubelet.errors import ShapeError
-from tubelet.evaluate.measures import describe
-from tubelet.evaluate.sets import SET_GROUP, ClipFeatures, SetFigures, compare_sets
+from tubelet.evaluate.measures import MEASURES
+from tubelet.evaluate.sets import ClipFeatures, SetFigures, compare_sets
 from tubelet.evaluate.tags import TAGS, Tags
 from tubelet.metrics.psnr import SquaredError, pooled_psnr
 
@@ -81,15 +81,16 @@ def _summary(clips: Sequence[ClipFigures], sets: SetFigures, *, seed: int) -> di
     if not clips:
         return found
     names = list(dict.fromkeys(name for clip in clips for name in clip["figures"]))
-    for name, facts in describe(names).items():
+    for name in names:
+        group = MEASURES[name].group
         values = [clip["figures"][name] for clip in clips if name in clip["figures"]]
-        found.setdefault(facts["group"], {})[name] = interval(values, seed=seed)
+        found.setdefault(group, {})[name] = interval(values, seed=seed)
         if name == "psnr_db":
-            found[facts["group"]]["pooled_psnr_db"] = _pooled(
+            found[group]["pooled_psnr_db"] = _pooled(
                 [SquaredError(*clip["squared_error"]) for clip in clips], seed=seed
             )
     for name, figure in sets.figures.items():
-        found.setdefault(SET_GROUP, {})[name] = figure
+        found.setdefault(MEASURES[name].group, {})[name] = figure
     passes = dict.fromkeys(number for clip in clips for number in clip.get("drift_psnr_db", {}))
     for number in passes:
         values = [clip["drift_psnr_db"][number] for clip in clips if "drift_psnr_db" in clip]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tubelet.devices import find_device
 from tubelet.errors import OptionError
-from tubelet.evaluate.sets import SETS
+from tubelet.evaluate.measures import SET_MEASURES
 from tubelet.metrics.frechet import VideoFeatures
 from tubelet.metrics.perceptual import FrameDistance
 from tubelet.perceptual.dists_weights import read_dists
@@ -90,7 +90,7 @@ def networks(weights: tuple[Weights, ...], device: str) -> Networks:
         distances={name: read(name, reader) for name, reader in _DISTANCES.items() if name in files},
         features={
             name: read(measure.network, _FEATURES[measure.network])
-            for name, measure in SETS.items()
+            for name, measure in SET_MEASURES.items()
             if measure.network in files
         },
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from tubelet.errors import TubeletError
 from tubelet.evaluate.clips import open_clip, windows
-from tubelet.evaluate.measures import Measured, Measurement, mean_of
+from tubelet.evaluate.measurement import Measured, Measurement, mean_of
 from tubelet.evaluate.protocols import Protocol
 from tubelet.evaluate.sets import FeatureRuns
 from tubelet.evaluate.systems.opening import open_system

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tubelet.errors import OptionError
+from tubelet.evaluate.measures import MEASURES, Measure
 from tubelet.report.markup import Cell
 from tubelet.report.rate import has_bits
 from tubelet.report.read import Results
@@ -41,25 +42,22 @@ class Column(NamedTuple):
     measure: str = ""
 
 
-COLUMNS: tuple[Column, ...] = (
-    Column("detail", "psnr_db", "PSNR dB", 2),
-    Column("detail", "pooled_psnr_db", "pooled dB", 2, measure="psnr_db"),
-    Column("detail", "ssim", "SSIM", 4),
-    Column("detail", "ms_ssim", "MS-SSIM", 4),
-    Column("detail", "vmaf", "VMAF", 2),
-    Column("detail", "lpips", "LPIPS", 4),
-    Column("detail", "dists", "DISTS", 4),
-    Column("temporal_consistency", "flicker_levels", "flicker levels", 3),
-    Column("temporal_consistency", "warping_error", "warping 10⁻⁴", 2, times=1e4),
-    Column("temporal_consistency", "ends_gap_db", "ends gap dB", 2),
-    Column("temporal_consistency", "rfvd_i3d", "rFVD I3D", 2),
-    Column("temporal_consistency", "rfvd_videomae", "rFVD VideoMAE", 2),
-    Column("motion_fidelity", "difference_psnr_db", "motion dB", 2),
-    Column("motion_fidelity", "tof_px", "tOF px", 3),
-    Column("rate", "numbers_per_pixel", "numbers/px", 4),
-    Column("rate", "bits_per_pixel", "bits/px", 4),
-)
-"""Every column that a table may have; the other figures are in the results alone."""
+def column_of(measure: Measure) -> Column:
+    """The column of a measure."""
+    return Column(
+        measure.group, measure.name, measure.heading, measure.digits, measure.times, measure=measure.like
+    )
+
+
+def _columns(where: str) -> tuple[Column, ...]:
+    return tuple(column_of(each) for each in MEASURES.values() if each.where == where)
+
+
+COLUMNS = _columns("table")
+"""Every column that a table or a plot may have; the other figures are on pages or in the results alone."""
+
+PAGE_COLUMNS = _columns("page")
+"""What a page shows beyond that."""
 
 RATES = ("bits_per_pixel", "numbers_per_pixel")
 """What a system costs: bits of what went through a file, numbers of a latent that is not quantised."""

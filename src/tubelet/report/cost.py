@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from tubelet.errors import OptionError
 from tubelet.evaluate.cases import Case
-from tubelet.evaluate.speed.figures import clip_of
+from tubelet.evaluate.measures import MEASURES
+from tubelet.evaluate.speed.figures import clip_of, variant_of
 from tubelet.evaluate.speed.run import FORMAT
 from tubelet.report.content import check_benchmark
 from tubelet.report.markup import ABSENT, Cell, Head, Row, Table
@@ -25,6 +26,11 @@ BENCHES = Kind(
     format=FORMAT,
     check=check_benchmark,
 )
+
+_MEASURES = tuple(each for each in MEASURES.values() if each.where == "bench")
+"""What tables of benchmarks show."""
+
+_HEADS = tuple(Head(each.heading) for each in _MEASURES)
 
 _FIGURES: Mapping[Figure, str] = MappingProxyType(
     {"speed": "Mpx/s, there and back", "memory": "peak memory, MiB"}
@@ -57,21 +63,56 @@ def speed_table(bench: Stored, clip: Case) -> Table:
         for row in _fastest(bench)
         if clip_of(row) == clip
     )
-    names = (
-        *("format, mode", "encode Mpx/s", "decode Mpx/s", "both Mpx/s", "first frame s"),
-        *("peak MiB", "MFLOP/px", "times as long"),
-    )
     return Table(
         title=f"Speed: {clip}",
         protocol=bench.protocol,
         note=(
             "Each system in its fastest number format and mode. Medians of the rounds, in brackets lowest "
             "and highest. The last column: by how many times it takes as long, there and back, as "
-            f"{next(iter(bench.figures['systems']))}."
+            f"{_first(bench)}."
         ),
-        heads=tuple(map(Head, names)),
+        heads=(Head("format, mode"), *_HEADS, Head("times as long")),
         rows=rows,
     )
+
+
+def bench_line(bench: Stored) -> str:
+    """How a benchmark was run, and how to read its tables."""
+    run, first = bench.figures["run"], _first(bench)
+    return (
+        f"{run['device']}, {_counted(run['threads'], 'thread')}, {_counted(run['rounds'], 'round')}; "
+        f"medians, in brackets lowest and highest. Times {first}: how many times as long it took; * is the "
+        "fastest way of a system."
+    )
+
+
+def bench_tables(bench: Stored) -> tuple[Table, ...]:
+    """A table of each clip, with every number format and mode, and one of how cost grows with length."""
+    rows: list[dict[str, Any]] = bench.figures["rows"]
+    heads = (*_HEADS, Head(f"times {_first(bench)}"))
+    found: list[Table] = []
+    for clip in dict.fromkeys(map(clip_of, rows)):
+        timed = [row for row in rows if clip_of(row) == clip and "seconds" in row]
+        if timed:
+            lines = tuple(
+                Row(str(variant_of(row)), tuple(_variant_cells(row, bench.figures["systems"][row["system"]])))
+                for row in timed
+            )
+            found.append(Table(title=str(clip), protocol=bench.protocol, note="", heads=heads, rows=lines))
+    if bench.figures["growth"]:
+        names = ("size", "frames", "time per pixel", "peak MiB")
+        found.append(
+            Table(
+                title="from the shortest to the longest clip of a size",
+                protocol=bench.protocol,
+                note="",
+                heads=tuple(map(Head, names)),
+                rows=tuple(
+                    Row(str(variant_of(each)), _growth_cells(each)) for each in bench.figures["growth"]
+                ),
+            )
+        )
+    return tuple(found)
 
 
 def cost_by_length(bench: Stored, figure: Figure, *, width: int, height: int) -> Curves:
@@ -110,6 +151,34 @@ def _curves(bench: Stored, rows: list[dict[str, Any]], figure: Figure, along: st
     return Curves(x=x, y=_FIGURES[figure], log_y=True, series=series)
 
 
+def _first(bench: Stored) -> str:
+    """The system that the others are compared with."""
+    return next(iter(bench.figures["systems"]))
+
+
+def _variant_cells(row: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[Cell]:
+    """Figures of speed, memory and operations, and the ratio to the first; a star for the fastest way."""
+    yield from _measured(row, about)
+    ratio = _spread(row["times_of_first"]["both"]) if "times_of_first" in row else Cell()
+    yield ratio._replace(text=f"{ratio.text} *") if row["fastest"] else ratio
+
+
+def _growth_cells(each: Mapping[str, Any]) -> tuple[Cell, ...]:
+    """A line of the table of lengths."""
+    short, long = each["frames"]
+    before, after = each["peak_mib"]
+    return (
+        Cell(f"{each['width']}x{each['height']}"),
+        Cell(f"{short} to {long}"),
+        Cell(f"times {each['time_per_pixel_ratio']:.3g}"),
+        Cell(f"{before:.0f} to {after:.0f}", note=f"times {after / before:.3g}"),
+    )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def _fastest(bench: Stored) -> Iterator[dict[str, Any]]:
     """The row of each clip and system in its fastest way."""
     return filter(_is_fastest, bench.figures["rows"])
@@ -124,14 +193,22 @@ def _value(row: Mapping[str, Any], figure: Figure) -> float:
 
 
 def _cells(row: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[Cell]:
+    """The number format and the mode, figures of speed, memory and operations, and the ratio to the first."""
     yield Cell(", ".join(word for word in (row["format"], row["mode"]) if word) or ABSENT)
-    for part in ("encode", "decode"):
-        yield Cell(f"{row[f'{part}_mpx_per_s']['median']:.3g}")
-    yield _spread(row["both_mpx_per_s"])
-    yield Cell(f"{row['first_frame_seconds']['median']:.3g}")
-    yield Cell(f"{row['peak_mib']:.0f}")
-    yield Cell(f"{about['mflop_per_pixel']:.3g}" if "mflop_per_pixel" in about else ABSENT)
+    yield from _measured(row, about)
     yield _spread(row["times_of_first"]["both"]) if "times_of_first" in row else Cell()
+
+
+def _measured(row: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[Cell]:
+    """A cell for each of `_MEASURES`; what is compared has the range of the rounds too."""
+    for measure in _MEASURES:
+        found = row.get(measure.name, about.get(measure.name))
+        if found is None:
+            yield Cell()
+        elif measure.name == "both_mpx_per_s":
+            yield _spread(found)
+        else:
+            yield Cell(measure.shown(found["median"] if isinstance(found, Mapping) else found))
 
 
 def _spread(found: Mapping[str, float]) -> Cell:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from tubelet import __version__
 from tubelet.errors import ResultsError, TubeletError
 from tubelet.files import check_target, replacing
-from tubelet.report.columns import COLUMNS, Column, best, parts, rate_column
+from tubelet.report.columns import COLUMNS, PAGE_COLUMNS, Column, best, parts, rate_column
 from tubelet.report.pictures import RANGE, Picture, read_pictures
 from tubelet.report.players import Player, make_players
 from tubelet.report.rate import RateCurve, rate_curves, trade_off
@@ -47,22 +47,6 @@ SUFFIXES = (".html", ".htm")
 """What the name of a page ends in."""
 
 _FOLDER = Path(__file__).parent / "page"
-
-_MORE_COLUMNS = (
-    Column("detail", "frame_psnr_db", "frame PSNR dB", 2),
-    Column("seams", "seam_time_ratio", "in time", 3),
-    Column("seams", "seam_rows_ratio", "rows", 3),
-    Column("seams", "seam_columns_ratio", "columns", 3),
-    Column("rate", "nominal_bits_per_pixel", "nominal bits/px", 4),
-    Column("rate", "entropy_bits_per_pixel", "entropy bits/px", 4),
-    Column("drift_psnr_db", "1", "1 pass dB", 2, measure="psnr_db"),
-    Column("drift_psnr_db", "2", "2 passes dB", 2, measure="psnr_db"),
-    Column("drift_psnr_db", "5", "5 passes dB", 2, measure="psnr_db"),
-    Column("drift_psnr_db", "10", "10 passes dB", 2, measure="psnr_db"),
-    Column("speed", "megapixels_per_second_encode", "encode Mpx/s", 2),
-    Column("speed", "megapixels_per_second_decode", "decode Mpx/s", 2),
-)
-"""What a page shows beyond tables for papers."""
 
 
 class Page(NamedTuple):
@@ -126,7 +110,7 @@ def write_page(
 def _described(results: Results, title: str | None) -> dict[str, Any]:
     """What the scripts draw, except clips to play."""
     kept = results.figures.get("videos", {})
-    columns = (*COLUMNS, *_MORE_COLUMNS)
+    columns = (*COLUMNS, *PAGE_COLUMNS)
     columns = (*columns, *_other_columns(results, columns))
     return {
         "made_by": f"tubelet {__version__}",

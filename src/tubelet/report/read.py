@@ -115,6 +115,17 @@ def read_results(place: Path) -> Results:
     )
 
 
+def read_own(path: Path) -> Results:
+    """Read figures that this very command has written: whatever was measured is shown, however odd it is."""
+    content = read_json(path)
+    return Results(
+        folder=path.parent,
+        protocol=content["protocol"],
+        circumstances=content["circumstances"],
+        figures=content["figures"],
+    )
+
+
 def kept_file(results: Results, place: str) -> Path:
     """A file that an evaluation kept beside its figures.
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from tubelet.errors import OptionError
-from tubelet.evaluate.measures import MEASURES, Grid, Measurement, describe, mean_of
+from tubelet.evaluate.measurement import Measurement, mean_of
+from tubelet.evaluate.measures import CLIP_MEASURES, MEASURES, describe
+from tubelet.evaluate.systems.system import Grid
 from tubelet.metrics.ssim import ClipSSIM
 from tubelet.types import Stride
 
-NAMES = tuple(name for name in MEASURES if name != "vmaf")
+NAMES = tuple(name for name in CLIP_MEASURES if name != "vmaf")
 
 
 def noisy(clip: np.ndarray, deviation: float) -> np.ndarray:
@@ -101,6 +103,18 @@ def test_windows_are_a_clip_by_their_mean(smooth):
 
 
 def test_every_measure_says_what_it_is():
-    for name, facts in describe([*MEASURES, "dists", "seam_time_ratio"]).items():
+    for name, facts in describe(MEASURES).items():
+        measure = MEASURES[name]
         assert facts["says"], name
-        assert facts["better"] in {"more", "less", "0", "1"}
+        assert measure.heading and measure.heading == measure.heading.strip(), name
+        assert facts["better"] or measure.group in {"rate", "speed"}, name
+        assert (measure.make is not None) == (measure.source == "clip"), name
+        assert bool(measure.network) == (measure.source in {"network", "set"}), name
+        assert not measure.like or MEASURES[measure.like].better == measure.better, name
+
+
+def test_figures_are_shown_in_their_unit_with_their_digits():
+    assert MEASURES["psnr_db"].shown(29.996) == "30.00"
+    assert MEASURES["warping_error"].shown(0.00123) == "12.30"
+    assert MEASURES["both_mpx_per_s"].shown(1234.5) == "1.23e+03"
+    assert MEASURES["peak_mib"].shown(12345.6) == "12346"

@@ -9,8 +9,8 @@ import torch
 from einops import reduce
 
 from tubelet.errors import CheckpointError, OptionError
-from tubelet.evaluate.measures import describe
-from tubelet.evaluate.sets import RUN, ClipFeatures, FeatureRuns, compare_sets, from_part
+from tubelet.evaluate.measures import RUN, describe
+from tubelet.evaluate.sets import ClipFeatures, FeatureRuns, compare_sets, from_part
 from tubelet.evaluate.summary import summarise
 from tubelet.evaluate.weights import Weights, networks
 from tubelet.metrics.frechet import FrechetVideoDistance
