@@ -31,18 +31,15 @@ contracts: $(VENV)/.installed
 
 check: lint types contracts test ## everything that must pass before a change lands
 
-bench: $(VENV)/.installed       ## the figures in benchmarks/results
-	$(BIN)/python benchmarks/short256x33.py ../shared/data/dev klt-4x8x8 tubelet-m tubelet-m16 tubelet-s klt-1x8x8 \
-		tubelet-image klt-8x8x8 klt-8x16x16 klt-8x32x32 --floor klt-4x8x8 --psnr-only
-	$(BIN)/python benchmarks/short256x33.py ../shared/data/dev klt-4x8x8 tubelet-m --floor klt-4x8x8 \
-		--channels 4 16 64 -o benchmarks/results/short256x33-motion.json
-	$(BIN)/python benchmarks/tokens256x33.py ../shared/data/dev tubelet-fsq tubelet-fsq-deep --long 129
-	$(BIN)/python benchmarks/token_bytes.py ../shared/data/dev tubelet-fsq
-	$(BIN)/python benchmarks/vq_lookup.py
-	$(BIN)/python benchmarks/speed.py
+CLIPS ?= ../shared/data/dev
 
-figures: $(VENV)/.installed     ## docs/figures.md and its plots, from benchmarks/results
-	$(BIN)/python scripts/figures_page.py
+bench: $(VENV)/.installed       ## quality and speed of the shipped tokenizers; CLIPS is a folder of clips
+	$(BIN)/tubelet evaluate $(CLIPS) -o runs/figures --with $(foreach name,klt-4x8x8 tubelet-m tubelet-s, \
+		$(name)@4 $(name)@8 $(name)@16 $(name)@32 $(name)@64) tubelet-fsq x264:crf=28 --latents
+	$(BIN)/tubelet bench -o runs/bench.json --force
+
+figures: $(VENV)/.installed     ## docs/figures.md and its plots, from experiments/results
+	$(BIN)/python -m tubelet.report.figures
 
 clean:
 	rm -rf $(VENV) build demo *.egg-info src/*.egg-info

@@ -31,6 +31,9 @@ BESIDE = HERE.parent / "train"
 CLIPS = HERE.parent / "shared" / "data" / "train"
 NETS = HERE.parent / "shared" / "nets"
 
+CHANNELS = (4, 8, 16, 32, 64)
+"""How many are kept where a run and its floor are evaluated."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -199,7 +202,7 @@ def _living(name: str) -> int:
 
 
 def _evaluate(name: str, entry: Entry) -> None:
-    """Gains over the linear floor on the clips of the training folder that no run learns from."""
+    """Figures on the clips of the training folder that no run learns from, beside the linear floor's."""
     held_out = BESIDE / "runs" / "held-out"
     if not held_out.exists():
         sys.path.insert(0, str(BESIDE / "scripts"))
@@ -210,12 +213,11 @@ def _evaluate(name: str, entry: Entry) -> None:
         held_out.mkdir()
         for clip in set(find_clips(CLIPS)) - set(training_clips(CLIPS)):
             (held_out / clip.name).symlink_to(clip)
-    command = [_python(), "benchmarks/tokens256x33.py", str(held_out), str(_weights(name))]
+    floor = entry.floor
+    systems = [str(_weights(name))]
     if entry.recipe.startswith("m"):
-        command[1] = "benchmarks/short256x33.py"
-        command += ["--floor", entry.floor, "--psnr-only"]
-    command += ["-o", str(BESIDE / "runs" / f"{name}-held-out.json")]
-    subprocess.run(command, cwd=HERE, check=True)
+        systems = [f"{each}@{channels}" for each in (*systems, floor) for channels in CHANNELS]
+    _tubelet("evaluate", str(held_out), "--with", *systems, "-o", str(BESIDE / "runs" / f"{name}-held-out"))
 
 
 def _tubelet(*words: str) -> None:

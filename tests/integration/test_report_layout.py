@@ -367,7 +367,7 @@ def test_latents_are_explained(show):
 
 def test_the_page_names_only_what_a_user_has(written):
     text = written.read_text(encoding="utf-8")
-    for place in ("benchmarks/", "scripts/", "docs/", "src/"):
+    for place in ("experiments/", "scripts/", "docs/", "src/"):
         assert place not in text
 
 

@@ -1,4 +1,4 @@
-"""The nearest entry of a codebook, and another library's: `python benchmarks/vq_lookup.py [-o FILE]`.
+"""The nearest entry of a codebook, and another library's: `python experiments/vq_lookup.py [-o FILE]`.
 
 Protocol vq_lookup: normal vectors of 8 channels, a normal codebook of 2^14 entries, float32 on the CPU. Ours
 is `VQ`, theirs `VectorQuantize` of vector-quantize-pytorch in evaluation, where it updates nothing, with the
@@ -35,9 +35,9 @@ COUNTS = (1024, 4096, 16384)
 
 
 def main() -> None:
-    """Measure and write benchmarks/results/vq_lookup.json, or be the process whose memory is measured."""
+    """Measure and write experiments/results/vq_lookup.json, or be the process whose memory is measured."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-o", type=Path, default=Path("benchmarks/results/vq_lookup.json"))
+    parser.add_argument("-o", type=Path, default=Path("experiments/results/vq_lookup.json"))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--counts", type=int, nargs="+", default=COUNTS, metavar="N")

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from figures_parts import Part, begun, plain_table
-
+from tubelet.report.figures.parts import SCRIPTS, Part, begun, plain_table
 from tubelet.report.markup import Table
 from tubelet.report.plots import Curves, Mark, Series
 
@@ -21,7 +20,7 @@ Runs = dict[tuple[str, int], list[dict[str, Any]]]
 def collapse(folder: Path) -> Part:
     """Usage, perplexity and quality of every quantiser on one backbone, at several sizes."""
     part = Part("Who uses a codebook")
-    figures = begun(part, folder, "collapse.json", "python benchmarks/collapse.py DATA")
+    figures = begun(part, folder, "collapse.json", f"python {SCRIPTS}/collapse.py DATA")
     if figures is None:
         return part
     runs = _gathered(figures)
@@ -33,7 +32,7 @@ def collapse(folder: Path) -> Part:
     part.plot("collapse-usage", _plot(runs, _share, "codebook used, %", log=True), says="usage against size")
     part.plot("collapse-psnr", _plot(runs, _psnr, "PSNR, dB"), says="PSNR against size")
     part.head("The same after more steps")
-    command = "python benchmarks/collapse.py DATA --steps 1000 -o FILE"
+    command = f"python {SCRIPTS}/collapse.py DATA --steps 1000 -o FILE"
     more = begun(part, folder, "collapse-long.json", command)
     if more is not None:
         part.show(_table(_gathered(more)))

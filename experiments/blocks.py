@@ -1,4 +1,4 @@
-"""Architectures at equal time of training: `python benchmarks/blocks.py DATA [--seconds 200] [--rows ...]`.
+"""Architectures at equal time of training: `python experiments/blocks.py DATA [--seconds 200] [--rows ...]`.
 
 Trains every architecture for the same number of seconds by the same recipe (`--recipe m16`: 16 channels only,
 or m: all prefixes), any of its fields changed as `tubelet train` takes them, but for width, blocks and
@@ -176,7 +176,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
     parser.add_argument("--recipe", default="m16")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("-o", type=Path, default=Path("benchmarks/results/blocks.json"))
+    parser.add_argument("-o", type=Path, default=Path("experiments/results/blocks.json"))
     known, _ = parser.parse_known_args()
     # A row says what width, how many blocks, and whether the transform is trained.
     add_fields(parser, make_config(known.recipe))

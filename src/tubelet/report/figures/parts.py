@@ -13,6 +13,12 @@ from tubelet.report.tables import made_by
 
 WIDTH = 120
 
+SCRIPTS = "experiments"
+"""The folder of what made claims, in the repository that this page is of."""
+
+STORED = f"{SCRIPTS}/results"
+"""Where the page finds stored results, below the folder of the repository."""
+
 
 class Page(NamedTuple):
     """A page, and its plots by their places below its folder."""
@@ -60,16 +66,16 @@ class Part:
         Args:
             protocol: in Markdown.
             circumstances: as stored; a script's command has its name alone.
-            name: of the file in benchmarks/results.
+            name: of the file in `STORED`.
         """
         command = made_by(circumstances)
         if command.partition(" ")[0].endswith(".py"):
-            command = f"python benchmarks/{command}"
+            command = f"python {command}"
         self.say(f"**Protocol.** {protocol}")
         machine = circumstances["machine"]
         self.blocks.append(
             f"Made by {markdown_code(command)} on {machine['cores']} cores, {machine['cpu']}. "
-            f"All figures: [{name}](../benchmarks/results/{name})."
+            f"All figures: [{name}](../{STORED}/{name})."
         )
         if "parts" in circumstances:
             self.say(markdown_text(circumstances["parts"]))
@@ -83,7 +89,7 @@ def read_stored(folder: Path, name: str) -> dict[str, Any] | None:
 
 def missing(part: Part, name: str, command: str) -> Part:
     """Say that a file is not there, and what makes it."""
-    part.say(f"`benchmarks/results/{name}` is not there, so nothing is said here. `{command}` makes it.")
+    part.say(f"`{STORED}/{name}` is not there, so nothing is said here. `{command}` makes it.")
     return part
 
 

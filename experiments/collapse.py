@@ -1,4 +1,4 @@
-"""Who uses a codebook: `python benchmarks/collapse.py DATA [--steps 200] [--seeds 0 1 2] [-o FILE]`.
+"""Who uses a codebook: `python experiments/collapse.py DATA [--steps 200] [--seeds 0 1 2] [-o FILE]`.
 
 Protocol collapse: the same small network (recipe fsq at width 64, one block in the encoder, two in the
 decoder, latents of 8 channels, or as many as the quantiser needs digits), the same crops in the same order,
@@ -74,13 +74,13 @@ def methods(size: int) -> dict[str, tuple[QuantizerConfig, int]]:
 
 
 def main() -> None:
-    """Train and measure everything; write benchmarks/results/collapse.json, which `make figures` shows."""
+    """Train and measure everything; write experiments/results/collapse.json, which `make figures` shows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2))
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("-o", type=Path, default=Path("benchmarks/results/collapse.json"))
+    parser.add_argument("-o", type=Path, default=Path("experiments/results/collapse.json"))
     arguments = parser.parse_args()
     protocol = " ".join((__doc__ or "").split())
     figures: dict[str, Any] = {}

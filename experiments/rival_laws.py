@@ -1,4 +1,4 @@
-"""Which laws the autoencoders of diffusers keep: `python benchmarks/rival_laws.py [-o FILE] [--page FILE]`.
+"""Which laws the autoencoders of diffusers keep: `python experiments/rival_laws.py [-o FILE] [--page FILE]`.
 
 Protocol laws-tiny: every class in the smallest configuration that it can be built in, with random weights
 (seed 0; what starts at a constant is moved by noise), float32 on a CPU, on noise of seed 1. Laws speak of
@@ -80,7 +80,7 @@ LAWS = {
 def main() -> None:
     """Ask every class, write the findings as JSON, and print them or put them into a page of Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-o", type=Path, default=Path("benchmarks/results/rival_laws.json"))
+    parser.add_argument("-o", type=Path, default=Path("experiments/results/rival_laws.json"))
     parser.add_argument("--stored", action="store_true", help="ask nobody; take the findings that are stored")
     parser.add_argument("--page", type=Path, help="a page of Markdown that gets the table between its marks")
     arguments = parser.parse_args()

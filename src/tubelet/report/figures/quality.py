@@ -5,11 +5,11 @@ from itertools import groupby, product
 from math import prod
 from typing import Any, NamedTuple
 
-from figures_parts import Part, missing
-
 from tubelet.errors import OptionError
+from tubelet.evaluate.measures import MEASURES
 from tubelet.evaluate.summary import interval as interval_of
-from tubelet.report.columns import Column, cells, find_column, head, interval, used
+from tubelet.report.columns import cells, column_of, find_column, head, interval, used
+from tubelet.report.figures.parts import STORED, Part, missing
 from tubelet.report.markup import Cell, Head, Row, Table, markdown_text
 from tubelet.report.plots import bars, rate_distortion
 from tubelet.report.rate import rate_curves
@@ -35,11 +35,12 @@ CURVES = ("psnr_db", "ms_ssim", "vmaf")
 PAIRED = ("psnr_db", "ms_ssim", "difference_psnr_db", "tof_px")
 """Measures in which a tokenizer is compared with the linear one, clip by clip."""
 
-TOKEN_COLUMNS = (
-    *map(find_column, ("psnr_db", "ms_ssim", "difference_psnr_db")),
-    Column("rate", "bits_per_pixel", "bits/px on disk", 4),
-    Column("rate", "nominal_bits_per_pixel", "nominal bits/px", 4),
-    Column("rate", "entropy_bits_per_pixel", "entropy bits/px", 4),
+TOKEN_COLUMNS = tuple(
+    column_of(MEASURES[name])
+    for name in (
+        *("psnr_db", "ms_ssim", "difference_psnr_db"),
+        *("bits_per_pixel", "nominal_bits_per_pixel", "entropy_bits_per_pixel"),
+    )
 )
 
 _READING = """
@@ -107,9 +108,7 @@ def quality(results: Results | None) -> Part:
     """All that an evaluation says; a sentence without one."""
     part = Part(TITLE)
     if results is None:
-        return missing(
-            part, "dev/results.json", "tubelet evaluate CLIPS --with SYSTEM … -o benchmarks/results/dev"
-        )
+        return missing(part, "dev/results.json", f"tubelet evaluate CLIPS --with SYSTEM … -o {STORED}/dev")
     part.source(markdown_text(protocol(results)), results.circumstances, "dev/results.json")
     part.say(markdown_text(result_note(results)))
     part.say(_READING)

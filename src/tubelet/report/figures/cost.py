@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from figures_parts import Part, begun, missing, plain_table, read_stored, spread
-
 from tubelet.errors import OptionError
 from tubelet.evaluate.speed.figures import absences
 from tubelet.evaluate.speed.grid import Size
@@ -18,6 +16,7 @@ from tubelet.report.cost import (
     speed_table,
     speeds,
 )
+from tubelet.report.figures.parts import Part, missing
 from tubelet.report.markup import markdown_text
 from tubelet.report.plots import speed_quality
 from tubelet.report.read import Results, Stored
@@ -97,60 +96,3 @@ def _quality(part: Part, name: str, bench: Stored, results: Results | None) -> N
         "Speed by this protocol against quality by that of the first part, which are of different clips:"
     )
     part.plot(f"{name}-quality", plot, says="PSNR against speed")
-
-
-def rivals(folder: Path) -> Part:
-    """Speed beside other people's autoencoders, in one run."""
-    part = Part("Speed beside other autoencoders")
-    stored = read_stored(folder, "rivals.json")
-    if stored is None:
-        return missing(part, "rivals.json", "python benchmarks/rivals.py")
-    figures = stored["figures"]
-    if "rows" in figures:
-        return _bench(part, read_bench(folder / "rivals.json"), "rivals", None)
-    part.source(stored["protocol"], stored["circumstances"], "rivals.json")
-    part.say(
-        f"Clips of {figures['clip']} on {figures['device']}, {figures['rounds']} rounds. Weights of others",
-        "are random, which changes no speed and makes quality meaningless: none is given. Ratios of one run",
-        "hold roughly on another machine; megapixels per second do not. Other formats, sizes and devices",
-        "may order systems otherwise.",
-    )
-    ratios = figures["times_faster_than"]
-    rows = {
-        f"{found['name']} ({name})": [
-            found["format"],
-            f"{found['million_weights']:.1f}",
-            f"{found['peak_mib']:,.0f}",
-            *(f"{found[f'{way}_mpx_per_s']:.3g}" for way in ("encode", "decode", "both")),
-            spread(ratios[name]["both"]) if name in ratios else "-",
-        ]
-        for name, found in figures["systems"].items()
-    }
-    heads = [
-        *("format", "million weights", "peak MiB", "encode Mpx/s", "decode Mpx/s", "both Mpx/s"),
-        "ours is faster by",
-    ]
-    part.show(plain_table("autoencoder", heads, rows))
-    return part
-
-
-def speed(folder: Path) -> Part:
-    """Speed of whole files, and memory."""
-    part = Part("Speed and memory at 1080p")
-    figures = begun(part, folder, "speed1080p.json", "python benchmarks/speed.py")
-    if figures is None:
-        return part
-    tensors, files = figures["tensors_only"], figures["file_to_file"]
-    megapixels = files["frames"] * 1920 * 1080 / 1e6
-    rows = {
-        f"{way}, tensors only": [f"{tensors[f'{way}_mpx_per_s']:.1f}", "-"]
-        for way in ("read", "encode", "decode")
-        if f"{way}_mpx_per_s" in tensors
-    } | {
-        f"{way}, file to file": [f"{megapixels / files['seconds'][way]:.1f}", f"{over:.2f}"]
-        for way, over in files["over_slowest_stage_alone"].items()
-    }
-    part.show(plain_table("what", ["Mpx/s", "time over that of the slowest stage alone"], rows, code=False))
-    peaks = figures["peak_rss_mib"].items()
-    part.say("Peak memory:", ", ".join(f"{peak:,.0f} MiB for {length}" for length, peak in peaks) + ".")
-    return part

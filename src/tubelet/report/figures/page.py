@@ -1,6 +1,6 @@
-"""Make docs/figures.md and its plots from stored results: `python scripts/figures_page.py`.
+"""Make docs/figures.md and its plots from stored results: `python -m tubelet.report.figures`, in its folder.
 
-Nothing is measured here: the page is a function of the JSON in benchmarks/results. What is not there is left
+Nothing is measured here: the page is a function of the JSON in experiments/results. What is not there is left
 out with a sentence. Plots need the extra `plots`.
 """
 
@@ -10,23 +10,20 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from figures_collapse import collapse
-from figures_parts import Page, Part
-from figures_quality import quality
-from figures_speed import benches, rivals, speed
-from figures_stored import deeper, laws, lookup, tokens
-
 from tubelet.evaluate.results_file import RESULTS
 from tubelet.files import replacing
+from tubelet.report.figures.collapse import collapse
+from tubelet.report.figures.cost import benches
+from tubelet.report.figures.parts import STORED, Page, Part
+from tubelet.report.figures.quality import quality
+from tubelet.report.figures.stored import deeper, laws, lookup, tokens
 from tubelet.report.plots import Bars, Curves, draw
 from tubelet.report.read import read_results
 
-ROOT = Path(__file__).parents[1]
-
-BEGIN = """\
+BEGIN = f"""\
 # Figures
 
-Made by `python scripts/figures_page.py` from the files in `benchmarks/results`, not by hand. Figures under
+Made by `python -m tubelet.report.figures` from the files in `{STORED}`, not by hand. Figures under
 different protocols are not to be compared. Words are those of the [glossary](glossary.md).
 """
 
@@ -34,14 +31,14 @@ different protocols are not to be compared. Words are those of the [glossary](gl
 def main() -> None:
     """Write the page and its plots."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results", metavar="FOLDER")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "figures.md", metavar="FILE")
+    parser.add_argument("--results", type=Path, default=Path(STORED), metavar="FOLDER")
+    parser.add_argument("--page", type=Path, default=Path("docs") / "figures.md", metavar="FILE")
     arguments = parser.parse_args()
     page = make_page(arguments.results)
     with replacing(arguments.page, force=True) as path:
         path.write_text(page.text, encoding="utf-8")
     write_plots(page.plots, arguments.page.parent)
-    print(f"{arguments.page}, and {len(page.plots)} plots", file=sys.stderr)
+    sys.stderr.write(f"{arguments.page}, and {len(page.plots)} plots\n")
 
 
 def make_page(stored: Path) -> Page:
@@ -57,9 +54,7 @@ def make_page(stored: Path) -> Page:
         tokens(stored),
         collapse(stored),
         lookup(stored),
-        rivals(stored),
         *benches(stored, results),
-        speed(stored),
         deeper(stored),
         laws(stored),
     ]
@@ -84,7 +79,3 @@ def write_plots(plots: Mapping[str, Curves | Bars], folder: Path) -> None:
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
         draw(plot, target, force=True)
-
-
-if __name__ == "__main__":
-    main()

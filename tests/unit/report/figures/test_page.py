@@ -1,26 +1,16 @@
 """The page of figures is a function of stored JSON, and what is not stored is not on it."""
 
 import json
-import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from tubelet.report.figures.page import make_page
+from tubelet.report.figures.parts import STORED as FOLDER
 from tubelet.report.read import Results
 
-ROOT = Path(__file__).parents[3]
-STORED = ROOT / "benchmarks" / "results"
-
-
-@pytest.fixture(scope="module")
-def make_page():
-    """The function of the script, whose modules import one another as they do when it is started."""
-    sys.path.insert(0, str(ROOT / "scripts"))
-    yield import_module("figures_page").make_page
-    sys.path.remove(str(ROOT / "scripts"))
-    for name in [name for name in sys.modules if name.startswith("figures_")]:
-        sys.modules.pop(name)
+ROOT = Path(__file__).parents[4]
+STORED = ROOT / FOLDER
 
 
 def store(results: Results, folder: Path) -> Path:
@@ -67,12 +57,12 @@ def results(make_results) -> Results:
     return make_results(latents | files | {"fsq": files["x264:crf=40"]}, tags={"a": {"motion": "low"}})
 
 
-def test_the_same_files_make_the_same_page(make_page, results, tmp_path):
+def test_the_same_files_make_the_same_page(results, tmp_path):
     store(results, tmp_path)
     assert make_page(tmp_path) == make_page(tmp_path)
 
 
-def test_every_figure_of_the_page_comes_from_the_files(make_page, results, tmp_path):
+def test_every_figure_of_the_page_comes_from_the_files(results, tmp_path):
     path = store(results, tmp_path)
     text = make_page(tmp_path).text
     assert "made-up v1: nothing was measured." in text
@@ -84,7 +74,7 @@ def test_every_figure_of_the_page_comes_from_the_files(make_page, results, tmp_p
     assert changed != text
 
 
-def test_figures_that_were_put_together_say_so(make_page, results, tmp_path):
+def test_figures_that_were_put_together_say_so(results, tmp_path):
     path = store(results, tmp_path)
     assert "taken over" not in make_page(tmp_path).text
     content = json.loads(path.read_text())
@@ -93,7 +83,7 @@ def test_figures_that_were_put_together_say_so(make_page, results, tmp_path):
     assert "Codecs were measured, the rest was taken over." in make_page(tmp_path).text
 
 
-def test_spatial_only_stands_beside_space_time_of_as_many_numbers(make_page, results, tmp_path):
+def test_spatial_only_stands_beside_space_time_of_as_many_numbers(results, tmp_path):
     store(results, tmp_path)
     _, section = make_page(tmp_path).text.split("### Spatial-only against space-time, at equal numbers")
     section, *_ = section.split("### ")
@@ -102,14 +92,14 @@ def test_spatial_only_stands_beside_space_time_of_as_many_numbers(make_page, res
     assert "`klt-4x8x8@4`" not in section
 
 
-def test_what_is_not_stored_is_left_out_with_a_sentence(make_page, tmp_path):
+def test_what_is_not_stored_is_left_out_with_a_sentence(tmp_path):
     page = make_page(tmp_path)
     assert not page.plots
     assert "|" not in page.text
     assert page.text.count("is not there") == page.text.count("\n## ")
 
 
-def test_every_plot_that_the_page_shows_is_made_and_no_other(make_page, results, tmp_path):
+def test_every_plot_that_the_page_shows_is_made_and_no_other(results, tmp_path):
     store(results, tmp_path)
     page = make_page(tmp_path)
     assert page.plots
@@ -118,7 +108,7 @@ def test_every_plot_that_the_page_shows_is_made_and_no_other(make_page, results,
     assert page.text.count("![") == len(page.plots)
 
 
-def test_runs_of_the_collapse_experiment_are_gathered_over_seeds(make_page, tmp_path):
+def test_runs_of_the_collapse_experiment_are_gathered_over_seeds(tmp_path):
     def run(share, perplexity, psnr):
         tokens = {"share": share, "perplexity": perplexity}
         return {"psnr_db": psnr, "tokens": tokens, "step_cpu_seconds": 0.5}
@@ -147,8 +137,8 @@ def test_runs_of_the_collapse_experiment_are_gathered_over_seeds(make_page, tmp_
     assert [[mark.x for mark in series.marks] for series in usage.series] == [[1024], [1024, 65536]]
 
 
-def test_the_page_in_the_repository_is_what_the_command_makes(make_page):
+def test_the_page_in_the_repository_is_what_the_command_makes():
     if not (STORED / "dev" / "results.json").exists():
-        pytest.skip("benchmarks/results/dev/results.json is not there: no evaluation is stored yet")
+        pytest.skip("no evaluation is stored yet")
     page = ROOT / "docs" / "figures.md"
-    assert page.read_text(encoding="utf-8") == make_page(STORED).text, "run `python scripts/figures_page.py`"
+    assert page.read_text(encoding="utf-8") == make_page(STORED).text, "make figures"

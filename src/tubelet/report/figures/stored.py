@@ -1,16 +1,16 @@
-"""The parts of the page of figures that come from the scripts in benchmarks/, a file each."""
+"""The parts of the page of figures that come from stored figures of other kinds, a file each."""
 
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from figures_parts import Part, begun, plain_table, spread
+from tubelet.report.figures.parts import SCRIPTS, Part, begun, plain_table, spread
 
 
 def tokens(folder: Path) -> Part:
     """How tokens use their codebook, what files of them take, and which digits depend on the way."""
     part = Part("Tokens")
-    figures = begun(part, folder, "tokens256x33.json", "python benchmarks/tokens256x33.py CLIPS tubelet-fsq")
+    figures = begun(part, folder, "tokens256x33.json", "tubelet evaluate CLIPS --with tubelet-fsq --latents")
     if figures is None:
         return part
     part.say(
@@ -54,7 +54,9 @@ def _token_row(found: dict[str, Any]) -> list[str]:
 def _token_bytes(part: Part, folder: Path) -> None:
     """What a file of tokens takes."""
     part.head("Files of tokens")
-    figures = begun(part, folder, "token_bytes.json", "python benchmarks/token_bytes.py CLIPS tubelet-fsq")
+    figures = begun(
+        part, folder, "token_bytes.json", "tubelet evaluate CLIPS --with tubelet-fsq --protocol native-all"
+    )
     if figures is None:
         return
     for name, clips in figures.items():
@@ -74,7 +76,7 @@ def _token_bytes(part: Part, folder: Path) -> None:
 def _token_flips(part: Part, folder: Path) -> None:
     """Digits that depend on the way."""
     part.head("Digits that fall to the other side")
-    figures = begun(part, folder, "token_flips.json", "python benchmarks/token_flips.py CLIPS")
+    figures = begun(part, folder, "token_flips.json", f"python {SCRIPTS}/token_flips.py CLIPS")
     if figures is None:
         return
     rows = {
@@ -87,7 +89,7 @@ def _token_flips(part: Part, folder: Path) -> None:
 def lookup(folder: Path) -> Part:
     """The nearest entry of a codebook, beside another library."""
     part = Part("Nearest entries of a codebook")
-    figures = begun(part, folder, "vq_lookup.json", "python benchmarks/vq_lookup.py")
+    figures = begun(part, folder, "vq_lookup.json", f"python {SCRIPTS}/vq_lookup.py")
     if figures is None:
         return part
     rows = {
@@ -106,7 +108,7 @@ def lookup(folder: Path) -> Part:
 def deeper(folder: Path) -> Part:
     """Every shipped stride at several channels."""
     part = Part("Other strides")
-    figures = begun(part, folder, "short256x33.json", "make bench")
+    figures = begun(part, folder, "short256x33.json", "tubelet evaluate CLIPS --with klt-8x8x8@16 …")
     if figures is None:
         return part
     tokenizers = figures["tokenizers"]
@@ -130,7 +132,7 @@ def _decibels(value: float | None) -> str:
 def laws(folder: Path) -> Part:
     """How many laws each autoencoder keeps."""
     part = Part("Laws kept and broken")
-    figures = begun(part, folder, "rival_laws.json", "python benchmarks/rival_laws.py")
+    figures = begun(part, folder, "rival_laws.json", f"python {SCRIPTS}/rival_laws.py")
     if figures is None:
         return part
     part.say(

@@ -1,4 +1,4 @@
-"""What a change of a recipe is worth: `python benchmarks/ablate.py DATA RECIPE [--seconds 60] [--FIELD ...]`.
+"""What a change of a recipe is worth: `python experiments/ablate.py DATA RECIPE [--FIELD ...]`.
 
 Trains the recipe, with any of its fields changed as `tubelet train` takes them, for a stated number of
 seconds on seven eighths of the prepared clips, and measures on the others what it gains over the linear
