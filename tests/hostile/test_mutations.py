@@ -49,7 +49,7 @@ def bear(request, tmp_path):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for seed in range(count):
             damaged(random.Random(f"{request.node.name} {seed}"))
-            begun = time.perf_counter()
+            begun = time.process_time()  # waiting for a busy machine is no fault
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 warnings.simplefilter("ignore", DamageWarning)
@@ -62,8 +62,8 @@ def bear(request, tmp_path):
                         )
                 except Exception as error:  # noqa: BLE001  that is what is looked for
                     findings.append((seed, repr(error)[:300]))
-            if time.perf_counter() - begun > SECONDS:
-                findings.append((seed, f"{time.perf_counter() - begun:.0f} s"))
+            if time.process_time() - begun > SECONDS:
+                findings.append((seed, f"{time.process_time() - begun:.0f} s"))
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert not findings, f"{len(findings)} of {count}: {findings[:6]}"
         assert grown < KILOBYTES, f"{grown} kB"
