@@ -1,6 +1,9 @@
 """A whole clip through a model: all steps and all cells at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
 
 from tubelet.checks import check_device
 from tubelet.errors import OptionError
@@ -8,9 +11,15 @@ from tubelet.models.protocol import StepModel
 from tubelet.tokenizers.checks import check_counts, check_parts, checked_latent
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import PartGrids
+from tubelet.tokenizers.posterior import Posterior
 from tubelet.tokenizers.streams.decoder import KnownLatents
 from tubelet.tokenizers.streams.encoder import Steps
-from tubelet.types import Counts, Known, Latents, Video
+from tubelet.types import Counts, Known, Latents, Part, Video
+
+_NO_DISTRIBUTION = (
+    "this tokenizer knows no distribution, only a latent; one that does is built with variational=True. Use "
+    "encode."
+)
 
 
 def encode_clip(model: StepModel, grouping: Grouping, video: Video) -> Steps:
@@ -66,3 +75,43 @@ def take_parts(model: StepModel, latents: Latents, known: Counts | Known | None)
     for name, counts in known.items():
         check_counts(counts, taken[name])
     return KnownLatents(taken, known)
+
+
+def only_part(parts: Sequence[Part]) -> Part:
+    """The only part of a latent.
+
+    Raises:
+        OptionError: it has several.
+    """
+    if len(parts) != 1:
+        names = ", ".join(part.name for part in parts)
+        raise OptionError(
+            f"the latent of this tokenizer has {len(parts)} parts: {names}. Use encode_parts, decode_parts, "
+            "parts_encoder and parts_decoder."
+        )
+    return parts[0]
+
+
+def posterior_of(steps: Steps) -> Posterior:
+    """The distribution of steps of a latent of one part, which a variational model gave."""
+    if steps.log_variances is None:
+        raise OptionError(_NO_DISTRIBUTION)
+    (mean,), (log_variance,) = steps.latents.values(), steps.log_variances.values()
+    return Posterior(mean=mean, log_variance=log_variance)
+
+
+def check_variational(model: StepModel) -> None:
+    """Raise unless a model gives a distribution, of one part.
+
+    Raises:
+        OptionError: it does not.
+    """
+    only_part(model.parts)
+    if not model.variational:
+        raise OptionError(_NO_DISTRIBUTION)
+
+
+def needs_whole(module: nn.Module, *tensors: Tensor) -> bool:
+    """Whether a clip must be computed at once: for gradients of what is made of these, or a compiler."""
+    learns = any(x.requires_grad for x in tensors) or any(p.requires_grad for p in module.parameters())
+    return torch.compiler.is_compiling() or (torch.is_grad_enabled() and learns)

@@ -13,12 +13,12 @@ from tubelet.errors import OptionError
 from tubelet.models.protocol import StepModel
 from tubelet.models.table import ModelConfig
 from tubelet.nn.precision import halving_only
+from tubelet.tokenizers import clip
 from tubelet.tokenizers.checks import RangeWatch, checked_channels, checked_video
-from tubelet.tokenizers.clip import check_size, decode_clip, encode_clip, take_parts
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import check_prefixes
 from tubelet.tokenizers.posterior import Posterior
-from tubelet.tokenizers.save import save_tokenizer
+from tubelet.tokenizers.save import known_config, save_tokenizer
 from tubelet.tokenizers.streams.decoder import KnownLatents, StreamDecoder
 from tubelet.tokenizers.streams.encoder import Given, Steps, StreamEncoder
 from tubelet.tokenizers.streams.state import StreamState
@@ -31,14 +31,12 @@ DEFAULT_MEMORY = 1 << 30
 class ContinuousTokenizer(nn.Module):
     """Video to a latent of ordered channels with zero mean and unit variance, and back.
 
-    Most models give a latent of one part: `encode`, `decode`, `stream_encoder` and `stream_decoder` are for
-    these. Those whose names end in ``_parts`` are for all.
+    `encode`, `decode` and the streams are for models of one part, as most are; those for `parts` are for all.
 
     Attributes:
         model: what encodes and decodes single steps.
         parts: of which a latent consists.
-        stride: frames, rows and columns of pixels of a step of one cell; per latent position, if there is one
-            part.
+        stride: frames, rows and columns of pixels of a step of one cell; of one part, per latent position.
         lead_frame: whether the first frame is a group of its own (see `Grouping`).
         variational: whether the encoder gives a distribution (see `posterior`).
     """
@@ -48,7 +46,7 @@ class ContinuousTokenizer(nn.Module):
     ) -> None:
         super().__init__()
         if not isinstance(model, nn.Module):
-            raise OptionError("the model is no torch module; its weights could not be stored.")
+            raise OptionError("the model is not a torch module; its weights could not be stored.")
         self.model = model
         self.parts: tuple[Part, ...] = model.parts
         self.stride: Stride = model.stride
@@ -78,7 +76,7 @@ class ContinuousTokenizer(nn.Module):
         Raises:
             OptionError: the latent has several parts; `parts` has the channels of each.
         """
-        return self._only.channels
+        return clip.only_part(self.parts).channels
 
     @property
     def warm_up(self) -> int:
@@ -116,25 +114,20 @@ class ContinuousTokenizer(nn.Module):
         Warns:
             RangeWarning: the values seem to lie in [0, 1]; once for each tokenizer.
         """
-        name, kept = self._only.name, self.check_channels(channels)
+        name, kept = clip.only_part(self.parts).name, self.check_channels(channels)
         return self.encode_parts(video, channels={name: kept})[name]
 
     def encode_parts(self, video: Video, *, channels: Mapping[str, int] | None = None) -> Latents:
-        """Encode a clip to every part of its latent; arguments and errors as `encode`.
-
-        Args:
-            video: RGB in [-1, 1].
-            channels: how many channels to keep, by the name of the part; all by default.
-        """
+        """Encode a clip to every part of its latent, as `encode`; `channels` are by the name of the part."""
         video = checked_video(self.model, self._watch, video)
         kept = check_prefixes(channels, self.parts)
         # An encoder that sees one cell at a time works in cache-sized tiles of single steps at no cost.
         alone = not self.model.encoder_footprint().whole
-        if alone and not self._differentiates(video) and not torch.compiler.is_compiling():
+        if alone and not clip.needs_whole(self, video):
             stream = self.parts_encoder(channels=channels)
             runs = [stream.push(video), stream.finish()]
             return {name: torch.cat([run[name] for run in runs], dim=2) for name in kept}
-        steps = self._encode(video)
+        steps = clip.encode_clip(self.model, self.grouping, video)
         return {name: steps.latents[name][:, :count] for name, count in kept.items()}
 
     def posterior(self, video: Video) -> Posterior:
@@ -147,7 +140,10 @@ class ContinuousTokenizer(nn.Module):
             OptionError: the tokenizer was built without a distribution, or as for `encode`.
             LatentError: `video` holds NaN or infinity.
         """
-        return self._posterior_of(self._encode(checked_video(self.model, self._watch, video)))
+        clip.check_variational(self.model)
+        return clip.posterior_of(
+            clip.encode_clip(self.model, self.grouping, checked_video(self.model, self._watch, video))
+        )
 
     def decode(
         self, latent: Latent, *, frames: int, height: int, width: int, counts: Counts | None = None
@@ -192,7 +188,9 @@ class ContinuousTokenizer(nn.Module):
             OptionError: as `decode`.
             LatentError: a part holds NaN or infinity.
         """
-        return self._decode(self._take_parts(latents, known), frames=frames, height=height, width=width)
+        return self._decode(
+            clip.take_parts(self.model, latents, known), frames=frames, height=height, width=width
+        )
 
     def forward(self, video: Video) -> Video:
         """Encode and decode."""
@@ -223,7 +221,7 @@ class ContinuousTokenizer(nn.Module):
             OptionError: the tokenizer has not as many channels, or several parts; or the memory fits not one
                 tile.
         """
-        name, kept = self._only.name, self.check_channels(channels)
+        name, kept = clip.only_part(self.parts).name, self.check_channels(channels)
         return self._encoder(lambda steps: steps.latents[name], {name: kept}, memory, tile, state)
 
     def parts_encoder(
@@ -249,8 +247,8 @@ class ContinuousTokenizer(nn.Module):
         Raises:
             OptionError: the tokenizer was built without a distribution, or the memory fits not one tile.
         """
-        self._check_variational()
-        return self._encoder(self._posterior_of, None, memory, tile, state)
+        clip.check_variational(self.model)
+        return self._encoder(clip.posterior_of, None, memory, tile, state)
 
     def stream_decoder(
         self,
@@ -279,7 +277,7 @@ class ContinuousTokenizer(nn.Module):
             OptionError: the memory fits not one tile, or the tokenizer has several parts.
             ShapeError: the size or length is not positive.
         """
-        _ = self._only
+        clip.only_part(self.parts)
         open_with = partial(StreamDecoder, self.model, self.grouping, take=self._take_latent)
         size = (height, width)
         return open_with(
@@ -298,7 +296,9 @@ class ContinuousTokenizer(nn.Module):
         state: StreamState | None = None,
     ) -> StreamDecoder[Latents]:
         """As `stream_decoder`, for every part of the latent; `first_step` counts the model's steps."""
-        open_with = partial(StreamDecoder, self.model, self.grouping, take=self._take_parts)
+        open_with = partial(
+            StreamDecoder, self.model, self.grouping, take=partial(clip.take_parts, self.model)
+        )
         size = (height, width)
         return open_with(
             size=size, frames=frames, first_step=first_step, memory=memory, tile=tile, state=state
@@ -340,12 +340,7 @@ class ContinuousTokenizer(nn.Module):
         Raises:
             OptionError: nobody said so.
         """
-        if self._config is None:
-            raise OptionError(
-                "this tokenizer was put together by hand, so nothing says how to build it again. Build it by "
-                "ContinuousTokenizer.of(config)."
-            )
-        return replace(self._config, lead_frame=self.lead_frame)
+        return replace(known_config(self._config), lead_frame=self.lead_frame)
 
     def weights(self) -> dict[str, Tensor]:
         """What it has learned, by the names that a checkpoint gives; not copied."""
@@ -367,17 +362,6 @@ class ContinuousTokenizer(nn.Module):
         """
         return self.channels if channels is None else checked_channels(channels, self.channels)
 
-    @property
-    def _only(self) -> Part:
-        """The only part."""
-        if len(self.parts) != 1:
-            names = ", ".join(part.name for part in self.parts)
-            raise OptionError(
-                f"the latent of this tokenizer has {len(self.parts)} parts: {names}. Use encode_parts, "
-                "decode_parts, parts_encoder and parts_decoder."
-            )
-        return self.parts[0]
-
     def _encoder(
         self,
         give: Callable[[Steps], Given],
@@ -397,44 +381,20 @@ class ContinuousTokenizer(nn.Module):
             state=state,
         )
 
-    def _encode(self, video: Video) -> Steps:
-        return encode_clip(self.model, self.grouping, video)
-
     def _decode(self, given: KnownLatents, *, frames: int, height: int, width: int) -> Video:
         """All steps of a clip at once; one cell and step at a time where that costs nothing."""
-        check_size(self.model, self.grouping, given.latents, frames=frames, height=height, width=width)
+        clip.check_size(self.model, self.grouping, given.latents, frames=frames, height=height, width=width)
         alone = not self.model.decoder_footprint().whole and not given.known
-        if alone and not self._differentiates(*given.latents.values()) and not torch.compiler.is_compiling():
+        if alone and not clip.needs_whole(self, *given.latents.values()):
             return self.parts_decoder(height=height, width=width, frames=frames).push(given.latents)
-        return decode_clip(self.model, self.grouping, given, frames=frames, height=height, width=width)
+        return clip.decode_clip(self.model, self.grouping, given, frames=frames, height=height, width=width)
 
     def _take_latent(self, latent: Latent, counts: Counts | Known | None) -> KnownLatents:
-        name = self._only.name
+        name = clip.only_part(self.parts).name
         known = counts if counts is None or isinstance(counts, Mapping) else {name: counts}
-        return self._take_parts({name: latent}, known)
-
-    def _take_parts(self, latents: Latents, known: Counts | Known | None) -> KnownLatents:
-        return take_parts(self.model, latents, known)
-
-    def _posterior_of(self, steps: Steps) -> Posterior:
-        self._check_variational()
-        assert steps.log_variances is not None, "a variational model gives variances"
-        name = self._only.name
-        return Posterior(mean=steps.latents[name], log_variance=steps.log_variances[name])
-
-    def _check_variational(self) -> None:
-        if not self.variational:
-            raise OptionError(
-                "this tokenizer knows no distribution, only a latent; one that does is built with "
-                "variational=True. Use encode."
-            )
+        return clip.take_parts(self.model, {name: latent}, known)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ContinuousTokenizer":  # noqa: FBT001, FBT002  as torch has it
         """``half()``, ``to(torch.bfloat16)`` and the like do what `networks_to` does."""
         super()._apply(halving_only(self.model.networks(), fn), recurse)
         return self
-
-    def _differentiates(self, *tensors: Tensor) -> bool:
-        """Whether somebody may ask for gradients of what is made from these."""
-        learns = any(x.requires_grad for x in tensors) or any(p.requires_grad for p in self.parameters())
-        return torch.is_grad_enabled() and learns

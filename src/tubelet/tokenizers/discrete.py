@@ -15,7 +15,7 @@ from tubelet.quantizers.protocol import Quantizer
 from tubelet.tokenizers.config import DiscreteConfig
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
 from tubelet.tokenizers.grouping import Grouping
-from tubelet.tokenizers.save import save_tokenizer
+from tubelet.tokenizers.save import known_config, save_tokenizer
 from tubelet.tokenizers.streams.decoder import StreamDecoder
 from tubelet.tokenizers.streams.encoder import StreamEncoder
 from tubelet.tokenizers.streams.state import StreamState
@@ -267,12 +267,7 @@ class DiscreteTokenizer(nn.Module):
         Raises:
             OptionError: nobody said so.
         """
-        if self._config is None:
-            raise OptionError(
-                "this tokenizer was put together by hand, so nothing says how to build it again. Build it by "
-                "DiscreteTokenizer.of(config)."
-            )
-        return self._config
+        return known_config(self._config)
 
     def weights(self) -> dict[str, Tensor]:
         """What it has learned, by the names that a checkpoint gives; not copied."""

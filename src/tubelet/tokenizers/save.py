@@ -5,17 +5,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
+from tubelet.errors import OptionError
 from tubelet.files import replacing_folder
 from tubelet.files.names import text_name
 from tubelet.models.table import ModelConfig, model_to_json
 from tubelet.nn.precision import HALVES
 from tubelet.tokenizers.config import DiscreteConfig
+
+Config = TypeVar("Config", ModelConfig, DiscreteConfig)
 
 FORMAT = 1
 """The newest format of a checkpoint."""
@@ -27,6 +30,20 @@ FILES = ("config.json", WEIGHTS, "card.md")
 
 _NO_NUMBERS = ("name", "lead_frame", "kind")
 """What of a configuration does not change what is computed, or is told by other numbers."""
+
+
+def known_config(config: Config | None) -> Config:
+    """The numbers that a tokenizer was built from.
+
+    Raises:
+        OptionError: it was put together by hand.
+    """
+    if config is None:
+        raise OptionError(
+            "this tokenizer was put together by hand, so nothing says how to build it again. Build it by "
+            "ContinuousTokenizer.of(config) or DiscreteTokenizer.of(config)."
+        )
+    return config
 
 
 def save_weights(
