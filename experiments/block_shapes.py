@@ -13,10 +13,13 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tubelet.nn.blocks import MEMORY, Block, CausalMix, PositionNorm, RateGain, SpatialConv
-from tubelet.nn.prefix import Counts
-from tubelet.tokenizers.continuous import ContinuousTokenizer, Decoded, Encoded
-from tubelet.types import Latent, Stride, Video
+from tubelet.models.klt.model import KLTModel
+from tubelet.models.protocol import Decoded, Encoded
+from tubelet.models.whole_tile import WholeTileModel
+from tubelet.nn.blocks import BLOCK_RADIUS, MEMORY, Block, CausalMix, PositionNorm, RateGain, SpatialConv
+from tubelet.nn.klt import correction_scale
+from tubelet.nn.prefix import PrefixFeatures
+from tubelet.types import Known, Latents, Stride, Video
 
 Past = Tensor | tuple[Tensor, ...] | None
 """What a layer remembers of the steps before; none at the start of a clip, and in layers without time."""
@@ -221,19 +224,22 @@ class FineStage(nn.Module):
         self.leave = nn.Linear(FINE_WIDTH, 3 * math.prod(stride) // 4)
         _zero(self.leave)
 
-    def forward(self, split: Tensor, level: Tensor) -> Video:
+    def forward(self, split: Tensor, level: Tensor, past: Past) -> tuple[Video, Past]:
         """Correct pixels.
 
         Args:
             split: four times its width in channels, ``b c t h w``.
             level: what a correction of one is in pixels, ``b 1 t h w``, or with sides of 1.
+            past: what this gave for the steps before; none at the start of a clip.
         """
         hidden = rearrange(split, "b (sh sw c) t h w -> b t (h sh) (w sw) c", sh=2, sw=2)
-        for block in self.blocks:
-            hidden, _ = block(hidden, None)
+        after = []
+        for index, block in enumerate(self.blocks):
+            hidden, last = block(hidden, None if past is None else past[index])
+            after.append(last)
         pixels = self.leave(hidden.to(self.leave.weight.dtype)).to(split.dtype)
         patches = rearrange(pixels, "b t (h sh) (w sw) d -> b t h w (sh sw d)", sh=2, sw=2)
-        return rearrange(
+        video = rearrange(
             patches * rearrange(level, "b 1 t h w -> b t h w 1"),
             "b t h w (sh sw pt ph pw c) -> b c (t pt) (h sh ph) (w sw pw)",
             sh=2,
@@ -242,110 +248,151 @@ class FineStage(nn.Module):
             ph=self.stride.h // 2,
             c=3,
         )
+        return video, tuple(after)
 
 
-class HierarchicalTokenizer(ContinuousTokenizer):
-    """A tokenizer whose decoder ends in a `FineStage`, whose pixels are added to those of the KLT.
+class AroundKLT(WholeTileModel):
+    """A model around the product's, whose networks it has; tiles are worked on whole.
+
+    Attributes:
+        inner: the product's.
+    """
+
+    def __init__(self, inner: KLTModel) -> None:
+        super().__init__(inner.parts, stride=inner.stride, halo=inner.decoder_halo, warm_up=inner.warm_up)
+        self.inner = inner
+
+    def encode_groups(self, groups: Video, past: Past) -> Encoded:
+        """As the product's does."""
+        return self.inner.encode_groups(groups, past)
+
+    def decode_groups(self, latents: Latents, past: Past, known: Known) -> Decoded:
+        """As the product's does."""
+        return self.inner.decode_groups(latents, past, known)
+
+    def networks(self) -> list[nn.Module]:
+        """The product's."""
+        return list(self.inner.networks())
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The product's."""
+        return self.inner.hidden_matrices()
+
+    def set_trainable(self, *, encoder: bool, transform: bool) -> None:
+        """As the product's does; what is added is trained."""
+        self.requires_grad_()
+        self.inner.set_trainable(encoder=encoder, transform=transform)
+
+    def flops_per_pixel(self) -> float:
+        """As the product's does."""
+        return self.inner.flops_per_pixel()
+
+    def level(self, features: PrefixFeatures) -> Tensor:
+        """What a correction of one is in pixels, at the rate of each position."""
+        deviation = self.inner.transform.deviation
+        return deviation[features.counts.clamp(max=len(deviation) - 1)]
+
+
+class Hierarchical(AroundKLT):
+    """A model whose decoder ends in a `FineStage`, whose pixels are added to those of the KLT.
 
     The linear map that splits positions is the last of the decoder, which gets outputs for it.
     """
 
-    def __init__(self, plain: ContinuousTokenizer) -> None:
-        super().__init__(
-            plain.transform,
-            channels=plain.channels,
-            lead_frame=plain.lead_frame,
-            encoder=plain.encoder,
-            decoder=plain.decoder,
-        )
-        assert self.decoder is not None
+    def __init__(self, inner: KLTModel) -> None:
+        super().__init__(inner)
+        assert inner.decoder is not None
         self.fine = FineStage(self.stride)
-        self.decoder.leave = nn.Linear(self.decoder.width, self.kept + 4 * FINE_WIDTH)
+        self.decoder_halo += BLOCK_RADIUS * FINE_BLOCKS // 2
+        self.warm_up += MEMORY * FINE_BLOCKS
+        self.kept = len(inner.transform.deviation)
+        inner.decoder.leave = nn.Linear(inner.decoder.width, self.kept + 4 * FINE_WIDTH)
         # The coefficients start uncorrected; the split does not start at zero, or nothing behind it learns.
         with torch.no_grad():
-            self.decoder.leave.weight[: self.kept] = 0
-            self.decoder.leave.bias[: self.kept] = 0
+            inner.decoder.leave.weight[: self.kept] = 0
+            inner.decoder.leave.bias[: self.kept] = 0
 
-    @property
-    def kept(self) -> int:
-        """Coefficients of the KLT."""
-        return len(self.transform.deviation)
-
-    def decode_steps(self, latent: Latent, past: Past, *, counts: Counts | None = None) -> Decoded:
-        """As the plain one does, and the fine stage; whole clips only."""
-        assert past is None
-        assert self.decoder is not None
-        assert self.prefix is not None
-        told = self.prefix(latent, counts)
-        both, _ = self.decoder(told.inputs, None, told.rates)
+    def decode_groups(self, latents: Latents, past: Past, known: Known) -> Decoded:
+        """As the product's does, and the fine stage."""
+        inner = self.inner
+        assert inner.decoder is not None
+        assert inner.prefix is not None
+        features = inner.prefix(latents["latent"], known.get("latent"))
+        blocks = len(inner.decoder.blocks)
+        before = (None, None) if past is None else (past[:blocks], past[blocks:])
+        both, after = inner.decoder(features.inputs, before[0], features.rates)
         correction, split = both[:, : self.kept], both[:, self.kept :]
-        skip = F.pad(told.skip, (0, 0, 0, 0, 0, 0, 0, self.kept - self.channels))
-        coefficients = skip + self._evenly(told.counts) * correction
-        level = self.transform.deviation[told.counts.clamp(max=self.kept - 1)]
-        return Decoded(self.transform.inverse(coefficients) + self.fine(split, level), None)
+        skip = F.pad(features.skip, (0, 0, 0, 0, 0, 0, 0, self.kept - inner.channels))
+        coefficients = skip + correction_scale(inner.transform.deviation, features.counts) * correction
+        fine, fine_after = self.fine(split, self.level(features), before[1])
+        return Decoded(inner.transform.inverse(coefficients) + fine, (*after, *fine_after))
 
-    def networks_to(self, dtype: torch.dtype) -> ContinuousTokenizer:
-        """As the plain one does."""
-        self.fine.to(dtype)
-        return super().networks_to(dtype)
+    def networks(self) -> list[nn.Module]:
+        """The product's, and the fine stage."""
+        return [*super().networks(), self.fine]
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The product's, and those of the blocks of the fine stage."""
+        named = self.fine.blocks.named_parameters()
+        fine = [p for name, p in named if p.ndim == 2 and name.endswith("map.weight")]
+        return [*super().hidden_matrices(), *fine]
 
     def flops_per_pixel(self) -> float:
-        """As the plain one does; every weight of the fine stage is used at four positions instead of one."""
+        """As the product's; every weight of the fine stage is used at four positions instead of one."""
         fine = sum(p.numel() for name, p in self.fine.named_parameters() if name.endswith("weight"))
         return super().flops_per_pixel() + 2 * 4 * fine / math.prod(self.stride)
 
 
-class LeadTokenizer(ContinuousTokenizer):
-    """A tokenizer with a projection of its own for the lead frame, on top of the repeated frame's.
+class Lead(AroundKLT):
+    """A model with a projection of its own for the lead frame, on top of the repeated frame's.
 
     To the coefficients of the first step a learned linear map of the single frame's patch is added, and to
     the pixels of the first step one of its latent. Both are in units of the error at the rate, as the
     networks' corrections are. The first starts at zero. The second starts near zero: if both were zero, no
     gradient would reach channels that say nothing of a still patch. It counts no operations for them: they
-    are used at one step of a clip.
+    are used at one step of a clip. A step that has no past counts as the lead step.
     """
 
-    def __init__(self, plain: ContinuousTokenizer) -> None:
-        super().__init__(
-            plain.transform,
-            channels=plain.channels,
-            lead_frame=plain.lead_frame,
-            encoder=plain.encoder,
-            decoder=plain.decoder,
-        )
+    def __init__(self, inner: KLTModel) -> None:
+        super().__init__(inner)
         pixels = 3 * self.stride.h * self.stride.w
-        self.project = nn.Linear(pixels, len(self.transform.deviation))
-        self.rebuild = nn.Linear(self.channels, pixels)
+        self.project = nn.Linear(pixels, len(inner.transform.deviation))
+        self.rebuild = nn.Linear(inner.channels, pixels)
         _zero(self.project)
         with torch.no_grad():
             self.rebuild.weight.mul_(0.03)
             self.rebuild.bias.mul_(0.03)
 
     def encode_groups(self, groups: Video, past: Past) -> Encoded:
-        """As the plain one does, with the lead frame's own map; whole clips only."""
-        assert past is None
-        assert self.encoder is not None
-        s = self.stride
-        patches = rearrange(groups[:, :, :1], "b c t (h ph) (w pw) -> b t h w (ph pw c)", ph=s.h, pw=s.w)
-        own = rearrange(self.project(patches), "b t h w k -> b k t h w")
-        even = self._evenly(torch.tensor(self.channels, device=groups.device))
-        repeated = self.transform(groups)
-        coefficients = torch.cat([repeated[:, :, :1] + even * own, repeated[:, :, 1:]], dim=2)
-        correction, _ = self.encoder(coefficients, None)
-        return Encoded(coefficients[:, : self.channels] + even[: self.channels] * correction, None, None)
+        """As the product's does, with the lead frame's own map."""
+        inner, s = self.inner, self.stride
+        assert inner.encoder is not None
+        coefficients = inner.transform(groups)
+        scale = correction_scale(
+            inner.transform.deviation, torch.tensor(inner.channels, device=groups.device)
+        )
+        if past is None:
+            patches = rearrange(groups[:, :, :1], "b c t (h ph) (w pw) -> b t h w (ph pw c)", ph=s.h, pw=s.w)
+            own = scale * rearrange(self.project(patches), "b t h w k -> b k t h w")
+            coefficients = torch.cat([coefficients[:, :, :1] + own, coefficients[:, :, 1:]], dim=2)
+        correction, past = inner.encoder(coefficients, past)
+        latent = coefficients[:, : inner.channels] + scale[: inner.channels] * correction
+        return Encoded({"latent": latent}, None, past)
 
-    def decode_steps(self, latent: Latent, past: Past, *, counts: Counts | None = None) -> Decoded:
-        """As the plain one does, with the lead frame's own map; whole clips only."""
-        assert past is None
-        assert self.prefix is not None
-        groups = super().decode_steps(latent, None, counts=counts).groups
-        told = self.prefix(latent[:, :, :1], None if counts is None else counts[:, :, :1])
-        deviation = self.transform.deviation
-        level = rearrange(deviation[told.counts.clamp(max=len(deviation) - 1)], "b 1 t h w -> b t h w 1")
-        own = self.rebuild(rearrange(told.skip, "b c t h w -> b t h w c")) * level
-        s = self.stride
+    def decode_groups(self, latents: Latents, past: Past, known: Known) -> Decoded:
+        """As the product's does, with the lead frame's own map."""
+        inner, s = self.inner, self.stride
+        decoded = inner.decode_groups(latents, past, known)
+        if past is not None:
+            return decoded
+        assert inner.prefix is not None
+        counts = known.get("latent")
+        features = inner.prefix(latents["latent"][:, :, :1], None if counts is None else counts[:, :, :1])
+        level = rearrange(self.level(features), "b 1 t h w -> b t h w 1")
+        own = self.rebuild(rearrange(features.skip, "b c t h w -> b t h w c")) * level
         frame = rearrange(own, "b t h w (ph pw c) -> b c t (h ph) (w pw)", ph=s.h, pw=s.w)
-        return Decoded(torch.cat([groups[:, :, : s.t] + frame, groups[:, :, s.t :]], dim=2), None)
+        groups = torch.cat([decoded.groups[:, :, : s.t] + frame, decoded.groups[:, :, s.t :]], dim=2)
+        return Decoded(groups, decoded.past)
 
 
 def _zero(layer: nn.Linear) -> None:

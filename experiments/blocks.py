@@ -22,8 +22,8 @@ from typing import Any
 import torch
 from ablate import FRAMES, SIDE, psnr, split, weights, windows
 from block_shapes import (
-    HierarchicalTokenizer,
-    LeadTokenizer,
+    Hierarchical,
+    Lead,
     MakeBlock,
     dense,
     depthwise3,
@@ -38,6 +38,8 @@ from tubelet import checkpoint
 from tubelet.cli.fields import add_fields, with_fields
 from tubelet.data.crops import Crops, open_crops
 from tubelet.metrics.seams import ClipBoundaryError
+from tubelet.models.klt.model import KLTModel
+from tubelet.models.protocol import StepModel
 from tubelet.nn.blocks import MEMORY
 from tubelet.nn.klt import KLTCascade
 from tubelet.recipes.table import make_config
@@ -50,7 +52,6 @@ from tubelet.train.state import TrainState
 from tubelet.train.task import Place
 from tubelet.train.tokenizer.config import TrainConfig
 from tubelet.train.tokenizer.network import Network
-from tubelet.train.tokenizer.start import start_from_crops
 from tubelet.train.tokenizer.task import TokenizerTask
 from tubelet.types import Video
 from tubelet.video.pixels import from_model
@@ -82,7 +83,7 @@ class Row:
         blocks: of the encoder and of the decoder.
         encoder: makes its blocks.
         decoder: makes its blocks.
-        around: makes the tokenizer out of the product's.
+        around: makes the model out of the product's.
         adamw: whether AdamW moves all weights.
         transform: whether the KLT and with it the skips are trained.
     """
@@ -92,7 +93,7 @@ class Row:
     blocks: tuple[int, int] = (2, 6)
     encoder: MakeBlock = ours
     decoder: MakeBlock = ours
-    around: Callable[[ContinuousTokenizer], ContinuousTokenizer] | None = None
+    around: Callable[[KLTModel], StepModel] | None = None
     adamw: bool = False
     transform: bool = False
 
@@ -121,14 +122,12 @@ ROWS = {
     "depthwise-7": Row(
         about="depthwise, 7x7 in the decoder", width=224, encoder=depthwise3, decoder=depthwise7
     ),
-    "hierarchical": Row(
-        about="ours, last decoder block narrow, at 1/4", blocks=(2, 5), around=HierarchicalTokenizer
-    ),
+    "hierarchical": Row(about="ours, last decoder block narrow, at 1/4", blocks=(2, 5), around=Hierarchical),
     "adamw": Row(about="ours, AdamW for all", adamw=True),
     "wide": Row(about="ours, wider and fewer", width=256, blocks=(1, 4)),
     "deep": Row(about="ours, narrower and more", width=128, blocks=(4, 12)),
     "free": Row(about="ours, transform and skips free", transform=True),
-    "lead": Row(about="ours, lead frame with a map of its own", around=LeadTokenizer),
+    "lead": Row(about="ours, lead frame with a map of its own", around=Lead),
 }
 
 Record = dict[str, Any]
@@ -212,7 +211,7 @@ class Bench:
         """Fit the start that all rows have, and measure the linear tokenizer."""
         assert recipe.linear is not None
         linear = checkpoint.load(recipe.linear)
-        start = start_from_crops(recipe.model, crops, seed=recipe.seed, linear=linear)
+        start = recipe.model.start(crops, seed=recipe.seed, linear=linear.model)
         place = torch.device(device)
         linear, video = linear.to(place), video.to(place)
         return cls(
@@ -255,18 +254,14 @@ def build(row: Row, config: TrainConfig, transform: KLTCascade) -> Network:
     """The network of a row, which changes nothing yet: the product's, with other blocks put in."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
-        tokenizer = config.model.build()
-        assert tokenizer.encoder is not None
-        assert tokenizer.decoder is not None
-        for stack, make, rated in (
-            (tokenizer.encoder, row.encoder, False),
-            (tokenizer.decoder, row.decoder, True),
-        ):
+        model = config.model.build()
+        assert model.encoder is not None
+        assert model.decoder is not None
+        for stack, make, rated in ((model.encoder, row.encoder, False), (model.decoder, row.decoder, True)):
             stack.blocks = nn.ModuleList(make(stack.width, rated=rated) for _ in stack.blocks)
-        if row.around is not None:
-            tokenizer = row.around(tokenizer)
-    tokenizer.transform.load_state_dict(transform.state_dict())
-    return Network(tokenizer)
+        model.transform.load_state_dict(transform.state_dict())
+        around = model if row.around is None else row.around(model)
+    return Network(ContinuousTokenizer(around, lead_frame=config.model.lead_frame))
 
 
 def fit(
@@ -332,7 +327,7 @@ def settings_of(
     """All that a row's figures depend on, but for the machine, as JSON gives it back."""
     row = ROWS[name]
     shape = {"encoder": row.encoder.__name__, "decoder": row.decoder.__name__}
-    shape["tokenizer"] = "ContinuousTokenizer" if row.around is None else row.around.__name__
+    shape["tokenizer"] = "KLTModel" if row.around is None else row.around.__name__
     settings = {"row": name, "seconds": seconds, "device": device, "data": data, "shape": shape}
     return json.loads(json.dumps(settings | {"config": asdict(row.config(recipe))}))
 

@@ -185,10 +185,10 @@ def random_tokenizer() -> ContinuousTokenizer:
         encoder_blocks=1,
         decoder_blocks=2,
     )
-    tokenizer = config.build().eval().requires_grad_(requires_grad=False)
+    tokenizer = ContinuousTokenizer.of(config).eval().requires_grad_(requires_grad=False)
     generator = torch.Generator().manual_seed(0)
-    for stack in (tokenizer.encoder, tokenizer.decoder):
-        for weights in () if stack is None else stack.parameters():
+    for network in tokenizer.model.networks():
+        for weights in network.parameters():
             fan_in = max(1, weights[0].numel())
             weights.copy_(torch.randn(weights.shape, generator=generator) / fan_in**0.5)
     return tokenizer

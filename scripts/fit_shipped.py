@@ -43,8 +43,8 @@ def main(folder: Path) -> None:
         config = klt_config(Stride.parse(stride))
         start: ContinuousTokenizer | None = checkpoint.load(STARTS[stride]) if stride in STARTS else None
         tokenizer = fit_klt(config, clips, Sampling(), start=start, on_skip=print)
-        card = klt_card(config, tokenizer, clips=len(clips), sampling=Sampling(), made_by="tubelet fit-klt")
-        checkpoint.save(tokenizer, config, target, card=card)
+        card = klt_card(tokenizer, clips=len(clips), sampling=Sampling(), made_by="tubelet fit-klt")
+        tokenizer.save(target, card=card)
         print(f"{name}: {time.monotonic() - began:.0f} s")
 
 

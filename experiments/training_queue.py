@@ -1,14 +1,15 @@
-"""The queue of training runs: `python experiments/queue.py start m4 --time-limit 132m`.
+"""The queue of training runs: `python experiments/training_queue.py start m4 --time-limit 132m`.
 
 A run goes on in the background, on a core of its own, in a worktree beside the checkout that has its own
 `.venv`, so that nothing that is edited meanwhile touches it. What it needs is made when it is missing: the
 worktree, its `.venv`, and the prepared crops (ten minutes, 8 GB). In this order:
 
-    python experiments/queue.py status                          # what is queued, what runs, how far it is
-    python experiments/queue.py start m4 --time-limit 132m      # annealed to zero at the end of that time
-    python experiments/queue.py pause m4; python experiments/queue.py continue m4     # around a measurement
-    python experiments/queue.py export m4                       # averaged weights, beside the run
-    python experiments/queue.py evaluate m4                     # on clips that no run learns from
+    python experiments/training_queue.py status                      # what is queued, what runs, how far
+    python experiments/training_queue.py start m4 --time-limit 132m  # annealed to zero at the end of it
+    python experiments/training_queue.py pause m4                    # around a measurement
+    python experiments/training_queue.py continue m4
+    python experiments/training_queue.py export m4                   # averaged weights, beside the run
+    python experiments/training_queue.py evaluate m4                 # on clips that no run learns from
 
 Which entry is next, and what each hour gave, stands in docs/lab-log.md.
 """
