@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tubelet.checkpoint import DEFAULT, find, load, read_continuous, shipped
-from tubelet.errors import CheckpointError, OutputError
+from tubelet.errors import CheckpointError, OptionError, OutputError
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.save import fingerprint
 
 
@@ -236,3 +237,36 @@ def test_weights_that_are_a_pickle_are_not_executed(folder, tmp_path):
     with pytest.raises(CheckpointError):
         load(folder)
     assert not witness.exists()
+
+
+def test_what_was_loaded_and_trained_is_saved_and_loaded_again(network_folder, tmp_path):
+    tuned = load(network_folder).requires_grad_()
+    video = torch.rand(1, 3, 5, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    before = load(network_folder)(video)
+    optimizer = torch.optim.SGD(tuned.parameters(), lr=1e-2)
+    (tuned(video) - video).square().mean().backward()
+    optimizer.step()
+    again = load(tuned.save(tmp_path / "tuned"))
+    assert torch.equal(again(video), tuned.eval().requires_grad_(requires_grad=False)(video))
+    assert not torch.equal(again(video), before)
+    assert again.config.name == "tuned"
+
+
+def test_a_tokenizer_with_networks_in_halves_is_saved_in_whole_numbers(network_folder, tmp_path):
+    halved = load(network_folder).networks_to(torch.bfloat16)
+    again = load(halved.save(tmp_path / "halved"))
+    assert {each.dtype for each in again.weights().values()} == {torch.float32}
+    expected = {name: each.float() for name, each in halved.weights().items()}
+    assert all(torch.equal(again.weights()[name], each) for name, each in expected.items())
+
+
+def test_the_use_of_the_lead_frame_is_saved(small_folder, tmp_path):
+    plain = load(small_folder, lead_frame=False)
+    assert not load(plain.save(tmp_path / "plain")).lead_frame
+
+
+def test_a_tokenizer_that_nobody_can_build_again_is_not_saved(small_made, tmp_path):
+    by_hand = ContinuousTokenizer(small_made.tokenizer.model)
+    with pytest.raises(OptionError, match=r"put together by hand.*ContinuousTokenizer.of"):
+        by_hand.save(tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
