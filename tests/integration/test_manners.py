@@ -141,7 +141,7 @@ def test_a_log_file_goes_on_where_the_last_command_ended(cli, clip, tmp_path):
 @pytest.mark.parametrize("name", ["film.log", "words.txt"])
 def test_nothing_is_added_to_a_file_that_is_no_log(cli, clip, tmp_path, name):
     (tmp_path / name).write_text("precious\n")
-    assert refused(cli("info", clip, "--log-file", tmp_path / name), 1, name, "no log")
+    assert refused(cli("info", clip, "--log-file", tmp_path / name), 1, name, "is not a log")
     assert (tmp_path / name).read_text() == "precious\n"
 
 

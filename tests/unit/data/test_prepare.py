@@ -120,7 +120,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(array_clip, tmp_path, read
     data = tmp_path / "data"
     with pytest.raises(KeyboardInterrupt):
         prepare_crops(paths, data, SMALL, on_clip=stop)
-    with pytest.raises(OptionError, match="no finished preparation"):
+    with pytest.raises(OptionError, match="not a finished preparation"):
         open_crops(data)
     (data / ".crops-00003.0123abcd.part.npy").write_bytes(b"killed while writing")
     if torn:
@@ -214,7 +214,7 @@ def test_what_gives_no_crop_is_skipped_by_name(array_clip, tmp_path):
         paths, tmp_path / "data", SMALL, on_skip=lambda path, why: skipped.append((path, why))
     )
     assert [path for path, _ in skipped] == paths[:5]
-    reasons = ["it has 4 frames; a crop takes 5", "50x15", "blank", "no array", "no such file"]
+    reasons = ["it has 4 frames; a crop takes 5", "50x15", "blank", "not an array", "no such file"]
     for (_, why), reason in zip(skipped, reasons, strict=True):
         assert reason in why
     assert [clip.name for clip in crops.clips] == ["good.npy"]
@@ -239,7 +239,7 @@ def test_where_no_clip_gives_a_crop_each_says_why_and_damage_is_no_matter_of_opt
         prepare_crops(clips, tmp_path / "data", SMALL)
     said = str(refusal.value)
     assert "none of the 22 clips" in said and "short.npy: it has 4 frames" in said
-    assert "broken.npy: " in said and "no array" in said and "and 14 more" in said
+    assert "broken.npy: " in said and "not an array" in said and "and 14 more" in said
     assert not list((tmp_path / "data").iterdir())
 
 

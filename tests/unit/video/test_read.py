@@ -165,7 +165,7 @@ def test_an_array_is_read_as_it_is(tmp_path, shape):
         (np.zeros((2, 4, 4, 3), np.float32), "holds float32"),
         (np.zeros((2, 4, 4, 4), np.uint8), "T H W 3"),
         (np.zeros((0, 4, 4, 3), np.uint8), "none of them empty"),
-        (np.array([{"a": 1}], dtype=object), "cannot be loaded|no array"),
+        (np.array([{"a": 1}], dtype=object), "cannot be loaded|not an array"),
     ],
 )
 def test_an_array_of_something_else_is_refused_by_what_it_is(tmp_path, array, says):
