@@ -25,10 +25,11 @@ class Posterior:
 
     @classmethod
     def joined(cls, runs: Sequence["Posterior"]) -> "Posterior":
-        """Those of consecutive runs of steps as one."""
+        """Those of consecutive runs of steps as one; runs before the first step know no size yet."""
+        begun = [run for run in runs if run.mean.shape[2]]
         return cls(
-            mean=torch.cat([run.mean for run in runs], dim=2),
-            log_variance=torch.cat([run.log_variance for run in runs], dim=2),
+            mean=torch.cat([run.mean for run in begun], dim=2),
+            log_variance=torch.cat([run.log_variance for run in begun], dim=2),
         )
 
     def sample(self, generator: torch.Generator) -> Latent:
