@@ -13,9 +13,6 @@ import numpy as np
 import torch
 
 from tubelet.checkpoint import Checkpoint
-from tubelet.codec.encode import TubeReport, encode_file
-from tubelet.codec.tokenize import TokenReport, tokenize_file
-from tubelet.codec.tube import Tube, open_tube
 from tubelet.evaluate.frame_buffer import FrameBuffer
 from tubelet.evaluate.systems.representation import Representation, TokenRepresentation
 from tubelet.evaluate.systems.system import Grid, Reconstruction
@@ -31,7 +28,7 @@ from tubelet.quantizers.digits import Digits
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.types import Frames
 
-_Report = TypeVar("_Report", TubeReport, TokenReport)
+_Report = TypeVar("_Report")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +72,10 @@ class TubeSystem:
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Encode a clip into a file, and decode that."""
         del rate
+        # A process that times networks holds no codec, for its memory is measured.
+        from tubelet.codec.encode import encode_file  # noqa: PLC0415
+        from tubelet.codec.tube import open_tube  # noqa: PLC0415
+
         encode = partial(encode_file, tokenizer=self.checkpoint, channels=self.channels, step=self.step)
         decode = partial(open_tube, tokenizer=self.folder, device=str(self.checkpoint.tokenizer.device))
         report, back = _through_file(frames, encode, decode)
@@ -134,6 +135,9 @@ class TokenSystem:
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Turn a clip into a file of tokens, and decode that."""
         del rate
+        from tubelet.codec.tokenize import tokenize_file  # noqa: PLC0415  as above
+        from tubelet.codec.tube import open_tube  # noqa: PLC0415
+
         encode = partial(tokenize_file, tokenizer=self.checkpoint)
         decode = partial(open_tube, tokenizer=self.folder, device=str(self.checkpoint.tokenizer.device))
         report, back = _through_file(frames, encode, decode)
@@ -157,7 +161,7 @@ class _Back(NamedTuple):
 
 
 def _through_file(
-    frames: Frames, encode: Callable[[Path, Path], _Report], decode: Callable[[Path], Tube]
+    frames: Frames, encode: Callable[[Path, Path], _Report], decode: Callable[[Path], Any]
 ) -> tuple[_Report, _Back]:
     """Encode a clip into a .tube file and decode that; give what encoding reports, and what came back.
 
