@@ -26,10 +26,11 @@ Latent = Float[Tensor, "b c t h w"]
 Latents = Mapping[str, Float[Tensor, "_ _ _ _ _"]]
 """The parts of a latent, by their names; each is a `Latent` with a stride and channels of its own."""
 
-Counts = Int[Tensor, "b 1 t h w"]
-"""How many leading channels each position has, from none to all; a side of 1 stands for all along it."""
+Counts = Int[Tensor, "_ 1 _ _ _"]
+"""``b 1 t h w``: how many leading channels each position has, from none to all; a side of 1 stands for all
+along it."""
 
-Known = Mapping[str, Int[Tensor, "_ 1 _ _ _"]]
+Known = Mapping[str, Counts]
 """The `Counts` of parts, by their names; a part that is not named is known whole."""
 
 
