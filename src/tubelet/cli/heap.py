@@ -14,7 +14,7 @@ def give_back_large_blocks() -> None:
     """Let free memory return to the system, where the C library is glibc; elsewhere do nothing.
 
     By default glibc comes to keep blocks of up to 32 MiB, in an area for each thread. Tensors of frames are
-    of that size: between runs of frames they would hold a hundred megabytes that nobody uses.
+    of that size: between runs of frames they would hold a hundred unused megabytes.
     """
     if not sys.platform.startswith("linux"):
         return

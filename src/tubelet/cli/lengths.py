@@ -8,7 +8,7 @@ from tubelet.errors import TubeletError
 
 
 def frames_to_decode(path: Path, start: float | None = None, end: float | None = None) -> int | None:
-    """Frames of a ``.tube`` file that are shown from `start` to `end` seconds; none if nobody can tell.
+    """Frames of a ``.tube`` file that are shown from `start` to `end` seconds; none if the file does not say.
 
     Whatever is wrong with the file is for whoever decodes it to say.
     """

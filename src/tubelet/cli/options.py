@@ -93,7 +93,7 @@ def check_outputs(
 
     Args:
         outputs: files that are going to be written.
-        figures: the file of figures; none where nobody asked for one.
+        figures: the file of figures; none where none was asked for.
         inputs: files that are read.
         tokenizer: the name or folder of the tokenizer that is read; none for one that is shipped.
         force: whether files that exist are replaced.

@@ -60,8 +60,8 @@ def moving_photographs(frames: int, *, height: int, width: int) -> Iterator[UInt
             zoom=0.75 - 0.1 * phase,
             angle=-0.2 * turn * phase,
         )
-        picture = _look(photographs[back], camera, height, width)
-        passing = _look(_disc(photographs[front]), near, height, width)
+        picture = _render(photographs[back], camera, height, width)
+        passing = _render(_disc(photographs[front]), near, height, width)
         colour, cover = passing[:, :3], passing[:, 3:]
         mixed = picture * (1 - cover) + colour * cover
         levels = (mixed * 255).round().clamp(0, 255).to(torch.uint8)
@@ -99,7 +99,7 @@ def _disc(picture: Picture) -> Disc:
     return torch.cat([picture, cover[None, None]], dim=1)
 
 
-def _look(picture: Picture, camera: _Camera, height: int, width: int) -> View:
+def _render(picture: Picture, camera: _Camera, height: int, width: int) -> View:
     """What a camera sees of a picture; black and uncovered beyond its border."""
     aspect = (width / height) / (picture.shape[3] / picture.shape[2])
     c, s, scale = cos(camera.angle), sin(camera.angle), 1 / camera.zoom

@@ -86,7 +86,7 @@ def read_pickle(file: Readable) -> Any:  # noqa: ANN401  whatever a pickle holds
         for count, (opcode, argument, _) in enumerate(pickletools.genops(cast(IO[bytes], file))):
             if opcode.name == "STOP" or count == _MOST:
                 break
-            _follow(opcode.name, argument, stack, memo)
+            _apply(opcode.name, argument, stack, memo)
     except (IndexError, KeyError, TypeError, UnicodeDecodeError, OverflowError, AttributeError) as error:
         raise ValueError(f"the pickle in it is damaged ({type(error).__name__})") from error
     if len(stack) != 1 or count == _MOST:
@@ -94,8 +94,8 @@ def read_pickle(file: Readable) -> Any:  # noqa: ANN401  whatever a pickle holds
     return stack[0]
 
 
-def _follow(name: str, argument: Any, stack: list[Any], memo: dict[int, Any]) -> None:  # noqa: ANN401
-    """Follow one instruction.
+def _apply(name: str, argument: Any, stack: list[Any], memo: dict[int, Any]) -> None:  # noqa: ANN401
+    """Apply one instruction to the stack.
 
     Raises:
         ValueError: torch does not write such a one.

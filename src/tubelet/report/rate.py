@@ -60,7 +60,7 @@ class Saving(NamedTuple):
     """A BD-rate.
 
     Attributes:
-        percent: how much more rate is needed than by the anchor, below 0 if less; none if nobody can tell.
+        percent: how much more rate is needed than by the anchor, below 0 if less; none if unknown.
         low: lowest quality that both curves reach; 0 where `percent` is none.
         high: highest.
         why: the reason where `percent` is none.

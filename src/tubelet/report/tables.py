@@ -99,7 +99,7 @@ def tag_table(results: Results, systems: Sequence[str], column: Column, *, title
 
 
 def bd_table(results: Results, measure: str, *, anchor: str) -> Table:
-    """What every curve saves against the anchor, or why nobody can tell.
+    """What every curve saves against the anchor, or why there is no such figure.
 
     Raises:
         OptionError: there is no curve `anchor`.
