@@ -71,7 +71,7 @@ QUEUE = {
         recipe="m_perceptual",
         start="tubelet-m",
         options=f"--optimizer.lr 7e-4 --seed 4 --perceptual {_VGG} --perceptual_sha256 {_VGG_SHA256} "
-        "--losses.perceptual 0.3 --losses.perceptual_frames 2 --losses.log_difference 0.03 "
+        "--losses.perceptual 3 --losses.perceptual_frames 2 --losses.log_difference 0.03 "
         "--prefixes.weights 2 2 8 3 1 3 --optimizer.ema 0.99 --stages.0.encoder false "
         "--stages.1.until 0.9 --stages.2.frames 17 --stages.2.batch 2 --stages.2.side 128 "
         "--stages.2.adversarial 0",  # on a core of a CPU an adversarial iteration takes a minute
