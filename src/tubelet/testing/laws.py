@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from tubelet.errors import LatentError
-from tubelet.testing.subject import ROUNDING, AnyTokenizer, PartsSubject, joined, size_of, subject_of
+from tubelet.testing.subject import ROUNDING, AnyTokenizer, PartsSubject, size_of, subject_of
 from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.parts import joined
 from tubelet.tokenizers.posterior import Posterior
 from tubelet.tokenizers.streams.state import StreamState
 from tubelet.types import Known, Latents, Video

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.tokenizers.parts import PartGrids
+from tubelet.tokenizers.parts import PartGrids, joined
 from tubelet.tokenizers.streams.state import StreamState
 from tubelet.types import Known, Latent, Latents, Stride, Video
 
@@ -205,12 +205,6 @@ def subject_of(tokenizer: AnyTokenizer) -> Subject:
     if isinstance(tokenizer, ContinuousTokenizer) and len(tokenizer.parts) > 1:
         return PartsSubject(tokenizer)
     return Subject(tokenizer, {ONLY: tokenizer.channels})
-
-
-def joined(runs: Sequence[Latents]) -> dict[str, Tensor]:
-    """Consecutive runs as one; those before the first step know no size yet."""
-    begun = [run for run in runs if any(part.shape[2] for part in run.values())]
-    return {name: torch.cat([run[name] for run in begun], dim=2) for name in begun[0]}
 
 
 def encode_in_runs(tokenizer: Tokenizer, video: Video, cuts: Sequence[int], **options: Any) -> Latent:  # noqa: ANN401

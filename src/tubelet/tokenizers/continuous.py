@@ -16,7 +16,7 @@ from tubelet.nn.precision import halving_only
 from tubelet.tokenizers import clip
 from tubelet.tokenizers.checks import RangeWatch, checked_channels, checked_video
 from tubelet.tokenizers.grouping import Grouping
-from tubelet.tokenizers.parts import check_prefixes
+from tubelet.tokenizers.parts import check_prefixes, joined
 from tubelet.tokenizers.posterior import Posterior
 from tubelet.tokenizers.save import known_config, save_tokenizer
 from tubelet.tokenizers.streams.decoder import KnownLatents, StreamDecoder
@@ -125,8 +125,7 @@ class ContinuousTokenizer(nn.Module):
         alone = not self.model.encoder_footprint().whole
         if alone and not clip.needs_whole(self, video):
             stream = self.parts_encoder(channels=channels)
-            runs = [stream.push(video), stream.finish()]
-            return {name: torch.cat([run[name] for run in runs], dim=2) for name in kept}
+            return joined([stream.push(video), stream.finish()])
         steps = clip.encode_clip(self.model, self.grouping, video)
         return {name: steps.latents[name][:, :count] for name, count in kept.items()}
 

@@ -159,6 +159,12 @@ class PartGrids:
         return None if rest else lead + steps
 
 
+def joined(runs: Sequence[Latents]) -> dict[str, Tensor]:
+    """Consecutive runs of steps as one; those before the first step know no size yet."""
+    begun = [run for run in runs if any(part.shape[2] for part in run.values())]
+    return {name: torch.cat([run[name] for run in begun], dim=2) for name in begun[0]}
+
+
 def check_prefixes(channels: Mapping[str, int] | None, parts: Sequence[Part]) -> dict[str, int]:
     """How many channels of each part are meant: all of those that are not named.
 

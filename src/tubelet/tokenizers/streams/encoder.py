@@ -14,7 +14,7 @@ from tubelet.errors import ShapeError
 from tubelet.models.protocol import StepModel, StreamPast
 from tubelet.tokenizers.checks import RangeWatch, checked_run
 from tubelet.tokenizers.grouping import Grouping, fill
-from tubelet.tokenizers.parts import PartGrids
+from tubelet.tokenizers.parts import PartGrids, joined
 from tubelet.tokenizers.streams.state import StreamState
 from tubelet.tokenizers.streams.tiling import Tile, plan, plan_for, tiles
 from tubelet.types import Frames, Latents, Stride, Video
@@ -185,9 +185,9 @@ class StreamEncoder(Generic[Given]):
             self._step += 1
         if not steps:
             return self._room(0)
-        means = _joined([each.latents for each in steps])
+        means = joined([each.latents for each in steps])
         spreads = [each.log_variances for each in steps if each.log_variances is not None]
-        return Steps(means, _joined(spreads) if spreads else None)
+        return Steps(means, joined(spreads) if spreads else None)
 
     def _encode(self, group: list[Tensor]) -> Steps:
         """One step from the frames of its group, tile by tile."""
@@ -263,8 +263,3 @@ def frame_size(frame: Tensor) -> tuple[int, int]:
 def _clips_in(frame: Tensor) -> int:
     """How many clips a pending frame is of."""
     return 1 if frame.dtype == torch.uint8 else frame.shape[0]
-
-
-def _joined(runs: list[Latents]) -> dict[str, Tensor]:
-    """Consecutive runs as one."""
-    return {name: torch.cat([run[name] for run in runs], dim=2) for name in runs[0]}
