@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 import tubelet
 from tubelet.checkpoint import load_discrete
-from tubelet.codec.token_table import TokenTable
+from tubelet.codec.tokens.table import TokenTable
 from tubelet.data.clips import find_clips
 from tubelet.data.photographs import moving_photographs
 from tubelet.metrics.usage import DigitUsage

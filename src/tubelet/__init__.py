@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tubelet.checkpoint import load, load_discrete, shipped
     from tubelet.codec.decode import decode_file
-    from tubelet.codec.detokenize import detokenize_file
     from tubelet.codec.encode import encode_file
     from tubelet.codec.reconstruct import reconstruct_file
-    from tubelet.codec.token_files import read_tokens
-    from tubelet.codec.tokenize import tokenize_file
+    from tubelet.codec.tokens.detokenize import detokenize_file
+    from tubelet.codec.tokens.read import read_tokens
+    from tubelet.codec.tokens.tokenize import tokenize_file
     from tubelet.codec.tube import Tube, open_tube
     from tubelet.errors import TubeletError, TubeletWarning
     from tubelet.models.klt.config import KLTConfig
@@ -45,7 +45,7 @@ _HOMES = {
     "TubeletWarning": "tubelet.errors",
     "Video": "tubelet.types",
     "decode_file": "tubelet.codec.decode",
-    "detokenize_file": "tubelet.codec.detokenize",
+    "detokenize_file": "tubelet.codec.tokens.detokenize",
     "encode_file": "tubelet.codec.encode",
     "from_model": "tubelet.video.pixels",
     "load": "tubelet.checkpoint",
@@ -53,11 +53,11 @@ _HOMES = {
     "open_tube": "tubelet.codec.tube",
     "probe": "tubelet.video.probe",
     "read": "tubelet.video.read",
-    "read_tokens": "tubelet.codec.token_files",
+    "read_tokens": "tubelet.codec.tokens.read",
     "reconstruct_file": "tubelet.codec.reconstruct",
     "shipped": "tubelet.checkpoint",
     "to_model": "tubelet.video.pixels",
-    "tokenize_file": "tubelet.codec.tokenize",
+    "tokenize_file": "tubelet.codec.tokens.tokenize",
 }
 
 __all__ = [

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from grids import FACTS, make_grid
 
-from tubelet.codec.table_claims import read_claims
-from tubelet.codec.token_array import read_token_array, write_token_array
-from tubelet.codec.token_table import TokenTable, TokenTableWriter
+from tubelet.codec.tokens.array import read_token_array, write_token_array
+from tubelet.codec.tokens.table import TokenTable, TokenTableWriter
+from tubelet.codec.tokens.table_claims import read_claims
 from tubelet.errors import BitstreamError, OptionError
 
 pa = pytest.importorskip("pyarrow")

@@ -22,8 +22,8 @@ from tubelet.bitstream.container import MAGIC, RecordHead, trailer_to_bytes
 from tubelet.bitstream.fields import sealed, u32
 from tubelet.bitstream.index import RecordEntry, index_to_bytes
 from tubelet.checkpoint import read_continuous, read_discrete
-from tubelet.codec.token_array import read_token_array, write_token_array
-from tubelet.codec.token_table import TokenTable, TokenTableWriter
+from tubelet.codec.tokens.array import read_token_array, write_token_array
+from tubelet.codec.tokens.table import TokenTable, TokenTableWriter
 from tubelet.data.crops import read_index
 from tubelet.errors import DamageWarning, TubeletError
 from tubelet.models.table import model_from_json

@@ -4,7 +4,7 @@ import pytest
 
 import tubelet
 from tubelet.cli.main import main
-from tubelet.codec.tokenize import tokenize_files
+from tubelet.codec.tokens.tokenize import tokenize_files
 from tubelet.errors import OptionError
 
 pytest.importorskip("pyarrow")

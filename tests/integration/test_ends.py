@@ -9,7 +9,7 @@ import pytest
 from tubelet.codec.decode import decode_file
 from tubelet.codec.encode import encode_file
 from tubelet.codec.reconstruct import reconstruct_file
-from tubelet.codec.tokenize import tokenize_file
+from tubelet.codec.tokens.tokenize import tokenize_file
 from tubelet.codec.tube import open_tube
 from tubelet.video.read import read
 from tubelet.video.write import Writer

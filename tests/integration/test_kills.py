@@ -20,8 +20,8 @@ from test_training import RECIPE
 from tubelet import checkpoint
 from tubelet.bitstream.reader import TubeReader
 from tubelet.cli.main import main
-from tubelet.codec.token_array import read_token_array
-from tubelet.codec.token_table import TokenTable
+from tubelet.codec.tokens.array import read_token_array
+from tubelet.codec.tokens.table import TokenTable
 from tubelet.data.crops import open_crops
 from tubelet.train.journal import read_log
 from tubelet.train.state import checkpoints

@@ -9,10 +9,10 @@ from second_device import second_device
 
 from tubelet.checkpoint import load_discrete
 from tubelet.codec.decode import decode_file
-from tubelet.codec.detokenize import detokenize_file
 from tubelet.codec.encode import encode_file
 from tubelet.codec.reconstruct import reconstruct_file
-from tubelet.codec.tokenize import tokenize_file
+from tubelet.codec.tokens.detokenize import detokenize_file
+from tubelet.codec.tokens.tokenize import tokenize_file
 from tubelet.codec.tube import open_tube
 from tubelet.errors import OptionError
 from tubelet.tokenizers.streams.state import StreamState

@@ -7,8 +7,8 @@ import pytest
 import torch
 from grids import make_grid
 
-from tubelet.codec.token_clip import ClipFacts
-from tubelet.codec.token_table import TokenTableWriter
+from tubelet.codec.tokens.clip import ClipFacts
+from tubelet.codec.tokens.table import TokenTableWriter
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "predict_tokens.py"
 FACTS = ClipFacts(source="made", tokenizer="none", tokenizer_sha256="0" * 64)

@@ -10,7 +10,7 @@ import torch
 from commands import refused
 
 import tubelet
-from tubelet.codec.token_table import TokenTable
+from tubelet.codec.tokens.table import TokenTable
 from tubelet.quantizers.config import FSQConfig
 from tubelet.tokenizers.config import DiscreteConfig
 from tubelet.tokenizers.discrete import DiscreteTokenizer

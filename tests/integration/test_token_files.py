@@ -14,10 +14,10 @@ import tubelet
 from tubelet.bitstream import TubeReader
 from tubelet.checkpoint import load_discrete, read_discrete
 from tubelet.codec import chunking
-from tubelet.codec.detokenize import detokenize_file
-from tubelet.codec.token_array import read_token_array
-from tubelet.codec.token_table import TokenTable
-from tubelet.codec.tokenize import tokenize_file, tokenize_files
+from tubelet.codec.tokens.array import read_token_array
+from tubelet.codec.tokens.detokenize import detokenize_file
+from tubelet.codec.tokens.table import TokenTable
+from tubelet.codec.tokens.tokenize import tokenize_file, tokenize_files
 from tubelet.errors import BitstreamError, CheckpointError, DamageWarning, OptionError, OutputError
 from tubelet.quantizers import config as quantizers
 from tubelet.quantizers.config import (

@@ -8,7 +8,7 @@ import torch
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from tubelet.codec.token_clip import ClipFacts
+from tubelet.codec.tokens.clip import ClipFacts
 from tubelet.quantizers.digits import Bases, digits_kind
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.token_grid import TokenGrid

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Decode, then say what was written."""
-    from tubelet.codec.detokenize import detokenize_file
+    from tubelet.codec.tokens.detokenize import detokenize_file
 
     with progress("detokenizing", total=frames_to_decode(arguments.input)) as advance:
         report = detokenize_file(

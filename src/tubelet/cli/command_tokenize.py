@@ -29,7 +29,7 @@ from tubelet.files.names import text_name
 
 if TYPE_CHECKING:
     from tubelet.checkpoint import Checkpoint
-    from tubelet.codec.tokenize import TokenReport
+    from tubelet.codec.tokens.tokenize import TokenReport
     from tubelet.tokenizers.discrete import DiscreteTokenizer
 
 NAME = "tokenize"
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Tokenize, then say what the files hold."""
-    from tubelet.codec.tokenize import as_discrete
+    from tubelet.codec.tokens.tokenize import as_discrete
     from tubelet.results import write_results
 
     targets = _targets(arguments.inputs, arguments.output)
@@ -118,7 +118,7 @@ class _Work:
         self, sources: Sequence[Path], target: Path, advance: Callable[[int], None]
     ) -> "TokenReport | None":
         """Fill one file; none if its only clip is left out."""
-        from tubelet.codec.tokenize import tokenize_file, tokenize_files
+        from tubelet.codec.tokens.tokenize import tokenize_file, tokenize_files
 
         if target.suffix.lower() == ".parquet":
             skip = self._skip if self._several else None

@@ -9,7 +9,7 @@ from tubelet.errors import CheckpointError, DamageWarning, ResultsError
 
 if TYPE_CHECKING:
     from tubelet.bitstream.reader import TubeReader
-    from tubelet.codec.token_clip import TokenClip
+    from tubelet.codec.tokens.clip import TokenClip
 
 _NETWORKS = {
     "lin0.model.1.weight": "lpips",
@@ -137,7 +137,7 @@ def _content_facts(reader: "TubeReader") -> dict[str, object]:
 
 def token_array_facts(path: Path) -> dict[str, object]:
     """The digits of one clip."""
-    from tubelet.codec.token_array import FORMAT, read_token_array
+    from tubelet.codec.tokens.array import FORMAT, read_token_array
 
     clip = read_token_array(path)
     return {"path": str(path), "format": f"tokens of one clip {FORMAT}", **_token_facts(clip), **_size(path)}
@@ -145,7 +145,7 @@ def token_array_facts(path: Path) -> dict[str, object]:
 
 def token_table_facts(path: Path) -> dict[str, object]:
     """A table of tokens; what its clips share is told of the first one."""
-    from tubelet.codec.token_table import TokenTable
+    from tubelet.codec.tokens.table import TokenTable
 
     with TokenTable(path) as table:
         count = len(table)

@@ -135,7 +135,7 @@ class TokenSystem:
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Turn a clip into a file of tokens, and decode that."""
         del rate
-        from tubelet.codec.tokenize import tokenize_file  # noqa: PLC0415  as above
+        from tubelet.codec.tokens.tokenize import tokenize_file  # noqa: PLC0415  as above
         from tubelet.codec.tube import open_tube  # noqa: PLC0415
 
         encode = partial(tokenize_file, tokenizer=self.checkpoint)

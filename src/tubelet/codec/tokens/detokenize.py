@@ -9,10 +9,10 @@ from tubelet.codec.decode import DecodeReport, VideoSink, decode_file
 from tubelet.codec.matching import MadeBy, matching_discrete
 from tubelet.codec.memory import RUN_BYTES, left_for_streams
 from tubelet.codec.room import check_room
-from tubelet.codec.token_array import read_token_array
-from tubelet.codec.token_clip import TokenClip
-from tubelet.codec.token_table import TokenTable
-from tubelet.codec.tokenize import SUFFIXES
+from tubelet.codec.tokens.array import read_token_array
+from tubelet.codec.tokens.clip import TokenClip
+from tubelet.codec.tokens.table import TokenTable
+from tubelet.codec.tokens.tokenize import SUFFIXES
 from tubelet.errors import BitstreamError, OptionError
 from tubelet.files import check_suffix, check_target
 from tubelet.threads import Behind, ahead

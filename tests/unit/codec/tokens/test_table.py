@@ -11,9 +11,10 @@ from grids import BARE, BASES, FACTS, in_a_folder, make_grid, origins, same, siz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tubelet.codec import table_groups, token_table
-from tubelet.codec.token_clip import ClipFacts
-from tubelet.codec.token_table import TokenTable, TokenTableWriter
+from tubelet.codec.tokens import table as token_table
+from tubelet.codec.tokens import table_groups
+from tubelet.codec.tokens.clip import ClipFacts
+from tubelet.codec.tokens.table import TokenTable, TokenTableWriter
 from tubelet.errors import BitstreamError, OptionError, OutputError, ShapeError, TokenError
 
 PUBLISHED = BASES[0]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tubelet.bitstream.fields import Cursor
-from tubelet.codec.thrift import read_record
+from tubelet.codec.tokens.thrift import read_record
 from tubelet.errors import BitstreamError
 
 _MAGIC = b"PAR1"

@@ -9,8 +9,8 @@ import torch
 from grids import BARE, FACTS, in_a_folder, make_grid, origins, same, sizes
 from hypothesis import given
 
-from tubelet.codec.token_array import read_token_array, write_token_array
-from tubelet.codec.token_clip import ClipFacts
+from tubelet.codec.tokens.array import read_token_array, write_token_array
+from tubelet.codec.tokens.clip import ClipFacts
 from tubelet.errors import BitstreamError, OptionError, OutputError, ShapeError, TokenError
 
 

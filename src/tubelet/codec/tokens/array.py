@@ -20,7 +20,7 @@ from jaxtyping import Integer
 
 from tubelet.bitstream.facts import bytes_to_facts, check_keys, facts_to_bytes, flag, integer, integers, text
 from tubelet.codec.room import RoomError, check_room
-from tubelet.codec.token_clip import LARGEST_CLIP, ClipFacts, TokenClip, check_bases, check_to_store
+from tubelet.codec.tokens.clip import LARGEST_CLIP, ClipFacts, TokenClip, check_bases, check_to_store
 from tubelet.errors import BitstreamError, OptionError, ShapeError, TokenError
 from tubelet.files import replacing
 from tubelet.quantizers.digits import Bases, check_digits, digits_kind

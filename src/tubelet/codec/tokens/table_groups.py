@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from tubelet.codec.room import check_room
-from tubelet.codec.table_claims import GroupClaim, check_pages
-from tubelet.codec.table_rows import COLUMNS
-from tubelet.codec.token_clip import LARGEST_POSITION
+from tubelet.codec.tokens.clip import LARGEST_POSITION
+from tubelet.codec.tokens.table_claims import GroupClaim, check_pages
+from tubelet.codec.tokens.table_rows import COLUMNS
 from tubelet.errors import BitstreamError
 
 GROUP_BYTES = 1 << 32

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from einops import rearrange
 
-from tubelet.codec.token_clip import (
+from tubelet.codec.tokens.clip import (
     LARGEST_CLIP,
     ClipFacts,
     TokenClip,

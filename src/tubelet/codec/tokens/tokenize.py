@@ -18,9 +18,9 @@ from tubelet.codec.encode import Piece, TubeSink, put_symbols
 from tubelet.codec.header import make_token_header
 from tubelet.codec.memory import left_for_streams
 from tubelet.codec.symbols import TokenQuantizer, symbols_to_digits
-from tubelet.codec.token_array import write_token_array
-from tubelet.codec.token_clip import ClipFacts, TokenClip, check_caption
-from tubelet.codec.token_table import TokenTableWriter
+from tubelet.codec.tokens.array import write_token_array
+from tubelet.codec.tokens.clip import ClipFacts, TokenClip, check_caption
+from tubelet.codec.tokens.table import TokenTableWriter
 from tubelet.errors import OptionError, TubeletError, VideoError
 from tubelet.files import check_suffix, check_target
 from tubelet.files.names import text_name

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tubelet.codec.token_array import read_token_array
-from tubelet.codec.token_clip import TokenClip
-from tubelet.codec.token_table import TokenTable
+from tubelet.codec.tokens.array import read_token_array
+from tubelet.codec.tokens.clip import TokenClip
+from tubelet.codec.tokens.table import TokenTable
 from tubelet.files import check_suffix
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 

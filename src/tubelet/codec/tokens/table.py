@@ -28,9 +28,10 @@ from types import TracebackType
 from typing import Any
 
 from tubelet.codec.room import RoomError
-from tubelet.codec.table_claims import GroupClaim, read_claims
-from tubelet.codec.table_groups import check_groups, clips_at_once
-from tubelet.codec.table_rows import (
+from tubelet.codec.tokens.clip import ClipFacts, TokenClip, check_numbered, check_to_store
+from tubelet.codec.tokens.table_claims import GroupClaim, read_claims
+from tubelet.codec.tokens.table_groups import check_groups, clips_at_once
+from tubelet.codec.tokens.table_rows import (
     COLUMNS,
     arrow_packages,
     batch_to_rows,
@@ -40,7 +41,6 @@ from tubelet.codec.table_rows import (
     rows_to_table,
     schema_of,
 )
-from tubelet.codec.token_clip import ClipFacts, TokenClip, check_numbered, check_to_store
 from tubelet.errors import BitstreamError, OptionError
 from tubelet.files import replacing
 from tubelet.quantizers.digits import Bases

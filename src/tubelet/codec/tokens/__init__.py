@@ -1,0 +1,1 @@
+"""Files of tokens: clips to ``.tube``, ``.npz`` and ``.parquet``, and back."""
