@@ -11,7 +11,7 @@ import torch
 import tubelet
 from tubelet.checkpoint import read_continuous
 from tubelet.codec import chunking
-from tubelet.codec.encode import BASE_STEP
+from tubelet.codec.symbols import BASE_STEP
 from tubelet.errors import CheckpointError, DamageWarning, OptionError, OutputError
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.video.audio import read_audio

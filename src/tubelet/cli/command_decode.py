@@ -15,7 +15,6 @@ from pathlib import Path
 
 from tubelet.cli import options
 from tubelet.cli.console import show_table
-from tubelet.cli.lengths import frames_to_decode
 from tubelet.cli.progress import progress
 
 NAME = "decode"
@@ -46,8 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Decode, then say what was written."""
     from tubelet.codec.decode import decode_file
 
-    total = frames_to_decode(arguments.input, arguments.start, arguments.end)
-    with progress("decoding", total=total) as advance:
+    with progress("decoding") as shown:
         report = decode_file(
             arguments.input,
             arguments.output,
@@ -55,11 +53,7 @@ def run(arguments: argparse.Namespace) -> None:
             end=arguments.end,
             channels=arguments.channels,
             tokenizer=arguments.tokenizer,
-            audio=not arguments.no_audio,
-            memory=arguments.memory,
-            device=arguments.device,
-            force=arguments.force,
-            on_frames=advance,
+            **options.file_options(arguments, shown),
         )
     last = report.first_frame + report.frames - 1
     show_table([("file", str(arguments.output)), ("frames", f"{report.first_frame} to {last}")])

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from tubelet.cli import options
 from tubelet.cli.console import show_table
-from tubelet.cli.lengths import frames_to_decode
 from tubelet.cli.progress import progress
 
 NAME = "detokenize"
@@ -35,16 +34,12 @@ def run(arguments: argparse.Namespace) -> None:
     """Decode, then say what was written."""
     from tubelet.codec.tokens.detokenize import detokenize_file
 
-    with progress("detokenizing", total=frames_to_decode(arguments.input)) as advance:
+    with progress("detokenizing") as shown:
         report = detokenize_file(
             arguments.input,
             arguments.output,
             clip=arguments.clip,
             tokenizer=arguments.tokenizer,
-            audio=not arguments.no_audio,
-            memory=arguments.memory,
-            device=arguments.device,
-            force=arguments.force,
-            on_frames=advance,
+            **options.file_options(arguments, shown),
         )
     show_table([("file", str(arguments.output)), ("frames", f"0 to {report.frames - 1}")])

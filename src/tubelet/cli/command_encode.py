@@ -17,7 +17,7 @@ from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
 
 if TYPE_CHECKING:
-    from tubelet.codec.encode import TubeReport
+    from tubelet.codec.report import TubeReport
 
 NAME = "encode"
 
@@ -37,7 +37,6 @@ def run(arguments: argparse.Namespace) -> None:
     """Encode, then say what the file holds."""
     from tubelet.codec.encode import encode_file
     from tubelet.results import write_results
-    from tubelet.video.probe import probe
 
     options.check_outputs(
         [arguments.output],
@@ -46,18 +45,14 @@ def run(arguments: argparse.Namespace) -> None:
         tokenizer=arguments.tokenizer,
         force=arguments.force,
     )
-    with progress("encoding", total=probe(arguments.input).frames) as advance:
+    with progress("encoding") as shown:
         report = encode_file(
             arguments.input,
             arguments.output,
             tokenizer=arguments.tokenizer,
             channels=arguments.channels,
             step=arguments.step,
-            audio=not arguments.no_audio,
-            memory=arguments.memory,
-            device=arguments.device,
-            force=arguments.force,
-            on_frames=advance,
+            **options.file_options(arguments, shown),
         )
     with options.tables_beside(arguments.json):
         show_table(tube_rows(arguments.output, report))

@@ -112,7 +112,7 @@ def run(arguments: argparse.Namespace) -> None:
 
         def show(done: int, total: int) -> None:
             nonlocal seen
-            advance.total = total
+            advance.expect(total)
             advance(done - seen)
             seen = done
 

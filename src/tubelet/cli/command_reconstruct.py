@@ -48,7 +48,6 @@ def reconstruct(arguments: argparse.Namespace, *, output: Path) -> None:
     """Reconstruct `arguments.input` into `output`; print the figures, and write them if asked to."""
     from tubelet.codec.reconstruct import reconstruct_file, tube_beside
     from tubelet.results import write_results
-    from tubelet.video.probe import probe
     from tubelet.video.write import SUFFIXES
 
     check_suffix(output, SUFFIXES, "a video")
@@ -60,7 +59,7 @@ def reconstruct(arguments: argparse.Namespace, *, output: Path) -> None:
         tokenizer=arguments.tokenizer,
         force=arguments.force,
     )
-    with progress("reconstructing", total=probe(arguments.input).frames) as advance:
+    with progress("reconstructing") as shown:
         result = reconstruct_file(
             arguments.input,
             output,
@@ -68,11 +67,7 @@ def reconstruct(arguments: argparse.Namespace, *, output: Path) -> None:
             channels=arguments.channels,
             step=arguments.step,
             side_by_side=arguments.side_by_side,
-            audio=not arguments.no_audio,
-            memory=arguments.memory,
-            device=arguments.device,
-            force=arguments.force,
-            on_frames=advance,
+            **options.file_options(arguments, shown),
         )
     report = result.tube
     pixels = report.frames * report.height * report.width

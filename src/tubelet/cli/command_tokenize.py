@@ -15,21 +15,21 @@ for example:
 import argparse
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tubelet.cli import options
 from tubelet.cli.console import show_table
-from tubelet.cli.progress import progress
+from tubelet.cli.progress import Progress, progress
 from tubelet.errors import DamageWarning, OptionError, OutputError, TubeletError, VideoError
 from tubelet.files import fitted_name
 from tubelet.files.names import text_name
 
 if TYPE_CHECKING:
     from tubelet.checkpoint import Checkpoint
-    from tubelet.codec.tokens.tokenize import TokenReport
+    from tubelet.codec.tokens.tally import TokenReport
     from tubelet.tokenizers.discrete import DiscreteTokenizer
 
 NAME = "tokenize"
@@ -71,9 +71,9 @@ def run(arguments: argparse.Namespace) -> None:
     checkpoint = as_discrete(arguments.tokenizer, arguments.device)
     work = _Work(arguments, checkpoint, captions)
     figures: list[dict[str, Any]] = []
-    with progress("tokenizing", total=_total_frames(arguments.inputs)) as advance:
+    with progress("tokenizing", total=_total_frames(arguments.inputs)) as shown:
         for target, sources in targets.items():
-            report = work.tokenize(sources, target, advance)
+            report = work.tokenize(sources, target, shown)
             if report is None:
                 continue
             with options.tables_beside(arguments.json):
@@ -105,31 +105,25 @@ class _Work:
         captions: list[str] | None,
     ) -> None:
         self._several = len(arguments.inputs) > 1
-        self._audio = not arguments.no_audio
+        self._arguments, self._checkpoint = arguments, checkpoint
         self._captions = captions
-        self._options: dict[str, Any] = {
-            "tokenizer": checkpoint,
-            "memory": arguments.memory,
-            "force": arguments.force,
-        }
         self.skipped: dict[str, str] = {}
 
-    def tokenize(
-        self, sources: Sequence[Path], target: Path, advance: Callable[[int], None]
-    ) -> "TokenReport | None":
+    def tokenize(self, sources: Sequence[Path], target: Path, shown: Progress) -> "TokenReport | None":
         """Fill one file; none if its only clip is left out."""
         from tubelet.codec.tokens.tokenize import tokenize_file, tokenize_files
 
+        given = options.file_options(self._arguments, shown)
+        if self._several:
+            del given["on_total"]  # that of all clips is known
         if target.suffix.lower() == ".parquet":
             skip = self._skip if self._several else None
             return tokenize_files(
-                sources, target, captions=self._captions, on_frames=advance, on_skip=skip, **self._options
+                sources, target, tokenizer=self._checkpoint, captions=self._captions, on_skip=skip, **given
             )
         caption = None if self._captions is None else self._captions[0]
         try:
-            return tokenize_file(
-                sources[0], target, caption=caption, audio=self._audio, on_frames=advance, **self._options
-            )
+            return tokenize_file(sources[0], target, tokenizer=self._checkpoint, caption=caption, **given)
         except TubeletError as error:
             if not self._several or isinstance(error, OutputError):
                 raise
@@ -142,9 +136,11 @@ class _Work:
 
 
 def _total_frames(inputs: Sequence[Path]) -> int | None:
-    """Frames of all clips, as they claim; none if one does not say, or cannot be read."""
+    """Frames of several clips, as they claim; none if one does not say, or cannot be read, or it is alone."""
     from tubelet.video.probe import probe
 
+    if len(inputs) == 1:
+        return None
     total = 0
     for source in inputs:
         try:

@@ -9,9 +9,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tubelet.cli.log import terminal_shows
+from tubelet.cli.progress import Progress
 from tubelet.files import STANDARD_OUTPUT, check_suffix, check_targets
+
+if TYPE_CHECKING:
+    from tubelet.codec.options import FileOptions
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
@@ -69,6 +74,18 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         "of the program itself; such as 512MiB (default: 1GiB)",
     )
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+
+
+def file_options(arguments: argparse.Namespace, shown: Progress) -> "FileOptions":
+    """What `add_common` and `add_device` took, as functions from file to file want it."""
+    return {
+        "audio": not arguments.no_audio,
+        "memory": arguments.memory,
+        "device": arguments.device,
+        "force": arguments.force,
+        "on_total": shown.expect,
+        "on_frames": shown,
+    }
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -1,18 +1,19 @@
 """A ``.tube`` file to a video file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Unpack
 
-from tubelet.codec.audio_feed import AudioFeed
+from tubelet.codec.options import FileOptions, Options
+from tubelet.codec.sinks import VideoSink, filled
 from tubelet.codec.tube import Tube, open_tube
 from tubelet.errors import OptionError
 from tubelet.files import check_suffix, check_target
-from tubelet.threads import Behind, ahead
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY
+from tubelet.threads import ahead
 from tubelet.video.audio import AudioPacket
-from tubelet.video.read import Run
 from tubelet.video.write import SUFFIXES, Writer
 
 
@@ -39,11 +40,7 @@ def decode_file(
     end: float | None = None,
     channels: int | None = None,
     tokenizer: str | Path | None = None,
-    audio: bool = True,
-    memory: int = DEFAULT_MEMORY,
-    device: str = "cpu",
-    force: bool = False,
-    on_frames: Callable[[int], None] = lambda _: None,
+    **options: Unpack[FileOptions],
 ) -> DecodeReport:
     """Decode a ``.tube`` file, or a part of it, into a video file; the mirror of `encode_file`.
 
@@ -54,11 +51,7 @@ def decode_file(
         end: seconds from the first frame; frames shown then or later are left out.
         channels: decode the first so many channels only.
         tokenizer: the folder of the tokenizer that made the file, if that is none of the shipped ones.
-        audio: whether the source's audio is put into the target.
-        memory: bytes that frames in flight, the networks' state and the work on them may take.
-        device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
-        force: whether an existing target is replaced.
-        on_frames: called with the number of frames of each run.
+        **options: see `FileOptions`.
 
     Raises:
         BitstreamError: the source is no ``.tube`` file, damaged, or newer than this program.
@@ -66,15 +59,17 @@ def decode_file(
         OptionError: an option has no meaning for this file, or here.
         OutputError: the target exists or cannot be written.
     """
-    target = Path(target)
+    settings, target = Options(**options), Path(target)
     check_suffix(target, SUFFIXES, "a video")
-    check_target(target, sources=[Path(source)], force=force)
-    with open_tube(source, tokenizer=tokenizer, channels=channels, memory=memory, device=device) as tube:
+    check_target(target, sources=[Path(source)], force=settings.force)
+    with open_tube(
+        source, tokenizer=tokenizer, channels=channels, memory=settings.memory, device=settings.device
+    ) as tube:
         first, stop = _frames(tube, start, end)
         # A cut starts at zero; a whole clip keeps its own clock.
         origin = tube.time_of(first) if first else 0
-        sound = tube.audio if audio else None
-        with Writer(
+        sound = tube.audio if settings.audio else None
+        writer = Writer(
             target,
             width=tube.header.width,
             height=tube.header.height,
@@ -82,45 +77,21 @@ def decode_file(
             colour=tube.colour,
             sample_aspect=Fraction(*tube.header.sample_aspect),
             audio=sound,
-            force=force,
-        ) as writer:
-            feed = None
-            if sound is not None:
-                until = None if stop == tube.frames else tube.time_of(stop) * tube.time_base
-                begin = origin * tube.time_base if first else None
-                packets = _cut(tube, sound.time_base, begin, until)
-                feed = AudioFeed(packets, time_base=sound.time_base)
-            write = VideoSink(writer, feed, time_base=tube.time_base)
-            with Behind[Run](write.put) as behind:
-                for run in ahead(tube.read(first, stop)):
-                    shown_until = None if run.end is None else run.end - origin
-                    behind.put(replace(run, timestamps=run.timestamps - origin, end=shown_until))
-                    on_frames(len(run.frames))
-            write.finish()
+            force=settings.force,
+        )
+        packets = None
+        if sound is not None:
+            until = None if stop == tube.frames else tube.time_of(stop) * tube.time_base
+            begin = origin * tube.time_base if first else None
+            packets = _cut(tube, sound.time_base, begin, until), sound.time_base
+        sink = VideoSink(writer, packets, time_base=tube.time_base)
+        settings.on_total(stop - first)
+        with filled(sink) as put, closing(ahead(tube.read(first, stop))) as runs:
+            for run in runs:
+                shown_until = None if run.end is None else run.end - origin
+                put(replace(run, timestamps=run.timestamps - origin, end=shown_until))
+                settings.on_frames(len(run.frames))
         return DecodeReport(first_frame=first, frames=stop - first, complete=tube.complete)
-
-
-class VideoSink:
-    """Writes frames, with the audio in step."""
-
-    def __init__(self, writer: Writer, feed: AudioFeed | None, *, time_base: Fraction) -> None:
-        self._writer = writer
-        self._feed = feed
-        self._time_base = time_base
-
-    def put(self, run: Run) -> None:
-        """Write a run of frames, and the audio up to its end."""
-        self._writer.write(run.frames, run.timestamps, end=run.end)
-        self._write_audio(int(run.timestamps[-1]) * self._time_base)
-
-    def finish(self) -> None:
-        """Write the audio that is left."""
-        self._write_audio(None)
-
-    def _write_audio(self, until: Fraction | None) -> None:
-        if self._feed is not None:
-            for packet in self._feed.until(until):
-                self._writer.write_audio(packet)
 
 
 def _frames(tube: Tube, start: float | None, end: float | None) -> tuple[int, int]:

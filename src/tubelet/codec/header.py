@@ -5,10 +5,10 @@ from fractions import Fraction
 from tubelet.bitstream.audio import AudioPacket as StoredPacket
 from tubelet.bitstream.header import AudioHeader, Header
 from tubelet.checkpoint import Checkpoint
+from tubelet.codec.symbols import LatentQuantizer
 from tubelet.errors import BitstreamError
 from tubelet.files.names import text_name
 from tubelet.quantizers.digits import Bases
-from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.video.audio import AudioPacket
@@ -18,12 +18,13 @@ from tubelet.video.info import AudioInfo, Colour, VideoInfo
 def make_header(
     info: VideoInfo,
     checkpoint: Checkpoint[ContinuousTokenizer],
-    quantizer: ScalarQuantizer,
+    quantizer: LatentQuantizer,
     *,
     audio: AudioInfo | None,
 ) -> Header:
     """Describe a file that is about to be written."""
-    return _describe(info, checkpoint, steps=quantizer.steps, bases=(), audio=audio)
+    (part,) = quantizer.of_part.values()
+    return _describe(info, checkpoint, steps=part.steps, bases=(), audio=audio)
 
 
 def make_token_header(

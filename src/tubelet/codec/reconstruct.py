@@ -2,39 +2,32 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 
-from tubelet.bitstream.writer import TubeWriter
 from tubelet.checkpoint import Checkpoint
-from tubelet.codec.audio_feed import AudioFeed
-from tubelet.codec.decode import VideoSink
-from tubelet.codec.encode import (
-    NO_TIMES,
-    Piece,
-    TubeReport,
-    TubeSink,
-    as_checkpoint,
-    make_quantizer,
-)
+from tubelet.codec.encode import as_checkpoint, read_ahead
 from tubelet.codec.header import make_header
-from tubelet.codec.memory import frames_per_run, left_for_streams
+from tubelet.codec.memory import left_for_streams
+from tubelet.codec.options import FileOptions, Options
+from tubelet.codec.pipeline import Piece, frames_to_symbols, symbols_to_frames
+from tubelet.codec.report import TubeReport
+from tubelet.codec.sinks import TubeSink, VideoSink, filled
+from tubelet.codec.symbols import LatentQuantizer, kept_channels
 from tubelet.files import check_suffix, check_targets, fitted_name
 from tubelet.metrics.psnr import ClipPSNR
-from tubelet.quantizers.scalar import Symbols
-from tubelet.threads import Behind, ahead
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.streams.decoder import StreamDecoder
 from tubelet.tokenizers.streams.encoder import StreamEncoder
-from tubelet.types import Frames, Latent
+from tubelet.types import Frames, Latents
 from tubelet.video.audio import read_audio
 from tubelet.video.info import VideoInfo
-from tubelet.video.probe import probe
-from tubelet.video.read import Run, read
+from tubelet.video.read import Run, open_video
 from tubelet.video.write import SUFFIXES, Writer
 
 
@@ -66,11 +59,7 @@ def reconstruct_file(
     channels: int | None = None,
     step: float = 1.0,
     side_by_side: bool = False,
-    audio: bool = True,
-    memory: int = DEFAULT_MEMORY,
-    device: str = "cpu",
-    force: bool = False,
-    on_frames: Callable[[int], None] = lambda _: None,
+    **options: Unpack[FileOptions],
 ) -> Reconstruction:
     """Encode a video, decode it again, and measure what came back.
 
@@ -85,31 +74,27 @@ def reconstruct_file(
         channels: how many of the ordered channels to use; all by default.
         step: coarseness of the quantiser.
         side_by_side: whether the target shows the source at the left of the reconstruction.
-        audio: whether the source's audio is carried along.
-        memory: bytes that frames in flight, the networks' state and the work on them may take.
-        device: where a tokenizer computes that is not a checkpoint already: ``cpu``, ``cuda`` or ``cuda:N``.
-        force: whether existing targets are replaced.
-        on_frames: called with the number of frames that each run brought.
+        **options: see `FileOptions`.
 
     Raises:
         TubeletError: as `encode_file` and `decode_file`.
     """
-    target = Path(target)
+    settings, target = Options(**options), Path(target)
     tube = tube_beside(target) if tube is None else Path(tube)
     check_suffix(target, SUFFIXES, "a video")
     check_suffix(tube, (".tube",), "a file of a latent")
-    check_targets([target, tube], sources=[Path(source)], force=force)
-    info = probe(source)
-    checkpoint = as_checkpoint(tokenizer, device)
-    streams = Streams.of(checkpoint.tokenizer, info, channels=channels, memory=memory)
-    quantizer = make_quantizer(checkpoint, channels=channels, step=step)
-    sound = info.audio if audio else None
-    header = make_header(info, checkpoint, quantizer, audio=sound)
-    compared = _Comparison(side_by_side=side_by_side)
-    began = time.perf_counter()
-    with (
-        TubeWriter(tube, header, force=force) as tube_writer,
-        Writer(
+    check_targets([target, tube], sources=[Path(source)], force=settings.force)
+    with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
+        info = video.info
+        checkpoint = as_checkpoint(tokenizer, settings.device)
+        kept = kept_channels(checkpoint.tokenizer, channels)
+        streams = Streams.of(checkpoint.tokenizer, info, kept, memory=settings.memory)
+        quantizer = LatentQuantizer.of(checkpoint.tokenizer, kept, step=step)
+        sound = info.audio if settings.audio else None
+        header = make_header(info, checkpoint, quantizer, audio=sound)
+        compared = _Comparison(side_by_side=side_by_side)
+        tube_sink = TubeSink(tube, header, info, checkpoint.tokenizer.grids, force=settings.force)
+        writer = Writer(
             target,
             width=info.width * (2 if side_by_side else 1),
             height=info.height,
@@ -117,29 +102,16 @@ def reconstruct_file(
             colour=info.colour,
             sample_aspect=info.sample_aspect,
             audio=sound,
-            force=force,
-        ) as video_writer,
-    ):
-        tube_sink = TubeSink(tube_writer, info, checkpoint.tokenizer.grouping, header)
-        feed = AudioFeed(read_audio(info.path), time_base=sound.time_base) if sound else None
-        video_sink = VideoSink(video_writer, feed, time_base=info.time_base)
-        with Behind[Piece](tube_sink.put) as coding, Behind[Run](video_sink.put) as writing:
-
-            def there_and_back(symbols: Symbols, timestamps: np.ndarray) -> None:
-                coding.put(Piece(symbols, timestamps))
-                if run := compared.with_source(streams.decoder.push_frames(quantizer.dequantize(symbols))):
-                    writing.put(run)
-
-            end: int | None = None
-            for run in ahead(read(source, run=frames_per_run(info.height, info.width, memory))):
-                compared.expect(run)
-                end = run.end
-                symbols = quantizer.quantize(streams.encoder.push_frames(run.frames))
-                there_and_back(symbols, run.timestamps)
-                on_frames(len(run.frames))
-            there_and_back(quantizer.quantize(streams.encoder.finish()), NO_TIMES)
-        tube_sink.finish(end)
-        video_sink.finish()
+            force=settings.force,
+        )
+        packets = None if sound is None else (read_audio(info.path), sound.time_base)
+        video_sink = VideoSink(writer, packets, time_base=info.time_base)
+        began = time.perf_counter()
+        with filled(tube_sink) as put_symbols, filled(video_sink) as put_frames:
+            pieces = frames_to_symbols(compared.remembered(runs), streams.encoder, quantizer)
+            coded = _passed_on(pieces, put_symbols)
+            for run in symbols_to_frames(coded, streams.decoder, quantizer):
+                put_frames(compared.beside_source(run))
     return Reconstruction(
         tokenizer=checkpoint.name,
         tube=tube_sink.report(),
@@ -157,12 +129,12 @@ def tube_beside(video: Path) -> Path:
 class Streams(NamedTuple):
     """The way there and the way back of a clip, which share the memory."""
 
-    encoder: StreamEncoder[Latent]
-    decoder: StreamDecoder[Latent]
+    encoder: StreamEncoder[Latents]
+    decoder: StreamDecoder[Latents]
 
     @classmethod
     def of(
-        cls, tokenizer: ContinuousTokenizer, info: VideoInfo, *, channels: int | None, memory: int
+        cls, tokenizer: ContinuousTokenizer, info: VideoInfo, kept: Mapping[str, int], *, memory: int
     ) -> "Streams":
         """Open both; they never work at once, so each may use all but what the other remembers.
 
@@ -175,9 +147,16 @@ class Streams(NamedTuple):
         costs = tokenizer.model.encoder_footprint(), tokenizer.model.decoder_footprint()
         there, back = (rows * columns * each.remembered for each in costs)
         return cls(
-            tokenizer.stream_encoder(channels=channels, memory=left - back),
-            tokenizer.stream_decoder(height=info.height, width=info.width, memory=left - there),
+            tokenizer.parts_encoder(channels=kept, memory=left - back),
+            tokenizer.parts_decoder(height=info.height, width=info.width, memory=left - there),
         )
+
+
+def _passed_on(pieces: Iterable[Piece], put: Callable[[Piece], None]) -> Iterator[Piece]:
+    """The same pieces, each put somewhere too."""
+    for piece in pieces:
+        put(piece)
+        yield piece
 
 
 class _Comparison:
@@ -186,37 +165,27 @@ class _Comparison:
     def __init__(self, *, side_by_side: bool) -> None:
         self.psnr = ClipPSNR()
         self._side_by_side = side_by_side
-        self._waiting: deque[Run] = deque()
+        self._waiting: deque[Frames] = deque()
 
-    def expect(self, run: Run) -> None:
-        """Keep frames whose reconstruction is on its way."""
-        self._waiting.append(run)
+    def remembered(self, runs: Iterable[Run]) -> Iterator[Run]:
+        """The same runs, whose frames are kept until their reconstruction comes."""
+        for run in runs:
+            self._waiting.append(run.frames)
+            yield run
 
-    def with_source(self, decoded: Frames) -> Run | None:
+    def beside_source(self, decoded: Run) -> Run:
         """Compare decoded frames with those expected next; give what is to be written."""
         sources: list[Frames] = []
-        times: list[np.ndarray] = []
-        end: int | None = None
-        missing = len(decoded)
-        while missing and self._waiting:
-            run = self._waiting.popleft()
-            taken = min(missing, len(run.frames))
-            sources.append(run.frames[:taken])
-            times.append(run.timestamps[:taken])
-            end = run.end if taken == len(run.frames) else int(run.timestamps[taken])
-            missing -= taken
-            if taken < len(run.frames):
-                self._waiting.appendleft(
-                    replace(run, frames=run.frames[taken:], timestamps=run.timestamps[taken:])
-                )
-        if not sources:
-            return None
-        # The filling of the last group has no source, and is not part of the clip.
-        decoded = decoded[: len(decoded) - missing]
-        begin = 0
-        for source in sources:
-            self.psnr.update(source, decoded[begin : begin + len(source)])
-            begin += len(source)
-        if self._side_by_side:
-            decoded = np.concatenate([np.concatenate(sources), decoded], axis=2)
-        return Run(frames=decoded, timestamps=np.concatenate(times), end=end)
+        missing = len(decoded.frames)
+        while missing:
+            source = self._waiting.popleft()
+            if len(source) > missing:
+                self._waiting.appendleft(source[missing:])
+                source = source[:missing]
+            begin = len(decoded.frames) - missing
+            self.psnr.update(source, decoded.frames[begin : begin + len(source)])
+            sources.append(source)
+            missing -= len(source)
+        if not self._side_by_side:
+            return decoded
+        return replace(decoded, frames=np.concatenate([np.concatenate(sources), decoded.frames], axis=2))

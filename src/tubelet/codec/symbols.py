@@ -1,6 +1,8 @@
-"""Tokens as the symbols of a ``.tube`` file, whose channels are then digits, and back."""
+"""Latents as the symbols of a file, and back; with tokens the channels are digits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -8,12 +10,127 @@ from einops import rearrange
 from jaxtyping import Int32
 
 from tubelet.quantizers.digits import Bases, Digits, digits_kind
-from tubelet.quantizers.scalar import ScalarQuantizer
+from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
+from tubelet.tokenizers.clip import only_part
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
-from tubelet.types import Latent
+from tubelet.types import Latents
+
+PartSymbols = Mapping[str, Symbols]
+"""The symbols of each part of one clip, by the part's name."""
 
 DigitSymbols = Int32[np.ndarray, "d t h w"]
 """`Symbols` that are digits of tokens, of one clip."""
+
+
+BASE_STEP = 0.25
+"""Quantiser step at ``step=1``, in units of an orthonormal coefficient of pixels in [-1, 1].
+
+The same for every channel, which is best for the squared error of the pixels; a channel's own step is this
+over its standard deviation.
+"""
+
+
+@runtime_checkable
+class SymbolQuantizer(Protocol):
+    """Latents to the symbols of a file, and back."""
+
+    def quantize(self, latents: Latents) -> PartSymbols:
+        """The symbols of each part of one clip.
+
+        Raises:
+            LatentError: a part holds what no symbol stands for.
+        """
+        ...
+
+    def dequantize(self, symbols: PartSymbols) -> Latents:
+        """The latents that symbols stand for; the mirror of `quantize`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatentQuantizer:
+    """What the parts of a continuous latent are quantised with.
+
+    Attributes:
+        of_part: the quantiser of each part, by its name.
+    """
+
+    of_part: Mapping[str, ScalarQuantizer]
+
+    @classmethod
+    def of(cls, tokenizer: ContinuousTokenizer, kept: Mapping[str, int], *, step: float) -> "LatentQuantizer":
+        """The quantisers of the first channels of each part, at a coarseness.
+
+        Raises:
+            OptionError: `step` is not positive, or so extreme that a file cannot say it.
+        """
+        units = tokenizer.model.coding_units()
+        return cls(
+            of_part={
+                name: ScalarQuantizer.scaled(BASE_STEP / units[name][:channels], step)
+                for name, channels in kept.items()
+            }
+        )
+
+    def quantize(self, latents: Latents) -> PartSymbols:
+        """Round each part of one clip.
+
+        Raises:
+            LatentError: a value is NaN, infinite, or more than 2²³ steps from zero.
+        """
+        return {name: self.of_part[name].quantize(latent) for name, latent in latents.items()}
+
+    def dequantize(self, symbols: PartSymbols) -> Latents:
+        """The latents that the first channels of symbols stand for."""
+        return {name: self.of_part[name].dequantize(part) for name, part in symbols.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenQuantizer:
+    """What a discrete tokenizer quantises its only part with.
+
+    Attributes:
+        tokenizer: whose quantiser it is.
+    """
+
+    tokenizer: DiscreteTokenizer
+
+    def quantize(self, latents: Latents) -> PartSymbols:
+        """The digits of the latent of one clip.
+
+        Raises:
+            LatentError: the latent holds NaN or infinity.
+        """
+        return {
+            name: digits_to_symbols(self.tokenizer.quantizer.quantize(latent))
+            for name, latent in latents.items()
+        }
+
+    def dequantize(self, symbols: PartSymbols) -> Latents:
+        """The latent that digits stand for."""
+        bases = self.tokenizer.bases
+        return {
+            name: self.tokenizer.dequantize(symbols_to_digits(digits, bases))
+            for name, digits in symbols.items()
+        }
+
+
+def kept_channels(tokenizer: ContinuousTokenizer, channels: int | None) -> dict[str, int]:
+    """How many channels of each part are meant: all for none.
+
+    Raises:
+        OptionError: there are not as many, or they are asked of a latent of several parts.
+    """
+    if channels is None:
+        return {part.name: part.channels for part in tokenizer.parts}
+    return {only_part(tokenizer.parts).name: tokenizer.check_channels(channels)}
+
+
+def only(symbols: PartSymbols) -> Symbols:
+    """The symbols of the only part."""
+    (part,) = symbols.values()
+    return part
 
 
 def digits_to_symbols(digits: Digits) -> DigitSymbols:
@@ -24,30 +141,3 @@ def digits_to_symbols(digits: Digits) -> DigitSymbols:
 def symbols_to_digits(symbols: DigitSymbols, bases: Bases) -> Digits:
     """Undo `digits_to_symbols`."""
     return rearrange(torch.from_numpy(symbols), "d t h w -> 1 d t h w").to(digits_kind(bases))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenQuantizer:
-    """What a discrete tokenizer quantises with, as a file sees it; has the doors of `ScalarQuantizer`.
-
-    Attributes:
-        tokenizer: whose quantiser it is.
-    """
-
-    tokenizer: DiscreteTokenizer
-
-    def quantize(self, latent: Latent) -> DigitSymbols:
-        """The digits of the latent of one clip.
-
-        Raises:
-            LatentError: the latent holds NaN or infinity.
-        """
-        return digits_to_symbols(self.tokenizer.quantizer.quantize(latent))
-
-    def dequantize(self, symbols: DigitSymbols) -> Latent:
-        """The latent that digits stand for; the mirror of `quantize`."""
-        return self.tokenizer.dequantize(symbols_to_digits(symbols, self.tokenizer.bases))
-
-
-SymbolQuantizer = ScalarQuantizer | TokenQuantizer
-"""Latent to the symbols of a file, and back."""

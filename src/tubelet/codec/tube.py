@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,17 +17,26 @@ from tubelet.bitstream.reader import TubeReader
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
 from tubelet.codec.matching import MadeBy, matching_continuous, matching_discrete
 from tubelet.codec.memory import left_for_streams, steps_per_run
+from tubelet.codec.pipeline import Piece, symbols_to_frames
 from tubelet.codec.room import check_room
-from tubelet.codec.symbols import SymbolQuantizer, TokenQuantizer, symbols_to_digits
+from tubelet.codec.symbols import (
+    LatentQuantizer,
+    PartSymbols,
+    SymbolQuantizer,
+    TokenQuantizer,
+    only,
+    symbols_to_digits,
+)
 from tubelet.errors import BitstreamError, OptionError
-from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
+from tubelet.quantizers.scalar import ScalarQuantizer
+from tubelet.tokenizers.clip import only_part
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.types import Latent
 from tubelet.video.audio import AudioPacket
 from tubelet.video.info import AudioInfo, Colour
-from tubelet.video.read import Run
+from tubelet.video.read import Run, cut
 
 _SYMBOL_BYTES = 4
 
@@ -61,7 +69,8 @@ class Tube:
                 self._quantizer = TokenQuantizer(tokenizer=matching)
             else:
                 self._tokenizer = matching
-                self._quantizer = ScalarQuantizer(steps=self.header.steps)
+                of_part = {only_part(matching.parts).name: ScalarQuantizer(steps=self.header.steps)}
+                self._quantizer = LatentQuantizer(of_part=of_part)
             self._channels = _check_channels(channels, self.header)
             self._memory = memory
             _check_steps(path, self._tokenizer, self._reader)
@@ -186,7 +195,7 @@ class Tube:
         check_room(what, step_bytes, self._memory)
         first_step = max(0, grouping.step_of(start) - self._tokenizer.warm_up)
         size = self.header.height, self.header.width
-        decoder = self._tokenizer.stream_decoder(
+        decoder = self._tokenizer.parts_decoder(
             height=self.header.height,
             width=self.header.width,
             frames=self.frames,
@@ -196,13 +205,9 @@ class Tube:
         )
         last_step = grouping.step_of(end - 1) + 1
         at_most = steps_per_run(self._tokenizer, *size, self._memory)
-        for piece in self._pieces(first_step, last_step, at_most=at_most):
-            frames = decoder.push_frames(self._quantizer.dequantize(piece.symbols))
-            kept = slice(max(start - piece.first_frame, 0), end - piece.first_frame)
-            if len(frames[kept]):
-                times = piece.timestamps[: len(frames)][kept]
-                after = piece.first_frame + max(start - piece.first_frame, 0) + len(times)
-                yield Run(frames=frames[kept], timestamps=times, end=self._shown_until(after))
+        pieces = self._pieces(first_step, last_step, at_most=at_most)
+        before = start - grouping.first_frame(first_step)
+        yield from cut(symbols_to_frames(pieces, decoder, self._quantizer), before, end - start)
 
     def _shown_until(self, frame: int) -> int | None:
         """When the frame before a frame stops being shown."""
@@ -219,7 +224,7 @@ class Tube:
         """
         stop = self._check_range(first_step, last_step)
         pieces = self._pieces(first_step, stop, at_most=stop - first_step)
-        return torch.cat([self._quantizer.dequantize(piece.symbols) for piece in pieces], dim=2)
+        return torch.cat([self._latent(piece.symbols) for piece in pieces], dim=2)
 
     def tokens(self, first_step: int = 0, last_step: int | None = None) -> TokenGrid:
         """The tokens of steps `first_step` up to, not including, `last_step`, as a grid of one clip.
@@ -238,7 +243,7 @@ class Tube:
         pieces = self._pieces(first_step, stop, at_most=stop - first_step)
         return TokenGrid(
             digits=symbols_to_digits(
-                np.concatenate([piece.symbols for piece in pieces], axis=1), header.bases
+                np.concatenate([only(piece.symbols) for piece in pieces], axis=1), header.bases
             ),
             bases=header.bases,
             stride=grouping.stride,
@@ -256,9 +261,14 @@ class Tube:
             raise OptionError(f"steps {first_step} to {stop} are asked for; there are {steps}, from 0.")
         return stop
 
-    def _pieces(self, first_step: int, last_step: int, *, at_most: int) -> Iterator["_Piece"]:
+    def _latent(self, symbols: PartSymbols) -> Latent:
+        """What the symbols of the only part stand for."""
+        return self._quantizer.dequantize(symbols)[only_part(self._tokenizer.parts).name]
+
+    def _pieces(self, first_step: int, last_step: int, *, at_most: int) -> Iterator[Piece]:
         """The symbols of a range of steps, not more than so many steps at a time, and never across chunks."""
-        reader = self._reader
+        reader, first_frame = self._reader, self._tokenizer.grouping.first_frame
+        name = only_part(self._tokenizer.parts).name
         for number in range(reader.chunk_of_step(first_step), reader.chunk_of_step(last_step - 1) + 1):
             entry = reader.chunks[number]
             # The symbols, and those of one channel twice while it is decoded.
@@ -270,21 +280,14 @@ class Tube:
             begin = max(first_step, entry.first_step)
             for step in range(begin, min(end, last_step), at_most):
                 stop = min(step + at_most, end, last_step)
-                first_frame = self._tokenizer.grouping.first_frame(step)
-                part = chunk.symbols[:, step - entry.first_step : stop - entry.first_step]
-                yield _Piece(
-                    symbols=part,
-                    first_frame=first_frame,
-                    timestamps=chunk.timestamps[first_frame - entry.first_frame :],
+                times = chunk.timestamps[
+                    first_frame(step) - entry.first_frame : first_frame(stop) - entry.first_frame
+                ]
+                yield Piece(
+                    symbols={name: chunk.symbols[:, step - entry.first_step : stop - entry.first_step]},
+                    timestamps=times,
+                    end=self._shown_until(first_frame(step) + len(times)),
                 )
-
-
-class _Piece(NamedTuple):
-    """The symbols of consecutive steps; timestamps of their frames, and of those after them in the chunk."""
-
-    symbols: Symbols
-    first_frame: int
-    timestamps: Int64[np.ndarray, " T"]
 
 
 def open_tube(

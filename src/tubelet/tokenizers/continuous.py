@@ -16,7 +16,7 @@ from tubelet.nn.precision import halving_only
 from tubelet.tokenizers import clip
 from tubelet.tokenizers.checks import RangeWatch, checked_channels, checked_video
 from tubelet.tokenizers.grouping import Grouping
-from tubelet.tokenizers.parts import check_prefixes, joined
+from tubelet.tokenizers.parts import PartGrids, check_prefixes, joined
 from tubelet.tokenizers.posterior import Posterior
 from tubelet.tokenizers.save import known_config, save_tokenizer
 from tubelet.tokenizers.streams.decoder import KnownLatents, StreamDecoder
@@ -68,6 +68,11 @@ class ContinuousTokenizer(nn.Module):
     def grouping(self) -> Grouping:
         """Which frames belong to which latent step."""
         return Grouping(stride=self.stride, lead_frame=self.lead_frame)
+
+    @property
+    def grids(self) -> PartGrids:
+        """Where the positions of each part lie in the steps and cells of a clip."""
+        return PartGrids(self.model, self.grouping)
 
     @property
     def channels(self) -> int:
@@ -277,11 +282,9 @@ class ContinuousTokenizer(nn.Module):
             ShapeError: the size or length is not positive.
         """
         clip.only_part(self.parts)
-        open_with = partial(StreamDecoder, self.model, self.grouping, take=self._take_latent)
+        begin = partial(StreamDecoder, self.model, self.grouping, take=self._take_latent)
         size = (height, width)
-        return open_with(
-            size=size, frames=frames, first_step=first_step, memory=memory, tile=tile, state=state
-        )
+        return begin(size=size, frames=frames, first_step=first_step, memory=memory, tile=tile, state=state)
 
     def parts_decoder(
         self,
@@ -295,13 +298,9 @@ class ContinuousTokenizer(nn.Module):
         state: StreamState | None = None,
     ) -> StreamDecoder[Latents]:
         """As `stream_decoder`, for every part of the latent; `first_step` counts the model's steps."""
-        open_with = partial(
-            StreamDecoder, self.model, self.grouping, take=partial(clip.take_parts, self.model)
-        )
-        size = (height, width)
-        return open_with(
-            size=size, frames=frames, first_step=first_step, memory=memory, tile=tile, state=state
-        )
+        take, size = partial(clip.take_parts, self.model), (height, width)
+        begin = partial(StreamDecoder, self.model, self.grouping, take=take)
+        return begin(size=size, frames=frames, first_step=first_step, memory=memory, tile=tile, state=state)
 
     def flops_per_pixel(self) -> float:
         """Operations to encode and decode a pixel: two per multiplication of a weight, all channels kept."""

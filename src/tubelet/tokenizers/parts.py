@@ -62,6 +62,12 @@ class PartGrid:
         """Latent steps of the part in a step."""
         return self.first(step + 1) - self.first(step)
 
+    def whole_steps(self, length: int, first_step: int) -> int | None:
+        """How many whole steps so many latent steps of the part are; none if there is no such number."""
+        lead = int(self.lead_frame and first_step == 0 and length > 0)
+        steps, rest = divmod(length - lead, self.steps)
+        return None if rest else lead + steps
+
     def cells(self, rows: slice, columns: slice) -> tuple[slice, slice]:
         """The part's rows and columns of some rows and columns of cells."""
         return _scaled(rows, self.rows), _scaled(columns, self.columns)
@@ -88,9 +94,14 @@ class PartGrid:
 
 
 class PartGrids:
-    """All parts of a model on its steps and cells."""
+    """All parts of a model on its steps and cells.
+
+    Attributes:
+        grouping: which frames belong to which step.
+    """
 
     def __init__(self, model: StepModel, grouping: Grouping) -> None:
+        self.grouping = grouping
         self._grids = {part.name: PartGrid.of(part, grouping) for part in model.parts}
 
     def __getitem__(self, name: str) -> PartGrid:
@@ -117,15 +128,22 @@ class PartGrids:
         Raises:
             ShapeError: they are not of the same whole steps.
         """
-        found = {name: self._whole_steps(self[name], latents[name], first_step) for name in self._grids}
-        steps = set(found.values())
-        if len(steps) > 1 or None in steps:
-            lengths = {name: latent.shape[2] for name, latent in latents.items()}
+        return self.steps_of({name: latents[name].shape[2] for name in self._grids}, first_step)
+
+    def steps_of(self, lengths: Mapping[str, int], first_step: int) -> int:
+        """How many whole steps so many latent steps of each part are, counted from a step of the clip.
+
+        Raises:
+            ShapeError: they are not of the same whole steps.
+        """
+        found = [self[name].whole_steps(length, first_step) for name, length in lengths.items()]
+        steps = found[0]
+        if steps is None or any(other != steps for other in found):
             raise ShapeError(
-                f"the parts have {lengths} latent steps from step {first_step} of the clip; together they "
-                "are of no whole number of steps. Give all parts of the same steps."
+                f"the parts have {dict(lengths)} latent steps from step {first_step} of the clip; together "
+                "they are of no whole number of steps. Give all parts of the same steps."
             )
-        return next(steps for steps in found.values() if steps is not None)
+        return steps
 
     def step_of(self, latents: Mapping[str, Tensor], first_step: int, index: int) -> dict[str, Tensor]:
         """The parts of one step of a run that begins with `first_step`; a side of 1 stands for all steps."""
@@ -150,13 +168,6 @@ class PartGrids:
         if not grid.lead_frame or grid.steps == 1:
             return latent
         return torch.cat([latent[:, :, :1].expand(-1, -1, grid.steps, -1, -1), latent[:, :, 1:]], dim=2)
-
-    @staticmethod
-    def _whole_steps(grid: PartGrid, latent: Latent, first_step: int) -> int | None:
-        """How many whole steps a part's latent steps are of; none if there is no such number."""
-        lead = int(grid.lead_frame and first_step == 0 and latent.shape[2] > 0)
-        steps, rest = divmod(latent.shape[2] - lead, grid.steps)
-        return None if rest else lead + steps
 
 
 def joined(runs: Sequence[Latents]) -> dict[str, Tensor]:

@@ -40,13 +40,9 @@ def open_array(path: Path) -> np.ndarray:
     return array
 
 
-def probe_array(path: Path) -> VideoInfo:
-    """Describe an array file.
-
-    Raises:
-        VideoError: see `open_array`.
-    """
-    count, height, width, _ = open_array(path).shape
+def describe_array(path: Path, array: np.ndarray) -> VideoInfo:
+    """Describe an array file that `open_array` opened."""
+    count, height, width, _ = array.shape
     return VideoInfo(
         path=path,
         format="npy",

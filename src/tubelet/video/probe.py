@@ -8,7 +8,7 @@ from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 
 from tubelet.errors import VideoError
-from tubelet.video.array import probe_array
+from tubelet.video.array import describe_array, open_array
 from tubelet.video.audio import describe_audio
 from tubelet.video.convert import colour_of, has_alpha
 from tubelet.video.info import Colour, VideoInfo
@@ -32,7 +32,7 @@ def probe(source: Path | str) -> VideoInfo:
     """
     path = Path(source)
     if path.suffix.lower() == ".npy":
-        return probe_array(path)
+        return describe_array(path, open_array(path))
     with opened(path) as video:
         return describe(path, video, first_frame(path, video.frames(), video))
 

@@ -4,9 +4,11 @@ import itertools
 import math
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +17,7 @@ from av.video.frame import VideoFrame
 from jaxtyping import Int64, UInt8
 
 from tubelet.errors import DamageWarning, LossWarning, OptionError, VideoError
-from tubelet.video.array import open_array, probe_array
+from tubelet.video.array import ARRAY_TIME_BASE, describe_array, open_array
 from tubelet.video.clock import Clock
 from tubelet.video.convert import ToRgb
 from tubelet.video.ending import last_duration
@@ -52,6 +54,17 @@ class _Shown(NamedTuple):
     end: int | None
 
 
+def cut(runs: Iterable[Run], before: int, frames: int) -> Iterator[Run]:
+    """Leave out the first so many frames of consecutive runs, and give so many of those that follow."""
+    at = -before
+    for run in runs:
+        first, stop = max(0, -at), min(len(run.frames), frames - at)
+        at += len(run.frames)
+        if first < stop:
+            end = run.end if stop == len(run.frames) else int(run.timestamps[stop])
+            yield Run(frames=run.frames[first:stop], timestamps=run.timestamps[first:stop], end=end)
+
+
 def read(source: Path | str, *, run: int = 16, start: int = 0, stop: int | None = None) -> Iterator[Run]:
     """Yield the frames of a video, an image or an array file, at most `run` at a time.
 
@@ -75,17 +88,50 @@ def read(source: Path | str, *, run: int = 16, start: int = 0, stop: int | None 
         DamageWarning: parts of the file do not decode; what does was yielded.
     """
     _check_range(run, start, stop)
+    with open_video(source) as video:
+        yield from video.runs(run=run, start=start, stop=stop)
+
+
+class OpenVideo:
+    """A video, an image or an array file that is open: what it is, and its frames, once.
+
+    Attributes:
+        info: what `tubelet.video.probe` says of it.
+    """
+
+    def __init__(self, info: VideoInfo, runs: Callable[[int, int, int | None], Iterator[Run]]) -> None:
+        self.info = info
+        self._runs = runs
+
+    def runs(self, *, run: int = 16, start: int = 0, stop: int | None = None) -> Iterator[Run]:
+        """Yield its frames as `read` does; only once, because what is open is read from front to back."""
+        _check_range(run, start, stop)
+        return self._runs(run, start, stop)
+
+
+@contextmanager
+def open_video(source: Path | str) -> Iterator[OpenVideo]:
+    """Open a file that `read` reads, to be described and read with one opening.
+
+    Raises:
+        VideoError: there is no such file, or nothing in it can be decoded; the message says why.
+    """
     path = Path(source)
     if path.suffix.lower() == ".npy":
-        yield from _read_array(path, run, start, stop)
+        array = open_array(path)
+        yield OpenVideo(describe_array(path, array), partial(_array_runs, array))
         return
     with opened(path) as video:
         decoded = video.frames()
         first = first_frame(path, decoded, video)
         info = describe(path, video, first)
-        reader = _Reader(info, video, run)
-        yield from reader.runs(itertools.islice(reader.stamped(first, decoded), start, stop))
-        reader.warn(to_the_end=stop is None)
+
+        def runs(run: int, start: int, stop: int | None) -> Iterator[Run]:
+            reader = _Reader(info, video, run)
+            yield from reader.runs(itertools.islice(reader.stamped(first, decoded), start, stop))
+            reader.warn(to_the_end=stop is None)
+
+        yield OpenVideo(info, runs)
 
 
 def read_from(source: Path | str, seconds: float | Fraction, *, run: int = 16) -> Iterator[Run]:
@@ -108,8 +154,8 @@ def read_from(source: Path | str, seconds: float | Fraction, *, run: int = 16) -
         raise OptionError(f"seconds is {seconds}; a time is a finite number.")
     path = Path(source)
     if path.suffix.lower() == ".npy":
-        start = max(0, math.ceil(Fraction(seconds) / probe_array(path).time_base - Fraction(1, 2)))
-        yield from _read_array(path, run, start, None)
+        start = max(0, math.ceil(Fraction(seconds) / ARRAY_TIME_BASE - Fraction(1, 2)))
+        yield from _array_runs(open_array(path), run, start, None)
         return
     with opened(path) as video:
         decoded = video.frames()
@@ -134,8 +180,7 @@ def _check_range(run: int, start: int, stop: int | None) -> None:
         raise OptionError(f"stop is {stop} but start is {start}; stop must not be before start.")
 
 
-def _read_array(path: Path, run: int, start: int, stop: int | None) -> Iterator[Run]:
-    array = open_array(path)
+def _array_runs(array: np.ndarray, run: int, start: int, stop: int | None) -> Iterator[Run]:
     stop = len(array) if stop is None else min(stop, len(array))
     for begin in range(start, stop, run):
         end = min(begin + run, stop)

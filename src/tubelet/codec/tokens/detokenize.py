@@ -1,22 +1,25 @@
 """Files of tokens to video files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
-from tubelet.codec.decode import DecodeReport, VideoSink, decode_file
+from tubelet.codec.decode import DecodeReport, decode_file
 from tubelet.codec.matching import MadeBy, matching_discrete
 from tubelet.codec.memory import RUN_BYTES, left_for_streams
+from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.room import check_room
+from tubelet.codec.sinks import VideoSink, filled
 from tubelet.codec.tokens.array import read_token_array
 from tubelet.codec.tokens.clip import TokenClip
 from tubelet.codec.tokens.table import TokenTable
 from tubelet.codec.tokens.tokenize import SUFFIXES
 from tubelet.errors import BitstreamError, OptionError
 from tubelet.files import check_suffix, check_target
-from tubelet.threads import Behind, ahead
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY
+from tubelet.threads import ahead
 from tubelet.tokenizers.discrete import StreamDetokenizer
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.video.info import USUAL_RATE
@@ -31,11 +34,7 @@ def detokenize_file(
     *,
     clip: int | None = None,
     tokenizer: str | Path | None = None,
-    audio: bool = True,
-    memory: int = DEFAULT_MEMORY,
-    device: str = "cpu",
-    force: bool = False,
-    on_frames: Callable[[int], None] = lambda _: None,
+    **options: Unpack[FileOptions],
 ) -> DecodeReport:
     """Turn a file of tokens into a video file; the mirror of `tokenize_file`.
 
@@ -45,11 +44,7 @@ def detokenize_file(
         target: the file to write; its suffix chooses the format (see `tubelet.video.write.Writer`).
         clip: which clip of a table, from 0; the only one for none.
         tokenizer: the folder of the tokenizer that made the file, if that is none of the shipped ones.
-        audio: whether the audio in a ``.tube`` file is put into the target.
-        memory: bytes that frames in flight, the networks' state and the work on them may take.
-        device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
-        force: whether an existing target is replaced.
-        on_frames: called with the number of frames of each run.
+        **options: see `FileOptions`; only ``.tube`` files hold audio.
 
     Raises:
         BitstreamError: the source is no file of tokens, damaged, or newer than this program.
@@ -57,7 +52,7 @@ def detokenize_file(
         OptionError: an option has no meaning for this file, or here.
         OutputError: the target exists or cannot be written.
     """
-    source, target = Path(source), Path(target)
+    settings, source, target = Options(**options), Path(source), Path(target)
     suffix = source.suffix.lower()
     if suffix not in SUFFIXES:
         raise OptionError(
@@ -66,29 +61,21 @@ def detokenize_file(
     if clip is not None and suffix != ".parquet":
         raise OptionError(f"clip {clip} is asked for; {suffix} holds one clip alone. Leave it out.")
     if suffix == ".tube":
-        return decode_file(
-            source,
-            target,
-            tokenizer=tokenizer,
-            audio=audio,
-            memory=memory,
-            device=device,
-            force=force,
-            on_frames=on_frames,
-        )
+        return decode_file(source, target, tokenizer=tokenizer, **options)
     check_suffix(target, VIDEO_SUFFIXES, "a video")
-    check_target(target, sources=[source], force=force)
+    check_target(target, sources=[source], force=settings.force)
+    memory = settings.memory
     found = read_token_array(source, memory=memory) if suffix == ".npz" else _row(source, clip, memory)
-    stream = _stream(source, found, tokenizer, memory=memory, device=device)
+    stream = _stream(source, found, tokenizer, memory=memory, device=settings.device)
     grid = found.grid
     time_base = 1 / (found.facts.fps or USUAL_RATE)
-    with Writer(target, width=grid.width, height=grid.height, time_base=time_base, force=force) as writer:
-        write = VideoSink(writer, None, time_base=time_base)
-        with Behind[Run](write.put) as behind:
-            for run in ahead(_runs(stream, grid)):
-                behind.put(run)
-                on_frames(len(run.frames))
-        write.finish()
+    writer = Writer(target, width=grid.width, height=grid.height, time_base=time_base, force=settings.force)
+    settings.on_total(grid.frames)
+    sink = VideoSink(writer, None, time_base=time_base)
+    with filled(sink) as put, closing(ahead(_runs(stream, grid))) as runs:
+        for run in runs:
+            put(run)
+            settings.on_frames(len(run.frames))
     return DecodeReport(first_frame=0, frames=grid.frames, complete=True)
 
 

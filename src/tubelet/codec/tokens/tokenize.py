@@ -1,84 +1,38 @@
 """Video files to files of tokens: ``.tube`` as a stream, ``.npz`` and ``.parquet`` clip by clip."""
 
 import hashlib
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 
-from tubelet.bitstream.counts import Table
-from tubelet.bitstream.writer import TubeWriter
 from tubelet.checkpoint import Checkpoint, read_discrete
-from tubelet.codec.encode import Piece, TubeSink, put_symbols
+from tubelet.codec.encode import read_ahead
 from tubelet.codec.header import make_token_header
 from tubelet.codec.memory import left_for_streams
-from tubelet.codec.symbols import TokenQuantizer, symbols_to_digits
+from tubelet.codec.options import FileOptions, Options
+from tubelet.codec.pipeline import Piece, frames_to_symbols
+from tubelet.codec.sinks import TubeSink, filled
+from tubelet.codec.symbols import TokenQuantizer, only, symbols_to_digits
 from tubelet.codec.tokens.array import write_token_array
 from tubelet.codec.tokens.clip import ClipFacts, TokenClip, check_caption
 from tubelet.codec.tokens.table import TokenTableWriter
+from tubelet.codec.tokens.tally import Tally, TokenReport, entropy_bytes
 from tubelet.errors import OptionError, TubeletError, VideoError
 from tubelet.files import check_suffix, check_target
 from tubelet.files.names import text_name
-from tubelet.metrics.usage import DigitUsage, Usage
-from tubelet.quantizers.digits import Bases, Digits, codebook_sizes
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.video.info import VideoInfo
-from tubelet.video.probe import probe
+from tubelet.video.read import Run, open_video
 
 SUFFIXES = (".tube", ".npz", ".parquet")
 """The suffixes that a file of tokens can be written with."""
-
-COUNTED = 1 << 20
-"""Values of the largest codebook whose usage is counted; that of a larger one could take any memory."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenReport:
-    """What a file of tokens holds, and what it takes.
-
-    Attributes:
-        clips: how many clips it holds.
-        frames: frames of all clips.
-        pixels: pixels of all frames.
-        steps: latent steps of all clips.
-        tokens: tokens of all positions of all steps.
-        bases: for each token of a position, how many values each of its digits has.
-        bytes_total: size of the file.
-        bytes_audio: audio packets and their framing, a part of it.
-        entropy_bytes: zeroth-order entropy of the digits, each digit by itself in each chunk of a ``.tube``
-            file, or in each clip: what a coder that knows only how often a digit occurs needs at least.
-        usage: of each token of a position, over all tokens of the file; none where it has more than
-            `COUNTED` values.
-    """
-
-    clips: int
-    frames: int
-    pixels: int
-    steps: int
-    tokens: int
-    bases: Bases
-    bytes_total: int
-    bytes_audio: int
-    entropy_bytes: float
-    usage: tuple[Usage | None, ...]
-
-    @property
-    def bits_per_pixel(self) -> float:
-        """Bits of everything on disk but the audio, headers counted, per pixel of every frame."""
-        return 8 * (self.bytes_total - self.bytes_audio) / self.pixels
-
-    @property
-    def nominal_bits_per_pixel(self) -> float:
-        """Bits if every token took log2 of its codebook's size, per pixel of every frame."""
-        position = math.fsum(map(math.log2, codebook_sizes(self.bases)))
-        return self.tokens / len(self.bases) * position / self.pixels
 
 
 def tokenize_file(
@@ -87,11 +41,7 @@ def tokenize_file(
     *,
     tokenizer: str | Path | Checkpoint[DiscreteTokenizer] | None = None,
     caption: str | None = None,
-    audio: bool = True,
-    memory: int = DEFAULT_MEMORY,
-    device: str = "cpu",
-    force: bool = False,
-    on_frames: Callable[[int], None] = lambda _: None,
+    **options: Unpack[FileOptions],
 ) -> TokenReport:
     """Turn a video, an image or an array of frames into a file of tokens.
 
@@ -101,11 +51,7 @@ def tokenize_file(
             bounded memory; ``.npz`` and ``.parquet`` hold all digits of the clip at once.
         tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none.
         caption: what is seen, in words, for ``.npz`` and ``.parquet``; ``.tube`` has no room for it.
-        audio: whether the source's audio packets are stored too, untouched; only ``.tube`` has room for them.
-        memory: bytes that frames in flight, the networks' state and the work on them may take.
-        device: where a tokenizer computes that is not a checkpoint already: ``cpu``, ``cuda`` or ``cuda:N``.
-        force: whether an existing target is replaced.
-        on_frames: called with the number of frames that each run brought.
+        **options: see `FileOptions`; only ``.tube`` has room for audio.
 
     Raises:
         VideoError: the source cannot be read.
@@ -115,35 +61,24 @@ def tokenize_file(
         LatentError: the latent holds what no token stands for.
         OutputError: the target exists or cannot be written.
     """
-    target = Path(target)
+    settings, target = Options(**options), Path(target)
     suffix = target.suffix.lower()
     check_suffix(target, SUFFIXES, "a file of tokens")
     if suffix == ".parquet":
-        return tokenize_files(
-            [source],
-            target,
-            tokenizer=tokenizer,
-            captions=[caption],
-            memory=memory,
-            device=device,
-            force=force,
-            on_frames=on_frames,
-        )
+        return tokenize_files([source], target, tokenizer=tokenizer, captions=[caption], **options)
     check_caption(caption)
     if suffix == ".tube" and caption is not None:
         raise OptionError(
             f"{target} has no room for a caption ({caption!r:.80}); .npz and .parquet have. Leave it out."
         )
-    check_target(target, sources=[Path(source)], force=force)
-    checkpoint = as_discrete(tokenizer, device)
+    check_target(target, sources=[Path(source)], force=settings.force)
+    checkpoint = as_discrete(tokenizer, settings.device)
+    tally = Tally(checkpoint.tokenizer.bases)
     if suffix == ".tube":
-        return _stream(
-            source, target, checkpoint, audio=audio, memory=memory, force=force, on_frames=on_frames
-        )
-    tally = _Tally(checkpoint.tokenizer.bases)
-    clip = _gather(source, checkpoint, tally, caption=caption, memory=memory, on_frames=on_frames)
-    size = write_token_array(target, clip.grid, clip.facts, force=force)
-    return tally.report(size, entropy_bytes=_entropy_bytes(clip.grid))
+        return _stream(source, target, checkpoint, tally, settings)
+    clip = _gather(source, checkpoint, tally, settings, caption=caption)
+    size = write_token_array(target, clip.grid, clip.facts, force=settings.force)
+    return tally.report(size, entropy_bytes=entropy_bytes(clip.grid))
 
 
 def tokenize_files(
@@ -152,11 +87,8 @@ def tokenize_files(
     *,
     tokenizer: str | Path | Checkpoint[DiscreteTokenizer] | None = None,
     captions: Sequence[str | None] | None = None,
-    memory: int = DEFAULT_MEMORY,
-    device: str = "cpu",
-    force: bool = False,
-    on_frames: Callable[[int], None] = lambda _: None,
     on_skip: Callable[[Path, TubeletError], None] | None = None,
+    **options: Unpack[FileOptions],
 ) -> TokenReport:
     """Turn clips into one table of tokens, a row each; memory holds the digits of about a million tokens.
 
@@ -165,18 +97,15 @@ def tokenize_files(
         target: the ``.parquet`` file to write; it appears when it is whole.
         tokenizer: as `tokenize_file`.
         captions: what is seen in each clip, in words, or none; as many as clips.
-        memory: as `tokenize_file`.
-        device: as `tokenize_file`.
-        force: as `tokenize_file`.
-        on_frames: as `tokenize_file`.
         on_skip: called with each clip that gives no tokens, and why; the table is without it. For none, the
             first such clip ends the work, and there is no table.
+        **options: see `FileOptions`; a table has no room for audio, and `on_total` is called for each clip.
 
     Raises:
         TubeletError: as `tokenize_file`; OptionError if there is no source, or no package for tables;
             VideoError if all clips are skipped.
     """
-    target = Path(target)
+    settings, target = Options(**options), Path(target)
     if not sources or target.suffix.lower() != ".parquet":
         raise OptionError(
             f"{len(sources)} clips go into {target}; one or more go into one .parquet. Give each a file."
@@ -186,22 +115,22 @@ def tokenize_files(
         raise OptionError(f"{len(said)} captions for {len(sources)} clips; give each one, or none at all.")
     for caption in said:
         check_caption(caption)
-    check_target(target, sources=map(Path, sources), force=force)
-    checkpoint = as_discrete(tokenizer, device)
+    check_target(target, sources=map(Path, sources), force=settings.force)
+    checkpoint = as_discrete(tokenizer, settings.device)
     bases = checkpoint.tokenizer.bases
-    tally = _Tally(bases)
+    tally = Tally(bases)
     entropy = 0.0
-    with TokenTableWriter(target, bases=bases, force=force) as table:
+    with TokenTableWriter(target, bases=bases, force=settings.force) as table:
         for source, caption in zip(sources, said, strict=True):
             try:
-                clip = _gather(source, checkpoint, tally, caption=caption, memory=memory, on_frames=on_frames)
+                clip = _gather(source, checkpoint, tally, settings, caption=caption)
             except TubeletError as error:
                 if on_skip is None:
                     raise
                 on_skip(Path(source), error)
                 continue
             table.append(clip.grid, clip.facts)
-            entropy += _entropy_bytes(clip.grid)
+            entropy += entropy_bytes(clip.grid)
         if not table.clips:
             raise VideoError(f"none of the {len(sources)} clips gives tokens, so there is no {target}.")
     return tally.report(table.bytes_total, entropy_bytes=entropy)
@@ -222,61 +151,41 @@ def _stream(
     source: Path | str,
     target: Path,
     checkpoint: Checkpoint[DiscreteTokenizer],
-    *,
-    audio: bool,
-    memory: int,
-    force: bool,
-    on_frames: Callable[[int], None],
+    tally: Tally,
+    settings: Options,
 ) -> TokenReport:
     """Into a ``.tube`` file, chunk by chunk."""
-    info = probe(source)
-    tokenizer = checkpoint.tokenizer
-    stream = tokenizer.backbone.stream_encoder(
-        memory=left_for_streams(memory, tokenizer.backbone, info.height, info.width, reads=True)
-    )
-    header = make_token_header(info, checkpoint, audio=info.audio if audio else None)
-    tally = _Tally(tokenizer.bases)
-    with TubeWriter(target, header, force=force) as writer:
-        sink = TubeSink(writer, info, tokenizer.grouping, header)
-
-        def put(piece: Piece) -> None:
-            digits = symbols_to_digits(piece.symbols, tokenizer.bases)
-            tally.put(digits, len(piece.timestamps), info)
-            sink.put(piece)
-
-        quantizer = TokenQuantizer(tokenizer=tokenizer)
-        sink.finish(put_symbols(put, info, stream, quantizer, on_frames, memory=memory))
+    with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
+        info, tokenizer = video.info, checkpoint.tokenizer
+        header = make_token_header(info, checkpoint, audio=info.audio if settings.audio else None)
+        sink = TubeSink(target, header, info, tokenizer.backbone.grids, force=settings.force)
+        with filled(sink) as put:
+            for piece in _pieces(runs, tokenizer, info, settings):
+                put(piece)
+                digits = symbols_to_digits(only(piece.symbols), tokenizer.bases)
+                tally.put(digits, len(piece.timestamps), info)
     tally.clips = 1
-    entropy = writer.entropy_bits / 8
-    return tally.report(writer.bytes_total, entropy_bytes=entropy, bytes_audio=writer.bytes_audio)
+    report = sink.report()
+    return tally.report(
+        report.bytes_total, entropy_bytes=report.entropy_bytes, bytes_audio=report.bytes_audio
+    )
 
 
 def _gather(
     source: Path | str,
     checkpoint: Checkpoint[DiscreteTokenizer],
-    tally: "_Tally",
+    tally: Tally,
+    settings: Options,
     *,
     caption: str | None,
-    memory: int,
-    on_frames: Callable[[int], None],
 ) -> TokenClip:
     """Tokenize a clip into memory; it is counted when all of it could be read."""
-    info = probe(source)
-    tokenizer = checkpoint.tokenizer
-    stream = tokenizer.backbone.stream_encoder(
-        memory=left_for_streams(memory, tokenizer.backbone, info.height, info.width, reads=True)
-    )
-    digits: list[Digits] = []
-    times: list[Int64[np.ndarray, " T"]] = []
-
-    def put(piece: Piece) -> None:
-        digits.append(symbols_to_digits(piece.symbols, tokenizer.bases))
-        times.append(piece.timestamps)
-
-    put_symbols(put, info, stream, TokenQuantizer(tokenizer=tokenizer), on_frames, memory=memory)
-    tally.clips += 1
-    for part, ticks in zip(digits, times, strict=True):
-        tally.put(part, len(ticks), info)
+    with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
+        info, tokenizer = video.info, checkpoint.tokenizer
+        digits, times = [], []
+        for piece in _pieces(runs, tokenizer, info, settings):
+            digits.append(symbols_to_digits(only(piece.symbols), tokenizer.bases))
+            times.append(piece.timestamps)
     timestamps = np.concatenate(times)
     grid = TokenGrid(
         digits=torch.cat(digits, dim=2),
@@ -287,6 +196,8 @@ def _gather(
         height=info.height,
         width=info.width,
     )
+    tally.clips += 1
+    tally.put(grid.digits, grid.frames, info)
     with info.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     facts = ClipFacts(
@@ -300,54 +211,13 @@ def _gather(
     return TokenClip(grid, facts)
 
 
-class _Tally:
-    """Counts what goes into a file of tokens."""
-
-    def __init__(self, bases: Bases) -> None:
-        self._bases = bases
-        sizes = codebook_sizes(bases)
-        self._usages = [
-            DigitUsage((token,)) if size <= COUNTED else None
-            for token, size in zip(bases, sizes, strict=True)
-        ]
-        self._frames = self._pixels = self._steps = self._positions = 0
-        self.clips = 0
-
-    def put(self, digits: Digits, frames: int, info: VideoInfo) -> None:
-        """Count digits, and the frames that were read meanwhile."""
-        self._frames += frames
-        self._pixels += frames * info.height * info.width
-        self._steps += digits.shape[2]
-        self._positions += digits[0, 0].numel()
-        start = 0
-        for token, usage in zip(self._bases, self._usages, strict=True):
-            if usage is not None:
-                usage.update(digits[:, start : start + len(token)])
-            start += len(token)
-
-    def report(self, bytes_total: int, *, entropy_bytes: float, bytes_audio: int = 0) -> TokenReport:
-        """Say what was counted."""
-        return TokenReport(
-            clips=self.clips,
-            frames=self._frames,
-            pixels=self._pixels,
-            steps=self._steps,
-            tokens=self._positions * len(self._bases),
-            bases=self._bases,
-            bytes_total=bytes_total,
-            bytes_audio=bytes_audio,
-            entropy_bytes=entropy_bytes,
-            usage=tuple(None if usage is None else usage.compute().joint for usage in self._usages),
-        )
-
-
-def _entropy_bytes(grid: TokenGrid) -> float:
-    """Zeroth-order entropy of each digit by itself, in bytes."""
-    bits = 0.0
-    for digit in grid.digits[0].numpy():
-        values, counts = np.unique(digit, return_counts=True)
-        bits += Table(symbols=values.astype(np.int32), counts=counts.astype(np.int64)).entropy_bits()
-    return bits / 8
+def _pieces(
+    runs: Iterable[Run], tokenizer: DiscreteTokenizer, info: VideoInfo, settings: Options
+) -> Iterator[Piece]:
+    """The digits of a clip, as they come."""
+    memory = left_for_streams(settings.memory, tokenizer.backbone, info.height, info.width, reads=True)
+    encoder = tokenizer.backbone.parts_encoder(memory=memory)
+    return frames_to_symbols(runs, encoder, TokenQuantizer(tokenizer=tokenizer))
 
 
 def _constant_rate(timestamps: Int64[np.ndarray, " T"], info: VideoInfo) -> Fraction | None:

@@ -7,7 +7,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from tubelet.codec.encode import BASE_STEP
+from tubelet.codec.symbols import BASE_STEP
 from tubelet.models.table import ModelConfig
 from tubelet.quantizers.config import QuantizerConfig
 from tubelet.quantizers.protocol import Quantized, Quantizer

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tubelet.codec.encode import BASE_STEP
+from tubelet.codec.symbols import BASE_STEP
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.train.tokenizer.network import Drawn, Network
 

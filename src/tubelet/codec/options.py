@@ -1,0 +1,42 @@
+"""What every function from file to file may be told, said once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypedDict
+
+from tubelet.tokenizers.continuous import DEFAULT_MEMORY
+
+
+class FileOptions(TypedDict, total=False):
+    """What every function from file to file takes as keywords; all of it may be left out.
+
+    Attributes:
+        audio: whether the source's audio packets are carried along, untouched (default: yes).
+        memory: bytes that frames in flight, the networks' state and the work on them may take (default:
+            1 GiB).
+        device: where a tokenizer computes that is not a checkpoint already: ``cpu`` (default), ``cuda`` or
+            ``cuda:N``.
+        force: whether an existing target is replaced (default: no).
+        on_total: called once, when the work begins, with the number of frames that there are to do; with none
+            where the source does not say.
+        on_frames: called with the number of frames that each run brought.
+    """
+
+    audio: bool
+    memory: int
+    device: str
+    force: bool
+    on_total: Callable[[int | None], None]
+    on_frames: Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The same with their defaults: `FileOptions` says what they are."""
+
+    audio: bool = True
+    memory: int = DEFAULT_MEMORY
+    device: str = "cpu"
+    force: bool = False
+    on_total: Callable[[int | None], None] = lambda _: None
+    on_frames: Callable[[int], None] = lambda _: None

@@ -1,0 +1,53 @@
+"""Frames to symbols and back: the middle of the line, read in two directions."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int64
+
+from tubelet.codec.symbols import PartSymbols, SymbolQuantizer
+from tubelet.tokenizers.streams.decoder import StreamDecoder
+from tubelet.tokenizers.streams.encoder import StreamEncoder
+from tubelet.types import Latents
+from tubelet.video.read import Run
+
+NO_TIMES: Int64[np.ndarray, " T"] = np.empty(0, dtype=np.int64)
+
+
+class Piece(NamedTuple):
+    """Some steps on their way.
+
+    Attributes:
+        symbols: of each part; maybe of no step yet.
+        timestamps: of the frames that came with them. On the way down the frames of a step come before it.
+        end: when the last of these frames stops being shown; none if nothing says it.
+    """
+
+    symbols: PartSymbols
+    timestamps: Int64[np.ndarray, " T"]
+    end: int | None
+
+
+def frames_to_symbols(
+    runs: Iterable[Run], encoder: StreamEncoder[Latents], quantizer: SymbolQuantizer
+) -> Iterator[Piece]:
+    """Encode and quantise a clip, a piece for each run and one for what its end completes."""
+    end: int | None = None
+    for run in runs:
+        end = run.end
+        yield Piece(quantizer.quantize(encoder.push_frames(run.frames)), run.timestamps, end)
+    yield Piece(quantizer.quantize(encoder.finish()), NO_TIMES, end)
+
+
+def symbols_to_frames(
+    pieces: Iterable[Piece], decoder: StreamDecoder[Latents], quantizer: SymbolQuantizer
+) -> Iterator[Run]:
+    """Undo `frames_to_symbols`: each frame with its time; what fills up the last group has none."""
+    times = NO_TIMES
+    for piece in pieces:
+        times = np.concatenate([times, piece.timestamps])
+        frames = decoder.push_frames(quantizer.dequantize(piece.symbols))[: len(times)]
+        shown, times = times[: len(frames)], times[len(frames) :]
+        if len(shown):
+            yield Run(frames=frames, timestamps=shown, end=int(times[0]) if len(times) else piece.end)

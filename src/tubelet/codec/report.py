@@ -1,0 +1,40 @@
+"""What a ``.tube`` file holds, and where its bytes went."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TubeReport:
+    """What a ``.tube`` file holds, and where its bytes went.
+
+    Attributes:
+        frames: frames of the clip.
+        height: their rows.
+        width: their columns.
+        steps: latent steps.
+        channels: channels that were kept.
+        bytes_total: size of the file; the other sizes are its parts.
+        bytes_symbols: range-coded symbols.
+        bytes_tables: how often each symbol occurs, per chunk and channel.
+        bytes_headers: header, heads of chunks, index.
+        bytes_audio: audio packets and their framing.
+        entropy_bytes: zeroth-order entropy of the symbols per chunk and channel; what `bytes_symbols` can be
+            at best.
+    """
+
+    frames: int
+    height: int
+    width: int
+    steps: int
+    channels: int
+    bytes_total: int
+    bytes_symbols: int
+    bytes_tables: int
+    bytes_headers: int
+    bytes_audio: int
+    entropy_bytes: float
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """Bits of everything but the audio, per pixel of every frame."""
+        return 8 * (self.bytes_total - self.bytes_audio) / (self.frames * self.height * self.width)
