@@ -47,9 +47,9 @@ def encode_file(
         OutputError: the target exists or cannot be written.
     """
     settings, target = Options(**options), Path(target)
-    check_suffix(target, (".tube",), "a file of a latent")
-    check_target(target, sources=[Path(source)], force=settings.force)
     with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
+        check_suffix(target, (".tube",), "a file of a latent")
+        check_target(target, sources=[Path(source)], force=settings.force)
         info = video.info
         checkpoint = as_checkpoint(tokenizer, settings.device)
         kept = kept_channels(checkpoint.tokenizer, channels)
