@@ -205,7 +205,7 @@ def test_work_of_unknown_length_says_what_is_known(capsys, clock):
     with on_terminal(), progress.progress("decoding", total=None) as advance:
         clock(60)
         advance(30)
-        advance.total = 60
+        advance.expect(60)
         clock(60)
         advance(15)
     lines = capsys.readouterr().err.splitlines()

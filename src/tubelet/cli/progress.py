@@ -26,10 +26,13 @@ class Progress:
         doing: what is done, such as ``encoding``.
         total: how much there is; none if that is not known yet.
         unit: what is counted.
+
+    Attributes:
+        total: how much there is, as far as that is known.
     """
 
     def __init__(self, doing: str, *, total: int | None, unit: str) -> None:
-        self._total = total
+        self.total = total
         self._doing, self._unit = doing, unit
         self._done = 0
         self._lines = _Lines(0.0)
@@ -37,17 +40,17 @@ class Progress:
 
     def expect(self, total: int | None) -> None:
         """Say how much there is, once that is known."""
-        self._total = total
+        self.total = total
 
     def __call__(self, amount: int) -> None:
         """Count what was done since the last call."""
         self._done += amount
-        self._bar.show(self._done, self._total)
+        self._bar.show(self._done, self.total)
         if self._lines.are_due():
-            of = f" of {self._total}" if self._total else ""
+            of = f" of {self.total}" if self.total else ""
             text = f"{self._doing}: {self._done}{of} {self._unit}"
             rate = f"{self._done / self._lines.seconds():.3g} {self._unit}/s"
-            share = min(1.0, self._done / self._total) if self._total else None
+            share = min(1.0, self._done / self.total) if self.total else None
             self._lines.say(text, rate, share, on_screen=self._bar.is_shown)
 
     def close(self) -> None:
