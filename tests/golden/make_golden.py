@@ -10,26 +10,30 @@ from pathlib import Path
 
 import numpy as np
 
-from tubelet.bitstream import AudioHeader, AudioPacket, Chunk, Header, TubeWriter
+from tubelet.bitstream import AudioHeader, AudioPacket, Chunk, Header, PartHeader, TubeWriter
 
 HERE = Path(__file__).parent
+STRIDE = (4, 8, 8)
 ROWS, COLUMNS = 3, 5
 EXTREME = 2**23 - 1
 BASES = ((8, 5, 3), (2,), (1 << 14, 1000, 1 << 18))
 
 
+def part(**facts):
+    return PartHeader(stride=STRIDE, rows=ROWS, columns=COLUMNS, **facts)
+
+
 def header():
     return Header(
+        version=1,
+        content="latent",
+        parts=(part(name="latent", channels=3, steps=(1 << 20, 1 << 19, 1)),),
         tokenizer="golden",
         tokenizer_sha256=hashlib.sha256(b"golden").hexdigest(),
-        stride=(4, 8, 8),
+        stride=STRIDE,
         lead_frame=True,
-        channels=3,
-        steps=(1 << 20, 1 << 19, 1),
         height=20,
         width=39,
-        latent_height=ROWS,
-        latent_width=COLUMNS,
         time_base=(1, 90000),
         sample_aspect=(4, 3),
         colour={"matrix": "bt709", "full_range": False},
@@ -112,7 +116,8 @@ def digest_of(some_chunks):
 
 def token_header():
     digits = sum(map(len, BASES))
-    return replace(header(), tokenizer="golden tokens", channels=digits, steps=(), bases=BASES)
+    only = part(name="tokens", channels=digits, bases=BASES)
+    return replace(header(), version=2, content="tokens", parts=(only,), tokenizer="golden tokens")
 
 
 def digits_of(label, base, shape):

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from tubelet.bitstream import Chunk, Header, TubeWriter
+from tubelet.bitstream import Chunk, Header, PartHeader, TubeWriter
 from tubelet.checkpoint import read_continuous
 from tubelet.codec.decode import decode_file
 from tubelet.codec.tube import open_tube
@@ -20,17 +20,24 @@ def made(tmp_path, small_folder):
 
     def make(side, *, steps=1, channels=1):
         cells = -(-side // 8)
+        part = PartHeader(
+            name="latent",
+            channels=channels,
+            stride=(4, 8, 8),
+            rows=cells,
+            columns=cells,
+            steps=(1 << 18,) * channels,
+        )
         header = Header(
+            version=1,
+            content="latent",
+            parts=(part,),
             tokenizer=found.name,
             tokenizer_sha256=found.sha256,
             stride=(4, 8, 8),
             lead_frame=True,
-            channels=channels,
-            steps=(1 << 18,) * channels,
             height=side,
             width=side,
-            latent_height=cells,
-            latent_width=cells,
             time_base=(1, 25),
             sample_aspect=(1, 1),
             colour={"matrix": "bt709", "range": "limited", "primaries": 1, "transfer": 1},

@@ -19,17 +19,18 @@ CHUNKS = (100, 400, 1600)
 def tubes(tmp_path_factory, small_folder):
     """Files of one latent step, of 8x8 pixels, in each chunk."""
     made = read_continuous(small_folder)
+    stride, steps = (4, 8, 8), (1 << 18, 1 << 18)
+    part = PartHeader(name="latent", channels=2, stride=stride, rows=1, columns=1, steps=steps)
     header = Header(
+        version=1,
+        content="latent",
+        parts=(part,),
         tokenizer=made.name,
         tokenizer_sha256=made.sha256,
-        stride=(4, 8, 8),
+        stride=stride,
         lead_frame=True,
-        channels=2,
-        steps=(1 << 18, 1 << 18),
         height=8,
         width=8,
-        latent_height=1,
-        latent_width=1,
         time_base=(1, 25),
         sample_aspect=(1, 1),
         colour={"matrix": "bt709", "range": "limited", "primaries": 1, "transfer": 1},

@@ -4,11 +4,14 @@ Knows integers and bytes only: no torch, no video library, nothing of what the s
 """
 
 from tubelet.bitstream.audio import AudioPacket
-from tubelet.bitstream.chunk import Chunk, bytes_to_chunk, chunk_to_bytes
+from tubelet.bitstream.chunk import Chunk, PartSymbols, bytes_to_chunk, chunk_to_bytes
+from tubelet.bitstream.coding import Codings
 from tubelet.bitstream.container import VERSION
-from tubelet.bitstream.header import AudioHeader, Header
+from tubelet.bitstream.header import AudioHeader, Header, PriorHeader
 from tubelet.bitstream.index import ChunkEntry
+from tubelet.bitstream.part_header import PartHeader
 from tubelet.bitstream.reader import TubeReader
+from tubelet.bitstream.symbol_model import CodingTable, Exchange, SymbolModel
 from tubelet.bitstream.writer import TubeWriter
 
 __all__ = [
@@ -17,7 +20,14 @@ __all__ = [
     "AudioPacket",
     "Chunk",
     "ChunkEntry",
+    "CodingTable",
+    "Codings",
+    "Exchange",
     "Header",
+    "PartHeader",
+    "PartSymbols",
+    "PriorHeader",
+    "SymbolModel",
     "TubeReader",
     "TubeWriter",
     "bytes_to_chunk",

@@ -8,8 +8,8 @@ from tubelet.bitstream.fields import sealed, unsealed
 from tubelet.bitstream.header import Header
 from tubelet.errors import BitstreamError
 
-VERSION = 2
-"""The newest format that this program reads; it writes the oldest that can hold the content."""
+VERSION = 3
+"""The newest format that this program reads and writes."""
 
 MAGIC = b"\x93TUB\r\n\x1a\n"
 """First bytes of a file. A transfer as text changes the first byte or the line ends, and so is noticed."""

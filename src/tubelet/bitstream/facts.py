@@ -9,18 +9,22 @@ from typing import NoReturn
 
 from tubelet.errors import BitstreamError
 
-_DEPTH = 4
+DEPTH = 4
 """Header, audio, parameters, and one to spare; or header, bases, those of a token."""
 
 
-def facts_to_bytes(facts: dict[str, object]) -> bytes:
+def facts_to_bytes(facts: dict[str, object], *, depth: int = DEPTH) -> bytes:
     """The canonical text.
+
+    Args:
+        facts: what it holds.
+        depth: how deep lists and dictionaries may be nested.
 
     Raises:
         BitstreamError: a fact is of another kind, a number needs more than 64 bits, or a string holds half a
             character (a lone surrogate), which no UTF-8 can.
     """
-    _check_plain(facts, depth=0)
+    _check_plain(facts, levels=depth, most=depth)
     text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     try:
         return text.encode("utf-8")
@@ -30,8 +34,8 @@ def facts_to_bytes(facts: dict[str, object]) -> bytes:
         ) from error
 
 
-def bytes_to_facts(data: bytes) -> dict[str, object]:
-    """Undo `facts_to_bytes`.
+def bytes_to_facts(data: bytes, *, depth: int = DEPTH) -> dict[str, object]:
+    """Undo `facts_to_bytes`, of the same depth.
 
     Raises:
         BitstreamError: the text is no JSON object, holds a fraction, or is not canonical.
@@ -40,7 +44,7 @@ def bytes_to_facts(data: bytes) -> dict[str, object]:
         facts = json.loads(data.decode("utf-8"), parse_float=_no_fraction, parse_constant=_no_fraction)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise BitstreamError(f"the header is no JSON text: {error}. The file is damaged.") from error
-    if not isinstance(facts, dict) or facts_to_bytes(facts) != data:
+    if not isinstance(facts, dict) or facts_to_bytes(facts, depth=depth) != data:
         raise BitstreamError(
             "the header is not canonical JSON: one object, keys sorted, no spaces. It is damaged."
         )
@@ -96,10 +100,33 @@ def integers(facts: dict[str, object], key: str) -> tuple[int, ...]:
 
 def lists_of_integers(facts: dict[str, object], key: str) -> tuple[tuple[int, ...], ...]:
     """A list of lists of whole numbers, one list at least."""
+    return tuple(integers({key: item}, key) for item in _filled_list(facts, key, "lists of whole numbers"))
+
+
+def dictionaries(facts: dict[str, object], key: str) -> tuple[dict[str, object], ...]:
+    """A list of dictionaries, one at least."""
+    values = _filled_list(facts, key, "dictionaries")
+    return tuple(item if isinstance(item, dict) else _wrong(key, item, "a dictionary") for item in values)
+
+
+def dictionary_or_none(facts: dict[str, object], key: str) -> dict[str, object] | None:
+    """A dictionary, or nothing."""
     value = facts[key]
-    if not isinstance(value, list) or not value:
-        _wrong(key, value, "a list of lists of whole numbers, one at least")
-    return tuple(integers({key: item}, key) for item in value)
+    return value if value is None or isinstance(value, dict) else _wrong(key, value, "null or a dictionary")
+
+
+def pairs(facts: dict[str, object], key: str) -> tuple[tuple[int, int], ...]:
+    """A list of lists of two whole numbers; it may be empty."""
+    value = facts[key]
+    if not isinstance(value, list):
+        _wrong(key, value, "a list of lists of two whole numbers")
+    return tuple(pair({key: item}, key) for item in value)
+
+
+def triple(facts: dict[str, object], key: str) -> tuple[int, int, int]:
+    """A list of three whole numbers."""
+    value = integers(facts, key)
+    return value if len(value) == 3 else _wrong(key, list(value), "a list of three whole numbers")
 
 
 def pair(facts: dict[str, object], key: str) -> tuple[int, int]:
@@ -116,18 +143,25 @@ def open_facts(facts: dict[str, object], key: str) -> dict[str, int | str | bool
     return value
 
 
-def _check_plain(value: object, *, depth: int) -> None:
-    """Check that a value and all inside it are what this JSON may hold."""
-    if isinstance(value, dict | list | tuple) and depth < _DEPTH:
+def _check_plain(value: object, *, levels: int, most: int) -> None:
+    """Check that a value and all inside it are what this JSON may hold, so many levels deep."""
+    if isinstance(value, dict | list | tuple) and levels:
         for item in value.values() if isinstance(value, dict) else value:
-            _check_plain(item, depth=depth + 1)
+            _check_plain(item, levels=levels - 1, most=most)
     elif not (
         value is None or isinstance(value, str) or (isinstance(value, int) and -(2**63) <= value < 2**63)
     ):
         raise BitstreamError(
             f"the header holds {value!r:.80}; it may hold strings, booleans, whole numbers of 64 bits, and "
-            f"lists and dictionaries of these, up to {_DEPTH} deep."
+            f"lists and dictionaries of these, up to {most} deep."
         )
+
+
+def _filled_list(facts: dict[str, object], key: str, items: str) -> list[object]:
+    value = facts[key]
+    return (
+        value if isinstance(value, list) and value else _wrong(key, value, f"a list of {items}, one at least")
+    )
 
 
 def _wrong(key: str, value: object, rule: str) -> NoReturn:

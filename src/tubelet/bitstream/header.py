@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass, fields
-from itertools import chain
 
 from tubelet.bitstream import limits
 from tubelet.bitstream.facts import (
+    DEPTH,
     bytes_to_facts,
     check_keys,
+    dictionaries,
+    dictionary_or_none,
     facts_to_bytes,
     flag,
     integer,
@@ -16,7 +18,9 @@ from tubelet.bitstream.facts import (
     open_facts,
     pair,
     text,
+    triple,
 )
+from tubelet.bitstream.part_header import LATENT, TOKENS, PartHeader, Stride, check_range
 from tubelet.errors import BitstreamError
 
 _RATIO = (1 << 31) - 1
@@ -42,8 +46,8 @@ class AudioHeader:
     """Further facts (profile, frame size, initial padding …) under names that this format does not know."""
 
     def __post_init__(self) -> None:
-        _check_range("audio.sample_rate", self.sample_rate, 1, _RATIO)
-        _check_range("audio.channels", self.channels, 1, 1 << 16)
+        check_range("audio.sample_rate", self.sample_rate, 1, _RATIO)
+        check_range("audio.channels", self.channels, 1, 1 << 16)
         _check_ratio("audio.time_base", self.time_base)
 
     def to_facts(self) -> dict[str, object]:
@@ -77,35 +81,54 @@ class AudioHeader:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriorHeader:
+    """Which `SymbolModel` parts may be coded with."""
+
+    name: str
+    sha256: str
+    """Digest of the model, 64 lower-case hexadecimal digits."""
+
+    def __post_init__(self) -> None:
+        _check_digest("sha256 of the prior", self.sha256)
+
+    def to_facts(self) -> dict[str, object]:
+        """As it stands in the header's JSON."""
+        return {"name": self.name, "sha256": self.sha256}
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, object]) -> "PriorHeader":
+        """Undo `to_facts`.
+
+        Raises:
+            BitstreamError: a fact is missing, unknown, or outside its range.
+        """
+        check_keys(facts, ("name", "sha256"), "the prior in the header")
+        return cls(name=text(facts, "name"), sha256=text(facts, "sha256"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """Everything that a decoder must know beside the chunks.
+    """Everything that a decoder must know beside the chunks."""
 
-    The symbols are a quantised latent, and `steps` says what they stand for; or they are the digits of
-    tokens, and `bases` does. The other one is empty.
-    """
-
+    version: int
+    """Of the format. A file of version 1 holds a latent of one part, of version 2 the digits of tokens; one
+    of version 3 says what it holds, and alone knows several parts, counts, centroids and a prior."""
+    content: str
+    """What the symbols are: ``latent`` or ``tokens``."""
     tokenizer: str
     """Name of the tokenizer that made the symbols and decodes them."""
     tokenizer_sha256: str
     """Digest of its weights, 64 lower-case hexadecimal digits."""
-    stride: tuple[int, int, int]
-    """Frames, rows and columns of pixels per latent position."""
+    stride: Stride
+    """Frames, rows and columns of pixels of a step and a cell of the tokenizer's model."""
     lead_frame: bool
-    """Whether the first frame is a latent step of its own."""
-    channels: int
-    """Channels of every chunk, most important first; of tokens, the digits of a position."""
-    steps: tuple[int, ...] = ()
-    """Quantiser step of each channel in units of 2^-20: latent = symbol x step / 2^20."""
-    bases: tuple[tuple[int, ...], ...] = ()
-    """For each token of a position, how many values each of its digits has; the first counts least."""
+    """Whether the first frame is a step of its own, which has one latent step of every part."""
+    parts: tuple[PartHeader, ...]
+    """In the order in which chunks hold them."""
     height: int
     """Rows of a frame, in pixels."""
     width: int
     """Columns of a frame, in pixels."""
-    latent_height: int
-    """Rows of the latent."""
-    latent_width: int
-    """Columns of the latent."""
     time_base: tuple[int, int]
     """Seconds per tick of the frames' timestamps, as numerator and denominator."""
     sample_aspect: tuple[int, int]
@@ -115,40 +138,81 @@ class Header:
     source: dict[str, int | str | bool]
     """Facts on the source that a decoder may ignore."""
     audio: AudioHeader | None
+    prior: PriorHeader | None = None
+    """What parts may be coded with beside tables of their own."""
 
     def __post_init__(self) -> None:
-        if re.fullmatch("[0-9a-f]{64}", self.tokenizer_sha256) is None:
-            raise BitstreamError(
-                f"tokenizer_sha256 is {self.tokenizer_sha256!r:.80}; "
-                "it must be 64 lower-case hexadecimal digits."
-            )
-        for name in ("height", "width", "latent_height", "latent_width"):
-            _check_range(name, getattr(self, name), 1, limits.SIDE)
+        _check_digest("tokenizer_sha256", self.tokenizer_sha256)
+        for name in ("height", "width"):
+            check_range(name, getattr(self, name), 1, limits.SIDE)
         for side in self.stride:
-            _check_range("stride", side, 1, limits.SIDE)
-        _check_range("channels", self.channels, 1, limits.CHANNELS)
-        if self.bases:
-            _check_bases(self.bases, self.steps, self.channels)
-        elif len(self.steps) != self.channels:
-            raise BitstreamError(
-                f"{len(self.steps)} steps for {self.channels} channels; each channel has one."
-            )
-        for step in self.steps:
-            _check_range("a step", step, 1, (1 << 32) - 1)
-        _check_cover("rows", self.height, self.latent_height, self.stride[1])
-        _check_cover("columns", self.width, self.latent_width, self.stride[2])
+            check_range("stride", side, 1, limits.SIDE)
         _check_ratio("time_base", self.time_base)
         _check_ratio("sample_aspect", self.sample_aspect)
+        self._check_content()
+        self._check_version()
+        self._check_cover("rows", self.height, 1)
+        self._check_cover("columns", self.width, 2)
 
     @property
-    def version(self) -> int:
-        """The format version of a file with this header: 2 for tokens, 1 for a latent."""
-        return 2 if self.bases else 1
+    def only_part(self) -> PartHeader:
+        """The part of a file that has one.
+
+        Raises:
+            BitstreamError: it has several.
+        """
+        part, *others = self.parts
+        if others:
+            names = ", ".join(part.name for part in self.parts)
+            raise BitstreamError(f"the file has {len(self.parts)} parts ({names:.200}); say which is meant.")
+        return part
 
     @property
-    def digit_bases(self) -> tuple[int, ...]:
-        """How many values each channel has, where channels are digits; empty for a latent."""
-        return tuple(chain.from_iterable(self.bases))
+    def channels(self) -> int:
+        """Channels of the only part."""
+        return self.only_part.channels
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Quantiser steps of the only part."""
+        return self.only_part.steps
+
+    @property
+    def bases(self) -> tuple[tuple[int, ...], ...]:
+        """Bases of the tokens of the only part."""
+        return self.only_part.bases
+
+    @property
+    def latent_height(self) -> int:
+        """Rows of positions of the only part."""
+        return self.only_part.rows
+
+    @property
+    def latent_width(self) -> int:
+        """Columns of positions of the only part."""
+        return self.only_part.columns
+
+    def part_steps(self, part: PartHeader, first_step: int, steps: int) -> int:
+        """How many latent steps of a part so many steps have, from step `first_step` of the clip on."""
+        ratio = self.stride[0] // part.stride[0]
+        lead = int(self.lead_frame and first_step == 0 and steps > 0)
+        return lead + (steps - lead) * ratio
+
+    def steps_of(self, part: PartHeader, first_step: int, part_steps: int) -> int:
+        """How many steps have so many latent steps of a part; undoes `part_steps`.
+
+        Raises:
+            BitstreamError: no whole number of steps has.
+        """
+        ratio = self.stride[0] // part.stride[0]
+        lead = int(self.lead_frame and first_step == 0 and part_steps > 0)
+        steps, rest = divmod(part_steps - lead, ratio)
+        if part_steps < 1 or rest:
+            raise BitstreamError(
+                f"a chunk from step {first_step} on has {part_steps} latent steps of part {part.name!r}; it "
+                f"must have {lead} and a multiple of {ratio}, and one at least."
+            )
+        return lead + steps
 
     def to_bytes(self) -> bytes:
         """The canonical JSON text, UTF-8.
@@ -156,8 +220,11 @@ class Header:
         Raises:
             BitstreamError: the text would exceed `limits.HEADER_BYTES`.
         """
-        facts: dict[str, object] = {name: getattr(self, name) for name in _keys(self.version)}
-        data = facts_to_bytes(facts | {"audio": self.audio and self.audio.to_facts()})
+        facts = {name: getattr(self, name) for name in _COMMON} | {
+            "audio": self.audio and self.audio.to_facts()
+        }
+        own = _parts_to_facts(self) if self.version > 2 else _only_part_to_facts(self)
+        data = facts_to_bytes(facts | own, depth=_depth(self.version))
         if len(data) > limits.HEADER_BYTES:
             raise BitstreamError(
                 f"the header takes {len(data)} bytes; at most {limits.HEADER_BYTES} fit. "
@@ -172,72 +239,145 @@ class Header:
         Raises:
             BitstreamError: the text is not canonical, or a fact is missing, unknown, or outside its range.
         """
-        facts = bytes_to_facts(data)
-        check_keys(facts, _keys(version), "the header")
-        frames, rows, columns = _three(integers(facts, "stride"))
-        audio = facts["audio"]
-        if audio is not None and not isinstance(audio, dict):
-            raise BitstreamError("audio in the header is neither null nor a dictionary. The file is damaged.")
+        facts = bytes_to_facts(data, depth=_depth(version))
+        check_keys(facts, (*_COMMON, *_own_keys(version)), "the header")
+        audio = dictionary_or_none(facts, "audio")
+        content, parts, prior = _read_parts(facts) if version > 2 else _read_only_part(facts, version)
         return cls(
+            version=version,
+            content=content,
             tokenizer=text(facts, "tokenizer"),
             tokenizer_sha256=text(facts, "tokenizer_sha256"),
-            stride=(frames, rows, columns),
+            stride=triple(facts, "stride"),
             lead_frame=flag(facts, "lead_frame"),
-            channels=integer(facts, "channels"),
-            steps=integers(facts, "steps") if version == 1 else (),
-            bases=lists_of_integers(facts, "bases") if version > 1 else (),
+            parts=parts,
             height=integer(facts, "height"),
             width=integer(facts, "width"),
-            latent_height=integer(facts, "latent_height"),
-            latent_width=integer(facts, "latent_width"),
             time_base=pair(facts, "time_base"),
             sample_aspect=pair(facts, "sample_aspect"),
             colour=open_facts(facts, "colour"),
             source=open_facts(facts, "source"),
             audio=None if audio is None else AudioHeader.from_facts(audio),
+            prior=prior,
         )
 
+    def _check_content(self) -> None:
+        if self.content not in (LATENT, TOKENS) or {part.content for part in self.parts} != {self.content}:
+            raise BitstreamError(
+                f"content is {self.content!r:.80} and the parts are "
+                f"{[part.content for part in self.parts]!s:.200}; all must be {LATENT!r}, with steps, or all "
+                f"{TOKENS!r}, with bases."
+            )
+        names = [part.name for part in self.parts]
+        if len(names) > limits.PARTS or len(set(names)) < len(names):
+            raise BitstreamError(
+                f"the parts are called {names!s:.200}; there must be at most {limits.PARTS}, each with a "
+                "name of its own."
+            )
+        check_range("channels of all parts", sum(part.channels for part in self.parts), 1, limits.CHANNELS)
 
-def _keys(version: int) -> list[str]:
-    """What a header of this format version holds, and nothing else."""
-    absent = "bases" if version == 1 else "steps"
-    return [field.name for field in fields(Header) if field.name != absent]
-
-
-def _three(values: tuple[int, ...]) -> tuple[int, ...]:
-    if len(values) != 3:
-        raise BitstreamError(
-            f"stride is {list(values)}; it must be frames, rows, columns. The file is damaged."
+    def _check_version(self) -> None:
+        check_range("version", self.version, 1, 3)
+        if self.version == 3:
+            return
+        content = TOKENS if self.version == 2 else LATENT
+        plain = PartHeader(
+            name=content,
+            channels=self.parts[0].channels,
+            stride=self.stride,
+            rows=self.parts[0].rows,
+            columns=self.parts[0].columns,
+            steps=self.parts[0].steps,
+            bases=self.parts[0].bases,
         )
-    return values
+        if self.content != content or self.parts != (plain,) or self.prior is not None:
+            raise BitstreamError(
+                f"a file of version {self.version} holds one part called {content!r} on the stride of the "
+                "model, without counts, centroids and a prior. Write version 3."
+            )
+
+    def _check_cover(self, name: str, pixels: int, axis: int) -> None:
+        """Check that all parts cover the same rows or columns of pixels, and those of the frame."""
+        covered = set()
+        for part in self.parts:
+            cells, rest = divmod((part.rows, part.columns)[axis - 1] * part.stride[axis], self.stride[axis])
+            if rest or self.stride[axis] % part.stride[axis] or self.stride[0] % part.stride[0]:
+                raise BitstreamError(
+                    f"part {part.name!r} has {part.rows} rows and {part.columns} columns on a stride of "
+                    f"{part.stride}, which do not fit into whole cells of {self.stride}."
+                )
+            covered.add(cells)
+        if len(covered) > 1:
+            raise BitstreamError(
+                f"the parts cover {sorted(covered)!s:.200} cells in their {name}; all must cover as many."
+            )
+        if (cells := covered.pop()) * self.stride[axis] < pixels:
+            raise BitstreamError(
+                f"{cells} latent {name} of {self.stride[axis]} pixels cannot hold {pixels} {name}; store "
+                "more."
+            )
 
 
-def _check_range(name: str, value: int, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise BitstreamError(f"{name} is {value}; it must be {least} to {most} in a .tube file.")
+_COMMON = (
+    *("tokenizer", "tokenizer_sha256", "stride", "lead_frame", "height", "width"),
+    *("time_base", "sample_aspect", "colour", "source", "audio"),
+)
+"""What the header of every version holds."""
 
 
-def _check_bases(bases: tuple[tuple[int, ...], ...], steps: tuple[int, ...], channels: int) -> None:
-    if steps:
-        raise BitstreamError(
-            "the header has steps and bases; a file holds a latent or tokens. Leave one out."
-        )
-    if min(map(len, bases)) < 1 or sum(map(len, bases)) != channels:
-        raise BitstreamError(
-            f"tokens of {[len(token) for token in bases]} digits for {channels} channels; a token has at "
-            "least one digit, and each digit is a channel."
-        )
-    for base in chain.from_iterable(bases):
-        _check_range("a base", base, 2, limits.BASE)
+def _own_keys(version: int) -> tuple[str, ...]:
+    """What the header of this version holds besides, and nothing else."""
+    if version > 2:
+        return ("content", "parts", "prior")
+    return ("channels", "latent_height", "latent_width", "steps" if version == 1 else "bases")
+
+
+def _depth(version: int) -> int:
+    """How deep a header of this version is nested; in version 3 a token's bases are in a part."""
+    return DEPTH + 1 if version > 2 else DEPTH
+
+
+def _parts_to_facts(header: Header) -> dict[str, object]:
+    return {
+        "content": header.content,
+        "parts": [part.to_facts() for part in header.parts],
+        "prior": header.prior and header.prior.to_facts(),
+    }
+
+
+def _read_parts(facts: dict[str, object]) -> tuple[str, tuple[PartHeader, ...], PriorHeader | None]:
+    """Undo `_parts_to_facts`."""
+    content, prior = text(facts, "content"), dictionary_or_none(facts, "prior")
+    parts = tuple(PartHeader.from_facts(part, content=content) for part in dictionaries(facts, "parts"))
+    return content, parts, None if prior is None else PriorHeader.from_facts(prior)
+
+
+def _only_part_to_facts(header: Header) -> dict[str, object]:
+    part = header.only_part
+    own: dict[str, object] = {"bases": part.bases} if part.bases else {"steps": part.steps}
+    return own | {"channels": part.channels, "latent_height": part.rows, "latent_width": part.columns}
+
+
+def _read_only_part(facts: dict[str, object], version: int) -> tuple[str, tuple[PartHeader], None]:
+    """Undo `_only_part_to_facts`."""
+    content = LATENT if version == 1 else TOKENS
+    part = PartHeader(
+        name=content,
+        channels=integer(facts, "channels"),
+        stride=triple(facts, "stride"),
+        rows=integer(facts, "latent_height"),
+        columns=integer(facts, "latent_width"),
+        steps=integers(facts, "steps") if version == 1 else (),
+        bases=lists_of_integers(facts, "bases") if version == 2 else (),
+    )
+    return content, (part,), None
+
+
+def _check_digest(name: str, digest: str) -> None:
+    if re.fullmatch("[0-9a-f]{64}", digest) is None:
+        raise BitstreamError(f"{name} is {digest!r:.80}; it must be 64 lower-case hexadecimal digits.")
 
 
 def _check_ratio(name: str, ratio: tuple[int, int]) -> None:
     for part in ratio:
-        _check_range(name, part, 1, _RATIO)
-
-
-def _check_cover(name: str, pixels: int, cells: int, stride: int) -> None:
-    if cells * stride < pixels:
-        raise BitstreamError(
-            f"{cells} latent {name} of {stride} pixels cannot hold {pixels} {name}; store more."
-        )
+        check_range(name, part, 1, _RATIO)

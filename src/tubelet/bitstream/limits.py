@@ -7,7 +7,19 @@ SIDE = 1 << 16
 """Rows or columns of a frame or of a latent, and each side of a stride."""
 
 CHANNELS = 1 << 12
-"""Channels of a latent, or digits of all tokens of a position."""
+"""Channels of a latent, or digits of all tokens of a position; of all parts together."""
+
+PARTS = 64
+"""Parts of a latent."""
+
+NAME = 64
+"""Characters in the name of a part."""
+
+CENTROID = 127
+"""How much nearer to zero a symbol is reconstructed, in 1/256 of a step: less than half of one."""
+
+MODEL_TABLES = 1 << 16
+"""Tables of a symbol model."""
 
 CHUNK_HEAD_BYTES = 1 << 20
 """Length of the head of a chunk, in bytes."""
@@ -16,7 +28,7 @@ CHUNK_FRAMES = 1 << 16
 """Frames that one chunk completes."""
 
 CHUNK_SYMBOLS = 1 << 27
-"""Symbols in one chunk: channels x steps x rows x columns (64 channels of 64 latent steps of 1080p)."""
+"""Symbols in one chunk, of all parts: channels x steps x rows x columns (64 of 64 steps of 1080p)."""
 
 SYMBOL = (1 << 23) - 1
 """Magnitude of a symbol."""

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from tubelet.bitstream import limits
 from tubelet.bitstream.audio import AudioPacket, packets_of
-from tubelet.bitstream.chunk import Chunk, ChunkHead, read_chunk
+from tubelet.bitstream.chunk import Channels, Chunk, read_chunk
+from tubelet.bitstream.chunk_head import ChunkHead
+from tubelet.bitstream.coding import Codings, ModelFor
 from tubelet.bitstream.container import (
     AUDIO,
     CHUNK,
@@ -38,6 +40,11 @@ class TubeReader:
     Opening it reads its header and its index alone; what else is asked for is read then. A file whose end is
     missing or damaged is read up to its last whole chunk, with a `DamageWarning`.
 
+    Args:
+        path: the file.
+        model_for: gives, for the header and one of its parts, the model that the header names as its prior;
+            it is called when a chunk of that part is read that is coded with it.
+
     Raises:
         BitstreamError: it cannot be opened, is no ``.tube`` file, is newer than this program, or is damaged
             before its first whole chunk.
@@ -50,8 +57,9 @@ class TubeReader:
     """Where each chunk is, in order."""
     _records: RecordList
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, model_for: ModelFor | None = None) -> None:
         self._path = path
+        self._model_for = model_for
         self._file, self._size = _open(path)
         try:
             with _naming(path):
@@ -107,12 +115,18 @@ class TubeReader:
             raise OptionError(f"step {step} is asked for; {self._path} has {self.steps}, counted from 0.")
         return self._records.chunk_of_step(step)
 
-    def read_chunk(self, number: int, *, channels: int | None = None) -> Chunk:
+    def read_chunk(self, number: int, *, channels: Channels = None) -> Chunk:
         """Decode the first `channels` channels of a chunk, or all; the bytes of the others are not read.
 
+        Channels that are coded together with the last one wanted are read with it, and cut off.
+
+        Args:
+            number: of the chunk, from 0.
+            channels: how many of the only part, or of each part by its name; all of those not named.
+
         Raises:
-            OptionError: there is no such chunk, or it has not that many channels.
-            BitstreamError: the chunk is damaged.
+            OptionError: there is no such chunk or part, or it has not that many channels.
+            BitstreamError: the chunk is damaged, or coded with a model that is not given.
         """
         if not 0 <= number < len(self.chunks):
             raise OptionError(
@@ -122,7 +136,7 @@ class TubeReader:
         with _naming(self._path):
             window = self._payload(CHUNK, entry.offset, entry.length)
             head = self._head(window, entry)
-            return read_chunk(window, head, channels=channels, bases=self.header.digit_bases)
+            return read_chunk(window, head, self._codings, channels=channels)
 
     def timestamps(self) -> NDArray[np.int64]:
         """When each frame of the clip is shown, in ticks of the header's time base; only heads are read.
@@ -188,6 +202,7 @@ class TubeReader:
     def _load(self) -> None:
         window = Window(self._file, 0, self._size)
         self.header = read_header(window)
+        self._codings = Codings(self.header, self._model_for)
         start = window.at
         try:
             self._records = read_index(self._file, start=start, size=self._size)
@@ -195,7 +210,7 @@ class TubeReader:
         except UnknownKindError:
             raise
         except BitstreamError:  # without its index a file can still be read from the front
-            self._records = scan_records(self._file, start=start, size=self._size)
+            self._records = scan_records(self._file, self.header, start=start, size=self._size)
             self.complete = False
         self.chunks = self._records.chunks
         if not self.complete:
@@ -234,15 +249,13 @@ class TubeReader:
             return self._head(self._payload(CHUNK, entry.offset, entry.length), entry).timestamps
 
     def _head(self, window: Window, entry: ChunkEntry) -> ChunkHead:
-        """The head of a chunk, checked against header and index; the window is left at its first segment."""
-        head = ChunkHead.read(window)
+        """The head of a chunk, checked against the index; the window is left at its first segment."""
+        head = ChunkHead.read(window, self.header)
         check_place(head, number=entry.number, first_step=entry.first_step, first_frame=entry.first_frame)
-        expected = (self.header.channels, entry.steps, self.header.latent_height, self.header.latent_width)
-        if head.shape != expected or len(head.timestamps) != entry.frames:
+        if (head.steps, len(head.timestamps)) != (entry.steps, entry.frames):
             raise BitstreamError(
-                f"chunk {head.number} is {head.shape} (channels, steps, rows, columns) with "
-                f"{len(head.timestamps)} frames; header and index say {expected} with {entry.frames}. "
-                "The file is damaged; copy it again."
+                f"chunk {head.number} has {head.steps} steps and {len(head.timestamps)} frames; the index "
+                f"says {entry.steps} and {entry.frames}. The file is damaged; copy it again."
             )
         return head
 

@@ -1,7 +1,7 @@
 """Finds the records of a file: by the index at its end or, where that is lost, one by one from the front."""
 
 from tubelet.bitstream import limits
-from tubelet.bitstream.chunk import ChunkHead
+from tubelet.bitstream.chunk_head import ChunkHead
 from tubelet.bitstream.container import (
     CHUNK,
     INDEX,
@@ -12,6 +12,7 @@ from tubelet.bitstream.container import (
     Window,
     bytes_to_trailer,
 )
+from tubelet.bitstream.header import Header
 from tubelet.bitstream.index import RecordList, bytes_to_index
 from tubelet.errors import BitstreamError
 
@@ -38,8 +39,8 @@ def read_index(source: Source, *, start: int, size: int) -> RecordList:
     return records
 
 
-def scan_records(source: Source, *, start: int, size: int) -> RecordList:
-    """The records of a damaged file, up to the last whole one.
+def scan_records(source: Source, header: Header, *, start: int, size: int) -> RecordList:
+    """The records of a damaged file with this header, up to the last whole one.
 
     Raises:
         UnknownKindError: one of them needs a newer program.
@@ -52,14 +53,14 @@ def scan_records(source: Source, *, start: int, size: int) -> RecordList:
             if head.kind != CHUNK:
                 records.append(head.kind, head.length)
                 continue
-            chunk = ChunkHead.read(payload)
+            chunk = ChunkHead.read(payload, header)
             check_place(
                 chunk,
                 number=len(records.chunks),
                 first_step=records.first_steps[-1],
                 first_frame=records.first_frames[-1],
             )
-            records.append(CHUNK, head.length, chunk.shape[1], len(chunk.timestamps))
+            records.append(CHUNK, head.length, chunk.steps, len(chunk.timestamps))
     except UnknownKindError:
         raise
     except BitstreamError:  # the end of what is whole is expected here; the reader reports how far it got

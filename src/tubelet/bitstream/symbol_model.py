@@ -5,7 +5,7 @@ that it knows, or one that reads them. So a model says once, for both ways, what
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ class CodingTable(NamedTuple):
     open: bool = False
 
 
+@runtime_checkable
 class Exchange(Protocol):
     """Codes symbols that are coded together, none of which depends on another."""
 
@@ -45,6 +46,7 @@ class Exchange(Protocol):
         ...
 
 
+@runtime_checkable
 class SymbolModel(Protocol):
     """A model of the symbols of one part, which codes them in groups of channels.
 

@@ -1,6 +1,6 @@
 """Writes a ``.tube`` file front to back; the file appears under its name when it is whole."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from tubelet.bitstream.audio import AudioPacket, packets_to_bytes, runs
 from tubelet.bitstream.chunk import Chunk, chunk_to_bytes
+from tubelet.bitstream.coding import Codings
 from tubelet.bitstream.container import (
     AUDIO,
     CHUNK,
@@ -20,7 +21,8 @@ from tubelet.bitstream.container import (
 from tubelet.bitstream.ending import end_to_bytes, usual_end
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.index import RecordEntry, index_to_bytes
-from tubelet.errors import BitstreamError
+from tubelet.bitstream.symbol_model import SymbolModel
+from tubelet.errors import BitstreamError, OptionError
 from tubelet.files import replacing
 
 
@@ -30,17 +32,32 @@ class TubeWriter:
     Leaving the context normally writes the index and gives the file its name; leaving it by an exception
     removes what was written. The counters say where the bytes went; together they are the size of the file.
 
+    Args:
+        target: the file to write.
+        header: what it says of itself.
+        models: the prior that the header names, for parts by their names; the others have tables alone.
+        force: whether an existing file is replaced.
+
     Raises:
+        OptionError: the models are not those of the header.
         OutputError: on entering, the target exists (and `force` is false) or cannot be written; later, the
             disk is full.
     """
 
     _file: BinaryIO
 
-    def __init__(self, target: Path, header: Header, *, force: bool = False) -> None:
+    def __init__(
+        self,
+        target: Path,
+        header: Header,
+        *,
+        models: Mapping[str, SymbolModel] | None = None,
+        force: bool = False,
+    ) -> None:
         self._target = target
         self._header = header
         self._force = force
+        self._codings = _codings(header, models or {})
         self._stack = ExitStack()
         self._records: list[RecordEntry] = []
         self._chunks = 0
@@ -55,7 +72,7 @@ class TubeWriter:
         self.bytes_heads = 0
         """Heads of chunks: their places, timestamps and checksums."""
         self.bytes_tables = 0
-        """Which symbols occur, and how often."""
+        """Which symbols occur, and how often; with a prior, its escapes."""
         self.bytes_payload = 0
         """Range-coded symbols."""
         self.bytes_audio = 0
@@ -63,7 +80,8 @@ class TubeWriter:
         self.bytes_index = 0
         """The end of the last frame, index and trailer."""
         self.entropy_bits = 0.0
-        """Zeroth-order entropy of the symbols, per chunk and channel: what no such coder can beat."""
+        """What no such coder can beat: the zeroth-order entropy of the symbols, per chunk and channel; where
+        the prior codes them, how unlikely it thinks they are."""
 
     def __enter__(self) -> "TubeWriter":
         with ExitStack() as stack:
@@ -97,12 +115,12 @@ class TubeWriter:
             BitstreamError: it is not the next chunk, not of the header's size, or holds what a file cannot.
         """
         self._check_next(chunk)
-        encoded = chunk_to_bytes(chunk, bases=self._header.digit_bases)
+        encoded = chunk_to_bytes(chunk, self._codings)
         tables = sum(len(segment.table) for segment in encoded.segments)
         payload = sum(len(segment.payload) for segment in encoded.segments)
         parts = [part for segment in encoded.segments for part in (segment.table, segment.payload)]
         written = self._write_record(CHUNK, encoded.head, *parts)
-        steps, frames = chunk.symbols.shape[1], chunk.timestamps.size
+        steps, frames = encoded.steps, chunk.timestamps.size
         length = written - RecordHead.SIZE
         self._records.append(RecordEntry(kind=CHUNK, length=length, steps=steps, frames=frames))
         self._chunks += 1
@@ -156,12 +174,6 @@ class TubeWriter:
                 f"chunk {self._chunks} at step {self.steps} and frame {self.frames}. "
                 "Write chunks in order, without gaps."
             )
-        size = (self._header.channels, self._header.latent_height, self._header.latent_width)
-        if (*chunk.symbols.shape[:1], *chunk.symbols.shape[2:]) != size:
-            raise BitstreamError(
-                f"symbols are of shape {chunk.symbols.shape}; the header says {size[0]} channels of "
-                f"{size[1]}x{size[2]} (rows, columns)."
-            )
         times = chunk.timestamps
         if self._last_times and times.size and times[0] <= self._last_times[-1]:
             raise BitstreamError(
@@ -169,3 +181,20 @@ class TubeWriter:
                 f"{self._last_times[-1]}; "
                 "each frame must be later than the one before."
             )
+
+
+def _codings(header: Header, models: Mapping[str, SymbolModel]) -> Codings:
+    """The codings of a file to be written; all models are checked before anything is."""
+    names = [part.name for part in header.parts]
+    if unknown := sorted(models.keys() - set(names)):
+        raise OptionError(f"there are models for {unknown!s:.200}; the parts are {names!s:.200}.")
+    if bool(models) != (header.prior is not None):
+        named = "none" if header.prior is None else repr(header.prior.name)
+        raise OptionError(
+            f"the header names the prior {named:.80} and {len(models)} models are given. Give the models of "
+            "its prior, or leave both out."
+        )
+    codings = Codings(header, lambda _header, part: models.get(part.name))
+    for part in header.parts:
+        codings.choices(part)
+    return codings

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from tubelet.bitstream.audio import AudioPacket as StoredPacket
 from tubelet.bitstream.header import AudioHeader, Header
+from tubelet.bitstream.part_header import LATENT, TOKENS, PartHeader
 from tubelet.checkpoint import Checkpoint
 from tubelet.codec.symbols import LatentQuantizer
 from tubelet.errors import BitstreamError
@@ -47,19 +48,28 @@ def _describe(
     audio: AudioInfo | None,
 ) -> Header:
     grouping = checkpoint.tokenizer.grouping
+    stride = (grouping.stride.t, grouping.stride.h, grouping.stride.w)
     rows, columns = grouping.cells(info.height, info.width)
-    return Header(
-        tokenizer=checkpoint.name,
-        tokenizer_sha256=checkpoint.sha256,
-        stride=(grouping.stride.t, grouping.stride.h, grouping.stride.w),
-        lead_frame=grouping.lead_frame,
+    content = TOKENS if bases else LATENT
+    part = PartHeader(
+        name=content,
         channels=len(steps) or sum(map(len, bases)),
+        stride=stride,
+        rows=rows,
+        columns=columns,
         steps=steps,
         bases=bases,
+    )
+    return Header(
+        version=2 if bases else 1,
+        content=content,
+        parts=(part,),
+        tokenizer=checkpoint.name,
+        tokenizer_sha256=checkpoint.sha256,
+        stride=stride,
+        lead_frame=grouping.lead_frame,
         height=info.height,
         width=info.width,
-        latent_height=rows,
-        latent_width=columns,
         time_base=info.time_base.as_integer_ratio(),
         sample_aspect=info.sample_aspect.as_integer_ratio(),
         colour=colour_to_facts(info.colour),

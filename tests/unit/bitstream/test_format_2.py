@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tubelet.bitstream import Header, TubeReader, TubeWriter, bytes_to_chunk, chunk_to_bytes, limits
+from tubelet.bitstream import (
+    Codings,
+    Header,
+    TubeReader,
+    TubeWriter,
+    bytes_to_chunk,
+    chunk_to_bytes,
+    limits,
+)
 from tubelet.bitstream.segment import UNIFORM, decode_symbols, encode_symbols
 from tubelet.errors import BitstreamError
 
@@ -38,7 +46,7 @@ def test_a_header_of_a_latent_stays_what_it_was(make_header):
 
 
 def test_tokens_of_more_values_than_any_integer_are_allowed(make_token_header):
-    assert make_token_header(bases=((2,) * 100,)).digit_bases == (2,) * 100
+    assert make_token_header(bases=((2,) * 100,)).only_part.digit_bases == (2,) * 100
 
 
 WRONG = {
@@ -132,14 +140,15 @@ def test_a_latent_has_no_segment_without_a_table():
         decode_symbols(data, 500)
 
 
-def test_a_chunk_of_digits_survives_and_needs_its_bases(make_chunk):
+def test_a_chunk_of_digits_survives_and_needs_its_bases(make_chunk, make_token_header):
     bases = (1 << 14, 3)
     symbols = np.stack([digits(base, 2, 3, 5) for base in bases])
     chunk = replace(make_chunk(), symbols=symbols)
-    data = chunk_to_bytes(chunk, bases=bases).to_bytes()
-    np.testing.assert_array_equal(bytes_to_chunk(data, bases=bases).symbols, symbols)
+    codings = Codings(make_token_header(bases=(bases,)))
+    data = chunk_to_bytes(chunk, codings).to_bytes()
+    np.testing.assert_array_equal(bytes_to_chunk(data, codings).symbols, symbols)
     with pytest.raises(BitstreamError):
-        bytes_to_chunk(data, bases=(2, 3))
+        bytes_to_chunk(data, Codings(make_token_header(bases=((2, 3),))))
 
 
 def write(path, header, chunks):
@@ -172,7 +181,7 @@ def test_a_file_of_fifty_thousand_positions_is_within_three_per_cent_of_the_entr
     """49 steps of 32x32: 193 frames of 256x256, of a tokenizer of levels 8, 8, 8, 5, 5, 5."""
     bases = (8, 8, 8, 5, 5, 5)
     generator = np.random.default_rng(0)
-    header = make_token_header(bases=(bases,), latent_height=32, latent_width=32, height=256, width=256)
+    header = make_token_header(bases=(bases,), rows=32, columns=32, height=256, width=256)
     chunks = []
     for number, steps in enumerate((32, 17)):
         bell = generator.normal(0, 0.8, (6, steps, 32, 32)) * np.array(bases)[:, None, None, None] / 4
