@@ -1,16 +1,17 @@
 """Whatever happens to a ``.tube`` file, it is noticed and named; what is whole is read right."""
 
 import warnings
+import zlib
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tubelet.bitstream import TubeReader, bytes_to_chunk, chunk_to_bytes
-from tubelet.bitstream.chunk import ChunkHead, SegmentEntry
+from tubelet.bitstream import Codings, TubeReader, bytes_to_chunk, chunk_to_bytes
 from tubelet.bitstream.container import MAGIC, TRAILER_BYTES, RecordHead, trailer_to_bytes
-from tubelet.bitstream.fields import sealed, u32, unsigned
+from tubelet.bitstream.fields import sealed, signed, u32, unsigned
 from tubelet.bitstream.index import RecordEntry, index_to_bytes
 from tubelet.errors import BitstreamError, DamageWarning
 
@@ -22,12 +23,13 @@ PARTS = 8
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The golden file, read: its header's end, its chunk entries, chunks and packets."""
+    """The golden file, read: its header, its chunk entries, chunks and packets."""
     path = tmp_path_factory.mktemp("whole") / "whole.tube"
     path.write_bytes(GOLDEN)
     with TubeReader(path) as reader:
         chunks = [reader.read_chunk(entry.number) for entry in reader.chunks]
-        return {"entries": reader.chunks, "chunks": chunks, "audio": list(reader.audio())}
+        audio = list(reader.audio())
+        return {"entries": reader.chunks, "chunks": chunks, "audio": audio, "header": reader.header}
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ NO_TUBES = {
     "zeros": (bytes(1000), "no .tube file"),
     "line ends changed": (GOLDEN.replace(b"\r\n", b"\n"), "transfer as text"),
     "seven bits": (bytes(byte & 0x7F for byte in GOLDEN), "transfer as text"),
-    "newer": (MAGIC + b"\x03\x00" + GOLDEN[10:], "format version 3; this program reads up to 2. Upgrade"),
+    "newer": (MAGIC + b"\x04\x00" + GOLDEN[10:], "format version 4; this program reads up to 3. Upgrade"),
     "version 0": (MAGIC + b"\x00\x00" + GOLDEN[10:], "version 0"),
     "endless header": (GOLDEN[:10] + b"\xff" * 4 + GOLDEN[14:], "4294967295 bytes; at most 16777216"),
     "header beyond the file": (GOLDEN[:10] + u32(10**6) + GOLDEN[14:], "cut short"),
@@ -271,18 +273,17 @@ def test_audio_that_is_damaged_behind_its_checksum_is_named(attempt, parts):
         assert attempt(data) == (1, True)
 
 
-def head_with(**changes):
+RIGHT = zlib.crc32(b"\x01\x00"), zlib.crc32(bytes(4))
+"""Checksums of a segment of one symbol alone, and of that symbol, 0."""
+
+
+def head_with(*, times=(0,), shape=(1, 1, 1, 1), lengths=(2,), crcs=RIGHT):
     """A chunk of one channel that is one symbol alone, 1x1x1x1, as its head says; with changes."""
-    segment = b"\x01\x00"
-    facts = {
-        "number": 0,
-        "first_step": 0,
-        "first_frame": 0,
-        "timestamps": (0,),
-        "shape": (1, 1, 1, 1),
-        "segments": (SegmentEntry(length=2, crc_bytes=0, crc_symbols=0),),
-    }
-    return ChunkHead(**(facts | changes)).to_bytes() + segment
+    gaps = [unsigned(later - time - 1) for time, later in pairwise(times)]
+    entries = [unsigned(length) + u32(crcs[0]) + u32(crcs[1]) for length in lengths]
+    numbers = map(unsigned, (0, 0, 0, *shape, len(times)))
+    body = b"".join([*numbers, signed(times[0]), *gaps, *entries])
+    return sealed(u32(len(body)) + body) + b"\x01\x00"
 
 
 BOMBS = {
@@ -290,34 +291,57 @@ BOMBS = {
     "one row too many": {"shape": (1, 1, 2**16 + 1, 1)},
     "one symbol too many": {"shape": (1, 2**27 + 1, 1, 1)},
     "no steps": {"shape": (1, 0, 1, 1)},
-    "no channels": {"shape": (0, 1, 1, 1), "segments": ()},
+    "no channels": {"shape": (0, 1, 1, 1), "lengths": ()},
     "endless channels": {"shape": (2**60, 1, 1, 1)},
     "more channels than entries": {"shape": (2, 1, 1, 1)},
-    "fewer channels than entries": {"segments": (SegmentEntry(length=1, crc_bytes=0, crc_symbols=0),) * 2},
-    "endless segment": {"segments": (SegmentEntry(length=2**62, crc_bytes=0, crc_symbols=0),)},
-    "segment too short": {"segments": (SegmentEntry(length=1, crc_bytes=0, crc_symbols=0),)},
-    "timestamp too late": {"timestamps": (2**62,)},
-    "timestamps that run away": {"timestamps": (0, 2**62 - 1, 2**62)},
-    "wrong checksum": {},
+    "fewer channels than entries": {"lengths": (1, 1)},
+    "endless segment": {"lengths": (2**62,)},
+    "segment too short": {"lengths": (1,)},
+    "timestamp too late": {"times": (2**62,)},
+    "timestamps that run away": {"times": (0, 2**62 - 1, 2**62)},
+    "wrong checksum": {"crcs": (0, 0)},
 }
 
 
 @pytest.mark.parametrize("changes", BOMBS.values(), ids=BOMBS)
-def test_a_chunk_that_claims_too_much_is_refused(changes):
-    with pytest.raises(BitstreamError):
-        bytes_to_chunk(head_with(**changes))
+def test_a_chunk_that_claims_too_much_is_refused(whole, changes):
+    channels, _, rows, columns = changes.get("shape", (1, 1, 1, 1))
+    for size in {
+        (1, 1, 1),
+        (channels, rows, columns),
+    }:  # of another size than the header says, or of the same
+        try:
+            codings = codings_of(whole["header"], *size)
+        except BitstreamError:  # no header says this
+            continue
+        with pytest.raises(BitstreamError):
+            bytes_to_chunk(head_with(**changes), codings)
 
 
-def test_a_head_longer_than_its_chunk_is_refused():
+def codings_of(header, channels, rows, columns):
+    """Those of a file of this size."""
+    part = replace(
+        header.only_part, channels=channels, steps=(1,) * min(channels, 5000), rows=rows, columns=columns
+    )
+    return Codings(replace(header, parts=(part,), height=rows, width=columns))
+
+
+def test_the_chunk_of_the_bombs_is_right_if_it_is_not_changed(whole):
+    chunk = bytes_to_chunk(head_with(), codings_of(whole["header"], 1, 1, 1))
+    assert chunk.symbols.tolist() == [[[[0]]]]
+
+
+def test_a_head_longer_than_its_chunk_is_refused(whole):
     for length in (5, 2**20, 2**20 + 1, 2**32 - 1):
         with pytest.raises(BitstreamError):
-            bytes_to_chunk(u32(length) + b"\0\0\0\0")
+            bytes_to_chunk(u32(length) + b"\0\0\0\0", Codings(whole["header"]))
 
 
 def test_symbols_that_are_not_those_of_their_checksum_are_refused(whole):
-    encoded = chunk_to_bytes(whole["chunks"][1])
+    codings = Codings(whole["header"])
+    encoded = chunk_to_bytes(whole["chunks"][1], codings)
     head = bytearray(encoded.head[4:-4])
     head[-1] ^= 1  # in the checksum of the last channel's symbols
     data = sealed(u32(len(head)) + bytes(head)) + b"".join(s.to_bytes() for s in encoded.segments)
     with pytest.raises(BitstreamError, match=r"channel 2 of chunk 1 decodes to symbols that do not match"):
-        bytes_to_chunk(data)
+        bytes_to_chunk(data, codings)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tubelet.bitstream import Chunk, Header, TubeReader, TubeWriter
+from tubelet.bitstream import Chunk, Header, PartHeader, TubeReader, TubeWriter
 from tubelet.bitstream.container import RecordHead
 from tubelet.checkpoint import read_continuous
 from tubelet.codec.tube import open_tube
