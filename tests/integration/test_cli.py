@@ -253,7 +253,7 @@ def test_a_newer_tube_asks_for_an_upgrade(cli, tube, tmp_path):
     data = bytearray(tube.read_bytes())
     data[8] = 99
     tube.write_bytes(data)
-    assert refused(cli("decode", tube, "-o", tmp_path / "a.mp4"), 1, "version 99", "reads up to 2", "Upgrade")
+    assert refused(cli("decode", tube, "-o", tmp_path / "a.mp4"), 1, "version 99", "reads up to 3", "Upgrade")
 
 
 def test_a_tube_whose_tokenizer_is_not_here_asks_for_it(cli, tube, tmp_path):
