@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Unpack
 
+from tubelet.codec.matching import GivenTokenizer
 from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.sinks import VideoSink, filled
 from tubelet.codec.tube import Tube, open_tube
@@ -39,7 +40,7 @@ def decode_file(
     start: float | None = None,
     end: float | None = None,
     channels: int | None = None,
-    tokenizer: str | Path | None = None,
+    tokenizer: GivenTokenizer = None,
     **options: Unpack[FileOptions],
 ) -> DecodeReport:
     """Decode a ``.tube`` file, or a part of it, into a video file; the mirror of `encode_file`.
@@ -50,7 +51,7 @@ def decode_file(
         start: seconds from the first frame; the first frame shown then or later is the first one decoded.
         end: seconds from the first frame; frames shown then or later are left out.
         channels: decode the first so many channels only.
-        tokenizer: the folder of the tokenizer that made the file, if that is none of the shipped ones.
+        tokenizer: the folder or the checkpoint of the tokenizer that made the file, if it is not shipped.
         **options: see `FileOptions`.
 
     Raises:

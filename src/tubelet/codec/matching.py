@@ -1,12 +1,17 @@
 """The tokenizer that made a file: found by name, known by what it computes with."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from tubelet.checkpoint import Checkpoint, read_continuous, read_discrete, shipped
 from tubelet.errors import CheckpointError
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
+
+Tokenizer = TypeVar("Tokenizer", ContinuousTokenizer, DiscreteTokenizer)
+
+GivenTokenizer = str | Path | Checkpoint[Any] | None
+"""A shipped tokenizer, a folder, or a checkpoint; the one that the file names for none."""
 
 
 class MadeBy(NamedTuple):
@@ -25,28 +30,30 @@ class MadeBy(NamedTuple):
     lead_frame: bool
 
 
-def matching_continuous(made_by: MadeBy, given: str | Path | None, device: str) -> ContinuousTokenizer:
+def matching_continuous(made_by: MadeBy, given: GivenTokenizer, device: str) -> ContinuousTokenizer:
     """The tokenizer of a file of a latent.
 
     Args:
         made_by: what the file says.
-        given: a shipped tokenizer or a folder; the one that the file names for none.
-        device: where it computes.
+        given: what the user says.
+        device: where it computes that is not a checkpoint already.
 
     Raises:
         CheckpointError: it is not here, or another one has its name.
         OptionError: there is no such device here.
     """
+    if isinstance(given, Checkpoint):
+        return _checked(made_by, given, ContinuousTokenizer)
     found = read_continuous(_name(made_by, given), lead_frame=made_by.lead_frame, device=device)
-    _check(made_by, found)
-    return found.tokenizer
+    return _checked(made_by, found, ContinuousTokenizer)
 
 
-def matching_discrete(made_by: MadeBy, given: str | Path | None, device: str) -> DiscreteTokenizer:
+def matching_discrete(made_by: MadeBy, given: GivenTokenizer, device: str) -> DiscreteTokenizer:
     """The tokenizer of a file of tokens; the rest as `matching_continuous`."""
+    if isinstance(given, Checkpoint):
+        return _checked(made_by, given, DiscreteTokenizer)
     found = read_discrete(_name(made_by, given), lead_frame=made_by.lead_frame, device=device)
-    _check(made_by, found)
-    return found.tokenizer
+    return _checked(made_by, found, DiscreteTokenizer)
 
 
 def _name(made_by: MadeBy, given: str | Path | None) -> str | Path:
@@ -60,11 +67,17 @@ def _name(made_by: MadeBy, given: str | Path | None) -> str | Path:
     return made_by.name if given is None else given
 
 
-def _check(made_by: MadeBy, found: Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]) -> None:
-    """Raise unless it is the one."""
-    if found.sha256 != made_by.sha256:
+def _checked(made_by: MadeBy, found: Checkpoint[Any], kind: type[Tokenizer]) -> Tokenizer:
+    """The tokenizer, if it is the one."""
+    if found.sha256 != made_by.sha256 or not isinstance(found.tokenizer, kind):
         raise CheckpointError(
             f"{made_by.path} was made with the tokenizer {made_by.name!r} of SHA-256 "
             f"{made_by.sha256[:16]}…; {found.name!r} here has {found.sha256[:16]}…. Give the folder "
             "of the right one with --tokenizer."
         )
+    if found.tokenizer.lead_frame != made_by.lead_frame:
+        raise CheckpointError(
+            f"{made_by.path} was made {'with' if made_by.lead_frame else 'without'} a lead frame, and the "
+            f"checkpoint {found.name!r} is not. Give its folder or its name: it is then read to fit."
+        )
+    return found.tokenizer

@@ -15,7 +15,7 @@ from jaxtyping import Int64, UInt8
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.reader import TubeReader
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
-from tubelet.codec.matching import MadeBy, matching_continuous, matching_discrete
+from tubelet.codec.matching import GivenTokenizer, MadeBy, matching_continuous, matching_discrete
 from tubelet.codec.memory import left_for_streams, steps_per_run
 from tubelet.codec.pipeline import Piece, symbols_to_frames
 from tubelet.codec.room import check_room
@@ -54,7 +54,7 @@ class Tube:
     """
 
     def __init__(
-        self, path: Path, *, tokenizer: str | Path | None, channels: int | None, memory: int, device: str
+        self, path: Path, *, tokenizer: GivenTokenizer, channels: int | None, memory: int, device: str
     ) -> None:
         self._reader = TubeReader(path)
         # Frames and audio may be asked for by different threads, and there is one place in the file.
@@ -293,7 +293,7 @@ class Tube:
 def open_tube(
     path: Path | str,
     *,
-    tokenizer: str | Path | None = None,
+    tokenizer: GivenTokenizer = None,
     channels: int | None = None,
     memory: int = DEFAULT_MEMORY,
     device: str = "cpu",
@@ -302,7 +302,7 @@ def open_tube(
 
     Args:
         path: the file.
-        tokenizer: the folder of the tokenizer that made it, if that is none of the shipped ones.
+        tokenizer: the folder or the checkpoint of the tokenizer that made it, if it is not shipped.
         channels: decode the first so many channels only; the others are not even read.
         memory: bytes that frames in flight, the networks' state and the work on them may take; a step of
             frames, or a chunk of symbols, that claims more is refused when it is asked for.
@@ -320,7 +320,7 @@ def open_tube(
 
 
 def _matching_tokenizer(
-    path: Path, header: Header, given: str | Path | None, device: str
+    path: Path, header: Header, given: GivenTokenizer, device: str
 ) -> ContinuousTokenizer | DiscreteTokenizer:
     """The tokenizer that made a file, checked against all that the header says of it."""
     made_by = MadeBy(path, header.tokenizer, header.tokenizer_sha256, header.lead_frame)

@@ -8,7 +8,7 @@ from typing import Unpack
 import numpy as np
 
 from tubelet.codec.decode import DecodeReport, decode_file
-from tubelet.codec.matching import MadeBy, matching_discrete
+from tubelet.codec.matching import GivenTokenizer, MadeBy, matching_discrete
 from tubelet.codec.memory import RUN_BYTES, left_for_streams
 from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.room import check_room
@@ -33,7 +33,7 @@ def detokenize_file(
     target: Path | str,
     *,
     clip: int | None = None,
-    tokenizer: str | Path | None = None,
+    tokenizer: GivenTokenizer = None,
     **options: Unpack[FileOptions],
 ) -> DecodeReport:
     """Turn a file of tokens into a video file; the mirror of `tokenize_file`.
@@ -43,7 +43,7 @@ def detokenize_file(
             frames are shown at their rate, or at 24 frames per second where it is unknown.
         target: the file to write; its suffix chooses the format (see `tubelet.video.write.Writer`).
         clip: which clip of a table, from 0; the only one for none.
-        tokenizer: the folder of the tokenizer that made the file, if that is none of the shipped ones.
+        tokenizer: the folder or the checkpoint of the tokenizer that made the file, if it is not shipped.
         **options: see `FileOptions`; only ``.tube`` files hold audio.
 
     Raises:
@@ -92,7 +92,7 @@ def _row(source: Path, clip: int | None, memory: int) -> TokenClip:
 
 
 def _stream(
-    source: Path, clip: TokenClip, given: str | Path | None, *, memory: int, device: str
+    source: Path, clip: TokenClip, given: GivenTokenizer, *, memory: int, device: str
 ) -> StreamDetokenizer:
     """A decoder for a clip, of the tokenizer that made it."""
     grid, facts = clip
