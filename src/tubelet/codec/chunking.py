@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Int64
 
-from tubelet.bitstream.chunk import Chunk
-from tubelet.codec.symbols import PartSymbols, only
+from tubelet.bitstream.chunk import Chunk, PartSymbols
+from tubelet.codec.symbols import ClipSymbols
 from tubelet.tokenizers.parts import PartGrids
 
 CHUNK_SYMBOLS = 1 << 21
@@ -24,17 +24,18 @@ class Chunker:
         self._steps = max(1, min(LARGEST_CHUNK, CHUNK_SYMBOLS // symbols_per_step))
         self._number = 0
         self._step = 0
-        self._waiting: list[PartSymbols] = []
+        self._waiting: list[ClipSymbols] = []
         self._times: Int64[np.ndarray, " T"] = np.empty(0, dtype=np.int64)
 
-    def push(self, symbols: PartSymbols, timestamps: Int64[np.ndarray, " T"]) -> Iterator[Chunk]:
+    def push(self, symbols: ClipSymbols, timestamps: Int64[np.ndarray, " T"]) -> Iterator[Chunk]:
         """Take symbols of any number of whole steps and the timestamps of the frames just read."""
         self._times = np.concatenate([self._times, timestamps])
         first = self._step + len(self._waiting)
-        lengths = {name: part.shape[1] for name, part in symbols.items()}
+        lengths = {name: part.symbols.shape[1] for name, part in symbols.items()}
         for index in range(self._grids.steps_of(lengths, first)):
-            spans = {name: self._grids.span(name, first, index) for name in symbols}
-            self._waiting.append({name: part[:, spans[name]] for name, part in symbols.items()})
+            self._waiting.append(
+                {name: part_of(part, self._grids.span(name, first, index)) for name, part in symbols.items()}
+            )
         while len(self._waiting) >= self._steps:
             yield self._take(self._steps)
 
@@ -48,18 +49,31 @@ class Chunker:
         first_frame = grouping.first_frame(self._step)
         frames = grouping.first_frame(self._step + steps) - first_frame
         taken, self._waiting = self._waiting[:steps], self._waiting[steps:]
-        symbols = {
-            name: taken[0][name] if steps == 1 else np.concatenate([each[name] for each in taken], axis=1)
-            for name in taken[0]
-        }
         chunk = Chunk(
             number=self._number,
             first_step=self._step,
             first_frame=first_frame,
             timestamps=self._times[:frames],
-            symbols=only(symbols),
+            parts=tuple(_joined([each[name] for each in taken]) for name in taken[0]),
         )
         self._times = self._times[frames:]
         self._number += 1
         self._step += steps
         return chunk
+
+
+def part_of(part: PartSymbols, steps: slice) -> PartSymbols:
+    """Some latent steps of a part."""
+    counts = None if part.counts is None else part.counts[steps]
+    return PartSymbols(symbols=part.symbols[:, steps], counts=counts)
+
+
+def _joined(steps: list[PartSymbols]) -> PartSymbols:
+    """Consecutive latent steps of a part as one."""
+    if len(steps) == 1:
+        return steps[0]
+    counts = [each.counts for each in steps if each.counts is not None]
+    return PartSymbols(
+        symbols=np.concatenate([each.symbols for each in steps], axis=1),
+        counts=np.concatenate(counts) if counts else None,
+    )

@@ -1,5 +1,6 @@
 """What a ``.tube`` file says of its video and audio: our descriptions to its header and back."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 from tubelet.bitstream.audio import AudioPacket as StoredPacket
@@ -10,8 +11,10 @@ from tubelet.codec.symbols import LatentQuantizer
 from tubelet.errors import BitstreamError
 from tubelet.files.names import text_name
 from tubelet.quantizers.digits import Bases
+from tubelet.tokenizers.clip import only_part
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.tokenizers.parts import PartGrid
 from tubelet.video.audio import AudioPacket
 from tubelet.video.info import AudioInfo, Colour, VideoInfo
 
@@ -23,9 +26,16 @@ def make_header(
     *,
     audio: AudioInfo | None,
 ) -> Header:
-    """Describe a file that is about to be written."""
-    (part,) = quantizer.of_part.values()
-    return _describe(info, checkpoint, steps=part.steps, bases=(), audio=audio)
+    """Describe a file that is about to be written: of version 1 if a latent of one part is all it holds."""
+    tokenizer = checkpoint.tokenizer
+    cells = tokenizer.grouping.cells(info.height, info.width)
+    parts = tuple(
+        _part(tokenizer.grids[name], cells, channels=len(part.steps), steps=part.steps)
+        for name, part in quantizer.of_part.items()
+    )
+    if len(parts) == 1:
+        return _header(info, checkpoint, version=1, parts=(replace(parts[0], name=LATENT),), audio=audio)
+    return _header(info, checkpoint, version=3, parts=parts, audio=audio)
 
 
 def make_token_header(
@@ -36,38 +46,45 @@ def make_token_header(
     Raises:
         BitstreamError: a digit has more values than a file holds.
     """
-    return _describe(info, checkpoint, steps=(), bases=checkpoint.tokenizer.bases, audio=audio)
+    backbone, bases = checkpoint.tokenizer.backbone, checkpoint.tokenizer.bases
+    grid = backbone.grids[only_part(backbone.parts).name]
+    cells = backbone.grouping.cells(info.height, info.width)
+    part = _part(grid, cells, channels=sum(map(len, bases)), bases=bases)
+    return _header(info, checkpoint, version=2, parts=(replace(part, name=TOKENS),), audio=audio)
 
 
-def _describe(
-    info: VideoInfo,
-    checkpoint: Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer],
-    *,
-    steps: tuple[int, ...],
-    bases: Bases,
-    audio: AudioInfo | None,
-) -> Header:
-    grouping = checkpoint.tokenizer.grouping
-    stride = (grouping.stride.t, grouping.stride.h, grouping.stride.w)
-    rows, columns = grouping.cells(info.height, info.width)
-    content = TOKENS if bases else LATENT
-    part = PartHeader(
-        name=content,
-        channels=len(steps) or sum(map(len, bases)),
-        stride=stride,
+def _part(
+    grid: PartGrid, cells: tuple[int, int], *, channels: int, steps: tuple[int, ...] = (), bases: Bases = ()
+) -> PartHeader:
+    _, rows, columns = grid.shape(0, 1, cells)
+    return PartHeader(
+        name=grid.part.name,
+        channels=channels,
+        stride=grid.part.stride,
         rows=rows,
         columns=columns,
         steps=steps,
         bases=bases,
     )
+
+
+def _header(
+    info: VideoInfo,
+    checkpoint: Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer],
+    *,
+    version: int,
+    parts: tuple[PartHeader, ...],
+    audio: AudioInfo | None,
+) -> Header:
+    tokenizer = checkpoint.tokenizer
     return Header(
-        version=2 if bases else 1,
-        content=content,
-        parts=(part,),
+        version=version,
+        content=parts[0].content,
+        parts=parts,
         tokenizer=checkpoint.name,
         tokenizer_sha256=checkpoint.sha256,
-        stride=stride,
-        lead_frame=grouping.lead_frame,
+        stride=tokenizer.stride,
+        lead_frame=tokenizer.lead_frame,
         height=info.height,
         width=info.width,
         time_base=info.time_base.as_integer_ratio(),

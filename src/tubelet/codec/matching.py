@@ -1,10 +1,14 @@
 """The tokenizer that made a file: found by name, known by what it computes with."""
 
+from operator import le
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from tubelet.bitstream.header import Header
+from tubelet.bitstream.part_header import TOKENS
+from tubelet.bitstream.reader import TubeReader
 from tubelet.checkpoint import Checkpoint, read_continuous, read_discrete, shipped
-from tubelet.errors import CheckpointError
+from tubelet.errors import BitstreamError, CheckpointError
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 
@@ -28,6 +32,48 @@ class MadeBy(NamedTuple):
     name: str
     sha256: str
     lead_frame: bool
+
+
+def matching_tokenizer(
+    path: Path, header: Header, given: GivenTokenizer, device: str
+) -> ContinuousTokenizer | DiscreteTokenizer:
+    """The tokenizer that made a file, checked against all that the header says of it."""
+    made_by = MadeBy(path, header.tokenizer, header.tokenizer_sha256, header.lead_frame)
+    if header.content == TOKENS:
+        tokenizer = matching_discrete(made_by, given, device)
+        fits = header.bases == tokenizer.bases and _is_laid_out(header, tokenizer.backbone)
+    else:
+        tokenizer = matching_continuous(made_by, given, device)
+        stored = [part.channels for part in header.parts]
+        most = [part.channels for part in tokenizer.parts]
+        fits = _is_laid_out(header, tokenizer) and all(map(le, stored, most))
+    if not fits:
+        raise BitstreamError(
+            f"the header of {path} contradicts its tokenizer. It was not written by the format."
+        )
+    return tokenizer
+
+
+def _is_laid_out(header: Header, tokenizer: ContinuousTokenizer) -> bool:
+    """Whether the parts of a file lie as those of a tokenizer, in frames of this size."""
+    cells = tokenizer.grouping.cells(header.height, header.width)
+    stored = [(part.stride, part.rows, part.columns) for part in header.parts]
+    needed = [(part.stride, *tokenizer.grids[part.name].shape(0, 1, cells)[1:]) for part in tokenizer.parts]
+    names = tuple(part.name for part in tokenizer.parts)
+    named = header.version < 3 or names == tuple(part.name for part in header.parts)
+    return header.stride == tokenizer.stride and stored == needed and named
+
+
+def check_steps(path: Path, tokenizer: ContinuousTokenizer, reader: TubeReader) -> None:
+    """Raise unless each chunk holds as many latent steps as its frames have, in the tokenizer's grouping."""
+    first_frame, frames = tokenizer.grouping.first_frame, reader.frames
+    for entry in reader.chunks:
+        end = min(first_frame(entry.first_step + entry.steps), frames)
+        if (entry.first_frame, entry.frames) != (first_frame(entry.first_step), end - entry.first_frame):
+            raise BitstreamError(
+                f"chunk {entry.number} of {path} holds {entry.frames} frames from {entry.first_frame} on for "
+                f"{entry.steps} latent steps, which do not belong together. It was not written by the format."
+            )
 
 
 def matching_continuous(made_by: MadeBy, given: GivenTokenizer, device: str) -> ContinuousTokenizer:

@@ -3,6 +3,8 @@
 The program itself, PyTorch and the weights come on top: some 300 MiB.
 """
 
+from math import prod
+
 from tubelet.errors import OptionError
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 
@@ -63,7 +65,8 @@ def left_for_streams(
     frame, pixels = 3 * height * width, height * width
     group = tokenizer.stride.t * frame
     rows, columns = tokenizer.grouping.cells(height, width)
-    taken = _SYMBOLS * tokenizer.channels * rows * columns
+    values = sum(part.channels * prod(tokenizer.grids[part.name].ratio) for part in tokenizer.parts)
+    taken = _SYMBOLS * values * rows * columns
     if reads:
         # Frames that wait for the rest of their group come on top.
         taken += _READ_RUNS * frame * frames_per_run(height, width, memory) + group + _DECODER * pixels

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
-from tubelet.codec.symbols import PartSymbols, SymbolQuantizer
-from tubelet.tokenizers.streams.decoder import StreamDecoder
+from tubelet.codec.symbols import ClipSymbols, SymbolQuantizer
+from tubelet.tokenizers.streams.decoder import KnownLatents, StreamDecoder
 from tubelet.tokenizers.streams.encoder import StreamEncoder
 from tubelet.types import Latents
 from tubelet.video.read import Run
@@ -24,7 +24,7 @@ class Piece(NamedTuple):
         end: when the last of these frames stops being shown; none if nothing says it.
     """
 
-    symbols: PartSymbols
+    symbols: ClipSymbols
     timestamps: Int64[np.ndarray, " T"]
     end: int | None
 
@@ -36,8 +36,9 @@ def frames_to_symbols(
     end: int | None = None
     for run in runs:
         end = run.end
-        yield Piece(quantizer.quantize(encoder.push_frames(run.frames)), run.timestamps, end)
-    yield Piece(quantizer.quantize(encoder.finish()), NO_TIMES, end)
+        latents = KnownLatents(encoder.push_frames(run.frames), {})
+        yield Piece(quantizer.quantize(latents), run.timestamps, end)
+    yield Piece(quantizer.quantize(KnownLatents(encoder.finish(), {})), NO_TIMES, end)
 
 
 def symbols_to_frames(
@@ -47,7 +48,8 @@ def symbols_to_frames(
     times = NO_TIMES
     for piece in pieces:
         times = np.concatenate([times, piece.timestamps])
-        frames = decoder.push_frames(quantizer.dequantize(piece.symbols))[: len(times)]
+        latents, known = quantizer.dequantize(piece.symbols)
+        frames = decoder.push_frames(latents, counts=known)[: len(times)]
         shown, times = times[: len(frames)], times[len(frames) :]
         if len(shown):
             yield Run(frames=frames, timestamps=shown, end=int(times[0]) if len(times) else piece.end)

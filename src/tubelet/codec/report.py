@@ -12,7 +12,8 @@ class TubeReport:
         height: their rows.
         width: their columns.
         steps: latent steps.
-        channels: channels that were kept.
+        channels: channels that were kept, of all parts together.
+        numbers: symbols that are stored, of all positions and parts.
         bytes_total: size of the file; the other sizes are its parts.
         bytes_symbols: range-coded symbols.
         bytes_tables: how often each symbol occurs, per chunk and channel.
@@ -27,6 +28,7 @@ class TubeReport:
     width: int
     steps: int
     channels: int
+    numbers: int
     bytes_total: int
     bytes_symbols: int
     bytes_tables: int

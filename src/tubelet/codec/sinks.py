@@ -74,9 +74,10 @@ class TubeSink:
         self._header = header
         self._time_base = info.time_base
         self._chunker = Chunker(
-            grids, symbols_per_step=header.channels * header.latent_height * header.latent_width
+            grids, symbols_per_step=sum(part.channels * part.rows * part.columns for part in header.parts)
         )
         self._end: int | None = None
+        self._numbers = 0
         self._audio: AudioFeed | None = None
         if header.audio is not None:
             self._audio = AudioFeed(read_audio(info.path), time_base=Fraction(*header.audio.time_base))
@@ -84,6 +85,8 @@ class TubeSink:
     def write(self, item: Piece) -> None:
         """Take the next symbols and timestamps; write the chunks that are complete."""
         self._end = item.end
+        for part in item.symbols.values():
+            self._numbers += part.symbols.size if part.counts is None else int(part.counts.sum())
         self._write(self._chunker.push(item.symbols, item.timestamps))
 
     def finish(self) -> None:
@@ -101,7 +104,8 @@ class TubeSink:
             height=header.height,
             width=header.width,
             steps=writer.steps,
-            channels=header.channels,
+            channels=sum(part.channels for part in header.parts),
+            numbers=self._numbers,
             bytes_total=writer.bytes_total,
             bytes_symbols=writer.bytes_payload,
             bytes_tables=writer.bytes_tables,

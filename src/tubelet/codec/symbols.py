@@ -9,15 +9,17 @@ import torch
 from einops import rearrange
 from jaxtyping import Int32
 
+from tubelet.bitstream.chunk import PartSymbols
 from tubelet.quantizers.digits import Bases, Digits, digits_kind
 from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
 from tubelet.tokenizers.clip import only_part
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
-from tubelet.types import Latents
+from tubelet.tokenizers.streams.decoder import KnownLatents
+from tubelet.types import Counts
 
-PartSymbols = Mapping[str, Symbols]
-"""The symbols of each part of one clip, by the part's name."""
+ClipSymbols = Mapping[str, PartSymbols]
+"""The symbols of each part of one clip, and how many channels each position has, by the part's name."""
 
 DigitSymbols = Int32[np.ndarray, "d t h w"]
 """`Symbols` that are digits of tokens, of one clip."""
@@ -35,7 +37,7 @@ over its standard deviation.
 class SymbolQuantizer(Protocol):
     """Latents to the symbols of a file, and back."""
 
-    def quantize(self, latents: Latents) -> PartSymbols:
+    def quantize(self, given: KnownLatents) -> ClipSymbols:
         """The symbols of each part of one clip.
 
         Raises:
@@ -43,7 +45,7 @@ class SymbolQuantizer(Protocol):
         """
         ...
 
-    def dequantize(self, symbols: PartSymbols) -> Latents:
+    def dequantize(self, symbols: ClipSymbols) -> KnownLatents:
         """The latents that symbols stand for; the mirror of `quantize`."""
         ...
 
@@ -73,17 +75,28 @@ class LatentQuantizer:
             }
         )
 
-    def quantize(self, latents: Latents) -> PartSymbols:
-        """Round each part of one clip.
+    def quantize(self, given: KnownLatents) -> ClipSymbols:
+        """Round each part of one clip; what lies beyond a position's count becomes 0.
 
         Raises:
             LatentError: a value is NaN, infinite, or more than 2²³ steps from zero.
         """
-        return {name: self.of_part[name].quantize(latent) for name, latent in latents.items()}
+        return {
+            name: _counted(self.of_part[name].quantize(latent), given.known.get(name))
+            for name, latent in given.latents.items()
+        }
 
-    def dequantize(self, symbols: PartSymbols) -> Latents:
+    def dequantize(self, symbols: ClipSymbols) -> KnownLatents:
         """The latents that the first channels of symbols stand for."""
-        return {name: self.of_part[name].dequantize(part) for name, part in symbols.items()}
+        return KnownLatents(
+            {name: self.of_part[name].dequantize(part.symbols) for name, part in symbols.items()},
+            {
+                # Of a prefix, no position has more than there is.
+                name: torch.from_numpy(part.counts.clip(max=part.symbols.shape[0]))[None, None]
+                for name, part in symbols.items()
+                if part.counts is not None
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,24 +109,34 @@ class TokenQuantizer:
 
     tokenizer: DiscreteTokenizer
 
-    def quantize(self, latents: Latents) -> PartSymbols:
+    def quantize(self, given: KnownLatents) -> ClipSymbols:
         """The digits of the latent of one clip.
 
         Raises:
             LatentError: the latent holds NaN or infinity.
         """
         return {
-            name: digits_to_symbols(self.tokenizer.quantizer.quantize(latent))
-            for name, latent in latents.items()
+            name: PartSymbols(symbols=digits_to_symbols(self.tokenizer.quantizer.quantize(latent)))
+            for name, latent in given.latents.items()
         }
 
-    def dequantize(self, symbols: PartSymbols) -> Latents:
+    def dequantize(self, symbols: ClipSymbols) -> KnownLatents:
         """The latent that digits stand for."""
         bases = self.tokenizer.bases
-        return {
-            name: self.tokenizer.dequantize(symbols_to_digits(digits, bases))
-            for name, digits in symbols.items()
+        latents = {
+            name: self.tokenizer.dequantize(symbols_to_digits(part.symbols, bases))
+            for name, part in symbols.items()
         }
+        return KnownLatents(latents, {})
+
+
+def _counted(symbols: Symbols, counts: Counts | None) -> PartSymbols:
+    """Symbols of positions that have so many channels; all channels for none."""
+    if counts is None:
+        return PartSymbols(symbols=symbols)
+    stored = counts.expand(1, 1, *symbols.shape[1:])[0, 0].to("cpu", torch.int32).numpy()
+    beyond = np.arange(symbols.shape[0])[:, None, None, None] >= stored
+    return PartSymbols(symbols=np.where(beyond, np.int32(0), symbols), counts=stored)
 
 
 def kept_channels(tokenizer: ContinuousTokenizer, channels: int | None) -> dict[str, int]:
@@ -127,10 +150,10 @@ def kept_channels(tokenizer: ContinuousTokenizer, channels: int | None) -> dict[
     return {only_part(tokenizer.parts).name: tokenizer.check_channels(channels)}
 
 
-def only(symbols: PartSymbols) -> Symbols:
+def only(symbols: ClipSymbols) -> Symbols:
     """The symbols of the only part."""
     (part,) = symbols.values()
-    return part
+    return part.symbols
 
 
 def digits_to_symbols(digits: Digits) -> DigitSymbols:

@@ -9,29 +9,33 @@ from threading import Lock
 from types import TracebackType
 
 import numpy as np
-import torch
 from jaxtyping import Int64, UInt8
 
+from tubelet.bitstream.chunk import Chunk
 from tubelet.bitstream.header import Header
+from tubelet.bitstream.part_header import TOKENS
 from tubelet.bitstream.reader import TubeReader
+from tubelet.codec.chunking import part_of
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
-from tubelet.codec.matching import GivenTokenizer, MadeBy, matching_continuous, matching_discrete
+from tubelet.codec.matching import GivenTokenizer, check_steps, matching_tokenizer
 from tubelet.codec.memory import left_for_streams, steps_per_run
 from tubelet.codec.pipeline import Piece, symbols_to_frames
 from tubelet.codec.room import check_room
 from tubelet.codec.symbols import (
+    ClipSymbols,
     LatentQuantizer,
-    PartSymbols,
     SymbolQuantizer,
     TokenQuantizer,
     only,
     symbols_to_digits,
 )
-from tubelet.errors import BitstreamError, OptionError
+from tubelet.errors import OptionError
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.tokenizers.clip import only_part
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
+from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.tokenizers.parts import joined
+from tubelet.tokenizers.streams.decoder import KnownLatents
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.types import Latent
 from tubelet.video.audio import AudioPacket
@@ -62,18 +66,19 @@ class Tube:
         try:
             self.header: Header = self._reader.header
             self.complete: bool = self._reader.complete
-            matching = _matching_tokenizer(path, self.header, tokenizer, device)
+            matching = matching_tokenizer(path, self.header, tokenizer, device)
             self._quantizer: SymbolQuantizer
             if isinstance(matching, DiscreteTokenizer):
                 self._tokenizer = matching.backbone
                 self._quantizer = TokenQuantizer(tokenizer=matching)
             else:
                 self._tokenizer = matching
-                of_part = {only_part(matching.parts).name: ScalarQuantizer(steps=self.header.steps)}
-                self._quantizer = LatentQuantizer(of_part=of_part)
+                steps = [ScalarQuantizer(steps=part.steps) for part in self.header.parts]
+                names = [part.name for part in matching.parts]
+                self._quantizer = LatentQuantizer(of_part=dict(zip(names, steps, strict=True)))
             self._channels = _check_channels(channels, self.header)
             self._memory = memory
-            _check_steps(path, self._tokenizer, self._reader)
+            check_steps(path, self._tokenizer, self._reader)
         except BaseException:
             self._reader.close()
             raise
@@ -216,15 +221,22 @@ class Tube:
     def latent(self, first_step: int = 0, last_step: int | None = None) -> Latent:
         """The latent of steps `first_step` up to, not including, `last_step`: ready for a generator.
 
-        In a file of tokens it is what the tokens stand for.
+        In a file of tokens it is what the tokens stand for. Channels that a position does not have are 0.
 
         Raises:
-            OptionError: there are no such steps.
+            OptionError: there are no such steps, or the latent has several parts: use `latents`.
             BitstreamError: a chunk that is needed is damaged.
         """
+        name = only_part(self._tokenizer.parts).name
+        return self.latents(first_step, last_step).latents[name]
+
+    def latents(self, first_step: int = 0, last_step: int | None = None) -> KnownLatents:
+        """Every part of the latent of some steps, and how many channels each position has; as `latent`."""
         stop = self._check_range(first_step, last_step)
         pieces = self._pieces(first_step, stop, at_most=stop - first_step)
-        return torch.cat([self._latent(piece.symbols) for piece in pieces], dim=2)
+        found = [self._quantizer.dequantize(piece.symbols) for piece in pieces]
+        known = [each.known for each in found]
+        return KnownLatents(joined([each.latents for each in found]), joined(known) if known[0] else {})
 
     def tokens(self, first_step: int = 0, last_step: int | None = None) -> TokenGrid:
         """The tokens of steps `first_step` up to, not including, `last_step`, as a grid of one clip.
@@ -236,7 +248,7 @@ class Tube:
             BitstreamError: a chunk that is needed is damaged.
         """
         header, grouping = self.header, self._tokenizer.grouping
-        if not header.bases:
+        if header.content != TOKENS:
             raise OptionError("the file holds a quantised latent, and no tokens. Use `latent`.")
         stop = self._check_range(first_step, last_step)
         first_frame = grouping.first_frame(first_step)
@@ -261,19 +273,12 @@ class Tube:
             raise OptionError(f"steps {first_step} to {stop} are asked for; there are {steps}, from 0.")
         return stop
 
-    def _latent(self, symbols: PartSymbols) -> Latent:
-        """What the symbols of the only part stand for."""
-        return self._quantizer.dequantize(symbols)[only_part(self._tokenizer.parts).name]
-
     def _pieces(self, first_step: int, last_step: int, *, at_most: int) -> Iterator[Piece]:
         """The symbols of a range of steps, not more than so many steps at a time, and never across chunks."""
         reader, first_frame = self._reader, self._tokenizer.grouping.first_frame
-        name = only_part(self._tokenizer.parts).name
         for number in range(reader.chunk_of_step(first_step), reader.chunk_of_step(last_step - 1) + 1):
             entry = reader.chunks[number]
-            # The symbols, and those of one channel twice while it is decoded.
-            channels = entry.steps * self.header.latent_height * self.header.latent_width * _SYMBOL_BYTES
-            check_room(f"chunk {number}", (self._channels + 2) * channels, self._memory)
+            check_room(f"chunk {number}", self._bytes_of(entry.steps), self._memory)
             end = entry.first_step + entry.steps
             with self._reading:
                 chunk = reader.read_chunk(number, channels=self._channels)
@@ -284,10 +289,28 @@ class Tube:
                     first_frame(step) - entry.first_frame : first_frame(stop) - entry.first_frame
                 ]
                 yield Piece(
-                    symbols={name: chunk.symbols[:, step - entry.first_step : stop - entry.first_step]},
+                    symbols=self._steps_of(chunk, step, stop),
                     timestamps=times,
                     end=self._shown_until(first_frame(step) + len(times)),
                 )
+
+    def _bytes_of(self, steps: int) -> int:
+        """What so many steps of symbols take, and those of one channel twice while it is decoded."""
+        values = 0
+        for part in self.header.parts:
+            channels = part.channels if self._channels is None else self._channels
+            latent_steps = steps * (self.header.stride[0] // part.stride[0])
+            values += (channels + 2) * latent_steps * part.rows * part.columns
+        return _SYMBOL_BYTES * values
+
+    def _steps_of(self, chunk: Chunk, step: int, stop: int) -> ClipSymbols:
+        """The symbols of some steps of a chunk."""
+        grids, symbols = self._tokenizer.grids, {}
+        for part, found in zip(self._tokenizer.parts, chunk.parts, strict=True):
+            first = grids[part.name].first
+            origin = first(chunk.first_step)
+            symbols[part.name] = part_of(found, slice(first(step) - origin, first(stop) - origin))
+        return symbols
 
 
 def open_tube(
@@ -319,44 +342,17 @@ def open_tube(
     return Tube(Path(path), tokenizer=tokenizer, channels=channels, memory=memory, device=device)
 
 
-def _matching_tokenizer(
-    path: Path, header: Header, given: GivenTokenizer, device: str
-) -> ContinuousTokenizer | DiscreteTokenizer:
-    """The tokenizer that made a file, checked against all that the header says of it."""
-    made_by = MadeBy(path, header.tokenizer, header.tokenizer_sha256, header.lead_frame)
-    if header.bases:
-        tokenizer = matching_discrete(made_by, given, device)
-        fits = header.bases == tokenizer.bases
-    else:
-        tokenizer = matching_continuous(made_by, given, device)
-        fits = header.channels <= tokenizer.channels
-    cells = tokenizer.grouping.cells(header.height, header.width)
-    if cells != (header.latent_height, header.latent_width) or not fits:
-        raise BitstreamError(
-            f"the header of {path} contradicts its tokenizer. It was not written by the format."
-        )
-    return tokenizer
-
-
-def _check_steps(path: Path, tokenizer: ContinuousTokenizer, reader: TubeReader) -> None:
-    """Raise unless each chunk holds as many latent steps as its frames have, in the tokenizer's grouping."""
-    first_frame, frames = tokenizer.grouping.first_frame, reader.frames
-    for entry in reader.chunks:
-        end = min(first_frame(entry.first_step + entry.steps), frames)
-        if (entry.first_frame, entry.frames) != (first_frame(entry.first_step), end - entry.first_frame):
-            raise BitstreamError(
-                f"chunk {entry.number} of {path} holds {entry.frames} frames from {entry.first_frame} on for "
-                f"{entry.steps} latent steps, which do not belong together. It was not written by the format."
-            )
-
-
-def _check_channels(channels: int | None, header: Header) -> int:
+def _check_channels(channels: int | None, header: Header) -> int | None:
+    """How many channels are meant; all for none."""
     if channels is None:
-        return header.channels
-    if header.bases:
+        return None
+    if header.content == TOKENS:
         raise OptionError(
             f"channels is {channels}; the file holds tokens, which need all their digits. Leave it out."
         )
+    if len(header.parts) > 1:
+        names = ", ".join(part.name for part in header.parts)
+        raise OptionError(f"channels is {channels}; the file holds several parts ({names}). Leave it out.")
     if not 1 <= channels <= header.channels:
         raise OptionError(f"channels is {channels}; this file holds 1 to {header.channels}.")
     return channels

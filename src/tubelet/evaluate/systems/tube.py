@@ -79,12 +79,11 @@ class TubeSystem:
         encode = partial(encode_file, tokenizer=self.checkpoint, channels=self.channels, step=self.step)
         decode = partial(open_tube, tokenizer=self.folder, device=str(self.checkpoint.tokenizer.device))
         report, back = _through_file(frames, encode, decode)
-        rows, columns = self.checkpoint.tokenizer.grouping.cells(report.height, report.width)
         return Reconstruction(
             frames=back.frames,
             bytes_on_disk=report.bytes_total,
             entropy_bits=8 * report.entropy_bytes,
-            numbers=report.steps * report.channels * rows * columns,
+            numbers=report.numbers,
             seconds_encode=back.seconds_encode,
             seconds_decode=back.seconds_decode,
         )
