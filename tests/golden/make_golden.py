@@ -1,4 +1,4 @@
-"""Writes ``version1.tube``, ``version2.tube`` and their digests: every later program must read them alike.
+"""Writes ``version1.tube`` and the others and their digests: every later program must read them alike.
 
 Run ``python tests/golden/make_golden.py`` when a new format version is decided on, and never else.
 """
@@ -9,8 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy_model import NumpyModel
+from toy_model import NAME, SHA256
 
-from tubelet.bitstream import AudioHeader, AudioPacket, Chunk, Header, PartHeader, TubeWriter
+from tubelet.bitstream import (
+    AudioHeader,
+    AudioPacket,
+    Chunk,
+    Header,
+    PartHeader,
+    PartSymbols,
+    PriorHeader,
+    TubeWriter,
+)
 
 HERE = Path(__file__).parent
 STRIDE = (4, 8, 8)
@@ -153,6 +164,136 @@ def write_tokens(target):
             writer.write_chunk(chunk)
 
 
+# Version 3: parts with counts and centroids, and a prior for a latent and for tokens.
+
+PRIOR = PriorHeader(name=NAME, sha256=SHA256)
+
+
+def parts_header():
+    """A latent of three parts: one on the stride of the model with a map of counts, and two on finer ones."""
+    whole = part(
+        name="whole",
+        channels=3,
+        steps=(1 << 20, 1 << 19, 1),
+        counts=(0, 1, 3),
+        centroids=((40, 12), (30, 0), (127, 127)),
+    )
+    fine = PartHeader(
+        name="fine", channels=2, stride=(2, 4, 8), rows=2 * ROWS, columns=COLUMNS, steps=(7, 2**32 - 1)
+    )
+    wide = PartHeader(
+        name="wide", channels=2, stride=(4, 8, 2), rows=ROWS, columns=4 * COLUMNS, steps=(9, 9), counts=(1,)
+    )
+    return replace(header(), version=3, tokenizer="golden parts", parts=(whole, fine, wide))
+
+
+def counts_of(label, permitted, shape):
+    """Some of the permitted counts, by integer arithmetic that no library version changes."""
+    picked = digits_of(label, len(permitted), shape)
+    return np.array(permitted, np.int32)[picked]
+
+
+def parts_chunks():
+    """The chunks of `chunks`, in parts."""
+    for chunk in chunks():
+        label, (whole, fine, wide) = f"chunk {chunk.number}", parts_header().parts
+        shapes = [
+            (
+                parts_header().part_steps(each, chunk.first_step, chunk.symbols.shape[1]),
+                each.rows,
+                each.columns,
+            )
+            for each in (whole, fine, wide)
+        ]
+        counts = counts_of(label, whole.counts, shapes[0])
+        if chunk.number == 1:
+            counts[:] = 0  # channels without any symbol
+        one = PartSymbols(symbols=chunk.symbols, counts=counts)
+        other, last = (
+            PartSymbols(symbols=bell(f"{label}, {name}", (2, *shape)))
+            for name, shape in zip(("fine", "wide"), shapes[1:], strict=True)
+        )
+        facts = {"first_step": chunk.first_step, "first_frame": chunk.first_frame}
+        yield Chunk(number=chunk.number, timestamps=chunk.timestamps, parts=(one, other, last), **facts)
+
+
+def prior_header():
+    """A latent of one part whose symbols the toy model knows."""
+    only = part(name="latent", channels=4, steps=(3, 2, 1, 1), counts=(0, 1, 2, 4))
+    return replace(header(), version=3, tokenizer="golden prior", parts=(only,), prior=PRIOR)
+
+
+def prior_chunks():
+    """Chunks that stand still, so that the prior is shorter, and one of a few symbols that leap."""
+    for chunk in chunks():
+        label, shape = f"prior {chunk.number}", chunk.symbols.shape[1:]
+        still = bell(label, (4, 1, *shape[1:])) * np.array([9, 300, 2, 1], np.int32)[:, None, None, None]
+        symbols = np.repeat(still, shape[0], axis=1) + bell(label + ", noise", (4, *shape)) // 4
+        counts = np.repeat(counts_of(label, (0, 1, 2, 4), (1, *shape[1:])), shape[0], axis=0)
+        if chunk.number == 0:
+            symbols[0] = 1000 * (bell(label + ", leaps", shape) > 0)
+            symbols[1:] = 0
+        if chunk.number == 2:
+            counts[0, 0, :2] = 4
+            symbols[:2, 0, 0, 0] = EXTREME
+            symbols[:2, 0, 0, 1] = -EXTREME
+        has_symbol = np.arange(4)[:, None, None, None] < counts
+        yield replace(chunk, parts=(PartSymbols(symbols=symbols * has_symbol, counts=counts),))
+
+
+TOKEN_BASES = ((8, 5), (3, 1000))
+
+
+def prior_token_header():
+    """Tokens whose digits the toy model knows; a position may have fewer of them."""
+    only = part(name="tokens", channels=4, bases=TOKEN_BASES, counts=(2, 4))
+    facts = {"version": 3, "content": "tokens", "tokenizer": "golden prior of tokens", "prior": PRIOR}
+    return replace(header(), parts=(only,), **facts)
+
+
+def prior_token_chunks():
+    """Digits of which the small ones are usual; in the second chunk each channel has one of its own."""
+    bases = [base for token in TOKEN_BASES for base in token]
+    for chunk in chunks():
+        label, shape = f"tokens {chunk.number}", chunk.symbols.shape[1:]
+        digits = np.stack([digits_of(f"{label}, {place}", base, shape) for place, base in enumerate(bases)])
+        if chunk.number == 1:
+            digits[:] = np.array([7, 4, 2, 999], np.int32)[:, None, None, None]
+        counts = counts_of(label, (2, 4), shape)
+        has_symbol = np.arange(4)[:, None, None, None] < counts
+        yield replace(chunk, parts=(PartSymbols(symbols=digits * has_symbol, counts=counts),))
+
+
+def write_version_3(target, made, some_chunks):
+    """Chunks and audio in turns, and an end that no reader would assume."""
+    models = {each.name: NumpyModel(each.channels, each.digit_bases) for each in made.parts if made.prior}
+    sounds = list(packets())
+    with TubeWriter(target, made, models=models, force=True) as writer:
+        for chunk in some_chunks:
+            writer.write_chunk(chunk)
+            writer.write_audio(sounds[2 * chunk.number : 2 * chunk.number + 2])
+        writer.write_end(2**40 + 100)
+
+
+VERSION_3 = {
+    "version3": (parts_header, parts_chunks),
+    "version3-prior": (prior_header, prior_chunks),
+    "version3-tokens": (prior_token_header, prior_token_chunks),
+}
+"""What makes the header and the chunks of each file."""
+
+
+def digest_of_parts(some_chunks, permitted):
+    """SHA-256 over the symbols of all chunks, part after part; what is beyond the counts is 0."""
+    total = hashlib.sha256()
+    for chunk in some_chunks:
+        for one, counts in zip(chunk.parts, permitted, strict=True):
+            known = one.counts if len(counts) != 1 else np.full(one.symbols.shape[1:], counts[0])
+            has_symbol = True if known is None else np.arange(len(one.symbols))[:, None, None, None] < known
+            total.update((one.symbols * has_symbol).astype("<i4").tobytes())
+    return total.hexdigest()
+
+
 def store(name, write_file, symbols):
     target = HERE / f"{name}.tube"
     write_file(target)
@@ -163,3 +304,10 @@ def store(name, write_file, symbols):
 if __name__ == "__main__":
     store("version1", write, digest())
     store("version2", write_tokens, digest_of(token_chunks()))
+    for name, (make_header, make_chunks) in VERSION_3.items():
+        permitted = [each.counts for each in make_header().parts]
+        store(
+            name,
+            lambda target, made=make_header, some=make_chunks: write_version_3(target, made(), some()),
+            digest_of_parts(make_chunks(), permitted),
+        )

@@ -1,4 +1,4 @@
-"""Packets of compressed audio, carried through untouched (SPEC.md, section 7)."""
+"""Packets of compressed audio, carried through untouched (SPEC.md, section 8)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The outermost layer: how a file begins, is cut into records, and ends (SPEC.md, sections 3 and 8)."""
+"""The outermost layer: how a file begins, is cut into records, and ends (SPEC.md, sections 3 and 9)."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable

@@ -1,4 +1,4 @@
-"""The list of all records, at the end of the file (SPEC.md, section 8).
+"""The list of all records, at the end of the file (SPEC.md, section 9).
 
 It gives lengths, not places: the places follow by adding up, so no index can point backwards or overlap.
 """

@@ -1,4 +1,4 @@
-"""The bounds of the format, checked before anything is read or allocated (SPEC.md, section 9)."""
+"""The bounds of the format, checked before anything is read or allocated (SPEC.md, section 10)."""
 
 HEADER_BYTES = 1 << 24
 """Length of the header, in bytes."""
