@@ -1,4 +1,4 @@
-"""Train a tokenizer by a recipe.
+"""Train a tokenizer, or the prior of one, by a recipe.
 
 Every field of the recipe is an option too, by its path; `tubelet train RECIPE --help` lists them all. The
 recipe comes first. Start several processes with torchrun, and they train one tokenizer together.
@@ -7,6 +7,7 @@ for example:
   tubelet train m --data data -o run --time-limit 6h
   tubelet train m --data data -o run --time-limit 6h --resume
   tubelet train m --data data -o run --iterations 1000 --model.width 128 --stages.0.batch 8
+  tubelet train prior --tokenizer tubelet-m --data data -o run --time-limit 80m
   tubelet train my.recipes:large --data data -o run --time-limit 6h
   torchrun --nproc-per-node 8 -m tubelet train m --data data -o run --time-limit 6h
 """
@@ -55,7 +56,7 @@ def add_recipe(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     """
     from tubelet.cli.fields import add_fields
     from tubelet.errors import OptionError
-    from tubelet.recipes.table import RECIPES, first_line, make_config
+    from tubelet.recipes.table import PRIOR_RECIPES, RECIPES, first_line, make_config
 
     if words and not words[0].startswith("-"):
         try:
@@ -65,10 +66,14 @@ def add_recipe(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
         add_fields(parser, config)
         parser.set_defaults(config=config)
     elif not words or {"-h", "--help"} & set(words):
-        lines = [f"  {name:<14}{first_line(recipe)}" for name, recipe in RECIPES.items()]
+        known = (RECIPES | PRIOR_RECIPES).items()
+        lines = [f"  {name:<14}{first_line(recipe)}" for name, recipe in known]
         parser.epilog = "\n".join(["recipes:", *lines])
     else:
-        parser.error(f"the command begins with {words[0]}; give the recipe first: {', '.join(RECIPES)}.")
+        parser.error(
+            f"the command begins with {words[0]}; give the recipe first: "
+            f"{', '.join([*RECIPES, *PRIOR_RECIPES])}."
+        )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -80,6 +85,8 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.cli.progress import run_progress
     from tubelet.train.loop import RunOptions
     from tubelet.train.precision import computes_bfloat16
+    from tubelet.train.prior.config import PriorTrainConfig
+    from tubelet.train.prior.task import train_prior
     from tubelet.train.tokenizer.task import train
 
     if "OMP_NUM_THREADS" not in os.environ:
@@ -87,19 +94,19 @@ def run(arguments: argparse.Namespace) -> None:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // neighbours))
     config = with_fields(arguments.config, arguments)
     with run_progress() as show:
-        state = train(
-            config,
-            data=arguments.data,
-            options=RunOptions(
-                folder=arguments.output,
-                time_limit=arguments.time_limit,
-                resume=arguments.resume,
-                shard=arguments.shard,
-                force=arguments.force,
-                on_iteration=lambda fraction, iteration, figures: show(fraction, iteration, figures.losses),
-                on_message=print,
-            ),
+        options = RunOptions(
+            folder=arguments.output,
+            time_limit=arguments.time_limit,
+            resume=arguments.resume,
+            shard=arguments.shard,
+            force=arguments.force,
+            on_iteration=lambda fraction, iteration, figures: show(fraction, iteration, figures.losses),
+            on_message=print,
         )
+        if isinstance(config, PriorTrainConfig):
+            state = train_prior(config, data=arguments.data, options=options)
+        else:
+            state = train(config, data=arguments.data, options=options)
     if state.progress < 1:
         raise KeyboardInterrupt(
             f"stopped after {state.iteration} iterations, {state.progress:.0%} of the run; a checkpoint is "

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from importlib import import_module
 
 from tubelet.errors import OptionError
-from tubelet.recipes import fidelity, gpu, tokens
+from tubelet.recipes import fidelity, gpu, prior, tokens
+from tubelet.train.prior.config import PriorTrainConfig
 from tubelet.train.tokenizer.config import TrainConfig
+
+RunConfig = TrainConfig | PriorTrainConfig
+"""What a recipe gives: a run of a tokenizer, or of a prior."""
 
 RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "s": fidelity.s,
@@ -22,29 +26,34 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "fsq_deep": tokens.fsq_deep,
     "vq": tokens.vq,
 }
+"""Those of tokenizers."""
+
+PRIOR_RECIPES: dict[str, Callable[[], PriorTrainConfig]] = {"prior": prior.prior}
+"""Those of priors."""
 
 
-def make_config(name: str) -> TrainConfig:
+def make_config(name: str) -> RunConfig:
     """The configuration that a recipe gives.
 
     Args:
-        name: of a recipe in `RECIPES`, or ``package.module:function`` of one's own, which is imported and
+        name: of a recipe in `RECIPES` or `PRIOR_RECIPES`, or ``package.module:function`` of one's own, which is imported and
             called.
 
     Raises:
         OptionError: there is no such recipe, or it gives something else.
     """
-    recipe = RECIPES[name] if name in RECIPES else _own_recipe(name)
+    known = RECIPES | PRIOR_RECIPES
+    recipe = known[name] if name in known else _own_recipe(name)
     config = recipe()
-    if not isinstance(config, TrainConfig):
+    if not isinstance(config, RunConfig):
         raise OptionError(
             f"recipe {name!r} gives a {type(config).__name__}; a recipe gives a "
-            "tubelet.train.tokenizer.config.TrainConfig. Return one."
+            "tubelet.train.tokenizer.config.TrainConfig, or a PriorTrainConfig. Return one."
         )
     return config
 
 
-def first_line(recipe: Callable[[], TrainConfig]) -> str:
+def first_line(recipe: Callable[[], RunConfig]) -> str:
     """What a recipe says of itself, in a line."""
     return (inspect.getdoc(recipe) or "").partition("\n")[0]
 
@@ -53,7 +62,7 @@ def _own_recipe(name: str) -> Callable[[], object]:
     match = re.fullmatch(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)", name)
     if match is None:
         raise OptionError(
-            f"recipe is {name!r}; known are {', '.join(RECIPES)}. Give one of them, or "
+            f"recipe is {name!r}; known are {', '.join([*RECIPES, *PRIOR_RECIPES])}. Give one of them, or "
             "package.module:function of your own."
         )
     module, function = match.groups()

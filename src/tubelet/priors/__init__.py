@@ -1,0 +1,1 @@
+"""What symbols come next, as integers: networks of small integers that answer with indices into tables."""

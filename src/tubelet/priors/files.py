@@ -1,0 +1,132 @@
+"""A prior as a folder: ``config.json``, ``weights.safetensors`` of whole numbers alone, and ``card.md``."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save as arrays_to_bytes
+
+from tubelet.errors import CheckpointError
+from tubelet.files import replacing_folder
+from tubelet.json_fields import fields_from_json
+from tubelet.json_text import read_json
+from tubelet.priors.config import PriorConfig
+from tubelet.priors.context import ContextPrior, weight_shapes
+from tubelet.weights_file import read_weights
+
+FORMAT = 1
+"""The newest format of a prior."""
+
+WEIGHTS = "weights.safetensors"
+
+FILES = ("config.json", WEIGHTS, "card.md")
+"""What the folder of a prior holds."""
+
+SHIPPED = Path(__file__).parent / "weights"
+"""The folder of the priors that come with the package."""
+
+PRIORS: dict[str, str] = {}
+"""Which shipped prior is for which tokenizer, by the tokenizer's fingerprint."""
+
+_CONFIG_BYTES = 1 << 20
+
+
+def prior_for(tokenizer_sha256: str) -> ContextPrior | None:
+    """The shipped prior of a tokenizer; none if it has none.
+
+    Args:
+        tokenizer_sha256: fingerprint of the tokenizer.
+
+    Raises:
+        CheckpointError: the prior is damaged.
+    """
+    name = PRIORS.get(tokenizer_sha256)
+    return None if name is None else read_prior(SHIPPED / name)
+
+
+def prior_of_file(name: str, sha256: str) -> ContextPrior:
+    """The shipped prior that a file was coded with.
+
+    Args:
+        name: of the prior, as the file says it.
+        sha256: its fingerprint, as the file says it.
+
+    Raises:
+        CheckpointError: there is none of this name and fingerprint.
+    """
+    known = {folder: read_prior(SHIPPED / folder) for folder in PRIORS.values() if folder == name}
+    prior = known.get(name)
+    if prior is None or prior.sha256 != sha256:
+        raise CheckpointError(
+            f"the file was coded with the prior {name[:80]!r} of SHA-256 {sha256:.16}…, which does not come with this "
+            f"program; known are {', '.join(PRIORS.values()) or 'none'}. Upgrade it, or give the prior's folder."
+        )
+    return prior
+
+
+def read_prior(folder: Path) -> ContextPrior:
+    """Read a prior; nothing in it is executed, and its sums are proven exact.
+
+    Raises:
+        CheckpointError: it is damaged, or newer than this program.
+    """
+    path = folder / "config.json"
+    try:
+        facts = read_json(path, most=_CONFIG_BYTES)
+        version, numbers, sha256 = facts["format"], facts["config"], facts["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is no prior of tubelet: {error!r:.200}. Fetch it again.") from error
+    if version != FORMAT:
+        raise CheckpointError(f"{path} has format {version!r:.80}; this program reads {FORMAT}. Upgrade it.")
+    config = fields_from_json(PriorConfig, numbers, str(path))
+    wanted = {
+        name: torch.empty(shape, dtype=getattr(torch, kind), device="meta")
+        for name, (kind, shape) in weight_shapes(config).items()
+    }
+    weights = {name: tensor.numpy().copy() for name, tensor in read_weights(folder / WEIGHTS, wanted).items()}
+    own = fingerprint(config, weights)
+    if own != sha256:
+        raise CheckpointError(
+            f"the prior in {folder} has SHA-256 {own[:16]}… and its config.json says {sha256!s:.16}…; they must "
+            "agree. It was changed or damaged: fetch it again."
+        )
+    return ContextPrior(config, weights, sha256=own)
+
+
+def save_prior(
+    config: PriorConfig,
+    weights: Mapping[str, NDArray[np.integer]],
+    folder: Path,
+    *,
+    card: str,
+    force: bool = False,
+) -> Path:
+    """Write a prior; the folder appears, or is replaced, as a whole.
+
+    Raises:
+        CheckpointError: it would not be readable: a sum could be inexact, or a table is none.
+        OutputError: a prior is there and `force` is false, or the disk is full or refuses it.
+    """
+    sha256 = ContextPrior(config, weights, sha256=fingerprint(config, weights)).sha256
+    facts = {"format": FORMAT, "config": asdict(config), "sha256": sha256}
+    with replacing_folder(folder, holds=FILES, force=force) as beside:
+        (beside / WEIGHTS).write_bytes(arrays_to_bytes(dict(weights)))
+        (beside / "card.md").write_text(card, encoding="utf-8")
+        (beside / "config.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    return folder
+
+
+def fingerprint(config: PriorConfig, weights: Mapping[str, NDArray[np.integer]]) -> str:
+    """SHA-256 of all that a prior's answers depend on; its name does not change it."""
+    numbers = {name: value for name, value in asdict(config).items() if name != "name"}
+    digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode())
+    for name in sorted(weights):
+        array = np.ascontiguousarray(weights[name])
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,102 @@
+"""What a group's network sees of a step, as whole numbers around which there is a border of zeros.
+
+A plane holds one position after the other, row by row, each row with a border to both sides, so that a
+neighbour is a fixed number of places further and a convolution is a product of matrices for each neighbour.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tubelet.priors.numbers import AVERAGES, COUNT_CLASSES, INPUT_UNIT, LARGEST_LINEAR, companded
+
+Plane = NDArray[np.floating]
+"""``places channels``: whole numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the positions of a step lie in a plane.
+
+    Attributes:
+        rows: of the step.
+        columns: of the step.
+    """
+
+    rows: int
+    columns: int
+
+    @property
+    def places(self) -> int:
+        """Places of a plane: with a border, and one further to both ends."""
+        return (self.rows + 2) * (self.columns + 2) + 2
+
+    @property
+    def inside(self) -> slice:
+        """The places of all rows, borders at their sides included."""
+        width = self.columns + 2
+        return slice(1 + width, 1 + width * (self.rows + 1))
+
+    def shifted(self, tap: int) -> slice:
+        """The places of neighbour `tap`, 0 to 8 row by row, of all in `inside`."""
+        offset = self.offset(tap)
+        return slice(self.inside.start + offset, self.inside.stop + offset)
+
+    def offset(self, tap: int) -> int:
+        """How many places further neighbour `tap` lies."""
+        return (tap // 3 - 1) * (self.columns + 2) + tap % 3 - 1
+
+    def places_of(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """The places of chosen positions (``rows columns``) in raster order."""
+        row, column = np.nonzero(chosen)
+        return 1 + (row + 1) * (self.columns + 2) + column + 1
+
+    def plane(self, channels: int, kind: type[np.floating]) -> Plane:
+        """A plane of zeros."""
+        return np.zeros((self.places, channels), kind)
+
+    def inner(self, plane: Plane) -> NDArray[np.floating]:
+        """The positions of a plane as ``rows columns channels``, to read and to write."""
+        width = self.columns + 2
+        grid = plane[1:-1].reshape(self.rows + 2, width, plane.shape[1])
+        return grid[1:-1, 1:-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StepView:
+    """What is seen of the symbols of a step, all channels that are known of it; ``rows columns channels``.
+
+    Attributes:
+        symbols: as they are.
+        signed: companded.
+        change: companded magnitudes of differences to the step before.
+        average: of the companded magnitudes over the step, companded again; a number for each channel.
+    """
+
+    symbols: NDArray[np.int32]
+    signed: NDArray[np.int64]
+    change: NDArray[np.int64]
+    average: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, symbols: NDArray[np.int32], before: NDArray[np.int32]) -> "StepView":
+        """See a step and the one before (``c h w``); all zeros where there is none."""
+        last = np.ascontiguousarray(np.moveaxis(symbols, 0, -1))
+        signed = companded(last)
+        change = np.abs(companded(last - np.moveaxis(before, 0, -1)))
+        sums = np.abs(signed).sum(axis=(0, 1))
+        average = AVERAGES[16 * sums // (last.shape[0] * last.shape[1])]
+        return cls(symbols=last, signed=signed, change=change, average=average)
+
+    @property
+    def linear(self) -> NDArray[np.int32]:
+        """Symbols as the linear prediction sees them."""
+        return np.clip(self.symbols, -LARGEST_LINEAR, LARGEST_LINEAR)
+
+
+def seen_counts(counts: NDArray[np.int32] | None, shape: tuple[int, int, int]) -> NDArray[np.int64]:
+    """Which classes of counts each position reaches, ``t h w k``; all of them where there is no map."""
+    if counts is None:
+        return np.full((*shape, len(COUNT_CLASSES)), INPUT_UNIT)
+    return INPUT_UNIT * (counts[..., None] >= np.array(COUNT_CLASSES)).astype(np.int64)

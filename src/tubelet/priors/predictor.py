@@ -1,0 +1,311 @@
+"""The network of one group of channels, in whole numbers: what to expect of each symbol."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tubelet.priors.exact import (
+    Floats,
+    check_exact,
+    clipped,
+    half,
+    powers,
+    row_biases,
+    row_sums,
+    Rows,
+    shifted,
+)
+from tubelet.priors.numbers import (
+    COUNT_CLASSES,
+    GATE_UNIT,
+    LARGEST_HIDDEN,
+    LARGEST_INPUT,
+    LARGEST_LINEAR,
+    LARGEST_MEAN,
+    LEAST_SCALE,
+    LINEAR_UNIT,
+    MEAN_UNIT,
+    SCALE_UNIT,
+    SCALES,
+    STEPS,
+)
+from tubelet.priors.passes import OUTPUTS, linear_lower, pass_taps
+from tubelet.priors.planes import Layout, Plane, StepView
+
+Weights = Mapping[str, NDArray[np.integer]]
+
+
+class Expected(NamedTuple):
+    """What is expected of symbols, ``positions channels``.
+
+    Attributes:
+        mean: in parts of a symbol, `MEAN_UNIT` of them.
+        scale: a class from 0 to `SCALES` - 1.
+    """
+
+    mean: NDArray[np.int32]
+    scale: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupShape:
+    """The sizes of a group's network.
+
+    Attributes:
+        lower: channels below the group.
+        own: channels of the group.
+        passes: in which its positions are coded, 2 or 4.
+        hidden: features of each hidden layer.
+    """
+
+    lower: int
+    own: int
+    passes: int
+    hidden: int
+
+    def weights(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """Kind and shape of every array that the network is stored as, by name."""
+        known, classes, near = self.lower + self.own, len(COUNT_CLASSES), self.passes
+        wide, narrow = 2 * self.lower + known + classes, self.lower + 2 * known + classes
+        shapes: dict[str, tuple[str, tuple[int, ...]]] = {
+            "wide": ("int16", (9, wide, self.hidden)),
+            "narrow": ("int16", (narrow, self.hidden)),
+            "averages": ("int16", (self.lower + known, self.hidden)),
+            "step": ("int32", (STEPS, self.hidden)),
+            "turn": ("int32", (self.passes, self.hidden)),
+            "first_shift": ("uint8", (self.hidden,)),
+            "second": ("int16", (self.hidden, self.hidden)),
+            "second_bias": ("int32", (self.hidden,)),
+            "second_shift": ("uint8", (self.hidden,)),
+            "last": ("int16", (2 * self.hidden, OUTPUTS * self.own)),
+            "last_bias": ("int32", (STEPS, OUTPUTS * self.own)),
+            "last_shift": ("uint8", (OUTPUTS * self.own,)),
+            "linear_before": ("int16", (self.passes, 9, self.own)),
+            "linear_near": ("int16", (self.passes, 9, self.own)),
+            "linear_lower": ("int16", (9, linear_lower(self.lower), self.own)),
+            "linear_shift": ("uint8", (self.own,)),
+        }
+        for number in range(1, near):
+            taps = int(pass_taps(self.passes, number).sum())
+            shapes[f"near_{number}"] = ("int16", (taps, 3 * self.own, self.hidden))
+        return shapes
+
+
+class StepPlanes(NamedTuple):
+    """What is known of a step before its group is coded.
+
+    Attributes:
+        here: of the lower channels.
+        before: of the step before, lower channels and the group's own.
+        counts: ``rows columns k``.
+        counts_before: the same of the step before.
+        step_class: of the quantiser's step, from 0.
+    """
+
+    here: StepView
+    before: StepView
+    counts: NDArray[np.int64]
+    counts_before: NDArray[np.int64]
+    step_class: int
+
+
+class GroupPredictor:
+    """A group's network; every sum in it is a whole number that its format holds exactly.
+
+    Args:
+        shape: its sizes.
+        weights: by the names of `GroupShape.weights`.
+        where: names the group in errors.
+        kind: the floating-point format, float32 but for tests.
+
+    Raises:
+        CheckpointError: sums could leave what float32 holds exactly.
+    """
+
+    def __init__(
+        self, shape: GroupShape, weights: Weights, *, where: str, kind: type[np.floating] = np.float32
+    ) -> None:
+        self.shape = shape
+        self._kind = kind
+        self._check(weights, where)
+        float_of = {name: np.ascontiguousarray(array, kind) for name, array in weights.items()}
+        self._weights = float_of
+        biases = weights["step"].astype(np.int64) + half(weights["first_shift"])
+        self._step = biases.astype(kind)
+        self._first_factor = powers(weights["first_shift"], kind)
+        self._second_factor = powers(weights["second_shift"], kind)
+        self._second_bias = (weights["second_bias"] + half(weights["second_shift"])).astype(kind)
+        self._last_factor = powers(weights["last_shift"], kind)
+        self._last_bias = (weights["last_bias"] + half(weights["last_shift"])).astype(kind)
+        self._linear_factor = powers(weights["linear_shift"], kind)
+        self._linear_half = half(weights["linear_shift"]).astype(kind)
+        self._taps = [np.flatnonzero(pass_taps(shape.passes, each)) for each in range(shape.passes)]
+
+    def start(self, layout: Layout, known: StepPlanes) -> "GroupStep":
+        """Begin a step: what all passes share is computed once."""
+        return GroupStep(self, layout, known)
+
+    def first_sums(self, layout: Layout, known: StepPlanes) -> Plane:
+        """What the first layer sums up of all that is known before the group, at the places `inside`."""
+        lower, kind, weights = self.shape.lower, self._kind, self._weights
+        here, before = known.here, known.before
+        wide = self._plane(
+            layout, np.abs(here.signed[..., :lower]), here.change[..., :lower], np.abs(before.signed), known.counts
+        )
+        narrow = self._plane(layout, here.signed[..., :lower], before.signed, before.change, known.counts_before)
+        sums = narrow[layout.inside] @ weights["narrow"]
+        part = np.empty_like(sums)
+        for tap in range(9):
+            np.matmul(wide[layout.shifted(tap)], weights["wide"][tap], out=part)
+            sums += part
+        averages = np.concatenate([here.average[:lower], before.average]).astype(kind)
+        sums += averages @ weights["averages"] + self._step[known.step_class]
+        return sums
+
+    def expect(
+        self,
+        turn: int,
+        places: NDArray[np.int64],
+        layout: Layout,
+        sums: Plane,
+        around: Plane,
+        step_class: int,
+    ) -> Floats:
+        """The network's outputs at some places, ``positions (4 channels)``.
+
+        Args:
+            turn: number of the pass.
+            places: of its positions in a plane.
+            layout: of the step.
+            sums: what `first_sums` gave.
+            around: what is seen of the group's own symbols that are coded; zeros elsewhere.
+            step_class: of the quantiser's step.
+        """
+        first = sums[places - layout.inside.start]
+        first += self._weights["turn"][turn]
+        if turn:
+            near = _gathered(around, places, layout, self._taps[turn])
+            weight = self._weights[f"near_{turn}"]
+            first += near @ weight.reshape(-1, weight.shape[2])
+        clipped(shifted(first, self._first_factor), 0, LARGEST_HIDDEN)
+        second = first @ self._weights["second"] + self._second_bias
+        clipped(shifted(second, self._second_factor), 0, LARGEST_HIDDEN)
+        hidden = self.shape.hidden
+        last = first @ self._weights["last"][:hidden]
+        last += second @ self._weights["last"][hidden:]
+        last += self._last_bias[step_class]
+        return shifted(last, self._last_factor)
+
+    def linear(
+        self,
+        turn: int,
+        places: NDArray[np.int64],
+        layout: Layout,
+        lower: Plane,
+        own: Plane,
+        before: Plane,
+    ) -> Floats:
+        """The linear prediction at some places, ``positions channels``, in parts of a symbol.
+
+        Args:
+            turn: number of the pass.
+            places: of its positions in a plane.
+            layout: of the step.
+            lower: symbols of the lowest channels.
+            own: the group's own symbols that are coded; zeros elsewhere.
+            before: those of the step before.
+        """
+        weights = self._weights
+        result = np.zeros((len(places), self.shape.own), self._kind)
+        every = np.arange(9)
+        if lower.shape[1]:
+            weight = weights["linear_lower"]
+            result += _gathered(lower, places, layout, every) @ weight.reshape(-1, weight.shape[2])
+        for tap in every:
+            result += before[places + layout.offset(tap)] * weights["linear_before"][turn, tap]
+        for tap in self._taps[turn]:
+            result += own[places + layout.offset(tap)] * weights["linear_near"][turn, tap]
+        result += self._linear_half
+        most = LARGEST_LINEAR * LINEAR_UNIT
+        return clipped(shifted(result, self._linear_factor), -most, most)
+
+    def _plane(self, layout: Layout, *parts: NDArray[np.int64]) -> Plane:
+        plane = layout.plane(sum(part.shape[-1] for part in parts), self._kind)
+        np.concatenate(parts, axis=-1, out=layout.inner(plane), casting="unsafe")
+        return plane
+
+    def _check(self, weights: Weights, where: str) -> None:
+        """Prove that every sum is exact."""
+        near = [row_sums(weights[f"near_{number}"]) for number in range(1, self.shape.passes)]
+        first = row_sums(weights["wide"], weights["narrow"], weights["averages"]) + np.max(near, axis=0)
+        layers = {
+            "first": Rows(first, row_biases(weights["step"], weights["turn"])),
+            "second": Rows(row_sums(weights["second"]), row_biases(weights["second_bias"])),
+            "last": Rows(row_sums(weights["last"]), row_biases(weights["last_bias"])),
+        }
+        linear = [
+            row_sums(before) + row_sums(around)
+            for before, around in zip(weights["linear_before"], weights["linear_near"], strict=True)
+        ]
+        sums = np.max(linear, axis=0) + row_sums(weights["linear_lower"])
+        layers["linear"] = Rows(sums, np.zeros_like(sums))
+        inputs = {"first": LARGEST_INPUT, "linear": LARGEST_LINEAR}
+        for name, rows in layers.items():
+            check_exact(
+                rows,
+                weights[f"{name}_shift"],
+                largest=inputs.get(name, LARGEST_HIDDEN),
+                where=f"layer {name} of {where}",
+            )
+
+
+class GroupStep:
+    """A step of a group at work: its passes, one after the other, each told what the ones before gave."""
+
+    def __init__(self, predictor: GroupPredictor, layout: Layout, known: StepPlanes) -> None:
+        shape, kind = predictor.shape, predictor._kind
+        self._predictor, self._layout, self._known = predictor, layout, known
+        self._sums = predictor.first_sums(layout, known)
+        self._around = layout.plane(3 * shape.own, kind)
+        self._own = layout.plane(shape.own, kind)
+        self._before = layout.plane(shape.own, kind)
+        layout.inner(self._before)[:] = known.before.linear[..., shape.lower :]
+        self._lower = layout.plane(linear_lower(shape.lower), kind)
+        layout.inner(self._lower)[:] = known.here.linear[..., : linear_lower(shape.lower)]
+
+    def expect(self, turn: int, chosen: NDArray[np.bool_]) -> Expected:
+        """What to expect of the symbols at the positions of a pass, in raster order.
+
+        Args:
+            turn: number of the pass.
+            chosen: its positions, ``rows columns``.
+        """
+        predictor, layout = self._predictor, self._layout
+        places = layout.places_of(chosen)
+        outputs = predictor.expect(turn, places, layout, self._sums, self._around, self._known.step_class)
+        mean, gate_before, gate_linear, scale = np.split(outputs, OUTPUTS, axis=1)
+        linear = predictor.linear(turn, places, layout, self._lower, self._own, self._before)
+        linear *= clipped(gate_linear, 0, GATE_UNIT)
+        linear += clipped(gate_before, 0, GATE_UNIT) * self._before[places] * LINEAR_UNIT
+        linear += GATE_UNIT * LINEAR_UNIT // MEAN_UNIT // 2
+        linear *= predictor._kind(MEAN_UNIT / (GATE_UNIT * LINEAR_UNIT))
+        np.floor(linear, out=linear)
+        linear += clipped(mean, -LARGEST_MEAN, LARGEST_MEAN)
+        scale -= LEAST_SCALE * SCALE_UNIT
+        return Expected(linear.astype(np.int32), clipped(scale, 0, SCALES - 1).astype(np.int32))
+
+    def put(self, chosen: NDArray[np.bool_], seen: StepView) -> None:
+        """Tell what the group's own symbols are at positions that are coded, ``rows columns`` chosen."""
+        layout = self._layout
+        layout.inner(self._own)[chosen] = seen.linear[chosen]
+        parts = [seen.signed[chosen], np.abs(seen.signed[chosen]), seen.change[chosen]]
+        layout.inner(self._around)[chosen] = np.concatenate(parts, axis=-1)
+
+
+def _gathered(plane: Plane, places: NDArray[np.int64], layout: Layout, taps: NDArray[np.int64]) -> Plane:
+    """Some neighbours of some places, side by side."""
+    offsets = np.array([layout.offset(int(tap)) for tap in taps])
+    return plane[places[:, None] + offsets].reshape(len(places), -1)

@@ -1,0 +1,1 @@
+"""Training a prior: a task of its own for the loop."""

@@ -1,0 +1,206 @@
+"""From a training run to a prior that files are coded with."""
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from tubelet.checkpoint import Checkpoint
+from tubelet.codec.encode import make_quantizer
+from tubelet.data.crops import open_crops
+from tubelet.errors import OptionError, TubeletWarning
+from tubelet.files import check_folder
+from tubelet.files.names import text_name
+from tubelet.priors.config import PriorConfig
+from tubelet.priors.context import MAP
+from tubelet.priors.files import FILES, save_prior
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.train.config import Optimizer
+from tubelet.train.journal import read_log
+from tubelet.train.prior.config import PriorStage, PriorTrainConfig
+from tubelet.train.prior.draws import draw_window, to_symbols
+from tubelet.train.prior.fit_tables import ResidualCounts, closed_distribution, count_residuals
+from tubelet.train.prior.integers import Arrays, to_integers
+from tubelet.train.prior.latents import Latents, encode_crops
+from tubelet.train.prior.network import PriorNetwork
+from tubelet.train.prior.task import PriorTask
+from tubelet.train.run_folder import RUN_FILE, read_run
+from tubelet.train.state import checkpoints, read_ema, read_numbers
+
+_WINDOWS = 600
+"""Windows of the data that tables are fitted to."""
+
+
+def export_prior(run: Path, folder: Path, *, data: Path | None = None, force: bool = False) -> Path:
+    """Write the averaged weights of a run's newest checkpoint as a prior, with tables fitted to the data.
+
+    Args:
+        run: folder of the run.
+        folder: the prior to write.
+        data: where the prepared crops of the run are now; where they were when it began by default.
+        force: replace a prior that is there.
+
+    Raises:
+        OptionError: the folder holds no run of a prior with a checkpoint.
+        TrainingError: the checkpoint is damaged.
+        OutputError: a prior is there and `force` is false.
+    """
+    check_folder(folder, holds=FILES, sources=[run, *([] if data is None else [data])], force=force)
+    facts = read_facts(run)
+    config = config_from_facts(facts["config"])
+    crops = open_crops(data or Path(facts["folder"]))
+    latents = encode_crops(config.tokenizer, crops, run, per_clip=config.per_clip, on_crop=lambda _done, _of: None)
+    task = PriorTask(config, latents, crops=crops, data=data or Path(facts["folder"]))
+    network = task.build()
+    newest = checkpoints(run)[-1]
+    read_ema(newest, network)
+    progress = float(read_numbers(newest)["progress"])
+    if progress < 1:
+        warnings.warn(
+            f"{run} is not finished: it stopped at {progress:.0%} of its length. Go on with --resume.",
+            TubeletWarning,
+            stacklevel=2,
+        )
+    network.eval().requires_grad_(requires_grad=False)
+    arrays = network_to_arrays(network)
+    if not latents.bases:
+        arrays |= _fitted_tables(network, latents, config)
+    name = text_name(folder.resolve().name)
+    numbers = prior_config(name, config, latents, network, arrays)
+    return save_prior(numbers, arrays, folder, card=_card(name, run, facts, progress=progress), force=force)
+
+
+def network_to_arrays(network: PriorNetwork) -> Arrays:
+    """The networks of all groups and of the map as whole numbers, and the distribution of digits."""
+    parts = {f"group_{number}": group for number, group in enumerate(network.groups)} | {MAP: network.map}
+    arrays: Arrays = {"closed": closed_distribution()}
+    for part, group in parts.items():
+        arrays |= {f"{part}.{name}": array for name, array in to_integers(group).items()}
+    return arrays
+
+
+def prior_config(
+    name: str, config: PriorTrainConfig, latents: Latents, network: PriorNetwork, arrays: Arrays
+) -> PriorConfig:
+    """The numbers of a trained prior."""
+    return PriorConfig(
+        name=name,
+        tokenizer=latents.tokenizer.name,
+        tokenizer_sha256=latents.tokenizer.sha256,
+        ends=tuple(stop for _, stop in network.channels),
+        passes=tuple(group.passes for group in network.groups),
+        hidden=config.hidden,
+        steps=_usual_steps(latents),
+        bases=latents.bases,
+        entries=len(arrays["open_frequencies"]) if "open_frequencies" in arrays else 0,
+    )
+
+
+def read_facts(run: Path) -> dict[str, Any]:
+    """What ``run.json`` says of a run of a prior that has a checkpoint.
+
+    Raises:
+        OptionError: there is none.
+        TrainingError: it is damaged.
+    """
+    path = run / RUN_FILE
+    if not path.is_file() or not checkpoints(run):
+        raise OptionError(
+            f"{run} holds no run with a checkpoint; give the folder that `tubelet train -o` was given, after "
+            "its first checkpoint."
+        )
+    return read_run(path)
+
+
+def is_prior(facts: dict[str, Any]) -> bool:
+    """Whether a run's facts are those of a prior."""
+    return "tokenizer" in facts["config"]
+
+
+def config_from_facts(numbers: dict[str, Any]) -> PriorTrainConfig:
+    """The configuration that a run was begun with.
+
+    Raises:
+        OptionError: it is of no run of a prior.
+    """
+    try:
+        stages = tuple(PriorStage(**stage) for stage in numbers["stages"])
+        optimizer = Optimizer(**numbers["optimizer"] | {"betas": tuple(numbers["optimizer"]["betas"])})
+        further = {"stages": stages, "optimizer": optimizer, "steps": tuple(numbers["steps"])}
+        return PriorTrainConfig(**numbers | further)
+    except (KeyError, TypeError) as error:
+        raise OptionError(f"the run is of no prior of this program ({error!r:.200}).") from error
+
+
+def _usual_steps(latents: Latents) -> tuple[int, ...]:
+    tokenizer = latents.tokenizer.tokenizer
+    if not isinstance(tokenizer, ContinuousTokenizer):
+        return ()
+    known = Checkpoint(name=latents.tokenizer.name, tokenizer=tokenizer, sha256=latents.tokenizer.sha256)
+    return make_quantizer(known, channels=None, step=1.0).steps
+
+
+@torch.no_grad()
+def _fitted_tables(network: PriorNetwork, latents: Latents, config: PriorTrainConfig) -> Arrays:
+    counts = ResidualCounts()
+    for number, (start, stop) in enumerate(network.channels):
+        count_residuals(counts, _expected(network, number, (start, stop), latents, config))
+    return counts.tables()
+
+
+def _expected(
+    network: PriorNetwork, number: int, channels: tuple[int, int], latents: Latents, config: PriorTrainConfig
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Symbols of a group that are there, and what is expected of them."""
+    stage = config.stages[-1]
+    for index in range(_WINDOWS // stage.batch):
+        windows = [draw_window(latents, config, stage, step=index, index=each) for each in range(stage.batch)]
+        symbols = to_symbols(windows, latents)
+        predicted = network.expect(number, symbols)
+        own = rearrange(symbols.values[:, slice(*channels)], "b c t h w -> (b t) c h w")
+        counts = rearrange(symbols.counts, "b 1 t h w -> (b t) 1 h w")
+        present = counts > rearrange(torch.arange(*channels), "c -> c 1 1")
+        yield own[present], predicted.mean[present], predicted.scale[present]
+
+
+def _card(name: str, run: Path, facts: dict[str, Any], *, progress: float) -> str:
+    """What the prior is, what it was made from, and how it went."""
+    log = [line for line in read_log(run) if isinstance(line.get("total"), int | float)]
+    last = log[-1] if log else {"iteration": 0, "seconds": 0.0}
+    where = facts["circumstances"]
+    unfinished = f"- **Not finished**: it stopped at {progress:.0%} of its length.\n" if progress < 1 else ""
+    return f"""# {name}
+
+A prior of the symbols of {facts["config"]["tokenizer"]}: whole numbers alone, computed exactly (docs/decisions/0035).
+
+- **Made by** `{where["command"]}`, {last["iteration"]} iterations in {last["seconds"] / 3600:.2f} hours on
+  {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.
+- **From** {facts["crops"]} crops of {len(facts["clips"])} clips, each clip counting the same.
+{unfinished}- **Figures**: measure them with `python experiments/prior_bits.py CLIPS --prior FOLDER`.
+
+## Curve
+
+{_curve(log)}
+
+## Recipe
+
+```json
+{json.dumps(facts["config"], indent=1)}
+```
+"""
+
+
+def _curve(log: list[dict[str, Any]]) -> str:
+    """The mean loss of each tenth of a run."""
+    rows = ["| hours | iteration | loss | bits per position |", "|---|---|---|---|"]
+    tenth = max(1, len(log) // 10)
+    for start in range(0, len(log) - tenth + 1, tenth):
+        part = log[start : start + tenth]
+        loss, bits = (sum(each) / len(part) for each in ([p["total"] for p in part], [p["bits"]["all"] for p in part]))
+        rows.append(f"| {part[-1]['seconds'] / 3600:.2f} | {part[-1]['iteration']} | {loss:.5f} | {bits:.2f} |")
+    return "\n".join(rows)
