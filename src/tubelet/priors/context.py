@@ -21,7 +21,6 @@ from tubelet.priors.tables import (
     Choice,
     choose_closed,
     choose_open,
-    closed_count,
     closed_tables,
     open_tables,
 )
@@ -58,7 +57,9 @@ class ContextPrior:
         self.sha256 = sha256
         shapes = [config.group_shape(group) for group in range(len(config.groups))]
         self.predictors = [
-            GroupPredictor(shape, _of_part(weights, f"group_{n}"), where=f"group {n} of {config.name}", kind=kind)
+            GroupPredictor(
+                shape, _of_part(weights, f"group_{n}"), where=f"group {n} of {config.name}", kind=kind
+            )
             for n, shape in enumerate(shapes)
         ]
         self.map_predictor = GroupPredictor(
@@ -90,7 +91,9 @@ class ContextPrior:
                 f"{config.bases}; asked for are {len(steps)} steps and bases {tuple(bases)}."
             )
         if bool(steps) == bool(config.bases):
-            raise OptionError(f"{config.name} is for {'digits' if config.bases else 'a latent'}; give its numbers.")
+            raise OptionError(
+                f"{config.name} is for {'digits' if config.bases else 'a latent'}; give its numbers."
+            )
         return PartPrior(self, channels=len(steps or bases), step_class=step_class(steps, config.steps))
 
 
@@ -120,7 +123,8 @@ def step_class(steps: Sequence[int], usual: Sequence[int]) -> int:
 def _class_of(step: int, usual: int) -> int:
     power, own = step ** (2 * STEP_UNIT), usual ** (2 * STEP_UNIT)
     return sum(
-        (power << 2 * -LEAST_STEP) * 2 >= own << 2 * (k - LEAST_STEP) for k in range(LEAST_STEP + 1, LARGEST_STEP + 1)
+        (power << 2 * -LEAST_STEP) * 2 >= own << 2 * (k - LEAST_STEP)
+        for k in range(LEAST_STEP + 1, LARGEST_STEP + 1)
     ) + (LEAST_STEP)
 
 
@@ -157,7 +161,11 @@ class PartPrior:
     @property
     def groups(self) -> Sequence[tuple[int, int]]:
         """Channels of each group, those of the part."""
-        return [(start, min(stop, self.channels)) for start, stop in self.prior.config.groups if start < self.channels]
+        return [
+            (start, min(stop, self.channels))
+            for start, stop in self.prior.config.groups
+            if start < self.channels
+        ]
 
     def code_counts(self, shape: tuple[int, int, int], classes: int, exchange: Exchange) -> NDArray[np.int32]:
         """Code the map of counts; see `SymbolModel`.
@@ -166,9 +174,13 @@ class PartPrior:
             OptionError: there are more classes than a prior knows.
         """
         if not 2 <= classes <= LARGEST_CLASSES:
-            raise OptionError(f"a map has {classes} counts to choose from; a prior knows 2 to {LARGEST_CLASSES}.")
+            raise OptionError(
+                f"a map has {classes} counts to choose from; a prior knows 2 to {LARGEST_CLASSES}."
+            )
         values = np.zeros((1, *shape), np.int32)
-        codec = _Codec(self.prior.map_predictor, passes=4, step_class=self.step_class, bases=(classes,))
+        codec = _Codec(
+            predictor=self.prior.map_predictor, passes=4, step_class=self.step_class, bases=(classes,)
+        )
         none = np.zeros((0, *shape), np.int32)
         nothing = np.zeros((*shape, seen_counts(None, (1, 1, 1)).shape[-1]), np.int64)
         self._code(codec, values, none, nothing, None, exchange)
@@ -184,7 +196,10 @@ class PartPrior:
         values = np.zeros((stop - start, *shape), np.int32)
         bases = config.bases[start:stop]
         codec = _Codec(
-            self.prior.predictors[group], passes=config.passes[group], step_class=self.step_class, bases=bases
+            predictor=self.prior.predictors[group],
+            passes=config.passes[group],
+            step_class=self.step_class,
+            bases=bases,
         )
         below = lower
         if bases:
@@ -252,7 +267,9 @@ class PartPrior:
             return
         wanted = mask[:, step][:, chosen]
         choice = codec.choose(expected, self.prior.first_tables)
-        coded = exchange(places, choice.offsets.T[: len(values)][wanted], choice.tables.T[: len(values)][wanted])
+        coded = exchange(
+            places, choice.offsets.T[: len(values)][wanted], choice.tables.T[: len(values)][wanted]
+        )
         if codec.bases:
             channel = np.nonzero(wanted)[0]
             coded = 2 * coded - (np.array(codec.bases, np.int32)[channel] - 1)

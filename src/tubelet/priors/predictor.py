@@ -1,6 +1,6 @@
 """The network of one group of channels, in whole numbers: what to expect of each symbol."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from tubelet.priors.exact import (
     Floats,
+    Rows,
     check_exact,
     clipped,
     half,
     powers,
     row_biases,
     row_sums,
-    Rows,
     shifted,
 )
 from tubelet.priors.numbers import (
@@ -142,7 +142,7 @@ class GroupPredictor:
         self._last_bias = (weights["last_bias"] + half(weights["last_shift"])).astype(kind)
         self._linear_factor = powers(weights["linear_shift"], kind)
         self._linear_half = half(weights["linear_shift"]).astype(kind)
-        self._taps = [np.flatnonzero(pass_taps(shape.passes, each)) for each in range(shape.passes)]
+        self._taps = [_known_taps(shape.passes, each) for each in range(shape.passes)]
 
     def start(self, layout: Layout, known: StepPlanes) -> "GroupStep":
         """Begin a step: what all passes share is computed once."""
@@ -153,9 +153,15 @@ class GroupPredictor:
         lower, kind, weights = self.shape.lower, self._kind, self._weights
         here, before = known.here, known.before
         wide = self._plane(
-            layout, np.abs(here.signed[..., :lower]), here.change[..., :lower], np.abs(before.signed), known.counts
+            layout,
+            np.abs(here.signed[..., :lower]),
+            here.change[..., :lower],
+            np.abs(before.signed),
+            known.counts,
         )
-        narrow = self._plane(layout, here.signed[..., :lower], before.signed, before.change, known.counts_before)
+        narrow = self._plane(
+            layout, here.signed[..., :lower], before.signed, before.change, known.counts_before
+        )
         sums = narrow[layout.inside] @ weights["narrow"]
         part = np.empty_like(sums)
         for tap in range(9):
@@ -220,7 +226,7 @@ class GroupPredictor:
         """
         weights = self._weights
         result = np.zeros((len(places), self.shape.own), self._kind)
-        every = np.arange(9)
+        every = range(9)
         if lower.shape[1]:
             weight = weights["linear_lower"]
             result += _gathered(lower, places, layout, every) @ weight.reshape(-1, weight.shape[2])
@@ -305,7 +311,11 @@ class GroupStep:
         layout.inner(self._around)[chosen] = np.concatenate(parts, axis=-1)
 
 
-def _gathered(plane: Plane, places: NDArray[np.int64], layout: Layout, taps: NDArray[np.int64]) -> Plane:
+def _known_taps(passes: int, number: int) -> list[int]:
+    return np.flatnonzero(pass_taps(passes, number)).tolist()
+
+
+def _gathered(plane: Plane, places: NDArray[np.int64], layout: Layout, taps: Sequence[int]) -> Plane:
     """Some neighbours of some places, side by side."""
-    offsets = np.array([layout.offset(int(tap)) for tap in taps])
+    offsets = np.array([layout.offset(tap) for tap in taps])
     return plane[places[:, None] + offsets].reshape(len(places), -1)

@@ -96,7 +96,9 @@ def closed_tables(distribution: NDArray[np.integer], base: int) -> Iterator[Codi
     whole = distribution.astype(np.int64)
     for mean in range(-2 * (base + 1), 2 * (base + 1) + 1):
         below = whole[:, REACH + edges - mean]
-        bounds = np.concatenate([np.zeros_like(below[:, :1]), below, np.full_like(below[:, :1], TOTAL)], axis=1)
+        bounds = np.concatenate(
+            [np.zeros_like(below[:, :1]), below, np.full_like(below[:, :1], TOTAL)], axis=1
+        )
         for shares in np.diff(bounds, axis=1):
             yield CodingTable(0, scaled(shares), open=False)
 

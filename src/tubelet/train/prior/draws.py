@@ -80,7 +80,11 @@ def to_symbols(windows: list[Window], latents: Latents) -> Symbols:
     present = counts > rearrange(torch.arange(channels), "c -> c 1 1 1")
     step_class = (steps.log2() * STEP_UNIT).round().clamp(LEAST_STEP, LARGEST_STEP).long() - LEAST_STEP
     return Symbols(
-        values=symbols * present, counts=counts, classes=classes, class_count=class_count, step_class=step_class
+        values=symbols * present,
+        counts=counts,
+        classes=classes,
+        class_count=class_count,
+        step_class=step_class,
     )
 
 

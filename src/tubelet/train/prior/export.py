@@ -54,7 +54,9 @@ def export_prior(run: Path, folder: Path, *, data: Path | None = None, force: bo
     facts = read_facts(run)
     config = config_from_facts(facts["config"])
     crops = open_crops(data or Path(facts["folder"]))
-    latents = encode_crops(config.tokenizer, crops, run, per_clip=config.per_clip, on_crop=lambda _done, _of: None)
+    latents = encode_crops(
+        config.tokenizer, crops, run, per_clip=config.per_clip, on_crop=lambda _done, _of: None
+    )
     task = PriorTask(config, latents, crops=crops, data=data or Path(facts["folder"]))
     network = task.build()
     newest = checkpoints(run)[-1]
@@ -201,6 +203,10 @@ def _curve(log: list[dict[str, Any]]) -> str:
     tenth = max(1, len(log) // 10)
     for start in range(0, len(log) - tenth + 1, tenth):
         part = log[start : start + tenth]
-        loss, bits = (sum(each) / len(part) for each in ([p["total"] for p in part], [p["bits"]["all"] for p in part]))
-        rows.append(f"| {part[-1]['seconds'] / 3600:.2f} | {part[-1]['iteration']} | {loss:.5f} | {bits:.2f} |")
+        loss, bits = (
+            sum(each) / len(part) for each in ([p["total"] for p in part], [p["bits"]["all"] for p in part])
+        )
+        rows.append(
+            f"| {part[-1]['seconds'] / 3600:.2f} | {part[-1]['iteration']} | {loss:.5f} | {bits:.2f} |"
+        )
     return "\n".join(rows)

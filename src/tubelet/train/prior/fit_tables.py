@@ -74,7 +74,9 @@ class ResidualCounts:
         return scaled(_whole_shares(share))
 
 
-def count_residuals(counts: ResidualCounts, batches: Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> None:
+def count_residuals(
+    counts: ResidualCounts, batches: Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+) -> None:
     """Count symbols with the means and base-2 logarithms of scales that were expected of them."""
     for symbols, mean, scale in batches:
         counts.update(

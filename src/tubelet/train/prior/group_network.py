@@ -128,7 +128,9 @@ class GroupNetwork(nn.Module):
 
     def second_units(self) -> Tensor:
         """The same of the second layer."""
-        sums = _row_sums(self.second) * LARGEST_HIDDEN / HIDDEN_UNIT + self.second_bias.abs() + 1 / HIDDEN_UNIT
+        sums = (
+            _row_sums(self.second) * LARGEST_HIDDEN / HIDDEN_UNIT + self.second_bias.abs() + 1 / HIDDEN_UNIT
+        )
         return weight_units(sums, _row_most(self.second), input_unit=HIDDEN_UNIT)
 
     def last_units(self) -> Tensor:
@@ -156,14 +158,19 @@ class GroupNetwork(nn.Module):
         """The first layer before its activation."""
         known, own = slice(self.lower + self.own), self._range
         below, units = slice(self.lower), self.first_units()
-        wide = torch.cat([seen.size[:, below], seen.change[:, below], seen.size_before[:, known], seen.counts], 1)
+        wide = torch.cat(
+            [seen.size[:, below], seen.change[:, below], seen.size_before[:, known], seen.counts], 1
+        )
         narrow = torch.cat(
-            [seen.signed[:, below], seen.signed_before[:, known], seen.change_before[:, known], seen.counts_before],
+            [
+                seen.signed[:, below],
+                seen.signed_before[:, known],
+                seen.change_before[:, known],
+                seen.counts_before,
+            ],
             dim=1,
         )
-        averages = rearrange(
-            torch.cat([seen.average[:, below], seen.average_before[:, known]], dim=1), "n c 1 1 -> n c"
-        )
+        averages = torch.cat([seen.average[:, below], seen.average_before[:, known]], dim=1)
         by_matrix = _rows(units, 1)
         constant = rounded(self.step, units * INPUT_UNIT)[seen.step_class]
         constant = constant + F.linear(averages, rounded(self.averages, by_matrix))

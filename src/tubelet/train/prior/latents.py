@@ -94,7 +94,9 @@ def encode_crops(
     )
 
 
-def check_tokenizer(known: Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]) -> tuple[int, ...]:
+def check_tokenizer(
+    known: Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer],
+) -> tuple[int, ...]:
     """The bases of a tokenizer's digits, none for a continuous one.
 
     Raises:
@@ -152,7 +154,9 @@ def _symbols_of(tokenizer: ContinuousTokenizer | DiscreteTokenizer, clip: np.nda
     return scaled.to("cpu", torch.float16).numpy()
 
 
-def _energy_units(known: Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]) -> Float[Tensor, " c"]:
+def _energy_units(
+    known: Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer],
+) -> Float[Tensor, " c"]:
     tokenizer = known.tokenizer
     if isinstance(tokenizer, DiscreteTokenizer):
         return torch.ones(len(tokenizer.bases))

@@ -18,7 +18,9 @@ def open_bits(symbols: Float[Tensor, "n c h w"], predicted: Predicted) -> Float[
     for weight, spread in ((1 - WIDE_SHARE, 1.0), (WIDE_SHARE, WIDE_SPREAD)):
         rate = torch.exp2(-predicted.scale) / spread
         # Of the far side, where a difference of small numbers loses nothing.
-        share = share + weight * (torch.sigmoid((0.5 - distance) * rate) - torch.sigmoid((-0.5 - distance) * rate))
+        share = share + weight * (
+            torch.sigmoid((0.5 - distance) * rate) - torch.sigmoid((-0.5 - distance) * rate)
+        )
     return -(share + _LEAST).log2()
 
 

@@ -130,7 +130,7 @@ def _per_clip(bits: Float[Tensor, "n c h w"], clips: int) -> Float[Tensor, " b"]
 
 
 def groups_of(channels: int, *, bases: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-    """The groups of a latent's channels, each as large as all before it; of tokens, a group for each digit."""
+    """Groups of a latent's channels, each as large as all before it; of tokens, a group for each digit."""
     if bases:
         return tuple((digit, digit + 1) for digit in range(channels))
     starts = [0, *(start for power in range(1, 12) if (start := 1 << power) < channels)]

@@ -17,7 +17,7 @@ class _Straight(torch.autograd.Function):
     """Rounds on the way forward; the gradient passes."""
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor, unit: Tensor | float) -> Tensor:  # noqa: ANN401  as torch has it
+    def forward(ctx: Any, values: Tensor, unit: Tensor | float | int) -> Tensor:  # noqa: ANN401  as torch has it
         """The nearest whole numbers of 1 / unit."""
         del ctx
         return (values * unit + 0.5).floor() / unit
@@ -29,7 +29,7 @@ class _Straight(torch.autograd.Function):
         return gradients[0], None
 
 
-def rounded(values: Tensor, unit: Tensor | float) -> Tensor:
+def rounded(values: Tensor, unit: Tensor | float | int) -> Tensor:
     """Values as whole numbers of 1 / unit, halves upwards; gradients pass as if they were not rounded."""
     return cast(Tensor, _Straight.apply(values, unit))
 
@@ -47,5 +47,3 @@ def weight_units(sums: Tensor, largest: Tensor, *, input_unit: int) -> Tensor:
     sums, largest = sums.detach(), largest.detach()
     finest = torch.minimum(_SLACK * EXACT / (sums * input_unit + 1e-6), _LARGEST_WEIGHT / (largest + 1e-6))
     return torch.exp2(finest.log2().floor().clamp(1, 14))
-
-

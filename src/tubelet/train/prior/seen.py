@@ -12,7 +12,7 @@ from tubelet.priors.numbers import AVERAGES, COUNT_CLASSES, INPUT_UNIT, LARGEST_
 _MAGNITUDES = torch.from_numpy(MAGNITUDES).float() / INPUT_UNIT
 _AVERAGES = torch.from_numpy(AVERAGES).float() / INPUT_UNIT
 
-Steps = Float[Tensor, "n c h w"]
+Steps = Float[Tensor, "n _ h w"]
 """Latent steps of several clips, one after the other: n is clips times steps."""
 
 
@@ -40,14 +40,14 @@ class Seen:
     signed: Steps
     size: Steps
     change: Steps
-    average: Steps
-    counts: Steps
+    average: Float[Tensor, "n c"]
+    counts: Float[Tensor, "n k h w"]
     linear_before: Steps
     signed_before: Steps
     size_before: Steps
     change_before: Steps
-    average_before: Steps
-    counts_before: Steps
+    average_before: Float[Tensor, "n c"]
+    counts_before: Float[Tensor, "n k h w"]
     step_class: Int64[Tensor, " n"]
 
     @classmethod
@@ -78,13 +78,13 @@ class Seen:
             signed=_flat(signed),
             size=_flat(size),
             change=_flat(change),
-            average=_flat(average),
+            average=_flat(average)[:, :, 0, 0],
             counts=_flat(reached),
             linear_before=_flat(_before(linear)),
             signed_before=_flat(_before(signed)),
             size_before=_flat(_before(size)),
             change_before=_flat(_before(change)),
-            average_before=_flat(_before(average)),
+            average_before=_flat(_before(average))[:, :, 0, 0],
             counts_before=_flat(_before(reached)),
             step_class=repeat(step_class, "b -> (b t)", t=steps),
         )

@@ -1,4 +1,4 @@
-"""Training a prior on the symbols of prepared crops: the task that `tubelet train prior` gives to the loop."""
+"""Training a prior on the symbols of crops: the task that `tubelet train prior` gives to the loop."""
 
 import itertools
 import time
@@ -125,7 +125,7 @@ class PriorTask:
         bits = cost.groups.sum(dim=1) / positions
         return Outcome(
             terms={
-                # Its root: clips of coarse steps cost a thirtieth of those of fine ones, and count as much to a user.
+                # Its root: coarse steps cost a thirtieth of the bits of fine ones, and matter as much.
                 "root_bits": Term(1.0, (bits + _LEAST_BITS).sqrt().mean()),
                 "map": Term(0.2, cost.maps.mean() / positions),
             },
