@@ -1,4 +1,4 @@
-"""Make a tokenizer of a training run, to be used wherever a tokenizer is named.
+"""Make a tokenizer of a training run, to be used wherever a tokenizer is named; or a prior of the run of one.
 
 for example:
   tubelet export-checkpoint run -o tubelet-m
@@ -35,8 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the checkpoint, and say where it is."""
     from tubelet.checkpoint import architecture
+    from tubelet.train.prior.export import export_prior, is_prior
     from tubelet.train.tokenizer.export import export_run
 
+    if is_prior(arguments.training):
+        folder = export_prior(
+            arguments.training, arguments.output, data=arguments.data, force=arguments.force
+        )
+        show_table([("prior", str(folder)), ("trained in", str(arguments.training))])
+        return
     folder = export_run(arguments.training, arguments.output, data=arguments.data, force=arguments.force)
     show_table(
         [

@@ -25,7 +25,8 @@ class PriorConfig:
         ends: channel past the last of each group; they rise.
         passes: in which each group is coded, 2 or 4.
         hidden: features of each hidden layer.
-        steps: quantiser step of each channel, in units of 2^-20, at which the class of the step is 0; none of digits.
+        steps: quantiser step of each channel, in units of 2^-20, at which the class of the step is 0; none of
+            digits.
         bases: of digits; none of a latent.
         entries: of all tables of a latent's symbols together.
     """
@@ -46,9 +47,9 @@ class PriorConfig:
         one_kind = bool(self.steps) != bool(self.bases)
         if not (rising and whole and one_kind and len(self.steps or self.bases) == self.ends[-1]):
             raise CheckpointError(
-                f"a prior has groups that end at {self.ends}, passes {self.passes}, {len(self.steps)} steps and "
-                f"{len(self.bases)} bases; ends rise, each group has 2 or 4 passes, and every channel has a "
-                "step or every one a base. The prior is damaged: fetch it again."
+                f"a prior has groups that end at {self.ends}, passes {self.passes}, {len(self.steps)} steps "
+                f"and {len(self.bases)} bases; ends rise, each group has 2 or 4 passes, and every "
+                "channel has a step or every one a base. The prior is damaged: fetch it again."
             )
 
     @property

@@ -67,8 +67,8 @@ class ContextPrior:
         )
         self.tables: list[CodingTable] = []
         if not config.bases:
-            names = ("open_firsts", "open_sizes", "open_frequencies")
-            self.tables += open_tables(*(weights[name] for name in names), config.name)
+            firsts, sizes = weights["open_firsts"], weights["open_sizes"]
+            self.tables += open_tables(firsts, sizes, weights["open_frequencies"], config.name)
         self.first_tables: dict[int, int] = {}
         for base in sorted({*range(2, LARGEST_CLASSES + 1), *config.bases}):
             self.first_tables[base] = len(self.tables)
@@ -78,7 +78,7 @@ class ContextPrior:
         """The model of the symbols of a part of a file.
 
         Args:
-            steps: quantiser step of each channel of a latent, in units of 2^-20; as many channels as are stored.
+            steps: quantiser step of each channel of a latent that is stored, in units of 2^-20.
             bases: of each digit of tokens; one of the two is given.
 
         Raises:
@@ -99,7 +99,7 @@ class ContextPrior:
 
 def weight_shapes(config: PriorConfig) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Kind and shape of every array of a prior, by name."""
-    shapes = {"closed": ("int32", (CLOSED_SCALES, 2 * REACH + 1))}
+    shapes: dict[str, tuple[str, tuple[int, ...]]] = {"closed": ("int32", (CLOSED_SCALES, 2 * REACH + 1))}
     if not config.bases:
         shapes["open_firsts"] = shapes["open_sizes"] = ("int32", (OPEN_TABLES,))
         shapes["open_frequencies"] = ("int32", (config.entries,))

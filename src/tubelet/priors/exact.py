@@ -1,8 +1,8 @@
-"""Products of whole numbers in float32 that are exact in any order, on any machine; proven when weights are read.
+"""Products of whole numbers in float32 that are exact in any order, on any machine; proven from the weights.
 
 All partial sums of a row, in whatever order and with or without fused multiplication, are whole numbers of at
-most sum |w| x + |b| in absolute value, where x is the largest input. Below 2^24 float32 holds each of them, so
-nothing is ever rounded. Multiplying by a power of two and rounding down are exact as well.
+most sum |w| x + |b| in absolute value, where x is the largest input. Below 2^24 float32 holds each of them,
+so nothing is ever rounded. Multiplying by a power of two and rounding down are exact as well.
 """
 
 from typing import NamedTuple

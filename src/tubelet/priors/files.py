@@ -63,8 +63,8 @@ def prior_of_file(name: str, sha256: str) -> ContextPrior:
     prior = known.get(name)
     if prior is None or prior.sha256 != sha256:
         raise CheckpointError(
-            f"the file was coded with the prior {name[:80]!r} of SHA-256 {sha256:.16}…, which does not come with this "
-            f"program; known are {', '.join(PRIORS.values()) or 'none'}. Upgrade it, or give the prior's folder."
+            f"the file was coded with the prior {name[:80]!r} of SHA-256 {sha256:.16}…, which does not come "
+            f"with this program; known are {', '.join(PRIORS.values()) or 'none'}. Upgrade it."
         )
     return prior
 
@@ -92,8 +92,8 @@ def read_prior(folder: Path) -> ContextPrior:
     own = fingerprint(config, weights)
     if own != sha256:
         raise CheckpointError(
-            f"the prior in {folder} has SHA-256 {own[:16]}… and its config.json says {sha256!s:.16}…; they must "
-            "agree. It was changed or damaged: fetch it again."
+            f"the prior in {folder} has SHA-256 {own[:16]}… and its config.json says {sha256!s:.16}…; they "
+            "must agree. It was changed or damaged: fetch it again."
         )
     return ContextPrior(config, weights, sha256=own)
 
@@ -113,7 +113,8 @@ def save_prior(
         OutputError: a prior is there and `force` is false, or the disk is full or refuses it.
     """
     sha256 = ContextPrior(config, weights, sha256=fingerprint(config, weights)).sha256
-    facts = {"format": FORMAT, "config": asdict(config), "sha256": sha256}
+    numbers = {name: value for name, value in asdict(config).items() if value != ()}
+    facts = {"format": FORMAT, "config": numbers, "sha256": sha256}
     with replacing_folder(folder, holds=FILES, force=force) as beside:
         (beside / WEIGHTS).write_bytes(arrays_to_bytes(dict(weights)))
         (beside / "card.md").write_text(card, encoding="utf-8")

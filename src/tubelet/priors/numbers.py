@@ -56,7 +56,7 @@ EXACT = 1 << 24
 
 
 def _companded(most: int, per_doubling: int) -> NDArray[np.int64]:
-    """round(n log2(1 + m)) for m up to `most`, by whole numbers: 2^(2k - 1) <= (1 + m)^(2n) for the last k."""
+    """round(n log2(1 + m)) for m up to `most`: by whole numbers, the last k of 2^(2k - 1) <= (1 + m)^(2n)."""
     values = [((1 + m) ** (2 * per_doubling)).bit_length() // 2 for m in range(most + 1)]
     return np.minimum(np.array(values, np.int64), LARGEST_INPUT)
 

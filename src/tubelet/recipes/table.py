@@ -36,8 +36,8 @@ def make_config(name: str) -> RunConfig:
     """The configuration that a recipe gives.
 
     Args:
-        name: of a recipe in `RECIPES` or `PRIOR_RECIPES`, or ``package.module:function`` of one's own, which is imported and
-            called.
+        name: of a recipe in `RECIPES` or `PRIOR_RECIPES`, or ``package.module:function`` of one's own, which
+            is imported and called.
 
     Raises:
         OptionError: there is no such recipe, or it gives something else.

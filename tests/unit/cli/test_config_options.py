@@ -13,7 +13,7 @@ from tubelet.cli.fields import add_fields, with_fields
 from tubelet.cli.main import main
 from tubelet.cli.options import duration
 from tubelet.errors import OptionError
-from tubelet.recipes.table import RECIPES, make_config
+from tubelet.recipes.table import PRIOR_RECIPES, RECIPES, make_config
 from tubelet.types import Stride
 
 
@@ -193,6 +193,7 @@ def trained(monkeypatch):
         return SimpleNamespace(iteration=1, seconds=3600.0, progress=1.0, device=torch.device("cpu"))
 
     monkeypatch.setattr(run, "train", train)
+    monkeypatch.setattr("tubelet.train.prior.task.train_prior", train)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return calls
 
@@ -212,7 +213,7 @@ def train(capsys):
     return call
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", [*RECIPES, *PRIOR_RECIPES])
 def test_every_field_of_every_recipe_is_an_option_and_its_default_changes_nothing(recipe, trained, train):
     config = make_config(recipe)
     words = " ".join(f"{name} {' '.join(words)}" for name, words in options(config))
@@ -254,7 +255,7 @@ def test_train_takes_all_cores_that_its_neighbours_leave(trained, train, monkeyp
 def test_help_without_a_recipe_lists_the_recipes(train):
     code, shown, _ = train("--help")
     assert code == 0
-    for name in RECIPES:
+    for name in [*RECIPES, *PRIOR_RECIPES]:
         assert re.search(rf"^  {name} +\w", shown, flags=re.MULTILINE)
     assert "--model.memory" not in shown
 
@@ -263,8 +264,8 @@ def test_help_without_a_recipe_lists_the_recipes(train):
     ("text", "message"),
     [
         ("", "required: RECIPE, --data, -o/--output"),
-        ("xl --data d -o r", f"recipe is 'xl'; known are {', '.join(RECIPES)}"),
-        ("--data d -o r m", f"give the recipe first: {', '.join(RECIPES)}"),
+        ("xl --data d -o r", f"recipe is 'xl'; known are {', '.join([*RECIPES, *PRIOR_RECIPES])}"),
+        ("--data d -o r m", f"give the recipe first: {', '.join([*RECIPES, *PRIOR_RECIPES])}"),
         ("s --data d", "required: -o/--output"),
         ("s --data d -o r --model.widht 3", "--model.widht 3; near are --model.width"),
         ("s --data d -o r --width=3", "--width=3; near are --model.width"),

@@ -4,8 +4,9 @@ import sys
 
 import pytest
 
+from tubelet.checkpoint import architecture as load_architecture
 from tubelet.errors import OptionError
-from tubelet.recipes.table import RECIPES, first_line, make_config
+from tubelet.recipes.table import PRIOR_RECIPES, RECIPES, first_line, make_config
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.tokenizer.config import TrainConfig
 
@@ -43,9 +44,16 @@ def test_every_recipe_makes_a_tokenizer_that_its_prefixes_fit(name):
     assert all((stage.frames - 1) % tokenizer.stride.t == 0 for stage in config.stages)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", PRIOR_RECIPES)
+def test_a_recipe_of_a_prior_ends_as_the_prior_computes(name):
+    config = make_config(name)
+    assert config.stages[-1].exact
+    assert load_architecture(config.tokenizer) == "continuous"
+
+
+@pytest.mark.parametrize("name", [*RECIPES, *PRIOR_RECIPES])
 def test_every_recipe_says_what_it_is(name):
-    assert 20 < len(first_line(RECIPES[name])) <= 110
+    assert 20 < len(first_line((RECIPES | PRIOR_RECIPES)[name])) <= 110
 
 
 def test_names_of_checkpoints_differ():
@@ -53,7 +61,9 @@ def test_names_of_checkpoints_differ():
 
 
 def test_an_unknown_recipe_is_answered_with_the_known_ones():
-    with pytest.raises(OptionError, match=rf"recipe is 'xl'; known are {', '.join(RECIPES)}\. .*module:f"):
+    with pytest.raises(
+        OptionError, match=rf"recipe is 'xl'; known are {', '.join([*RECIPES, *PRIOR_RECIPES])}\. .*module:f"
+    ):
         make_config("xl")
 
 

@@ -28,7 +28,8 @@ class Window:
     Attributes:
         values: in quantiser steps at the usual step, or digits.
         step: of the quantiser, in that unit.
-        rounding: what is added to a magnitude before its fraction is dropped: 0.5 to the nearest, less towards zero.
+        rounding: what is added to a magnitude before its fraction is dropped: 0.5 rounds to the nearest, less
+            towards zero.
         budget: mean number of channels per position; infinite for all of them.
     """
 

@@ -10,8 +10,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from tubelet.checkpoint import Checkpoint
-from tubelet.codec.encode import make_quantizer
+from tubelet.codec.symbols import BASE_STEP
 from tubelet.data.crops import open_crops
 from tubelet.errors import OptionError, TubeletWarning
 from tubelet.files import check_folder
@@ -19,6 +18,7 @@ from tubelet.files.names import text_name
 from tubelet.priors.config import PriorConfig
 from tubelet.priors.context import MAP
 from tubelet.priors.files import FILES, save_prior
+from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.config import Optimizer
 from tubelet.train.journal import read_log
@@ -32,7 +32,7 @@ from tubelet.train.prior.task import PriorTask
 from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.state import checkpoints, read_ema, read_numbers
 
-_WINDOWS = 600
+_WINDOWS = 160
 """Windows of the data that tables are fitted to."""
 
 
@@ -79,7 +79,7 @@ def export_prior(run: Path, folder: Path, *, data: Path | None = None, force: bo
 
 def network_to_arrays(network: PriorNetwork) -> Arrays:
     """The networks of all groups and of the map as whole numbers, and the distribution of digits."""
-    parts = {f"group_{number}": group for number, group in enumerate(network.groups)} | {MAP: network.map}
+    parts = {f"group_{number}": group for number, group in enumerate(network.networks)} | {MAP: network.map}
     arrays: Arrays = {"closed": closed_distribution()}
     for part, group in parts.items():
         arrays |= {f"{part}.{name}": array for name, array in to_integers(group).items()}
@@ -95,7 +95,7 @@ def prior_config(
         tokenizer=latents.tokenizer.name,
         tokenizer_sha256=latents.tokenizer.sha256,
         ends=tuple(stop for _, stop in network.channels),
-        passes=tuple(group.passes for group in network.groups),
+        passes=tuple(group.passes for group in network.networks),
         hidden=config.hidden,
         steps=_usual_steps(latents),
         bases=latents.bases,
@@ -119,9 +119,14 @@ def read_facts(run: Path) -> dict[str, Any]:
     return read_run(path)
 
 
-def is_prior(facts: dict[str, Any]) -> bool:
-    """Whether a run's facts are those of a prior."""
-    return "tokenizer" in facts["config"]
+def is_prior(run: Path) -> bool:
+    """Whether a folder holds a run of a prior.
+
+    Raises:
+        TrainingError: what it says of itself is damaged.
+    """
+    path = run / RUN_FILE
+    return path.is_file() and "tokenizer_sha256" in read_run(path)
 
 
 def config_from_facts(numbers: dict[str, Any]) -> PriorTrainConfig:
@@ -143,31 +148,30 @@ def _usual_steps(latents: Latents) -> tuple[int, ...]:
     tokenizer = latents.tokenizer.tokenizer
     if not isinstance(tokenizer, ContinuousTokenizer):
         return ()
-    known = Checkpoint(name=latents.tokenizer.name, tokenizer=tokenizer, sha256=latents.tokenizer.sha256)
-    return make_quantizer(known, channels=None, step=1.0).steps
+    (units,) = tokenizer.model.coding_units().values()
+    return ScalarQuantizer.scaled(BASE_STEP / units, 1.0).steps
 
 
 @torch.no_grad()
 def _fitted_tables(network: PriorNetwork, latents: Latents, config: PriorTrainConfig) -> Arrays:
     counts = ResidualCounts()
-    for number, (start, stop) in enumerate(network.channels):
-        count_residuals(counts, _expected(network, number, (start, stop), latents, config))
+    count_residuals(counts, _expected(network, latents, config))
     return counts.tables()
 
 
 def _expected(
-    network: PriorNetwork, number: int, channels: tuple[int, int], latents: Latents, config: PriorTrainConfig
+    network: PriorNetwork, latents: Latents, config: PriorTrainConfig
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Symbols of a group that are there, and what is expected of them."""
+    """Symbols that are there, and what is expected of them."""
     stage = config.stages[-1]
     for index in range(_WINDOWS // stage.batch):
         windows = [draw_window(latents, config, stage, step=index, index=each) for each in range(stage.batch)]
         symbols = to_symbols(windows, latents)
-        predicted = network.expect(number, symbols)
-        own = rearrange(symbols.values[:, slice(*channels)], "b c t h w -> (b t) c h w")
+        values = rearrange(symbols.values, "b c t h w -> (b t) c h w")
         counts = rearrange(symbols.counts, "b 1 t h w -> (b t) 1 h w")
-        present = counts > rearrange(torch.arange(*channels), "c -> c 1 1")
-        yield own[present], predicted.mean[present], predicted.scale[present]
+        for channels, predicted in zip(network.channels, network.expect(symbols), strict=True):
+            present = counts > rearrange(torch.arange(*channels), "c -> c 1 1")
+            yield values[:, slice(*channels)][present], predicted.mean[present], predicted.scale[present]
 
 
 def _card(name: str, run: Path, facts: dict[str, Any], *, progress: float) -> str:
@@ -178,7 +182,8 @@ def _card(name: str, run: Path, facts: dict[str, Any], *, progress: float) -> st
     unfinished = f"- **Not finished**: it stopped at {progress:.0%} of its length.\n" if progress < 1 else ""
     return f"""# {name}
 
-A prior of the symbols of {facts["config"]["tokenizer"]}: whole numbers alone, computed exactly (docs/decisions/0035).
+A prior of the symbols of {facts["config"]["tokenizer"]}: whole numbers alone, computed exactly
+(docs/decisions/0035).
 
 - **Made by** `{where["command"]}`, {last["iteration"]} iterations in {last["seconds"] / 3600:.2f} hours on
   {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.

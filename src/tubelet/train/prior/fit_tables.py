@@ -1,4 +1,4 @@
-"""Coding tables of a prior: a family of distributions at the start, and what residuals are like in the end."""
+"""Coding tables of a prior: a family of distributions at first, and what residuals are like in the end."""
 
 from collections.abc import Iterable
 
@@ -10,6 +10,7 @@ from tubelet.priors.numbers import LEAST_SCALE, MEAN_UNIT, SCALE_UNIT
 from tubelet.priors.predictor import Expected
 from tubelet.priors.tables import (
     CLOSED_SCALES,
+    FINE_SCALES,
     OPEN_TABLES,
     REACH,
     TOTAL,
@@ -21,8 +22,8 @@ from tubelet.priors.tables import (
 )
 from tubelet.train.prior.integers import Arrays
 
-_WIDTH = 12
-"""Scales to each side of the mean that a table reaches."""
+_FINE_WIDTH, _COARSE_WIDTH = 20, 8
+"""Scales to each side of the mean that a table reaches; what lies beyond takes a byte more."""
 
 _LEAST_REACH = 3
 
@@ -95,10 +96,11 @@ def _whole_shares(share: NDArray[np.float64]) -> NDArray[np.int64]:
 def _reach(scale_class: int) -> int:
     """Residuals to each side that a table has entries for."""
     scale = 2.0 ** (scale_class / SCALE_UNIT + LEAST_SCALE)
-    return max(_LEAST_REACH, int(np.ceil(_WIDTH * scale)))
+    width = _FINE_WIDTH if scale_class < FINE_SCALES else _COARSE_WIDTH
+    return _LEAST_REACH + int(np.ceil(width * scale))
 
 
-def _below(x: NDArray[np.float64], scale: NDArray[np.float64] | float) -> NDArray[np.float64]:
+def _below(x: NDArray[np.floating], scale: NDArray[np.floating] | float) -> NDArray[np.floating]:
     """The family's distribution function: logistic, and a little of a wide one."""
     narrow, wide = (0.5 * (1 + np.tanh(x / (2 * spread * scale))) for spread in (1.0, WIDE_SPREAD))
     return (1 - WIDE_SHARE) * narrow + WIDE_SHARE * wide

@@ -85,6 +85,7 @@ class GroupNetwork(nn.Module):
         self.linear_near = nn.Parameter(torch.zeros(passes, own, 3, 3))
         self.linear_lower = nn.Parameter(torch.zeros(own, linear_lower(lower), 3, 3))
         taps = torch.stack([torch.from_numpy(pass_taps(passes, each)).float() for each in range(passes)])
+        self._taps: Tensor
         self.register_buffer("_taps", rearrange(taps, "p y x -> p 1 y x"), persistent=False)
         with torch.no_grad():
             for turn in range(1, passes):

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from tubelet import checkpoint
 from tubelet.checkpoint import Checkpoint
-from tubelet.codec.encode import BASE_STEP
+from tubelet.codec.symbols import BASE_STEP
 from tubelet.data.crops import Crops
 from tubelet.errors import OptionError
 from tubelet.files import replacing
 from tubelet.json_text import read_json
+from tubelet.priors.tables import LARGEST_BASE
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.train.tokenizer.batches import to_video
@@ -105,19 +106,18 @@ def check_tokenizer(
     tokenizer = known.tokenizer
     if isinstance(tokenizer, ContinuousTokenizer):
         return ()
-    if tokenizer.config.quantizer.kind not in ORDINAL or max(tokenizer.bases) > LARGEST_BASE:
+    bases = tuple(base for token in tokenizer.bases for base in token)
+    kind = tokenizer.config.quantizer.kind
+    if kind not in ORDINAL or max(bases) > LARGEST_BASE:
         raise OptionError(
-            f"{known.name} quantises by {tokenizer.config.quantizer.kind} to digits of {tokenizer.bases}; a "
-            f"prior takes {', '.join(ORDINAL)} with up to {LARGEST_BASE} values of a digit, whose order means "
-            "nearness. Its files keep their tables."
+            f"{known.name} quantises by {kind} to digits of {bases}; a prior takes {', '.join(ORDINAL)} with "
+            f"up to {LARGEST_BASE} values of a digit, whose order means nearness. Its files keep tables."
         )
-    return tuple(tokenizer.bases)
+    return bases
 
 
 ORDINAL = ("fsq", "lfq", "bsq")
 """Kinds of quantisers whose neighbouring digits stand for neighbouring values."""
-
-LARGEST_BASE = 16
 
 
 def _read(name: str) -> Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]:
@@ -159,6 +159,6 @@ def _energy_units(
 ) -> Float[Tensor, " c"]:
     tokenizer = known.tokenizer
     if isinstance(tokenizer, DiscreteTokenizer):
-        return torch.ones(len(tokenizer.bases))
+        return torch.ones(len(check_tokenizer(known)))
     (coding,), (pixel,) = tokenizer.model.coding_units().values(), tokenizer.model.pixel_units().values()
     return (BASE_STEP * pixel / coding).cpu().float()

@@ -1,6 +1,7 @@
 """All networks of a prior as they are trained: one for each group of channels, one for the map of counts."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from einops import rearrange, reduce
@@ -74,7 +75,7 @@ class PriorNetwork(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         finer = 0.0 if bases else rearrange((torch.arange(STEPS) + LEAST_STEP) / STEP_UNIT, "k -> k 1")
         self.channels, self.bases = groups, bases
-        self.groups = nn.ModuleList(
+        networks = [
             GroupNetwork(
                 start,
                 stop - start,
@@ -84,10 +85,16 @@ class PriorNetwork(nn.Module):
                 generator=generator,
             )
             for start, stop in groups
-        )
+        ]
+        self.groups = nn.ModuleList(networks)
         self.map = GroupNetwork(
             0, 1, passes=_MAP_PASSES, hidden=hidden, scale=torch.tensor(_MAP_SCALE), generator=generator
         )
+
+    @property
+    def networks(self) -> list[GroupNetwork]:
+        """The network of each group."""
+        return cast(list[GroupNetwork], list(self.groups))
 
     def forward(self, symbols: Symbols) -> Cost:
         """The bits of all symbols and maps of a batch."""
@@ -95,7 +102,7 @@ class PriorNetwork(nn.Module):
         values = rearrange(symbols.values, "b c t h w -> (b t) c h w")
         counts = rearrange(symbols.counts, "b 1 t h w -> (b t) 1 h w")
         costs = []
-        for (start, stop), network in zip(self.channels, self.groups, strict=True):
+        for (start, stop), network in zip(self.channels, self.networks, strict=True):
             predicted, own = network(seen), values[:, start:stop]
             if self.bases:
                 base = rearrange(torch.tensor(self.bases[start:stop]).float(), "c -> c 1 1")
@@ -106,11 +113,10 @@ class PriorNetwork(nn.Module):
             costs.append(_per_clip(bits * present, len(symbols.values)))
         return Cost(groups=torch.stack(costs, dim=1), maps=self._map_costs(symbols))
 
-    def expect(self, group: int, symbols: Symbols) -> Predicted:
-        """What a group's network says of its symbols."""
-        network = self.groups[group]
-        assert isinstance(network, GroupNetwork)
-        return network(Seen.of(symbols.values, symbols.counts, symbols.step_class))
+    def expect(self, symbols: Symbols) -> list[Predicted]:
+        """What the network of each group says of its symbols."""
+        seen = Seen.of(symbols.values, symbols.counts, symbols.step_class)
+        return [network(seen) for network in self.networks]
 
     def _map_costs(self, symbols: Symbols) -> Float[Tensor, " b"]:
         has_map = symbols.class_count > 1

@@ -91,7 +91,7 @@ class PriorTask:
 
     def hidden_matrices(self, network: PriorNetwork) -> list[nn.Parameter]:
         """The matrices between hidden layers."""
-        return [group.second for group in (*network.groups, network.map)]
+        return [group.second for group in (*network.networks, network.map)]
 
     def shard_units(self, network: PriorNetwork) -> list[nn.Module]:
         """The networks of the groups."""
