@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from einops import rearrange
 from numpy.typing import NDArray
-from tubelet.bitstream.modelled import ModelTables, encode_modelled
 
+from tubelet.bitstream.modelled import ModelTables, encode_modelled
 from tubelet.bitstream.segment import encode_symbols
 from tubelet.checkpoint import architecture, read_continuous, read_discrete
 from tubelet.codec.symbols import BASE_STEP
