@@ -182,7 +182,7 @@ class PartPrior:
             predictor=self.prior.map_predictor, passes=4, step_class=self.step_class, bases=(classes,)
         )
         none = np.zeros((0, *shape), np.int32)
-        nothing = np.zeros((*shape, seen_counts(None, (1, 1, 1)).shape[-1]), np.int64)
+        nothing = np.zeros_like(seen_counts(None, shape))
         self._code(codec, values, none, nothing, None, exchange)
         return (values[0] + (classes - 1)) // 2
 
@@ -218,7 +218,7 @@ class PartPrior:
         codec: "_Codec",
         values: NDArray[np.int32],
         lower: NDArray[np.int32],
-        counts: NDArray[np.int64],
+        counts: NDArray[np.int16],
         present: NDArray[np.bool_] | None,
         exchange: Exchange,
     ) -> None:
@@ -243,7 +243,7 @@ class PartPrior:
                 self._exchange(codec, values, step, chosen, expected, present, exchange)
                 whole[: len(values)] = values[:, step]
                 if turn + 1 < codec.passes:
-                    at_work.put(chosen, StepView.of(whole, past))
+                    at_work.put(chosen, whole[:, chosen].T, past[:, chosen].T)
             now = np.concatenate([lower[:, step], whole])
             before_view, before, counts_before = StepView.of(now, before), now, counts[step]
 

@@ -55,10 +55,10 @@ EXACT = 1 << 24
 """Whole numbers below this, and all sums of them that stay below it, are exact in float32 in any order."""
 
 
-def _companded(most: int, per_doubling: int) -> NDArray[np.int64]:
+def _companded(most: int, per_doubling: int) -> NDArray[np.int16]:
     """round(n log2(1 + m)) for m up to `most`: by whole numbers, the last k of 2^(2k - 1) <= (1 + m)^(2n)."""
     values = [((1 + m) ** (2 * per_doubling)).bit_length() // 2 for m in range(most + 1)]
-    return np.minimum(np.array(values, np.int64), LARGEST_INPUT)
+    return np.minimum(np.array(values), LARGEST_INPUT).astype(np.int16)
 
 
 MAGNITUDES = _companded(244, 16)
@@ -68,6 +68,12 @@ AVERAGES = _companded(16 * LARGEST_INPUT, 11)
 """What it sees of the average of such numbers over a step, in sixteenths."""
 
 
-def companded(symbols: NDArray[np.integer]) -> NDArray[np.int64]:
+def companded(symbols: NDArray[np.integer]) -> NDArray[np.int16]:
     """Symbols of any size as the network sees them: near zero exactly, further away ever more coarsely."""
-    return np.sign(symbols) * MAGNITUDES[np.minimum(np.abs(symbols), len(MAGNITUDES) - 1)]
+    sizes = companded_sizes(symbols)
+    return np.negative(sizes, out=sizes, where=symbols < 0)
+
+
+def companded_sizes(symbols: NDArray[np.integer]) -> NDArray[np.int16]:
+    """The same of magnitudes."""
+    return MAGNITUDES[np.minimum(np.abs(symbols), len(MAGNITUDES) - 1)]

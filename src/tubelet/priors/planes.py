@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tubelet.priors.numbers import AVERAGES, COUNT_CLASSES, INPUT_UNIT, LARGEST_LINEAR, companded
+from tubelet.priors.numbers import (
+    AVERAGES,
+    COUNT_CLASSES,
+    INPUT_UNIT,
+    LARGEST_LINEAR,
+    companded,
+    companded_sizes,
+)
 
 Plane = NDArray[np.floating]
 """``places channels``: whole numbers."""
@@ -75,17 +82,17 @@ class StepView:
     """
 
     symbols: NDArray[np.int32]
-    signed: NDArray[np.int64]
-    change: NDArray[np.int64]
-    average: NDArray[np.int64]
+    signed: NDArray[np.int16]
+    change: NDArray[np.int16]
+    average: NDArray[np.int16]
 
     @classmethod
     def of(cls, symbols: NDArray[np.int32], before: NDArray[np.int32]) -> "StepView":
         """See a step and the one before (``c h w``); all zeros where there is none."""
         last = np.ascontiguousarray(np.moveaxis(symbols, 0, -1))
         signed = companded(last)
-        change = np.abs(companded(last - np.moveaxis(before, 0, -1)))
-        sums = np.abs(signed).sum(axis=(0, 1))
+        change = companded_sizes(last - np.moveaxis(before, 0, -1))
+        sums = np.abs(signed).sum(axis=(0, 1), dtype=np.int64)
         average = AVERAGES[16 * sums // (last.shape[0] * last.shape[1])]
         return cls(symbols=last, signed=signed, change=change, average=average)
 
@@ -95,8 +102,8 @@ class StepView:
         return np.clip(self.symbols, -LARGEST_LINEAR, LARGEST_LINEAR)
 
 
-def seen_counts(counts: NDArray[np.int32] | None, shape: tuple[int, int, int]) -> NDArray[np.int64]:
+def seen_counts(counts: NDArray[np.int32] | None, shape: tuple[int, int, int]) -> NDArray[np.int16]:
     """Which classes of counts each position reaches, ``t h w k``; all of them where there is no map."""
     if counts is None:
-        return np.full((*shape, len(COUNT_CLASSES)), INPUT_UNIT)
-    return INPUT_UNIT * (counts[..., None] >= np.array(COUNT_CLASSES)).astype(np.int64)
+        return np.full((*shape, len(COUNT_CLASSES)), INPUT_UNIT, np.int16)
+    return np.int16(INPUT_UNIT) * (counts[..., None] >= np.array(COUNT_CLASSES)).astype(np.int16)

@@ -31,6 +31,8 @@ from tubelet.priors.numbers import (
     SCALE_UNIT,
     SCALES,
     STEPS,
+    companded,
+    companded_sizes,
 )
 from tubelet.priors.passes import OUTPUTS, linear_lower, pass_taps
 from tubelet.priors.planes import Layout, Plane, StepView
@@ -107,8 +109,8 @@ class StepPlanes(NamedTuple):
 
     here: StepView
     before: StepView
-    counts: NDArray[np.int64]
-    counts_before: NDArray[np.int64]
+    counts: NDArray[np.int16]
+    counts_before: NDArray[np.int16]
     step_class: int
 
 
@@ -238,7 +240,7 @@ class GroupPredictor:
         most = LARGEST_LINEAR * LINEAR_UNIT
         return clipped(shifted(result, self._linear_factor), -most, most)
 
-    def _plane(self, layout: Layout, *parts: NDArray[np.int64]) -> Plane:
+    def _plane(self, layout: Layout, *parts: NDArray[np.int16]) -> Plane:
         plane = layout.plane(sum(part.shape[-1] for part in parts), self._kind)
         np.concatenate(parts, axis=-1, out=layout.inner(plane), casting="unsafe")
         return plane
@@ -303,11 +305,18 @@ class GroupStep:
         scale -= LEAST_SCALE * SCALE_UNIT
         return Expected(linear.astype(np.int32), clipped(scale, 0, SCALES - 1).astype(np.int32))
 
-    def put(self, chosen: NDArray[np.bool_], seen: StepView) -> None:
-        """Tell what the group's own symbols are at positions that are coded, ``rows columns`` chosen."""
+    def put(self, chosen: NDArray[np.bool_], symbols: NDArray[np.int32], before: NDArray[np.int32]) -> None:
+        """Tell what the group's own symbols are at the positions of a pass, once they are coded.
+
+        Args:
+            chosen: the positions, ``rows columns``.
+            symbols: the symbols there, ``positions channels``.
+            before: those of the step before.
+        """
         layout = self._layout
-        layout.inner(self._own)[chosen] = seen.linear[chosen]
-        parts = [seen.signed[chosen], np.abs(seen.signed[chosen]), seen.change[chosen]]
+        layout.inner(self._own)[chosen] = np.clip(symbols, -LARGEST_LINEAR, LARGEST_LINEAR)
+        signed = companded(symbols)
+        parts = [signed, np.abs(signed), companded_sizes(symbols - before)]
         layout.inner(self._around)[chosen] = np.concatenate(parts, axis=-1)
 
 
