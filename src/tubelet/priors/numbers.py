@@ -43,7 +43,7 @@ SCALES = 44
 STEP_UNIT = 4
 """Classes of the quantiser's step per doubling."""
 
-LEAST_STEP, LARGEST_STEP = -8, 16
+LEAST_STEP, LARGEST_STEP = -4, 12
 """Classes of the quantiser's step, where 0 is the usual one; finer and coarser ones count as these."""
 
 STEPS = LARGEST_STEP - LEAST_STEP + 1
