@@ -1,0 +1,114 @@
+"""Runs of priors: from crops to a folder that is read; the same when interrupted; better than they began."""
+
+import pytest
+import torch
+from recorder import random_symbols, recorded
+
+from tubelet.checkpoint import read_continuous, read_discrete
+from tubelet.data.crops import open_crops
+from tubelet.errors import OptionError
+from tubelet.models.klt.config import KLTConfig
+from tubelet.priors.files import read_prior
+from tubelet.quantizers.config import FSQConfig, VQConfig
+from tubelet.tokenizers.config import DiscreteConfig
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.train.config import Optimizer
+from tubelet.train.journal import read_log
+from tubelet.train.loop import RunOptions
+from tubelet.train.prior.config import PriorStage, PriorTrainConfig
+from tubelet.train.prior.export import export_prior, is_prior
+from tubelet.train.prior.latents import encode_crops
+from tubelet.train.prior.task import train_prior
+from tubelet.types import Stride
+
+
+def backbone(channels):
+    return KLTConfig(name="tiny", patches=(Stride(2, 4, 4),), coefficients=(16,), channels=channels)
+
+
+def discrete(folder, quantizer):
+    config = DiscreteConfig(name="tiny", backbone=backbone(3), quantizer=quantizer)
+    return str(DiscreteTokenizer.of(config).save(folder))
+
+
+@pytest.fixture
+def continuous(data, tmp_path):
+    model = backbone(6).start(open_crops(data), seed=0)
+    return str(ContinuousTokenizer(model, config=backbone(6)).save(tmp_path / "tiny"))
+
+
+def config(tokenizer, **further):
+    stages = (
+        PriorStage(until=0.5, batch=2, steps=2, side=4, exact=False),
+        PriorStage(batch=2, steps=3, side=6),
+    )
+    numbers = {"hidden": 8, "per_clip": 2, "iterations": 6, "optimizer": Optimizer(lr=1e-2)}
+    return PriorTrainConfig(tokenizer=tokenizer, stages=stages, **numbers | further)
+
+
+def test_a_run_of_a_latent_becomes_a_prior_of_its_tokenizer(data, tmp_path, continuous):
+    train_prior(config(continuous), data=data, options=RunOptions(folder=tmp_path / "run"))
+    assert is_prior(tmp_path / "run")
+    prior = read_prior(export_prior(tmp_path / "run", tmp_path / "mine", data=data))
+    assert prior.config.tokenizer_sha256 == read_continuous(continuous).sha256
+    assert prior.config.groups == ((0, 2), (2, 4), (4, 6))
+    assert prior.config.passes == (4, 4, 2)
+    part = prior.for_part(steps=prior.config.steps)
+    assert part.step_class == 4
+    recorded(part, random_symbols((6, 3, 5, 4)))
+
+
+def test_training_makes_the_same_symbols_cheaper(data, tmp_path, continuous):
+    bits = {}
+    for lr in (0.0, 1e-2):
+        run = config(continuous, iterations=20, optimizer=Optimizer(lr=lr), maps=0.0)
+        train_prior(run, data=data, options=RunOptions(folder=tmp_path / str(lr)))
+        bits[lr] = sum(line["bits"]["all"] for line in read_log(tmp_path / str(lr))[-8:])
+    assert bits[1e-2] < 0.995 * bits[0.0]
+
+
+def test_a_run_of_tokens_becomes_a_prior_of_its_digits(data, tmp_path):
+    tokenizer = discrete(tmp_path / "tiny", FSQConfig(levels=(5, 4, 3)))
+    train_prior(config(tokenizer), data=data, options=RunOptions(folder=tmp_path / "run"))
+    prior = read_prior(export_prior(tmp_path / "run", tmp_path / "mine", data=data))
+    assert prior.config.bases == (5, 4, 3)
+    assert prior.config.tokenizer_sha256 == read_discrete(tokenizer).sha256
+    recorded(prior.for_part(bases=(5, 4, 3)), random_symbols((3, 3, 5, 4), bases=(5, 4, 3)))
+
+
+def test_a_run_goes_on_as_an_unbroken_one(data, tmp_path, continuous, stop_after):
+    whole = train_prior(config(continuous), data=data, options=RunOptions(folder=tmp_path / "whole"))
+    broken = RunOptions(folder=tmp_path / "broken", on_iteration=stop_after(4))
+    assert train_prior(config(continuous), data=data, options=broken).progress < 1
+    resumed = RunOptions(folder=tmp_path / "broken", resume=True)
+    state = train_prior(config(continuous), data=data, options=resumed)
+    for name, weight in state.network.state_dict().items():
+        assert torch.equal(weight, whole.network.state_dict()[name]), name
+
+
+def test_latents_are_encoded_once(data, tmp_path, continuous):
+    said = []
+    for _ in range(2):
+        latents = encode_crops(
+            continuous,
+            open_crops(data),
+            tmp_path,
+            per_clip=2,
+            on_crop=lambda done, of: said.append((done, of)),
+        )
+    assert said == [(done, 6) for done in range(1, 7)]
+    assert latents.values.shape == (6, 6, 5, 6, 6)
+    assert latents.clips == ((0, 3), (1, 4), (2, 5))
+
+
+def test_digits_in_no_order_have_no_prior(data, tmp_path):
+    tokenizer = discrete(tmp_path / "tiny", VQConfig(codes=8))
+    with pytest.raises(OptionError, match=r"quantises by vq to digits of .* Its files keep tables"):
+        train_prior(config(tokenizer), data=data, options=RunOptions(folder=tmp_path / "run"))
+
+
+@pytest.mark.parametrize("wrong", [{"maps": 1.5}, {"steps": (2.0, 1.0)}, {"hidden": 0}, {"stages": ()}])
+def test_numbers_without_meaning_are_refused(wrong):
+    with pytest.raises(OptionError):
+        PriorTrainConfig(**wrong)
