@@ -1,18 +1,22 @@
 """Encode a video into a .tube file.
 
 The file holds the quantised latent, entropy-coded in chunks that each decode alone, and the audio as it was.
-It is decoded by `tubelet decode`, from any point, at any smaller number of channels.
+It is decoded by `tubelet decode`, from any point, at any smaller number of channels. With a budget, channels
+go where they matter most.
 
 for example:
   tubelet encode holiday.mp4 -o holiday.tube
   tubelet encode holiday.mp4 -o small.tube --channels 16 --step 2
+  tubelet encode holiday.mp4 -o small.tube --budget 8
+  tubelet encode holiday.mp4 -o small.tube --bits-per-pixel 0.05 --two-pass
+  tubelet encode holiday.mp4 -o small.tube --bitrate 500k
 """
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tubelet.cli import options
+from tubelet.cli import budgets, options
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
 
@@ -29,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_tokenizer(parser)
     options.add_channels(parser)
     options.add_step(parser)
+    budgets.add_budget(parser)
     options.add_json(parser)
     options.add_common(parser)
 
@@ -45,6 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
         tokenizer=arguments.tokenizer,
         force=arguments.force,
     )
+    budget = budgets.budget_of(arguments)
     with progress("encoding") as shown:
         report = encode_file(
             arguments.input,
@@ -52,6 +58,8 @@ def run(arguments: argparse.Namespace) -> None:
             tokenizer=arguments.tokenizer,
             channels=arguments.channels,
             step=arguments.step,
+            budget=budget,
+            two_pass=arguments.two_pass,
             **options.file_options(arguments, shown),
         )
     with options.tables_beside(arguments.json):
@@ -61,13 +69,20 @@ def run(arguments: argparse.Namespace) -> None:
         write_results(arguments.json, protocol="tubelet encode", figures=figures, force=arguments.force)
 
 
+def _mean(report: "TubeReport") -> str:
+    """How many channels a position has, where that differs."""
+    if report.mean_channels is None:
+        return ""
+    return f", {report.mean_channels:.2f} channels per position in the mean"
+
+
 def tube_rows(path: Path, report: "TubeReport") -> list[tuple[str, str]]:
     """What a .tube file holds, as rows of a table."""
     coded = report.bytes_total - report.bytes_audio
     return [
         ("file", str(path)),
         ("clip", f"{report.frames} frames of {report.width}x{report.height}"),
-        ("latent", f"{report.channels} channels, {report.steps} steps"),
+        ("latent", f"{report.channels} channels, {report.steps} steps{_mean(report)}"),
         ("size", f"{options.bytes_text(report.bytes_total)}, {report.bits_per_pixel:.4f} bits per pixel"),
         (
             "of it",

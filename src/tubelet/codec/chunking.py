@@ -16,12 +16,17 @@ LARGEST_CHUNK = 32
 """Steps of a chunk at most: seeking decodes one."""
 
 
+def usual_steps(symbols_per_step: int) -> int:
+    """Steps of a chunk where each has so many symbols."""
+    return max(1, min(LARGEST_CHUNK, CHUNK_SYMBOLS // symbols_per_step))
+
+
 class Chunker:
     """Takes symbols and timestamps as they come, gives chunks of a fixed number of steps."""
 
-    def __init__(self, grids: PartGrids, *, symbols_per_step: int) -> None:
+    def __init__(self, grids: PartGrids, *, steps: int) -> None:
         self._grids = grids
-        self._steps = max(1, min(LARGEST_CHUNK, CHUNK_SYMBOLS // symbols_per_step))
+        self._steps = steps
         self._number = 0
         self._step = 0
         self._waiting: list[ClipSymbols] = []

@@ -1,31 +1,44 @@
 """A video file to a ``.tube`` file."""
 
-from collections.abc import Generator
-from contextlib import closing
+import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Unpack
 
-from tubelet.checkpoint import Checkpoint, read_continuous
-from tubelet.codec.header import make_header
-from tubelet.codec.memory import frames_per_run, left_for_streams
+import numpy as np
+
+from tubelet.checkpoint import Checkpoint
+from tubelet.codec.budget import QUALITIES, Budget, Quality, TargetPSNR, as_budget
+from tubelet.codec.encode_within import encode_within, first_pass
+from tubelet.codec.open_clip import GivenCheckpoint, OpenClip, as_checkpoint, open_clip
 from tubelet.codec.options import FileOptions, Options
-from tubelet.codec.pipeline import frames_to_symbols
+from tubelet.codec.pipeline import latents_to_symbols
 from tubelet.codec.report import TubeReport
-from tubelet.codec.sinks import TubeSink, filled
-from tubelet.codec.symbols import LatentQuantizer, kept_channels
-from tubelet.files import check_suffix, check_target
-from tubelet.threads import ahead
+from tubelet.codec.search import largest_within
+from tubelet.codec.sinks import filled
+from tubelet.codec.symbols import LatentQuantizer
+from tubelet.codec.tube import open_tube
+from tubelet.errors import OptionError
+from tubelet.metrics.psnr import ClipPSNR
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.video.read import OpenVideo, Run, open_video
+from tubelet.video.read import open_video
+
+_LEVELS = 3.0
+"""Levels of quality by which the squared error falls by about a third: what the search takes for one."""
+
+_NEAR = 0.97
+"""The share of the squared error that is asked for from which on no other quality is tried: 0.13 dB."""
 
 
 def encode_file(
     source: Path | str,
     target: Path | str,
     *,
-    tokenizer: str | Path | Checkpoint[ContinuousTokenizer] | None = None,
+    tokenizer: GivenCheckpoint = None,
     channels: int | None = None,
     step: float = 1.0,
+    budget: Budget | int | float | None = None,
+    two_pass: bool = False,
     **options: Unpack[FileOptions],
 ) -> TubeReport:
     """Encode a video, an image or an array of frames into a ``.tube`` file.
@@ -35,54 +48,81 @@ def encode_file(
         target: the file to write; it appears when it is whole.
         tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none.
         channels: how many of the ordered channels to store; all by default.
-        step: coarseness of the quantiser; 1 is the usual one, 2 halves the levels.
+        step: coarseness of the quantiser; 1 is the usual one, 2 halves the levels. A budget of bits or of
+            quality chooses its own.
+        budget: what the file may take, or give: a mean number of channels per position, or one of
+            `tubelet.codec.budget`. Channels then go where they matter most, `channels` at most. All of them
+            everywhere for none.
+        two_pass: go through the clip once before, so that the budget is shared out over all of it.
         **options: see `FileOptions`.
 
     Raises:
         VideoError: the source cannot be read.
         CheckpointError: the tokenizer is unknown or damaged.
-        OptionError: `channels`, `step` or `memory` has no meaning for this tokenizer; there is no such device
-            here; or `target` is the source, or does not end in ``.tube``.
+        OptionError: `channels`, `step`, `budget` or `memory` has no meaning for this tokenizer or this clip;
+            there is no such device here; or `target` is the source, or does not end in ``.tube``.
         LatentError: the latent holds what cannot be stored.
         OutputError: the target exists or cannot be written.
     """
-    settings, target = Options(**options), Path(target)
-    with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
-        check_suffix(target, (".tube",), "a file of a latent")
-        check_target(target, sources=[Path(source)], force=settings.force)
-        info = video.info
-        checkpoint = as_checkpoint(tokenizer, settings.device)
-        kept = kept_channels(checkpoint.tokenizer, channels)
-        encoder = checkpoint.tokenizer.parts_encoder(
-            channels=kept,
-            memory=left_for_streams(
-                settings.memory, checkpoint.tokenizer, info.height, info.width, reads=True
-            ),
-        )
-        quantizer = LatentQuantizer.of(checkpoint.tokenizer, kept, step=step)
-        header = make_header(info, checkpoint, quantizer, audio=info.audio if settings.audio else None)
-        sink = TubeSink(target, header, info, checkpoint.tokenizer.grids, force=settings.force)
+    settings, asked = Options(**options), None if budget is None else as_budget(budget)
+
+    def opened() -> AbstractContextManager[OpenClip]:
+        return open_clip(source, target, tokenizer=tokenizer, channels=channels, settings=settings)
+
+    if isinstance(asked, TargetPSNR):
+        with opened():  # whatever is wrong with the arguments is said before any work
+            pass
+        asked = _quality_of(asked, source, tokenizer=tokenizer, channels=channels, **options)
+    shares = None
+    if two_pass and asked is not None:
+        with opened() as clip:
+            shares = first_pass(clip, asked, channels=channels, step=step)
+    with opened() as clip:
+        if asked is not None:
+            return encode_within(clip, asked, channels=channels, step=step, shares=shares)
+        quantizer = LatentQuantizer.of(clip.checkpoint.tokenizer, clip.kept, step=step)
+        sink = clip.sink(quantizer)
         with filled(sink) as put:
-            for piece in frames_to_symbols(runs, encoder, quantizer):
+            for piece in latents_to_symbols(clip.latents, quantizer):
                 put(piece)
-    return sink.report()
+        return sink.report()
 
 
-def read_ahead(video: OpenVideo, settings: Options) -> Generator[Run]:
-    """The runs of an open video, read in a thread while those before are worked on.
+def _quality_of(
+    wanted: TargetPSNR,
+    source: Path | str,
+    *,
+    tokenizer: GivenCheckpoint,
+    channels: int | None,
+    **options: Unpack[FileOptions],
+) -> Quality:
+    """The least quality at which a clip comes back as well as is asked for; it is found by trying some."""
+    checkpoint = as_checkpoint(tokenizer, Options(**options).device)
+    trial: FileOptions = {**options, "audio": False, "force": True, "on_total": lambda _: None}
 
-    Close it before the video, which that thread reads.
-    """
-    settings.on_total(video.info.frames)
-    size = frames_per_run(video.info.height, video.info.width, settings.memory)
-    with closing(ahead(video.runs(run=size))) as runs:
-        for run in runs:
-            yield run
-            settings.on_frames(len(run.frames))
+    def error_at(setting: float) -> tuple[float, Quality]:
+        quality = Quality(level=-_LEVELS * setting)
+        with tempfile.TemporaryDirectory(prefix="tubelet-") as folder:
+            tube = Path(folder) / "trial.tube"
+            encode_file(source, tube, tokenizer=checkpoint, channels=channels, budget=quality, **trial)
+            return 10 ** (-_psnr(source, tube, checkpoint) / 10), quality
+
+    low, high = (-level / _LEVELS for level in reversed(QUALITIES))
+    limit = 10 ** (-wanted.db / 10)
+    found = largest_within(error_at, limit, start=-30 / _LEVELS, low=low, high=high, near=_NEAR)
+    if found.value > limit:
+        raise OptionError(
+            f"psnr is {wanted.db:g} dB; the best quality of {checkpoint.name} gives "
+            f"{-10 * np.log10(found.value):.2f} dB on this clip. Ask for less, or take more channels."
+        )
+    return found.result
 
 
-def as_checkpoint(
-    tokenizer: str | Path | Checkpoint[ContinuousTokenizer] | None, device: str
-) -> Checkpoint[ContinuousTokenizer]:
-    """Read a checkpoint unless it is one already."""
-    return tokenizer if isinstance(tokenizer, Checkpoint) else read_continuous(tokenizer, device=device)
+def _psnr(source: Path | str, tube: Path, checkpoint: Checkpoint[ContinuousTokenizer]) -> float:
+    """How well the frames of a file are those of its source, in dB."""
+    psnr = ClipPSNR()
+    with open_tube(tube, tokenizer=checkpoint) as opened, open_video(source) as video:
+        frames = (frame for run in video.runs() for frame in run.frames)
+        for frame, back in zip(frames, opened, strict=True):
+            psnr.update(frame[None], back[None])
+    return psnr.compute()

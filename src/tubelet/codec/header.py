@@ -25,15 +25,24 @@ def make_header(
     quantizer: LatentQuantizer,
     *,
     audio: AudioInfo | None,
+    counts: tuple[int, ...] = (),
 ) -> Header:
-    """Describe a file that is about to be written: of version 1 if a latent of one part is all it holds."""
+    """Describe a file that is about to be written: of version 1 if a latent of one part is all it holds.
+
+    Args:
+        info: the video.
+        checkpoint: the tokenizer.
+        quantizer: of its latent.
+        audio: what is carried along.
+        counts: how many channels a position may have; all of them for none.
+    """
     tokenizer = checkpoint.tokenizer
     cells = tokenizer.grouping.cells(info.height, info.width)
     parts = tuple(
-        _part(tokenizer.grids[name], cells, channels=len(part.steps), steps=part.steps)
+        _part(tokenizer.grids[name], cells, channels=len(part.steps), steps=part.steps, counts=counts)
         for name, part in quantizer.of_part.items()
     )
-    if len(parts) == 1:
+    if len(parts) == 1 and not counts:
         return _header(info, checkpoint, version=1, parts=(replace(parts[0], name=LATENT),), audio=audio)
     return _header(info, checkpoint, version=3, parts=parts, audio=audio)
 
@@ -54,7 +63,13 @@ def make_token_header(
 
 
 def _part(
-    grid: PartGrid, cells: tuple[int, int], *, channels: int, steps: tuple[int, ...] = (), bases: Bases = ()
+    grid: PartGrid,
+    cells: tuple[int, int],
+    *,
+    channels: int,
+    steps: tuple[int, ...] = (),
+    bases: Bases = (),
+    counts: tuple[int, ...] = (),
 ) -> PartHeader:
     _, rows, columns = grid.shape(0, 1, cells)
     return PartHeader(
@@ -65,6 +80,7 @@ def _part(
         columns=columns,
         steps=steps,
         bases=bases,
+        counts=counts,
     )
 
 

@@ -29,16 +29,34 @@ class Piece(NamedTuple):
     end: int | None
 
 
-def frames_to_symbols(
-    runs: Iterable[Run], encoder: StreamEncoder[Latents], quantizer: SymbolQuantizer
-) -> Iterator[Piece]:
-    """Encode and quantise a clip, a piece for each run and one for what its end completes."""
+class Encoded(NamedTuple):
+    """Some steps before they are quantised; the rest as `Piece`."""
+
+    latents: Latents
+    timestamps: Int64[np.ndarray, " T"]
+    end: int | None
+
+
+def frames_to_latents(runs: Iterable[Run], encoder: StreamEncoder[Latents]) -> Iterator[Encoded]:
+    """Encode a clip, a piece for each run and one for what its end completes."""
     end: int | None = None
     for run in runs:
         end = run.end
-        latents = KnownLatents(encoder.push_frames(run.frames), {})
-        yield Piece(quantizer.quantize(latents), run.timestamps, end)
-    yield Piece(quantizer.quantize(KnownLatents(encoder.finish(), {})), NO_TIMES, end)
+        yield Encoded(encoder.push_frames(run.frames), run.timestamps, end)
+    yield Encoded(encoder.finish(), NO_TIMES, end)
+
+
+def frames_to_symbols(
+    runs: Iterable[Run], encoder: StreamEncoder[Latents], quantizer: SymbolQuantizer
+) -> Iterator[Piece]:
+    """Encode a clip, and quantise each piece."""
+    return latents_to_symbols(frames_to_latents(runs, encoder), quantizer)
+
+
+def latents_to_symbols(pieces: Iterable[Encoded], quantizer: SymbolQuantizer) -> Iterator[Piece]:
+    """Quantise each piece."""
+    for latents, timestamps, end in pieces:
+        yield Piece(quantizer.quantize(KnownLatents(latents, {})), timestamps, end)
 
 
 def symbols_to_frames(

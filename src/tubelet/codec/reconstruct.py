@@ -11,9 +11,9 @@ from typing import NamedTuple, Unpack
 import numpy as np
 
 from tubelet.checkpoint import Checkpoint
-from tubelet.codec.encode import as_checkpoint, read_ahead
 from tubelet.codec.header import make_header
 from tubelet.codec.memory import left_for_streams
+from tubelet.codec.open_clip import as_checkpoint, read_ahead
 from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.pipeline import Piece, frames_to_symbols, symbols_to_frames
 from tubelet.codec.report import TubeReport

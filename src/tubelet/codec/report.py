@@ -14,6 +14,7 @@ class TubeReport:
         steps: latent steps.
         channels: channels that were kept, of all parts together.
         numbers: symbols that are stored, of all positions and parts.
+        mean_channels: channels that a position has, in the mean, where a budget chose; else none.
         bytes_total: size of the file; the other sizes are its parts.
         bytes_symbols: range-coded symbols.
         bytes_tables: how often each symbol occurs, per chunk and channel.
@@ -29,6 +30,7 @@ class TubeReport:
     steps: int
     channels: int
     numbers: int
+    mean_channels: float | None
     bytes_total: int
     bytes_symbols: int
     bytes_tables: int

@@ -11,7 +11,7 @@ from tubelet.bitstream.chunk import Chunk
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.writer import TubeWriter
 from tubelet.codec.audio_feed import AudioFeed
-from tubelet.codec.chunking import Chunker
+from tubelet.codec.chunking import Chunker, usual_steps
 from tubelet.codec.header import packet_to_stored
 from tubelet.codec.pipeline import Piece
 from tubelet.codec.report import TubeReport
@@ -65,6 +65,9 @@ class TubeSink:
         info: the video that the symbols and the audio are of.
         grids: where the parts lie.
         force: whether an existing file is replaced.
+
+    Attributes:
+        end: when the last frame so far stops being shown; none if nothing says it.
     """
 
     def __init__(
@@ -73,28 +76,27 @@ class TubeSink:
         self.writer = TubeWriter(target, header, force=force)
         self._header = header
         self._time_base = info.time_base
-        self._chunker = Chunker(
-            grids, symbols_per_step=sum(part.channels * part.rows * part.columns for part in header.parts)
-        )
-        self._end: int | None = None
-        self._numbers = 0
+        symbols = sum(part.channels * part.rows * part.columns for part in header.parts)
+        self._chunker = Chunker(grids, steps=usual_steps(symbols))
+        self.end: int | None = None
+        self._numbers = self._counted = 0
         self._audio: AudioFeed | None = None
         if header.audio is not None:
             self._audio = AudioFeed(read_audio(info.path), time_base=Fraction(*header.audio.time_base))
 
     def write(self, item: Piece) -> None:
         """Take the next symbols and timestamps; write the chunks that are complete."""
-        self._end = item.end
-        for part in item.symbols.values():
-            self._numbers += part.symbols.size if part.counts is None else int(part.counts.sum())
-        self._write(self._chunker.push(item.symbols, item.timestamps))
+        for chunk in self._chunker.push(item.symbols, item.timestamps):
+            self.write_chunk(chunk)
+        self.end = item.end
 
     def finish(self) -> None:
         """Write what is left, and when the last frame stops being shown, if that is known."""
-        self._write(self._chunker.finish())
+        for chunk in self._chunker.finish():
+            self.write_chunk(chunk)
         self._write_audio(None)
-        if self._end is not None and self._end <= limits.TIMESTAMP:
-            self.writer.write_end(self._end)
+        if self.end is not None and self.end <= limits.TIMESTAMP:
+            self.writer.write_end(self.end)
 
     def report(self) -> TubeReport:
         """Count what was written; the file must be closed."""
@@ -106,6 +108,7 @@ class TubeSink:
             steps=writer.steps,
             channels=sum(part.channels for part in header.parts),
             numbers=self._numbers,
+            mean_channels=self._numbers / self._counted if self._counted else None,
             bytes_total=writer.bytes_total,
             bytes_symbols=writer.bytes_payload,
             bytes_tables=writer.bytes_tables,
@@ -114,11 +117,14 @@ class TubeSink:
             entropy_bytes=writer.entropy_bits / 8,
         )
 
-    def _write(self, chunks: Iterable[Chunk]) -> None:
-        for chunk in chunks:
-            self.writer.write_chunk(chunk)
-            if len(chunk.timestamps):
-                self._write_audio(int(chunk.timestamps[-1]) * self._time_base)
+    def write_chunk(self, chunk: Chunk) -> None:
+        """Write a chunk, and the audio that goes with it."""
+        for part in chunk.parts:
+            self._numbers += part.symbols.size if part.counts is None else int(part.counts.sum())
+            self._counted += 0 if part.counts is None else part.counts.size
+        self.writer.write_chunk(chunk)
+        if len(chunk.timestamps):
+            self._write_audio(int(chunk.timestamps[-1]) * self._time_base)
 
     def _write_audio(self, until: Fraction | None) -> None:
         if self._audio is not None:

@@ -11,11 +11,12 @@ from types import TracebackType
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from tubelet.bitstream.chunk import Chunk
+from tubelet.bitstream.chunk import PartSymbols
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.part_header import TOKENS
 from tubelet.bitstream.reader import TubeReader
 from tubelet.codec.chunking import part_of
+from tubelet.codec.fill import fill_from_past
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
 from tubelet.codec.matching import GivenTokenizer, check_steps, matching_tokenizer
 from tubelet.codec.memory import left_for_streams, steps_per_run
@@ -282,6 +283,7 @@ class Tube:
             end = entry.first_step + entry.steps
             with self._reading:
                 chunk = reader.read_chunk(number, channels=self._channels)
+            parts = [_filled(part) for part in chunk.parts]
             begin = max(first_step, entry.first_step)
             for step in range(begin, min(end, last_step), at_most):
                 stop = min(step + at_most, end, last_step)
@@ -289,7 +291,7 @@ class Tube:
                     first_frame(step) - entry.first_frame : first_frame(stop) - entry.first_frame
                 ]
                 yield Piece(
-                    symbols=self._steps_of(chunk, step, stop),
+                    symbols=self._steps_of(parts, entry.first_step, slice(step, stop)),
                     timestamps=times,
                     end=self._shown_until(first_frame(step) + len(times)),
                 )
@@ -303,14 +305,24 @@ class Tube:
             values += (channels + 2) * latent_steps * part.rows * part.columns
         return _SYMBOL_BYTES * values
 
-    def _steps_of(self, chunk: Chunk, step: int, stop: int) -> ClipSymbols:
-        """The symbols of some steps of a chunk."""
+    def _steps_of(self, parts: list[PartSymbols], first_step: int, steps: slice) -> ClipSymbols:
+        """The symbols of some steps of a chunk, which begins with `first_step`."""
         grids, symbols = self._tokenizer.grids, {}
-        for part, found in zip(self._tokenizer.parts, chunk.parts, strict=True):
+        for part, found in zip(self._tokenizer.parts, parts, strict=True):
             first = grids[part.name].first
-            origin = first(chunk.first_step)
-            symbols[part.name] = part_of(found, slice(first(step) - origin, first(stop) - origin))
+            origin = first(first_step)
+            symbols[part.name] = part_of(
+                found, slice(first(steps.start) - origin, first(steps.stop) - origin)
+            )
         return symbols
+
+
+def _filled(part: PartSymbols) -> PartSymbols:
+    """A part of a chunk in which positions that store nothing repeat the step before."""
+    if part.counts is None:
+        return part
+    filled = fill_from_past(part.symbols, part.counts, None)
+    return PartSymbols(symbols=filled.values, counts=filled.counts)
 
 
 def open_tube(

@@ -170,7 +170,7 @@ class PartGrids:
         return torch.cat([latent[:, :, :1].expand(-1, -1, grid.steps, -1, -1), latent[:, :, 1:]], dim=2)
 
 
-def joined(runs: Sequence[Latents]) -> dict[str, Tensor]:
+def joined(runs: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Consecutive runs of steps as one; those before the first step know no size yet."""
     begun = [run for run in runs if any(part.shape[2] for part in run.values())]
     return {name: torch.cat([run[name] for run in begun], dim=2) for name in begun[0]}

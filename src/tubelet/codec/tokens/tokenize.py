@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Int64
 
 from tubelet.checkpoint import Checkpoint, read_discrete
-from tubelet.codec.encode import read_ahead
 from tubelet.codec.header import make_token_header
 from tubelet.codec.memory import left_for_streams
+from tubelet.codec.open_clip import read_ahead
 from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.pipeline import Piece, frames_to_symbols
 from tubelet.codec.sinks import TubeSink, filled

@@ -1,0 +1,119 @@
+"""Latents into a ``.tube`` file that keeps a budget: chunk by chunk, each decided as a whole."""
+
+from fractions import Fraction
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+
+from tubelet.bitstream.chunk import Chunk, EncodedChunk, PartSymbols
+from tubelet.bitstream.container import RecordHead
+from tubelet.bitstream.writer import TubeWriter
+from tubelet.codec.allocate import Allocated
+from tubelet.codec.pipeline import NO_TIMES, Encoded
+from tubelet.codec.report import TubeReport
+from tubelet.codec.sinks import TubeSink
+from tubelet.codec.spending import ChunkFacts, Spending
+from tubelet.tokenizers.grouping import Grouping
+from tubelet.types import Latent
+
+_BESIDE_BYTES = 128
+"""What the end of the last frame, the index without its entries, and the trailer take at most."""
+
+_INDEX_BYTES = 16
+"""What a chunk's entry in the index takes at most, as long as no file has 10^14 bytes."""
+
+
+def bits_beside(header_bytes: int) -> float:
+    """What a file takes beside its chunks, at most, if its header takes so much."""
+    return 8.0 * (header_bytes + _BESIDE_BYTES)
+
+
+def chunk_bits(encoded: EncodedChunk) -> float:
+    """What a chunk takes with its entry in the index, at most."""
+    return 8.0 * (RecordHead.SIZE + len(encoded.to_bytes()) + _INDEX_BYTES)
+
+
+class BudgetSink:
+    """Takes the latent of a clip of one part, decides what of it is stored, and writes that.
+
+    Args:
+        tube: the file.
+        spending: decides.
+        grouping: which frames belong to which step.
+        time_base: of the timestamps.
+        steps: of a chunk.
+    """
+
+    def __init__(
+        self, tube: TubeSink, spending: Spending, grouping: Grouping, *, time_base: Fraction, steps: int
+    ) -> None:
+        self._time_base = time_base
+        self._tube = tube
+        self._spending = spending
+        self._grouping = grouping
+        self._steps = steps
+        self._waiting: list[Latent] = []
+        self._times: Int64[np.ndarray, " T"] = NO_TIMES
+        self._number = self._step = 0
+        self._begun = False
+
+    @property
+    def writer(self) -> TubeWriter:
+        """The file."""
+        return self._tube.writer
+
+    def write(self, item: Encoded) -> None:
+        """Take the next latent steps and timestamps; decide and write the chunks that are complete."""
+        if not self._begun:
+            self._spending.begin(bits_beside(self.writer.bytes_header))
+            self._begun = True
+        (latent,) = item.latents.values()
+        self._waiting += latent.split(1, dim=2) if latent.shape[2] else []
+        self._times = np.concatenate([self._times, item.timestamps])
+        self._tube.end = item.end
+        while len(self._waiting) > self._steps:  # a full one may be the last, and its last step not full
+            self._write_chunk(self._steps)
+
+    def finish(self) -> None:
+        """Decide and write what is left."""
+        while self._waiting:
+            self._write_chunk(min(self._steps, len(self._waiting)))
+        self._tube.finish()
+
+    def report(self) -> TubeReport:
+        """Count what was written; the file must be closed."""
+        return self._tube.report()
+
+    def _seconds(self, times: Int64[np.ndarray, " T"]) -> float:
+        """How long frames are shown, whose successors are waiting or are the clip's end."""
+        if not len(times):
+            return 0.0
+        after = int(self._times[0]) if len(self._times) else self._tube.end
+        if after is None:  # as long as the one before, as players do
+            after = int(2 * times[-1] - times[-2]) if len(times) > 1 else int(times[0])
+        return float((after - int(times[0])) * self._time_base)
+
+    def _write_chunk(self, steps: int) -> None:
+        taken, self._waiting = self._waiting[:steps], self._waiting[steps:]
+        first_frame = self._grouping.first_frame(self._step)
+        frames = self._grouping.first_frame(self._step + steps) - first_frame
+        times, self._times = self._times[:frames], self._times[frames:]
+
+        def chunk(done: Allocated) -> Chunk:
+            return Chunk(
+                number=self._number,
+                first_step=self._step,
+                first_frame=first_frame,
+                timestamps=times,
+                parts=(PartSymbols(symbols=done.symbols, counts=done.counts),),
+            )
+
+        def bits(done: Allocated) -> float:
+            return chunk_bits(self.writer.encode(chunk(done)))
+
+        latent = torch.cat(taken, dim=2)
+        facts = ChunkFacts(latent[0, 0].numel(), len(times), self._seconds(times))
+        self._tube.write_chunk(chunk(self._spending.spend(latent, facts, bits)))
+        self._number += 1
+        self._step += steps

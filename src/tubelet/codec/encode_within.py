@@ -1,0 +1,137 @@
+"""A clip into a ``.tube`` file that keeps a budget, in one pass or in two."""
+
+from fractions import Fraction
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from tubelet.bitstream.chunk import Chunk, PartSymbols, chunk_to_bytes
+from tubelet.bitstream.coding import Codings
+from tubelet.bitstream.container import header_to_bytes
+from tubelet.codec.allocate import Allocated
+from tubelet.codec.budget import Budget, ClipFacts
+from tubelet.codec.budget_sink import BudgetSink, bits_beside, chunk_bits
+from tubelet.codec.open_clip import OpenClip
+from tubelet.codec.pipeline import Encoded
+from tubelet.codec.plan_budget import BitsOf, Planner, Shares
+from tubelet.codec.report import TubeReport
+from tubelet.codec.sinks import filled
+from tubelet.codec.spending import ChunkFacts
+from tubelet.codec.symbols import LatentQuantizer
+from tubelet.types import Latent
+from tubelet.video.info import USUAL_RATE
+
+
+def encode_within(
+    clip: OpenClip, budget: Budget, *, channels: int | None, step: float, shares: Shares | None = None
+) -> TubeReport:
+    """Store what a budget allows, where it matters most.
+
+    Args:
+        clip: what is encoded.
+        budget: what is asked for; not a `TargetPSNR`.
+        channels: leading channels that a position may have; all by default.
+        step: the quantiser's coarseness where the budget counts channels.
+        shares: what `first_pass` found; none for one pass.
+    """
+    begun = _Begun.of(clip, budget, channels=channels, step=step)
+    planner, tokenizer = begun.planner, clip.checkpoint.tokenizer
+    if shares is None:
+        decided = planner.one_pass(begun.first, begun.facts, begun.bits_of)
+    else:
+        decided = planner.two_pass(begun.first, begun.facts, begun.bits_of, shares)
+    quantizer = LatentQuantizer.of(tokenizer, clip.kept, step=decided.step)
+    sink = BudgetSink(
+        clip.sink(quantizer, planner.classes),
+        decided.spending,
+        tokenizer.grouping,
+        time_base=clip.info.time_base,
+        steps=planner.chunk_steps,
+    )
+    with filled(sink) as put:
+        for piece in chain(begun.pieces, clip.latents):
+            put(piece)
+    return sink.report()
+
+
+def first_pass(clip: OpenClip, budget: Budget, *, channels: int | None, step: float) -> Shares:
+    """Find what each chunk takes at one price for all, and write nothing; the rest as `encode_within`."""
+    begun = _Begun.of(clip, budget, channels=channels, step=step)
+    planner, waiting = begun.planner, begun.latents
+    allocator = planner.at_one_price(begun.first, begun.facts, begun.bits_of)
+    costs: list[float] = []
+    positions, frames = 0, sum(len(piece.timestamps) for piece in begun.pieces)
+    for piece in chain(clip.latents, [None]):
+        if piece is not None:
+            waiting += _steps(piece)
+            frames += len(piece.timestamps)
+        while len(waiting) >= planner.chunk_steps or (piece is None and waiting):
+            taken, waiting = waiting[: planner.chunk_steps], waiting[planner.chunk_steps :]
+            latent = torch.cat(taken, dim=2)
+            costs.append(float(allocator.allocate(latent).costs.sum()))
+            positions += latent[0, 0].numel()
+    facts = ChunkFacts(positions, frames, float(frames / _rate(clip)))
+    return Shares(costs, planner.allowed(facts))
+
+
+class _Begun(NamedTuple):
+    """The first chunk of a clip, and what plans the others.
+
+    Attributes:
+        planner: plans.
+        pieces: what was taken of the clip so far.
+        first: all steps of the first chunk.
+        facts: of the first chunk.
+        bits_of: what a file of the first chunk takes.
+    """
+
+    planner: Planner
+    pieces: list[Encoded]
+    first: Latent
+    facts: ChunkFacts
+    bits_of: BitsOf
+
+    @classmethod
+    def of(cls, clip: OpenClip, budget: Budget, *, channels: int | None, step: float) -> "_Begun":
+        """Take the first chunk of a clip."""
+        info, tokenizer = clip.info, clip.checkpoint.tokenizer
+        facts = ClipFacts(height=info.height, width=info.width, rate=_rate(clip))
+        planner = Planner(tokenizer, facts, budget, channels=channels, step=step)
+        pieces: list[Encoded] = []
+        steps: list[Latent] = []
+        for piece in clip.latents:
+            pieces.append(piece)
+            steps += _steps(piece)
+            if len(steps) >= planner.chunk_steps:
+                break
+        first = torch.cat(steps[: planner.chunk_steps], dim=2)
+        times = np.concatenate([piece.timestamps for piece in pieces])
+        times = times[: tokenizer.grouping.first_frame(first.shape[2])]
+
+        def bits_of(step: float, done: Allocated) -> float:
+            header = clip.header(LatentQuantizer.of(tokenizer, clip.kept, step=step), planner.classes)
+            part = PartSymbols(symbols=done.symbols, counts=done.counts)
+            chunk = Chunk(number=0, first_step=0, first_frame=0, timestamps=times, parts=(part,))
+            beside = bits_beside(len(header_to_bytes(header)))
+            return beside + chunk_bits(chunk_to_bytes(chunk, Codings(header)))
+
+        seconds = float(len(times) / facts.rate)
+        return cls(planner, pieces, first, ChunkFacts(first[0, 0].numel(), len(times), seconds), bits_of)
+
+    @property
+    def latents(self) -> list[Latent]:
+        """The steps that were taken so far, one by one."""
+        return [step for piece in self.pieces for step in _steps(piece)]
+
+
+def _steps(piece: Encoded) -> list[Latent]:
+    """The latent of the only part, step by step."""
+    (latent,) = piece.latents.values()
+    return list(latent.split(1, dim=2)) if latent.shape[2] else []
+
+
+def _rate(clip: OpenClip) -> Fraction:
+    """Frames per second."""
+    return clip.info.average_rate or USUAL_RATE

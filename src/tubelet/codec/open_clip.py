@@ -1,0 +1,97 @@
+"""A video that is going to be a ``.tube`` file: opened, described, and its latents as they come."""
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from tubelet.bitstream.header import Header
+from tubelet.checkpoint import Checkpoint, read_continuous
+from tubelet.codec.header import make_header
+from tubelet.codec.memory import frames_per_run, left_for_streams
+from tubelet.codec.options import Options
+from tubelet.codec.pipeline import Encoded, frames_to_latents
+from tubelet.codec.sinks import TubeSink
+from tubelet.codec.symbols import LatentQuantizer, kept_channels
+from tubelet.files import check_suffix, check_target
+from tubelet.threads import ahead
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.video.info import VideoInfo
+from tubelet.video.read import OpenVideo, Run, open_video
+
+GivenCheckpoint = str | Path | Checkpoint[ContinuousTokenizer] | None
+"""A shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none."""
+
+
+class OpenClip(NamedTuple):
+    """What of a clip and of its file is known before its first latent, and the latents.
+
+    Attributes:
+        info: the video.
+        checkpoint: what encodes it.
+        kept: how many channels of each part.
+        target: the file.
+        settings: what the caller wants.
+        latents: of the clip, once.
+    """
+
+    info: VideoInfo
+    checkpoint: Checkpoint[ContinuousTokenizer]
+    kept: Mapping[str, int]
+    target: Path
+    settings: Options
+    latents: Iterator[Encoded]
+
+    def header(self, quantizer: LatentQuantizer, counts: tuple[int, ...] = ()) -> Header:
+        """What the file says of itself; `counts` as `make_header`."""
+        audio = self.info.audio if self.settings.audio else None
+        return make_header(self.info, self.checkpoint, quantizer, audio=audio, counts=counts)
+
+    def sink(self, quantizer: LatentQuantizer, counts: tuple[int, ...] = ()) -> TubeSink:
+        """What writes the file."""
+        header, grids = self.header(quantizer, counts), self.checkpoint.tokenizer.grids
+        return TubeSink(self.target, header, self.info, grids, force=self.settings.force)
+
+
+@contextmanager
+def open_clip(
+    source: Path | str,
+    target: Path | str,
+    *,
+    tokenizer: GivenCheckpoint,
+    channels: int | None,
+    settings: Options,
+) -> Iterator[OpenClip]:
+    """Open a video to be encoded into a file that is not written yet.
+
+    Raises:
+        TubeletError: as `encode_file`.
+    """
+    target = Path(target)
+    with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
+        check_suffix(target, (".tube",), "a file of a latent")
+        check_target(target, sources=[Path(source)], force=settings.force)
+        info, checkpoint = video.info, as_checkpoint(tokenizer, settings.device)
+        kept = kept_channels(checkpoint.tokenizer, channels)
+        memory = left_for_streams(settings.memory, checkpoint.tokenizer, info.height, info.width, reads=True)
+        encoder = checkpoint.tokenizer.parts_encoder(channels=kept, memory=memory)
+        latents = frames_to_latents(runs, encoder)
+        yield OpenClip(info, checkpoint, kept, target, settings, latents)
+
+
+def read_ahead(video: OpenVideo, settings: Options) -> Generator[Run]:
+    """The runs of an open video, read in a thread while those before are worked on.
+
+    Close it before the video, which that thread reads.
+    """
+    settings.on_total(video.info.frames)
+    size = frames_per_run(video.info.height, video.info.width, settings.memory)
+    with closing(ahead(video.runs(run=size))) as runs:
+        for run in runs:
+            yield run
+            settings.on_frames(len(run.frames))
+
+
+def as_checkpoint(tokenizer: GivenCheckpoint, device: str) -> Checkpoint[ContinuousTokenizer]:
+    """Read a checkpoint unless it is one already."""
+    return tokenizer if isinstance(tokenizer, Checkpoint) else read_continuous(tokenizer, device=device)

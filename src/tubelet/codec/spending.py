@@ -1,0 +1,186 @@
+"""Chunks that keep a budget: one price for all steps of a chunk, so that bits go where they matter most."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from tubelet.codec.allocate import Allocated, Allocator
+from tubelet.codec.search import largest_within
+from tubelet.errors import OptionError
+from tubelet.types import Latent
+
+_NEAR = 0.985
+"""The share of what a chunk may take from which on nothing better is looked for."""
+
+_HIGHEST = 40.0
+"""Logarithm of the highest price: nothing is worth it."""
+
+
+class ChunkFacts(NamedTuple):
+    """What of a chunk says how much it may take.
+
+    Attributes:
+        positions: of the latent, in all steps.
+        frames: of the clip that it completes.
+        seconds: that these are shown.
+    """
+
+    positions: int
+    frames: int
+    seconds: float
+
+
+Measure = Callable[[Allocated], float]
+"""What a choice takes of the budget: bits in the file, or channels."""
+
+
+@runtime_checkable
+class Spending(Protocol):
+    """Decides chunk after chunk."""
+
+    def begin(self, bits: float) -> None:
+        """Take note of what the file takes beside its chunks."""
+        ...
+
+    def spend(self, latent: Latent, facts: ChunkFacts, bits: Measure) -> Allocated:
+        """Decide a chunk.
+
+        Args:
+            latent: all steps of it.
+            facts: what it is.
+            bits: what a choice takes in the file.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class ConstantSpending:
+    """The same price always: constant quality.
+
+    Attributes:
+        allocator: knows the price, and what was stored so far.
+    """
+
+    allocator: Allocator
+
+    def begin(self, bits: float) -> None:
+        """Do nothing: nothing is counted."""
+
+    def spend(self, latent: Latent, facts: ChunkFacts, bits: Measure) -> Allocated:
+        """Decide a chunk."""
+        return self.allocator.allocate(latent)
+
+
+@dataclass(slots=True)
+class Buyer:
+    """Buys as much as a chunk may take.
+
+    Attributes:
+        allocator: knows what was stored so far.
+        price: of the chunk before, where the next search begins.
+        floor: the least price: below it there is little to buy but the quantiser's noise.
+        counts: whether channels are counted, and not bits.
+    """
+
+    allocator: Allocator
+    price: float
+    floor: float
+    counts: bool = False
+
+    def buy(self, latent: Latent, allowed: float, bits: Measure) -> tuple[Allocated, float]:
+        """Decide a chunk; say what it takes.
+
+        Raises:
+            OptionError: even a chunk that stores nothing takes more than it may.
+        """
+
+        def at(setting: float) -> tuple[float, tuple[Allocated, Allocator]]:
+            allocator = self.allocator.at(2.0**-setting)
+            done = allocator.allocate(latent)
+            value = float(done.counts.sum()) if self.counts else bits(done)
+            return max(value, 1e-9), (done, allocator)
+
+        found = largest_within(
+            at,
+            allowed,
+            start=-math.log2(self.price),
+            low=-_HIGHEST,
+            high=-math.log2(self.floor),
+            near=_NEAR,
+        )
+        if found.value > max(allowed, 1e-9):
+            raise OptionError(
+                f"the budget leaves {max(allowed, 0):.0f} bits for a chunk of {latent.shape[2]} latent "
+                f"steps, which takes {found.value:.0f} if it stores nothing. Allow more."
+            )
+        self.price = 2.0**-found.setting
+        done, self.allocator = found.result
+        return done, found.value
+
+
+@dataclass(slots=True)
+class AllowanceSpending:
+    """At most what each chunk is allowed, and what those before it left.
+
+    At the end of every chunk no more was spent than all so far were allowed, wherever the clip ends.
+
+    Attributes:
+        buyer: decides.
+        allowance: what a chunk is allowed.
+        left: what was allowed and not taken so far; negative at first.
+        carried: how much of that is kept at most.
+    """
+
+    buyer: Buyer
+    allowance: Callable[[ChunkFacts], float]
+    left: float = 0.0
+    carried: float = math.inf
+
+    def begin(self, bits: float) -> None:
+        """Take it from what is left, unless channels are counted."""
+        self.left -= 0.0 if self.buyer.counts else bits
+
+    def spend(self, latent: Latent, facts: ChunkFacts, bits: Measure) -> Allocated:
+        """Decide a chunk.
+
+        Raises:
+            OptionError: even a chunk that stores nothing takes more than is left.
+        """
+        allowed = self.left + self.allowance(facts)
+        done, taken = self.buyer.buy(latent, allowed, bits)
+        self.left = min(allowed - taken, self.carried)
+        return done
+
+
+@dataclass(slots=True)
+class PlannedSpending:
+    """A total that is shared out by what a first pass found that each chunk needs.
+
+    Attributes:
+        buyer: decides.
+        shares: of the chunks, in any unit.
+        left: what may still be taken.
+    """
+
+    buyer: Buyer
+    shares: list[float]
+    left: float
+    _chunk: int = field(default=0)
+
+    def begin(self, bits: float) -> None:
+        """Take it from what is left, unless channels are counted."""
+        self.left -= 0.0 if self.buyer.counts else bits
+
+    def spend(self, latent: Latent, facts: ChunkFacts, bits: Measure) -> Allocated:
+        """Decide a chunk.
+
+        Raises:
+            OptionError: even a chunk that stores nothing takes more than its share.
+        """
+        ahead = math.fsum(self.shares[self._chunk :])
+        share = self.shares[self._chunk] / ahead if ahead > 0 else 1.0
+        done, taken = self.buyer.buy(latent, self.left * share, bits)
+        self.left -= taken
+        self._chunk += 1
+        return done

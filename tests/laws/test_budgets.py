@@ -1,0 +1,154 @@
+"""Law 11: what is written never exceeds the budget, and more budget never makes a clip worse."""
+
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import LAW
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tubelet
+from tubelet.bitstream.reader import TubeReader
+from tubelet.codec.budget import Bitrate, BitsPerPixel, Quality, TargetPSNR
+from tubelet.codec.encode import encode_file
+from tubelet.errors import OptionError
+from tubelet.metrics.psnr import ClipPSNR
+
+RATE = 24
+KINDS = ["noise", "still", "moving", "cut"]
+
+
+def make_frames(kind, shape, seed=0):
+    """Frames of a kind that budgets treat differently."""
+    frames, height, width = shape
+    generator = np.random.default_rng(seed)
+    if kind == "noise":
+        return generator.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    rows, columns = np.mgrid[: height + 64, : width + 64] / generator.uniform(3, 9)
+    texture = np.stack(
+        [np.sin(rows + phase) * np.cos(columns * (1 + phase)) for phase in (0, 0.3, 0.7)], axis=-1
+    )
+    picture = (127 + 90 * texture + generator.normal(0, 4, texture.shape)).clip(0, 255).astype(np.uint8)
+    if kind == "still":
+        return np.repeat(picture[None, :height, :width], frames, axis=0)
+    if kind == "cut":
+        return np.stack(
+            [(picture if t < frames // 2 else 255 - picture)[:height, :width] for t in range(frames)]
+        )
+    return np.stack([picture[t % 60 : t % 60 + height, :width] for t in range(frames)])
+
+
+class Encoded:
+    """A clip that was encoded within a budget, as a file in a folder that is gone afterwards."""
+
+    def __init__(self, frames, **options):
+        with tempfile.TemporaryDirectory() as folder:
+            np.save(Path(folder) / "a.npy", frames)
+            self.report = encode_file(
+                Path(folder) / "a.npy", Path(folder) / "a.tube", tokenizer="klt-4x8x8", **options
+            )
+            self.data = (Path(folder) / "a.tube").read_bytes()
+            with tubelet.open_tube(Path(folder) / "a.tube") as tube:
+                self.frames = tube[:]
+            psnr = ClipPSNR()
+            psnr.update(frames, self.frames)
+            self.psnr = psnr.compute()
+
+
+shapes = st.tuples(st.integers(1, 21), st.integers(1, 40), st.integers(1, 40))
+
+
+@LAW
+@given(kind=st.sampled_from(KINDS), shape=shapes, seed=st.integers(0, 99), channels=st.floats(0.01, 64))
+def test_a_mean_of_channels_is_never_exceeded(kind, shape, seed, channels):
+    report = Encoded(make_frames(kind, shape, seed), budget=channels).report
+    assert report.mean_channels <= channels
+
+
+@LAW
+@given(kind=st.sampled_from(KINDS), shape=shapes, seed=st.integers(0, 99), bits=st.floats(0.001, 20))
+def test_bits_per_pixel_are_never_exceeded(kind, shape, seed, bits):
+    frames = make_frames(kind, shape, seed)
+    try:
+        encoded = Encoded(frames, budget=BitsPerPixel(bits=bits))
+    except OptionError as error:
+        assert "Allow more" in str(error)
+        assert bits * frames[..., 0].size < 8 * 3000, "a file of nothing takes less"
+        return
+    assert 8 * len(encoded.data) <= bits * frames[..., 0].size
+
+
+@pytest.mark.parametrize("two_pass", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "budgets",
+    [(1, 2, 4, 8, 16, 32, 64), [BitsPerPixel(bits=bits) for bits in (0.3, 0.5, 0.9, 2.0, 4.0, 8.0)]],
+    ids=["channels", "bits"],
+)
+def test_more_budget_never_makes_a_clip_worse(kind, budgets, two_pass):
+    frames = make_frames(kind, (33, 48, 64))
+    quality = [Encoded(frames, budget=budget, two_pass=two_pass).psnr for budget in budgets]
+    assert all(later > sooner - 0.05 for sooner, later in pairwise(quality)), quality
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bitrate_holds_over_any_two_seconds(kind, tmp_path):
+    frames = make_frames(kind, (121, 32, 48))
+    np.save(tmp_path / "a.npy", frames)  # an array is shown at 24 frames per second
+    rate = 120_000.0
+    encode_file(
+        tmp_path / "a.npy", tmp_path / "a.tube", tokenizer="klt-4x8x8", budget=Bitrate(bits_per_second=rate)
+    )
+    with TubeReader(tmp_path / "a.tube") as reader:
+        chunks = [(entry.frames / RATE, 8 * entry.length) for entry in reader.chunks]
+    for first in range(len(chunks)):
+        seconds = bits = 0
+        for length, size in chunks[first:]:
+            seconds, bits = seconds + length, bits + size
+            if seconds > 2:
+                break
+            assert bits <= rate * seconds
+
+
+def test_a_still_clip_costs_next_to_nothing_after_its_first_step():
+    frames = make_frames("still", (61, 64, 64))
+    one = Encoded(frames[:1], budget=Quality(level=40.0)).report.bytes_symbols
+    all_of_it = Encoded(frames, budget=Quality(level=40.0)).report.bytes_symbols
+    assert all_of_it < 1.05 * one
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_psnr_is_met(kind):
+    frames = make_frames(kind, (17, 48, 48))
+    wanted = {"noise": 11.0}.get(kind, 25.0)
+    assert abs(Encoded(frames, budget=TargetPSNR(db=wanted)).psnr - wanted) < 0.3
+
+
+def test_a_psnr_out_of_reach_says_what_is_in_reach():
+    with pytest.raises(OptionError, match=r"gives .* dB on this clip"):
+        Encoded(make_frames("noise", (5, 16, 16)), budget=TargetPSNR(db=60.0))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_are_the_same_from_anywhere_and_however_the_file_was_read(kind, tmp_path, monkeypatch):
+    frames = make_frames(kind, (41, 40, 56))
+    monkeypatch.setattr("tubelet.codec.plan_budget.LARGEST_CHUNK", 4)
+    np.save(tmp_path / "a.npy", frames)
+    for name, memory in (("a", 1 << 30), ("b", 1 << 24)):
+        encode_file(
+            tmp_path / "a.npy", tmp_path / f"{name}.tube", budget=6, memory=memory, tokenizer="klt-4x8x8"
+        )
+    assert (tmp_path / "a.tube").read_bytes() == (tmp_path / "b.tube").read_bytes()
+    with tubelet.open_tube(tmp_path / "a.tube") as tube:
+        whole = tube[:]
+        for start in range(0, 41, 5):
+            assert np.array_equal(tube[start : start + 3], whole[start : start + 3])
+        latents = tube.latents()
+    tokenizer = tubelet.load("klt-4x8x8")
+    decoder = tokenizer.parts_decoder(frames=41, height=40, width=56)
+    assert np.array_equal(decoder.push_frames(latents.latents, counts=latents.known), whole)
+    with tubelet.open_tube(tmp_path / "a.tube", channels=2) as few:
+        assert few[:].shape == whole.shape
