@@ -29,9 +29,10 @@ from tubelet.codec.spending import (
     Spending,
 )
 from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.grouping import Grouping
 from tubelet.types import Latent
 
-_CHUNK_VALUES = 1 << 22
+_CHUNK_VALUES = 1 << 23
 """Values of the latent of a chunk, about: it is held while its price is looked for."""
 
 _SECONDS = 1.0
@@ -101,11 +102,9 @@ class Planner:
         channels: int | None,
         step: float,
     ) -> None:
-        rows, columns = tokenizer.grouping.cells(facts.height, facts.width)
-        steps = min(LARGEST_CHUNK, _CHUNK_VALUES // (tokenizer.check_channels(channels) * rows * columns))
+        self.chunk_steps = chunk_steps(tokenizer.check_channels(channels), tokenizer.grouping, facts)
         if isinstance(budget, Bitrate):
-            steps = min(steps, int(_SECONDS * facts.rate / tokenizer.stride.t))
-        self.chunk_steps = max(1, steps)
+            self.chunk_steps = max(1, min(self.chunk_steps, int(_SECONDS * facts.rate / tokenizer.stride.t)))
         self._facts = facts
         self._budget = budget
         self._step = step
@@ -180,3 +179,9 @@ class Planner:
                 return bits * chunk.seconds
             case _:
                 return math.inf
+
+
+def chunk_steps(channels: int, grouping: Grouping, facts: ClipFacts) -> int:
+    """Steps of a chunk that is decided as a whole."""
+    rows, columns = grouping.cells(facts.height, facts.width)
+    return max(1, min(LARGEST_CHUNK, _CHUNK_VALUES // (channels * rows * columns)))
