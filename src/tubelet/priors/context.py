@@ -201,17 +201,16 @@ class PartPrior:
             step_class=self.step_class,
             bases=bases,
         )
-        below = lower
-        if bases:
-            digits = np.array(config.bases[:start], np.int32).reshape(-1, 1, 1, 1)
-            below = 2 * lower - (digits - 1)
-        present = None
+        below, present = lower, None
         if counts is not None:
-            present = counts >= np.arange(start + 1, stop + 1, dtype=np.int32).reshape(-1, 1, 1, 1)
-        self._code(codec, values, below, seen_counts(counts, shape), present, exchange)
+            present = _present(counts, start, stop)
         if bases:
-            return (values + (np.array(bases, np.int32).reshape(-1, 1, 1, 1) - 1)) // 2
-        return values
+            below = _centred(lower, config.bases[:start], counts)
+        self._code(codec, values, below, seen_counts(counts, shape), present, exchange)
+        if not bases:
+            return values
+        digits = (values + _column(bases) - 1) // 2
+        return digits if present is None else digits * present
 
     def _code(
         self,
@@ -301,6 +300,23 @@ class _Codec:
             for n, base in enumerate(self.bases)
         ]
         return Choice(*(np.stack(each, axis=1) for each in zip(*choices, strict=True)))
+
+
+def _present(counts: NDArray[np.int32], start: int, stop: int) -> NDArray[np.bool_]:
+    """Which positions have a symbol of channels, ``c t h w``."""
+    return counts > np.arange(start, stop, dtype=np.int32).reshape(-1, 1, 1, 1)
+
+
+def _centred(
+    digits: NDArray[np.int32], bases: tuple[int, ...], counts: NDArray[np.int32] | None
+) -> NDArray[np.int32]:
+    """Digits d as 2 d - (base - 1), 0 where there are none."""
+    values = 2 * digits - (_column(bases) - 1)
+    return values if counts is None else values * _present(counts, 0, len(bases))
+
+
+def _column(bases: tuple[int, ...]) -> NDArray[np.int32]:
+    return np.array(bases, np.int32).reshape(-1, 1, 1, 1)
 
 
 def _of_part(weights: Mapping[str, NDArray[np.integer]], part: str) -> dict[str, NDArray[np.integer]]:

@@ -11,12 +11,14 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save as arrays_to_bytes
 
-from tubelet.errors import CheckpointError
+from tubelet.bitstream.header import Header
+from tubelet.bitstream.part_header import PartHeader
+from tubelet.errors import CheckpointError, OptionError
 from tubelet.files import replacing_folder
 from tubelet.json_fields import fields_from_json
 from tubelet.json_text import read_json
 from tubelet.priors.config import PriorConfig
-from tubelet.priors.context import ContextPrior, weight_shapes
+from tubelet.priors.context import LARGEST_CLASSES, ContextPrior, PartPrior, weight_shapes
 from tubelet.weights_file import read_weights
 
 FORMAT = 1
@@ -67,6 +69,24 @@ def prior_of_file(name: str, sha256: str) -> ContextPrior:
             f"with this program; known are {', '.join(PRIORS.values()) or 'none'}. Upgrade it."
         )
     return prior
+
+
+def model_for(header: Header, part: PartHeader) -> PartPrior | None:
+    """The model of a part of a file, for `TubeReader` and `Codings`.
+
+    Returns:
+        None if the file names no prior, or one that cannot be for this part.
+
+    Raises:
+        CheckpointError: the prior does not come with this program, or is damaged.
+    """
+    if header.prior is None or len(part.counts) > LARGEST_CLASSES:
+        return None
+    prior = prior_of_file(header.prior.name, header.prior.sha256)
+    try:
+        return prior.for_part(steps=part.steps, bases=[base for token in part.bases for base in token])
+    except OptionError:
+        return None
 
 
 def read_prior(folder: Path) -> ContextPrior:
