@@ -15,7 +15,7 @@ from tubelet.bitstream.modelled import Bounds, ModelTables, decode_modelled, enc
 from tubelet.bitstream.part_header import PartHeader
 from tubelet.bitstream.segment import Segment, decode_symbols, encode_symbols
 from tubelet.bitstream.symbol_model import SymbolModel
-from tubelet.errors import BitstreamError, OptionError
+from tubelet.errors import BitstreamError
 
 TABLES, MODEL = 0, 1
 """How the head of a chunk says with which coding a part is coded."""
@@ -100,7 +100,7 @@ class ModelCoding:
         if [start for start, _ in self.spans] != [0, *(stop for _, stop in self.spans[:-1])] or (
             min(stop - start for start, stop in self.spans) < 1 or self.spans[-1][1] != part.channels
         ):
-            raise OptionError(
+            raise BitstreamError(
                 f"prior {model.name!r} has groups of channels {self.spans!s:.200}; they must follow each "
                 f"other and be all {part.channels} of part {part.name!r}. Give the model of this part."
             )

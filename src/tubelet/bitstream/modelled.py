@@ -12,7 +12,7 @@ from tubelet.bitstream.fields import Cursor, unsigned, unsigned_array
 from tubelet.bitstream.range_coder import Alphabet, RangeDecoder, RangeEncoder, alphabet
 from tubelet.bitstream.segment import Segment
 from tubelet.bitstream.symbol_model import CodingTable, Exchange
-from tubelet.errors import OptionError
+from tubelet.errors import BitstreamError, OptionError
 
 Ask = Callable[[Exchange], NDArray[np.int32]]
 """A function of a model, waiting for its exchange; it gives symbols, 0 where there are none."""
@@ -69,7 +69,7 @@ class _Order:
     @classmethod
     def of(cls, tables: NDArray[np.int32], known: int) -> "_Order":
         if tables.size and not 0 <= int(tables.min()) <= int(tables.max()) < known:
-            raise OptionError(f"a model codes with table {tables.max()}; it has {known}, counted from 0.")
+            raise BitstreamError(f"a model codes with table {tables.max()}; it has {known}, counted from 0.")
         order = np.argsort(tables.astype(np.uint16), kind="stable")  # 16 bits are sorted by counting
         ordered = tables[order].astype(np.int64)
         starts = np.flatnonzero(np.diff(ordered, prepend=-1)).tolist()
@@ -101,7 +101,7 @@ class _Writing:
         beyond = np.abs(found - entries)
         ends = known.open[by_table.tables] & ((entries == 0) | (entries == known.last[by_table.tables]))
         if np.any(beyond[~ends]):
-            raise OptionError(
+            raise BitstreamError(
                 "a model codes a symbol with a table that is closed and does not hold it: the model is at "
                 "fault."
             )
@@ -213,13 +213,13 @@ def encode_modelled(ask: Ask, symbols: NDArray[np.int32], tables: ModelTables, *
         total: how many symbols there are.
 
     Raises:
-        OptionError: the model does not code these symbols, each once.
+        BitstreamError: the model does not code these symbols, each once.
     """
     exchange = _Writing(symbols, tables)
     given = ask(exchange)
     _check_all(exchange.coded, total)
     if given.shape != symbols.shape or not np.array_equal(given, symbols):
-        raise OptionError("a model gives other symbols than it coded: it is at fault.")
+        raise BitstreamError("a model gives other symbols than it coded: it is at fault.")
     return exchange.segment()
 
 
@@ -237,22 +237,22 @@ def decode_modelled(
         total: how many symbols there are.
 
     Raises:
-        BitstreamError: the data cannot come from `encode_modelled`. Damage that still decodes to something is
-            left to the checksum of the symbols, which the chunk holds.
-        OptionError: the model does not code these symbols, each once.
+        BitstreamError: the data cannot come from `encode_modelled`, or the model does not code these symbols,
+            each once. Damage that still decodes to something is left to the checksum of the symbols, which
+            the chunk holds.
     """
     exchange = _Reading(data, tables, bounds, total)
     given = ask(exchange)
     _check_all(exchange.coded, total)
     exchange.finish()
     if given.shape != shape or given.dtype != np.int32:
-        raise OptionError(f"a model gives {given.dtype} of shape {given.shape}, not int32 of {shape}.")
+        raise BitstreamError(f"a model gives {given.dtype} of shape {given.shape}, not int32 of {shape}.")
     return given
 
 
 def _check_all(coded: int, total: int) -> None:
     if coded != total:
-        raise OptionError(f"a model codes {coded} symbols of {total}: it is at fault.")
+        raise BitstreamError(f"a model codes {coded} symbols of {total}: it is at fault.")
 
 
 def _check_table(number: int, table: CodingTable) -> None:

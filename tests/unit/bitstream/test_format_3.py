@@ -385,12 +385,15 @@ def test_a_writer_is_given_the_models_of_its_header(tmp_path, make_file_header):
         (make_file_header(), {}, "names the prior 'toy' and 0 models"),
         (make_file_header(prior=None), {"latent": NumpyModel(5)}, "names the prior none and 1 models"),
         (make_file_header(), {"other": NumpyModel(5)}, r"models for \['other'\]"),
-        (make_file_header(), {"latent": NumpyModel(4)}, "groups of channels"),
     ):
         with pytest.raises(OptionError, match=message):
             TubeWriter(path, header, models=models)
-    with pytest.raises(BitstreamError, match="given is 'other'"):
-        TubeWriter(path, make_file_header(), models={"latent": NumpyModel(5, name="other")})
+    for model, message in (
+        (NumpyModel(4), "groups of channels"),
+        (NumpyModel(5, name="other"), "given is 'other'"),
+    ):
+        with pytest.raises(BitstreamError, match=message):
+            TubeWriter(path, make_file_header(), models={"latent": model})
 
 
 def test_reading_a_prefix_touches_none_of_the_later_bytes(tube, tmp_path):
