@@ -14,7 +14,8 @@ SHA256 = hashlib.sha256(b"toy model, 1").hexdigest()
 
 def table(first, weights, *, ends):
     """Frequencies in the ratio of some weights; `ends` says whether the ends stand for all beyond them."""
-    frequencies = [1 + weight * (TOTAL - len(weights)) // sum(weights) for weight in weights]
+    rest, whole = TOTAL - len(weights), sum(weights)
+    frequencies = [1 + weight * rest // whole for weight in weights]
     frequencies[weights.index(max(weights))] += TOTAL - sum(frequencies)
     return first, frequencies, ends
 
