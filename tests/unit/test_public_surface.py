@@ -26,7 +26,7 @@ OPTIONS = {
     "reconstruct": "--channels --device --force --help --json --memory --no-audio --output --side-by-side "
     "--step --tokenizer IN",
     "encode": "--bitrate --bits-per-pixel --budget --channels --device --force --help --json --memory "
-    "--no-audio --output --psnr --quality --step --tokenizer --two-pass IN",
+    "--no-audio --no-prior --output --psnr --quality --step --tokenizer --two-pass IN",
     "decode": "--channels --device --end --force --help --memory --no-audio --output --start --tokenizer "
     "IN.tube",
     "info": "--check --help --json FILE",

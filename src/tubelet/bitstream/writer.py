@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from tubelet.bitstream.audio import AudioPacket, packets_to_bytes, runs
-from tubelet.bitstream.chunk import Chunk, EncodedChunk, chunk_to_bytes
+from tubelet.bitstream.chunk import Chunk, chunk_to_bytes
 from tubelet.bitstream.coding import Codings
 from tubelet.bitstream.container import (
     AUDIO,
@@ -108,14 +108,6 @@ class TubeWriter:
         parts = (self.bytes_header, self.bytes_heads, self.bytes_tables, self.bytes_payload)
         return sum(parts) + self.bytes_audio + self.bytes_index
 
-    def encode(self, chunk: Chunk) -> EncodedChunk:
-        """A chunk as it would be written.
-
-        Raises:
-            BitstreamError: it holds what a file cannot.
-        """
-        return chunk_to_bytes(chunk, self._codings)
-
     def write_chunk(self, chunk: Chunk) -> None:
         """Append a chunk; chunks come in order, without gaps.
 
@@ -123,7 +115,7 @@ class TubeWriter:
             BitstreamError: it is not the next chunk, not of the header's size, or holds what a file cannot.
         """
         self._check_next(chunk)
-        encoded = self.encode(chunk)
+        encoded = chunk_to_bytes(chunk, self._codings)
         tables = sum(len(segment.table) for segment in encoded.segments)
         payload = sum(len(segment.payload) for segment in encoded.segments)
         parts = [part for segment in encoded.segments for part in (segment.table, segment.payload)]

@@ -29,6 +29,13 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_prior(parser: argparse.ArgumentParser) -> None:
+    """Add ``--no-prior``."""
+    parser.add_argument(
+        "--no-prior", action="store_true", help="code with tables alone: larger, a little faster"
+    )
+
+
 def budget_of(arguments: argparse.Namespace) -> "Budget | None":
     """What `add_budget` took; none if nothing was asked for.
 

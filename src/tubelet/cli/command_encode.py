@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_channels(parser)
     options.add_step(parser)
     budgets.add_budget(parser)
+    budgets.add_prior(parser)
     options.add_json(parser)
     options.add_common(parser)
 
@@ -60,6 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
             step=arguments.step,
             budget=budget,
             two_pass=arguments.two_pass,
+            prior=not arguments.no_prior,
             **options.file_options(arguments, shown),
         )
     with options.tables_beside(arguments.json):

@@ -1,15 +1,19 @@
 """Latents into a ``.tube`` file that keeps a budget: chunk by chunk, each decided as a whole."""
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 
-from tubelet.bitstream.chunk import Chunk, EncodedChunk, PartSymbols
+from tubelet.bitstream.chunk import Chunk, PartSymbols, chunk_to_bytes
+from tubelet.bitstream.coding import Codings
 from tubelet.bitstream.container import RecordHead
+from tubelet.bitstream.header import Header
 from tubelet.bitstream.writer import TubeWriter
 from tubelet.codec.allocate import Allocated
+from tubelet.codec.models import model_for
 from tubelet.codec.pipeline import NO_TIMES, Encoded
 from tubelet.codec.report import TubeReport
 from tubelet.codec.sinks import TubeSink
@@ -29,9 +33,32 @@ def bits_beside(header_bytes: int) -> float:
     return 8.0 * (header_bytes + _BESIDE_BYTES)
 
 
-def chunk_bits(encoded: EncodedChunk) -> float:
-    """What a chunk takes with its entry in the index, at most."""
-    return 8.0 * (RecordHead.SIZE + len(encoded.to_bytes()) + _INDEX_BYTES)
+class FileSizes:
+    """What a chunk takes with its entry in the index, at most; tables of its own are the estimate.
+
+    Args:
+        header: of the file.
+        chunk: makes a chunk of what is stored.
+        beside: bits that come on top.
+    """
+
+    def __init__(self, header: Header, chunk: Callable[[Allocated], Chunk], *, beside: float = 0.0) -> None:
+        self._chunk = chunk
+        self._beside = beside
+        self._tables = Codings(header)
+        self._codings = Codings(header, model_for)
+
+    def estimate(self, done: Allocated) -> float:
+        """Coded with tables of its own."""
+        return self._bits(done, self._tables)
+
+    def exact(self, done: Allocated) -> float:
+        """Coded as it is going to be."""
+        return self._bits(done, self._codings)
+
+    def _bits(self, done: Allocated, codings: Codings) -> float:
+        encoded = chunk_to_bytes(self._chunk(done), codings)
+        return self._beside + 8.0 * (RecordHead.SIZE + len(encoded.to_bytes()) + _INDEX_BYTES)
 
 
 class BudgetSink:
@@ -50,6 +77,7 @@ class BudgetSink:
     ) -> None:
         self._time_base = time_base
         self._tube = tube
+        self._header = tube.header
         self._spending = spending
         self._grouping = grouping
         self._steps = steps
@@ -109,11 +137,8 @@ class BudgetSink:
                 parts=(PartSymbols(symbols=done.symbols, counts=done.counts),),
             )
 
-        def bits(done: Allocated) -> float:
-            return chunk_bits(self.writer.encode(chunk(done)))
-
         latent = torch.cat(taken, dim=2)
         facts = ChunkFacts(latent[0, 0].numel(), len(times), self._seconds(times))
-        self._tube.write_chunk(chunk(self._spending.spend(latent, facts, bits)))
+        self._tube.write_chunk(chunk(self._spending.spend(latent, facts, FileSizes(self._header, chunk))))
         self._number += 1
         self._step += steps

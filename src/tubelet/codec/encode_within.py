@@ -1,24 +1,25 @@
 """A clip into a ``.tube`` file that keeps a budget, in one pass or in two."""
 
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 
-from tubelet.bitstream.chunk import Chunk, PartSymbols, chunk_to_bytes
-from tubelet.bitstream.coding import Codings
+from tubelet.bitstream.chunk import Chunk, PartSymbols
 from tubelet.bitstream.container import header_to_bytes
 from tubelet.codec.allocate import Allocated
 from tubelet.codec.budget import Budget, ClipFacts
-from tubelet.codec.budget_sink import BudgetSink, bits_beside, chunk_bits
+from tubelet.codec.budget_sink import BudgetSink, FileSizes, bits_beside
 from tubelet.codec.open_clip import OpenClip
 from tubelet.codec.pipeline import Encoded
-from tubelet.codec.plan_budget import BitsOf, Planner, Shares
+from tubelet.codec.plan_budget import Planner, Shares, SizesAt
 from tubelet.codec.report import TubeReport
 from tubelet.codec.sinks import filled
-from tubelet.codec.spending import ChunkFacts
+from tubelet.codec.spending import ChunkFacts, Sizes
 from tubelet.codec.symbols import LatentQuantizer
 from tubelet.types import Latent
 from tubelet.video.info import USUAL_RATE
@@ -39,9 +40,9 @@ def encode_within(
     begun = _Begun.of(clip, budget, channels=channels, step=step)
     planner, tokenizer = begun.planner, clip.checkpoint.tokenizer
     if shares is None:
-        decided = planner.one_pass(begun.first, begun.facts, begun.bits_of)
+        decided = planner.one_pass(begun.first, begun.facts, begun.sizes_at)
     else:
-        decided = planner.two_pass(begun.first, begun.facts, begun.bits_of, shares)
+        decided = planner.two_pass(begun.first, begun.facts, begun.sizes_at, shares)
     quantizer = LatentQuantizer.of(tokenizer, clip.kept, step=decided.step)
     sink = BudgetSink(
         clip.sink(quantizer, planner.classes),
@@ -60,7 +61,7 @@ def first_pass(clip: OpenClip, budget: Budget, *, channels: int | None, step: fl
     """Find what each chunk takes at one price for all, and write nothing; the rest as `encode_within`."""
     begun = _Begun.of(clip, budget, channels=channels, step=step)
     planner, waiting = begun.planner, begun.latents
-    allocator = planner.at_one_price(begun.first, begun.facts, begun.bits_of)
+    allocator = planner.at_one_price(begun.first, begun.facts, begun.sizes_at)
     costs: list[float] = []
     positions, frames = 0, sum(len(piece.timestamps) for piece in begun.pieces)
     for piece in chain(clip.latents, [None]):
@@ -84,14 +85,14 @@ class _Begun(NamedTuple):
         pieces: what was taken of the clip so far.
         first: all steps of the first chunk.
         facts: of the first chunk.
-        bits_of: what a file of the first chunk takes.
+        sizes_at: what a file of the first chunk takes.
     """
 
     planner: Planner
     pieces: list[Encoded]
     first: Latent
     facts: ChunkFacts
-    bits_of: BitsOf
+    sizes_at: SizesAt
 
     @classmethod
     def of(cls, clip: OpenClip, budget: Budget, *, channels: int | None, step: float) -> "_Begun":
@@ -110,20 +111,23 @@ class _Begun(NamedTuple):
         times = np.concatenate([piece.timestamps for piece in pieces])
         times = times[: tokenizer.grouping.first_frame(first.shape[2])]
 
-        def bits_of(step: float, done: Allocated) -> float:
+        def sizes_at(step: float) -> Sizes:
             header = clip.header(LatentQuantizer.of(tokenizer, clip.kept, step=step), planner.classes)
-            part = PartSymbols(symbols=done.symbols, counts=done.counts)
-            chunk = Chunk(number=0, first_step=0, first_frame=0, timestamps=times, parts=(part,))
             beside = bits_beside(len(header_to_bytes(header)))
-            return beside + chunk_bits(chunk_to_bytes(chunk, Codings(header)))
+            return FileSizes(header, partial(_first_chunk, times=times), beside=beside)
 
         seconds = float(len(times) / facts.rate)
-        return cls(planner, pieces, first, ChunkFacts(first[0, 0].numel(), len(times), seconds), bits_of)
+        return cls(planner, pieces, first, ChunkFacts(first[0, 0].numel(), len(times), seconds), sizes_at)
 
     @property
     def latents(self) -> list[Latent]:
         """The steps that were taken so far, one by one."""
         return [step for piece in self.pieces for step in _steps(piece)]
+
+
+def _first_chunk(done: Allocated, times: Int64[np.ndarray, " T"]) -> Chunk:
+    part = PartSymbols(symbols=done.symbols, counts=done.counts)
+    return Chunk(number=0, first_step=0, first_frame=0, timestamps=times, parts=(part,))
 
 
 def _steps(piece: Encoded) -> list[Latent]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from tubelet.bitstream.audio import AudioPacket as StoredPacket
-from tubelet.bitstream.header import AudioHeader, Header
+from tubelet.bitstream.header import AudioHeader, Header, PriorHeader
 from tubelet.bitstream.part_header import LATENT, TOKENS, PartHeader
 from tubelet.checkpoint import Checkpoint
 from tubelet.codec.symbols import LatentQuantizer
@@ -26,6 +26,7 @@ def make_header(
     *,
     audio: AudioInfo | None,
     counts: tuple[int, ...] = (),
+    prior: PriorHeader | None = None,
 ) -> Header:
     """Describe a file that is about to be written: of version 1 if a latent of one part is all it holds.
 
@@ -35,6 +36,7 @@ def make_header(
         quantizer: of its latent.
         audio: what is carried along.
         counts: how many channels a position may have; all of them for none.
+        prior: what symbols may be coded with beside tables of their own.
     """
     tokenizer = checkpoint.tokenizer
     cells = tokenizer.grouping.cells(info.height, info.width)
@@ -42,9 +44,9 @@ def make_header(
         _part(tokenizer.grids[name], cells, channels=len(part.steps), steps=part.steps, counts=counts)
         for name, part in quantizer.of_part.items()
     )
-    if len(parts) == 1 and not counts:
+    if len(parts) == 1 and not counts and prior is None:
         return _header(info, checkpoint, version=1, parts=(replace(parts[0], name=LATENT),), audio=audio)
-    return _header(info, checkpoint, version=3, parts=parts, audio=audio)
+    return _header(info, checkpoint, version=3, parts=parts, audio=audio, prior=prior)
 
 
 def make_token_header(
@@ -91,6 +93,7 @@ def _header(
     version: int,
     parts: tuple[PartHeader, ...],
     audio: AudioInfo | None,
+    prior: PriorHeader | None = None,
 ) -> Header:
     tokenizer = checkpoint.tokenizer
     return Header(
@@ -116,6 +119,7 @@ def _header(
             "mirror_applied": info.mirrored,
         },
         audio=None if audio is None else audio_to_header(audio),
+        prior=prior,
     )
 
 

@@ -5,10 +5,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tubelet.bitstream.header import Header
+from tubelet.bitstream.header import Header, PriorHeader
 from tubelet.checkpoint import Checkpoint, read_continuous
 from tubelet.codec.header import make_header
 from tubelet.codec.memory import frames_per_run, left_for_streams
+from tubelet.codec.models import prior_header
 from tubelet.codec.options import Options
 from tubelet.codec.pipeline import Encoded, frames_to_latents
 from tubelet.codec.sinks import TubeSink
@@ -32,6 +33,7 @@ class OpenClip(NamedTuple):
         kept: how many channels of each part.
         target: the file.
         settings: what the caller wants.
+        prior: what may code the symbols.
         latents: of the clip, once.
     """
 
@@ -40,12 +42,16 @@ class OpenClip(NamedTuple):
     kept: Mapping[str, int]
     target: Path
     settings: Options
+    prior: PriorHeader | None
     latents: Iterator[Encoded]
 
     def header(self, quantizer: LatentQuantizer, counts: tuple[int, ...] = ()) -> Header:
         """What the file says of itself; `counts` as `make_header`."""
         audio = self.info.audio if self.settings.audio else None
-        return make_header(self.info, self.checkpoint, quantizer, audio=audio, counts=counts)
+
+        return make_header(
+            self.info, self.checkpoint, quantizer, audio=audio, counts=counts, prior=self.prior
+        )
 
     def sink(self, quantizer: LatentQuantizer, counts: tuple[int, ...] = ()) -> TubeSink:
         """What writes the file."""
@@ -76,7 +82,8 @@ def open_clip(
         memory = left_for_streams(settings.memory, checkpoint.tokenizer, info.height, info.width, reads=True)
         encoder = checkpoint.tokenizer.parts_encoder(channels=kept, memory=memory)
         latents = frames_to_latents(runs, encoder)
-        yield OpenClip(info, checkpoint, kept, target, settings, latents)
+        prior = prior_header(checkpoint.sha256) if settings.prior else None
+        yield OpenClip(info, checkpoint, kept, target, settings, prior, latents)
 
 
 def read_ahead(video: OpenVideo, settings: Options) -> Generator[Run]:

@@ -14,6 +14,8 @@ class FileOptions(TypedDict, total=False):
         audio: whether the source's audio packets are carried along, untouched (default: yes).
         memory: bytes that frames in flight, the networks' state and the work on them may take (default:
             1 GiB).
+        prior: whether a learned prior codes the symbols of a ``.tube`` file that is written, if the tokenizer
+            has one (default: yes): about a third smaller, for some more time.
         device: where a tokenizer computes that is not a checkpoint already: ``cpu`` (default), ``cuda`` or
             ``cuda:N``.
         force: whether an existing target is replaced (default: no).
@@ -23,6 +25,7 @@ class FileOptions(TypedDict, total=False):
     """
 
     audio: bool
+    prior: bool
     memory: int
     device: str
     force: bool
@@ -35,6 +38,7 @@ class Options:
     """The same with their defaults: `FileOptions` says what they are."""
 
     audio: bool = True
+    prior: bool = True
     memory: int = DEFAULT_MEMORY
     device: str = "cpu"
     force: bool = False

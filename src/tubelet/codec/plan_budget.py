@@ -26,6 +26,7 @@ from tubelet.codec.spending import (
     ChunkFacts,
     ConstantSpending,
     PlannedSpending,
+    Sizes,
     Spending,
 )
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -50,8 +51,8 @@ _LEVELS = 3.0
 _NEAR = 0.92
 """The share of what the opening may take from which on its quality is good enough."""
 
-BitsOf = Callable[[float, Allocated], float]
-"""What a file of the opening alone would take, by the quantiser's coarseness and what of it is stored."""
+SizesAt = Callable[[float], Sizes]
+"""What a file of the opening alone would take, by the quantiser's coarseness."""
 
 
 class Decided(NamedTuple):
@@ -111,38 +112,38 @@ class Planner:
         self._allocators = Allocators(tokenizer, channels=channels)
         self.classes = self._allocators.classes
 
-    def one_pass(self, opening: Latent, opened: ChunkFacts, bits_of: BitsOf) -> Decided:
+    def one_pass(self, opening: Latent, opened: ChunkFacts, sizes_at: SizesAt) -> Decided:
         """Plan from the first steps of the clip.
 
         Args:
             opening: these steps.
             opened: what they are.
-            bits_of: what a file of them takes.
+            sizes_at: what a file of them takes.
         """
         budget = self._budget
-        buyer, step = self._buyer(opening, opened, bits_of)
+        buyer, step = self._buyer(opening, opened, sizes_at)
         if isinstance(budget, Quality):
             return Decided(step, ConstantSpending(buyer.allocator))
         # Of a bitrate nothing is kept for later, so that it holds over every chunk, and over any of them.
         carried = 0.0 if isinstance(budget, Bitrate) else math.inf
         return Decided(step, AllowanceSpending(buyer, self.allowed, carried=carried))
 
-    def two_pass(self, opening: Latent, opened: ChunkFacts, bits_of: BitsOf, shares: Shares) -> Decided:
+    def two_pass(self, opening: Latent, opened: ChunkFacts, sizes_at: SizesAt, shares: Shares) -> Decided:
         """Plan with what a first pass found; bitrates, whose seconds stand for themselves, as in one pass."""
         if not isinstance(self._budget, MeanChannels | BitsPerPixel):
-            return self.one_pass(opening, opened, bits_of)
-        buyer, step = self._buyer(opening, opened, bits_of)
+            return self.one_pass(opening, opened, sizes_at)
+        buyer, step = self._buyer(opening, opened, sizes_at)
         return Decided(step, PlannedSpending(buyer, shares.costs, shares.total))
 
-    def at_one_price(self, opening: Latent, opened: ChunkFacts, bits_of: BitsOf) -> Allocator:
+    def at_one_price(self, opening: Latent, opened: ChunkFacts, sizes_at: SizesAt) -> Allocator:
         """What allocates at one price, at which the opening keeps the budget."""
-        buyer, _ = self._buyer(opening, opened, bits_of)
+        buyer, _ = self._buyer(opening, opened, sizes_at)
         if buyer.counts:
-            buyer.buy(opening, self.allowed(opened), lambda _: math.inf)
+            buyer.buy(opening, self.allowed(opened), sizes_at(self._step))
             return self._allocators.at_price(buyer.price, step=self._step)
         return buyer.allocator
 
-    def _buyer(self, opening: Latent, opened: ChunkFacts, bits_of: BitsOf) -> tuple[Buyer, float]:
+    def _buyer(self, opening: Latent, opened: ChunkFacts, sizes_at: SizesAt) -> tuple[Buyer, float]:
         """What buys, and the quantiser's coarseness."""
         if isinstance(self._budget, MeanChannels):
             unit = CHANNEL_BITS * price_of_step(self._step)
@@ -151,22 +152,27 @@ class Planner:
             return Buyer(allocator, first, FLOOR * unit, counts=True), self._step
         quality = self._budget
         if not isinstance(quality, Quality):
-            quality = self._quality(opening, self.allowed(opened), bits_of)
+            quality = self._quality(opening, self.allowed(opened), sizes_at)
         price = price_of_step(quality.step)
         return Buyer(self._allocators.at_quality(quality), price, FLOOR * price), quality.step
 
-    def _quality(self, opening: Latent, allowed: float, bits_of: BitsOf) -> Quality:
+    def _quality(self, opening: Latent, allowed: float, sizes_at: SizesAt) -> Quality:
         """About the best at which a file of the opening keeps its budget."""
-
-        def bits_at(setting: float) -> tuple[float, Quality]:
-            quality = Quality(level=_LEVELS * setting)
-            return bits_of(quality.step, self._allocators.at_quality(quality).allocate(opening)), quality
-
+        ratio, start = 1.0, _FIRST_QUALITY / _LEVELS
         low, high = (level / _LEVELS for level in QUALITIES)
-        found = largest_within(
-            bits_at, allowed, start=_FIRST_QUALITY / _LEVELS, low=low, high=high, near=_NEAR
-        )
-        return found.result
+
+        def bits_at(setting: float) -> tuple[float, tuple[Quality, Allocated]]:
+            quality = Quality(level=_LEVELS * setting)
+            done = self._allocators.at_quality(quality).allocate(opening)
+            return ratio * sizes_at(quality.step).estimate(done), (quality, done)
+
+        while True:
+            found = largest_within(bits_at, allowed, start=start, low=low, high=high, near=_NEAR)
+            quality, done = found.result
+            better = ratio * sizes_at(quality.step).exact(done) / found.value
+            if abs(better / ratio - 1) < 1 - _NEAR:
+                return quality
+            ratio, start = better, found.setting
 
     def allowed(self, chunk: ChunkFacts) -> float:
         """Channels or bits that a chunk is allowed."""

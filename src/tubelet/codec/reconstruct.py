@@ -13,6 +13,7 @@ import numpy as np
 from tubelet.checkpoint import Checkpoint
 from tubelet.codec.header import make_header
 from tubelet.codec.memory import left_for_streams
+from tubelet.codec.models import prior_header
 from tubelet.codec.open_clip import as_checkpoint, read_ahead
 from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.pipeline import Piece, frames_to_symbols, symbols_to_frames
@@ -91,7 +92,8 @@ def reconstruct_file(
         streams = Streams.of(checkpoint.tokenizer, info, kept, memory=settings.memory)
         quantizer = LatentQuantizer.of(checkpoint.tokenizer, kept, step=step)
         sound = info.audio if settings.audio else None
-        header = make_header(info, checkpoint, quantizer, audio=sound)
+        prior = prior_header(checkpoint.sha256) if settings.prior else None
+        header = make_header(info, checkpoint, quantizer, audio=sound, prior=prior)
         compared = _Comparison(side_by_side=side_by_side)
         tube_sink = TubeSink(tube, header, info, checkpoint.tokenizer.grids, force=settings.force)
         writer = Writer(

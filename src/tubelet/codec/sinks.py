@@ -13,6 +13,7 @@ from tubelet.bitstream.writer import TubeWriter
 from tubelet.codec.audio_feed import AudioFeed
 from tubelet.codec.chunking import Chunker, usual_steps
 from tubelet.codec.header import packet_to_stored
+from tubelet.codec.models import models_of
 from tubelet.codec.pipeline import Piece
 from tubelet.codec.report import TubeReport
 from tubelet.threads import Behind
@@ -67,14 +68,15 @@ class TubeSink:
         force: whether an existing file is replaced.
 
     Attributes:
+        header: what the file says of itself.
         end: when the last frame so far stops being shown; none if nothing says it.
     """
 
     def __init__(
         self, target: Path, header: Header, info: VideoInfo, grids: PartGrids, *, force: bool
     ) -> None:
-        self.writer = TubeWriter(target, header, force=force)
-        self._header = header
+        self.writer = TubeWriter(target, header, models=models_of(header), force=force)
+        self.header = header
         self._time_base = info.time_base
         symbols = sum(part.channels * part.rows * part.columns for part in header.parts)
         self._chunker = Chunker(grids, steps=usual_steps(symbols))
@@ -100,7 +102,7 @@ class TubeSink:
 
     def report(self) -> TubeReport:
         """Count what was written; the file must be closed."""
-        writer, header = self.writer, self._header
+        writer, header = self.writer, self.header
         return TubeReport(
             frames=writer.frames,
             height=header.height,

@@ -13,6 +13,12 @@ from tubelet.types import Latent
 _NEAR = 0.985
 """The share of what a chunk may take from which on nothing better is looked for."""
 
+_ROUNDS = 5
+"""Searches for one chunk after the first, each with a better estimate."""
+
+_SAFER = 1.01
+"""By how much more an estimate grows that was too low."""
+
 _HIGHEST = 40.0
 """Logarithm of the highest price: nothing is worth it."""
 
@@ -31,8 +37,17 @@ class ChunkFacts(NamedTuple):
     seconds: float
 
 
-Measure = Callable[[Allocated], float]
-"""What a choice takes of the budget: bits in the file, or channels."""
+@runtime_checkable
+class Sizes(Protocol):
+    """What a choice takes in the file, in bits."""
+
+    def estimate(self, done: Allocated) -> float:
+        """About, and fast."""
+        ...
+
+    def exact(self, done: Allocated) -> float:
+        """To the bit."""
+        ...
 
 
 @runtime_checkable
@@ -43,13 +58,13 @@ class Spending(Protocol):
         """Take note of what the file takes beside its chunks."""
         ...
 
-    def spend(self, latent: Latent, facts: ChunkFacts, bits: Measure) -> Allocated:
+    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Allocated:
         """Decide a chunk.
 
         Args:
             latent: all steps of it.
             facts: what it is.
-            bits: what a choice takes in the file.
+            sizes: what a choice takes in the file.
         """
         ...
 
@@ -67,7 +82,7 @@ class ConstantSpending:
     def begin(self, bits: float) -> None:
         """Do nothing: nothing is counted."""
 
-    def spend(self, latent: Latent, facts: ChunkFacts, bits: Measure) -> Allocated:
+    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Allocated:
         """Decide a chunk."""
         return self.allocator.allocate(latent)
 
@@ -81,24 +96,45 @@ class Buyer:
         price: of the chunk before, where the next search begins.
         floor: the least price: below it there is little to buy but the quantiser's noise.
         counts: whether channels are counted, and not bits.
+        ratio: what chunks took, over what was estimated.
     """
 
     allocator: Allocator
     price: float
     floor: float
     counts: bool = False
+    ratio: float = 1.0
 
-    def buy(self, latent: Latent, allowed: float, bits: Measure) -> tuple[Allocated, float]:
+    def buy(self, latent: Latent, allowed: float, sizes: Sizes) -> tuple[Allocated, float]:
         """Decide a chunk; say what it takes.
 
         Raises:
             OptionError: even a chunk that stores nothing takes more than it may.
         """
+        bought = self._bought(latent, allowed, sizes)
+        for _ in range(_ROUNDS):
+            if bought.estimate == bought.value or _NEAR * allowed <= bought.value <= allowed:
+                break
+            self.ratio *= bought.value / bought.estimate * (_SAFER if bought.value > allowed else 1.0)
+            self.price = bought.price
+            again = self._bought(latent, allowed, sizes)
+            if bought.value > allowed or bought.value < again.value <= allowed:
+                bought = again
+        if bought.value > max(allowed, 1e-9):
+            raise OptionError(
+                f"the budget leaves {max(allowed, 0):.0f} bits for a chunk of {latent.shape[2]} latent "
+                f"steps, which takes {bought.value:.0f} if it stores nothing. Allow more."
+            )
+        self.price, self.allocator = bought.price, bought.allocator
+        return bought.done, bought.value
+
+    def _bought(self, latent: Latent, allowed: float, sizes: Sizes) -> "_Bought":
+        """The best that is estimated to stay within what is allowed, and what it takes."""
 
         def at(setting: float) -> tuple[float, tuple[Allocated, Allocator]]:
             allocator = self.allocator.at(2.0**-setting)
             done = allocator.allocate(latent)
-            value = float(done.counts.sum()) if self.counts else bits(done)
+            value = float(done.counts.sum()) if self.counts else self.ratio * sizes.estimate(done)
             return max(value, 1e-9), (done, allocator)
 
         found = largest_within(
@@ -109,14 +145,20 @@ class Buyer:
             high=-math.log2(self.floor),
             near=_NEAR,
         )
-        if found.value > max(allowed, 1e-9):
-            raise OptionError(
-                f"the budget leaves {max(allowed, 0):.0f} bits for a chunk of {latent.shape[2]} latent "
-                f"steps, which takes {found.value:.0f} if it stores nothing. Allow more."
-            )
-        self.price = 2.0**-found.setting
-        done, self.allocator = found.result
-        return done, found.value
+        done, allocator = found.result
+        value = float(done.counts.sum()) if self.counts else sizes.exact(done)
+        estimate = value if self.counts else found.value
+        return _Bought(done, allocator, 2.0**-found.setting, estimate, value)
+
+
+class _Bought(NamedTuple):
+    """A choice, what knows of it, its price, and what it was thought to take and takes."""
+
+    done: Allocated
+    allocator: Allocator
+    price: float
+    estimate: float
+    value: float
 
 
 @dataclass(slots=True)
@@ -141,14 +183,14 @@ class AllowanceSpending:
         """Take it from what is left, unless channels are counted."""
         self.left -= 0.0 if self.buyer.counts else bits
 
-    def spend(self, latent: Latent, facts: ChunkFacts, bits: Measure) -> Allocated:
+    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Allocated:
         """Decide a chunk.
 
         Raises:
             OptionError: even a chunk that stores nothing takes more than is left.
         """
         allowed = self.left + self.allowance(facts)
-        done, taken = self.buyer.buy(latent, allowed, bits)
+        done, taken = self.buyer.buy(latent, allowed, sizes)
         self.left = min(allowed - taken, self.carried)
         return done
 
@@ -172,7 +214,7 @@ class PlannedSpending:
         """Take it from what is left, unless channels are counted."""
         self.left -= 0.0 if self.buyer.counts else bits
 
-    def spend(self, latent: Latent, facts: ChunkFacts, bits: Measure) -> Allocated:
+    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Allocated:
         """Decide a chunk.
 
         Raises:
@@ -180,7 +222,7 @@ class PlannedSpending:
         """
         ahead = math.fsum(self.shares[self._chunk :])
         share = self.shares[self._chunk] / ahead if ahead > 0 else 1.0
-        done, taken = self.buyer.buy(latent, self.left * share, bits)
+        done, taken = self.buyer.buy(latent, self.left * share, sizes)
         self.left -= taken
         self._chunk += 1
         return done

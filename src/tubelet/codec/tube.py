@@ -20,6 +20,7 @@ from tubelet.codec.fill import fill_from_past
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
 from tubelet.codec.matching import GivenTokenizer, check_steps, matching_tokenizer
 from tubelet.codec.memory import left_for_streams, steps_per_run
+from tubelet.codec.models import model_for
 from tubelet.codec.pipeline import Piece, symbols_to_frames
 from tubelet.codec.room import check_room
 from tubelet.codec.symbols import (
@@ -61,7 +62,7 @@ class Tube:
     def __init__(
         self, path: Path, *, tokenizer: GivenTokenizer, channels: int | None, memory: int, device: str
     ) -> None:
-        self._reader = TubeReader(path)
+        self._reader = TubeReader(path, model_for)
         # Frames and audio may be asked for by different threads, and there is one place in the file.
         self._reading = Lock()
         try:

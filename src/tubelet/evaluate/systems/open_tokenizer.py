@@ -1,21 +1,34 @@
 """Our tokenizers as systems: the latent as it is, through a .tube file, and tokens through a .tube file."""
 
+from collections.abc import Callable
+
 from tubelet.checkpoint import architecture, find, read_continuous, read_discrete
+from tubelet.codec.budget import QUALITIES, BitsPerPixel, Budget, MeanChannels, Quality, TargetPSNR
 from tubelet.errors import OptionError
 from tubelet.evaluate.systems.latent import LatentSystem
 from tubelet.evaluate.systems.system import Setting, System
-from tubelet.evaluate.systems.system_specs import tokenizer_spec
+from tubelet.evaluate.systems.system_specs import SystemSpec, tokenizer_spec
 from tubelet.evaluate.systems.tokenizer import set_networks
 from tubelet.evaluate.systems.tube import TokenSystem, TubeSystem
 
 _WAYS = ("stream", "whole")
+
+BUDGETS: dict[str, tuple[Callable[[float], Budget], float, float]] = {
+    "budget": (lambda value: MeanChannels(channels=value), 1e-3, 4096.0),
+    "bpp": (lambda value: BitsPerPixel(bits=value), 1e-6, 100.0),
+    "psnr": (lambda value: TargetPSNR(db=value), 1.0, 100.0),
+    "quality": (lambda value: Quality(level=value), *QUALITIES),
+}
+"""Options that say what a file may take: what they make, and their bounds."""
 
 
 def open_tokenizer(text: str, setting: Setting) -> System:
     """Make a tokenizer of ours ready to work.
 
     Args:
-        text: ``NAME[@CHANNELS][:step=STEP]``, or ``:way=stream|whole`` where the setting leaves that open.
+        text: ``NAME[@CHANNELS][:step=STEP]``, or with ``budget=``, ``bpp=``, ``psnr=`` or ``quality=`` and
+            ``passes=2`` what a file may take; ``prior=false`` leaves the learned prior out. Or
+            ``:way=stream|whole`` where the setting leaves that open.
         setting: what the text does not say.
 
     Raises:
@@ -24,16 +37,16 @@ def open_tokenizer(text: str, setting: Setting) -> System:
         AbsentError: it has no networks that a number format or a compiler would change.
     """
     spec, channels = tokenizer_spec(text)
-    spec.only("way" if setting.at_once is None else "step")
+    spec.only(*(("way",) if setting.at_once is None else ("step", "prior", "passes", *BUDGETS)))
     way = spec.options.get("way", _WAYS[0])
     if way not in _WAYS:
         raise OptionError(f"{text!r} has way={way}; it is {' or '.join(_WAYS)}.")
     at_once = way == "whole" if setting.at_once is None else setting.at_once
     folder = find(spec.name)
     if architecture(folder) == "discrete":
-        if channels is not None or "step" in spec.options:
+        if channels is not None or spec.options.keys() - {"way"}:
             raise OptionError(
-                f"{text!r} names a discrete tokenizer, which has no choice of channels or step. "
+                f"{text!r} names a discrete tokenizer, which has no choice of channels, step or budget. "
                 "Leave them out."
             )
         discrete = read_discrete(folder, device=setting.device)
@@ -42,7 +55,32 @@ def open_tokenizer(text: str, setting: Setting) -> System:
     checkpoint = read_continuous(folder, device=setting.device)
     set_networks(checkpoint.tokenizer, setting)
     kept = checkpoint.tokenizer.check_channels(channels)
-    if "step" in spec.options:
-        step = spec.number("step", low=1e-3, high=1e3)
-        return TubeSystem(folder=folder, checkpoint=checkpoint, name=spec.name, channels=kept, step=step)
+    if spec.options.keys() - {"way"}:
+        return TubeSystem(
+            folder=folder,
+            checkpoint=checkpoint,
+            name=spec.name,
+            channels=kept,
+            step=spec.number("step", low=1e-3, high=1e3) if "step" in spec.options else 1.0,
+            budget=_budget_of(spec),
+            two_pass=spec.options.get("passes", "1") == "2",
+            prior=spec.options.get("prior", "true") == "true",
+        )
     return LatentSystem(checkpoint=checkpoint, name=spec.name, channels=kept, at_once=at_once)
+
+
+def _budget_of(spec: SystemSpec) -> Budget | None:
+    """What a file may take; none if the text says nothing of it.
+
+    Raises:
+        OptionError: the text says two things, or a number out of range.
+    """
+    found = [name for name in BUDGETS if name in spec.options]
+    if len(found) > 1:
+        raise OptionError(
+            f"{spec.text!r} has {' and '.join(found)}; a file keeps one of them. Leave one out."
+        )
+    for name in found:
+        make, low, high = BUDGETS[name]
+        return make(spec.number(name, low=low, high=high))
+    return None

@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from tubelet.checkpoint import Checkpoint
+from tubelet.codec.budget import Budget
 from tubelet.evaluate.frame_buffer import FrameBuffer
 from tubelet.evaluate.systems.representation import Representation, TokenRepresentation
 from tubelet.evaluate.systems.system import Grid, Reconstruction
@@ -24,6 +25,7 @@ from tubelet.evaluate.systems.tokenizer import (
     grid_of,
     streamed,
 )
+from tubelet.priors.files import prior_for
 from tubelet.quantizers.digits import Digits
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.types import Frames
@@ -41,6 +43,9 @@ class TubeSystem:
         name: as the text of the system has it.
         channels: how many are kept.
         step: of the quantiser.
+        budget: what the file may take; none for all channels everywhere.
+        two_pass: whether the clip is looked at before.
+        prior: whether a learned prior codes the symbols, if there is one.
     """
 
     folder: Path
@@ -48,6 +53,9 @@ class TubeSystem:
     name: str
     channels: int
     step: float
+    budget: Budget | None = None
+    two_pass: bool = False
+    prior: bool = True
 
     @property
     def grid(self) -> Grid | None:
@@ -67,7 +75,14 @@ class TubeSystem:
 
     def facts(self) -> dict[str, Any]:
         """What identifies it."""
-        return facts_of(self.checkpoint) | {"kind": "tube", "channels": self.channels, "step": self.step}
+        facts = facts_of(self.checkpoint) | {"kind": "tube", "channels": self.channels, "step": self.step}
+        prior = prior_for(self.checkpoint.sha256) if self.prior else None
+        if prior is not None:
+            facts |= {"prior": prior.config.name, "prior_sha256": prior.sha256}
+        if self.budget is not None:
+            passes = 2 if self.two_pass else 1
+            facts |= {"budget": type(self.budget).__name__, **asdict(self.budget), "passes": passes}
+        return facts
 
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Encode a clip into a file, and decode that."""
@@ -76,7 +91,15 @@ class TubeSystem:
         from tubelet.codec.encode import encode_file  # noqa: PLC0415
         from tubelet.codec.tube import open_tube  # noqa: PLC0415
 
-        encode = partial(encode_file, tokenizer=self.checkpoint, channels=self.channels, step=self.step)
+        encode = partial(
+            encode_file,
+            tokenizer=self.checkpoint,
+            channels=self.channels,
+            step=self.step,
+            budget=self.budget,
+            two_pass=self.two_pass,
+            prior=self.prior,
+        )
         decode = partial(open_tube, tokenizer=self.folder, device=str(self.checkpoint.tokenizer.device))
         report, back = _through_file(frames, encode, decode)
         return Reconstruction(
