@@ -53,6 +53,8 @@ def run(arguments: argparse.Namespace) -> None:
     )
     budget = budgets.budget_of(arguments)
     with progress("encoding") as shown:
+        given = options.file_options(arguments, shown)
+        given["prior"] = not arguments.no_prior
         report = encode_file(
             arguments.input,
             arguments.output,
@@ -61,8 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
             step=arguments.step,
             budget=budget,
             two_pass=arguments.two_pass,
-            prior=not arguments.no_prior,
-            **options.file_options(arguments, shown),
+            **given,
         )
     with options.tables_beside(arguments.json):
         show_table(tube_rows(arguments.output, report))
