@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tubelet.codec.tokens.detokenize import detokenize_file
     from tubelet.codec.tokens.read import read_tokens
     from tubelet.codec.tokens.tokenize import tokenize_file
+    from tubelet.codec.transcode import transcode_file
     from tubelet.codec.tube import Tube, open_tube
     from tubelet.errors import TubeletError, TubeletWarning
     from tubelet.models.klt.config import KLTConfig
@@ -58,6 +59,7 @@ _HOMES = {
     "shipped": "tubelet.checkpoint",
     "to_model": "tubelet.video.pixels",
     "tokenize_file": "tubelet.codec.tokens.tokenize",
+    "transcode_file": "tubelet.codec.transcode",
 }
 
 __all__ = [
@@ -88,6 +90,7 @@ __all__ = [
     "shipped",
     "to_model",
     "tokenize_file",
+    "transcode_file",
 ]
 
 

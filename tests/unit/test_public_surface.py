@@ -29,6 +29,7 @@ OPTIONS = {
     "--no-audio --no-prior --output --psnr --quality --step --tokenizer --two-pass IN",
     "decode": "--channels --device --end --force --help --memory --no-audio --output --start --tokenizer "
     "IN.tube",
+    "transcode": "--channels --force --help --json --memory --output OLD.tube",
     "info": "--check --help --json FILE",
     "models": "--help --json",
     "fit-klt": "--channels --exclude --force --help --output --patches --runs --seed --start --stride DATA",

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -194,10 +195,23 @@ class TubeReader:
         Raises:
             BitstreamError: a record is damaged; the packets before the damage were given.
         """
+        for _, packets in self.audio_records():
+            yield from packets
+
+    def audio_records(self) -> Iterator[tuple[int, Iterator[AudioPacket]]]:
+        """Each audio record: how many chunks the file has before it, and its packets.
+
+        Raises:
+            BitstreamError: a record is damaged; what stands before the damage was given.
+        """
         for offset, length in self._records.of_kind(AUDIO):
-            with _naming(self._path):
-                window = self._payload(AUDIO, offset, length)
-                yield from packets_of(window.take(length, "an audio record"))
+            yield bisect_left(self.chunks, offset, key=attrgetter("offset")), self._packets(offset, length)
+
+    def _packets(self, offset: int, length: int) -> Iterator[AudioPacket]:
+        """The packets of one record."""
+        with _naming(self._path):
+            window = self._payload(AUDIO, offset, length)
+            yield from packets_of(window.take(length, "an audio record"))
 
     def _load(self) -> None:
         window = Window(self._file, 0, self._size)

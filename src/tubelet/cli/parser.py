@@ -26,6 +26,7 @@ from tubelet.cli import (
     command_report,
     command_tokenize,
     command_train,
+    command_transcode,
     command_weights,
 )
 from tubelet.cli.heap import give_back_large_blocks
@@ -36,6 +37,7 @@ COMMANDS = (
     command_reconstruct,
     command_encode,
     command_decode,
+    command_transcode,
     command_tokenize,
     command_detokenize,
     command_info,

@@ -60,7 +60,8 @@ def _is_laid_out(header: Header, tokenizer: ContinuousTokenizer) -> bool:
     stored = [(part.stride, part.rows, part.columns) for part in header.parts]
     needed = [(part.stride, *tokenizer.grids[part.name].shape(0, 1, cells)[1:]) for part in tokenizer.parts]
     names = tuple(part.name for part in tokenizer.parts)
-    named = header.version < 3 or names == tuple(part.name for part in header.parts)
+    # An only part may have the name of its content, as in versions 1 and 2, which know no others.
+    named = len(names) == 1 or names == tuple(part.name for part in header.parts)
     return header.stride == tokenizer.stride and stored == needed and named
 
 
