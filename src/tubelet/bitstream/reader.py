@@ -129,15 +129,22 @@ class TubeReader:
             OptionError: there is no such chunk or part, or it has not that many channels.
             BitstreamError: the chunk is damaged, or coded with a model that is not given.
         """
-        if not 0 <= number < len(self.chunks):
-            raise OptionError(
-                f"chunk {number} is asked for; {self._path} has {len(self.chunks)}, counted from 0."
-            )
-        entry = self.chunks[number]
+        entry = self._entry(number)
         with _naming(self._path):
             window = self._payload(CHUNK, entry.offset, entry.length)
             head = self._head(window, entry)
             return read_chunk(window, head, self._codings, channels=channels)
+
+    def head(self, number: int) -> ChunkHead:
+        """The head of a chunk: its times, how each part is coded, and the length of each segment.
+
+        Raises:
+            OptionError: there is no such chunk.
+            BitstreamError: the head is damaged.
+        """
+        entry = self._entry(number)
+        with _naming(self._path):
+            return self._head(self._payload(CHUNK, entry.offset, entry.length), entry)
 
     def timestamps(self) -> NDArray[np.int64]:
         """When each frame of the clip is shown, in ticks of the header's time base; only heads are read.
@@ -256,6 +263,14 @@ class TubeReader:
         if length > most:
             raise BitstreamError(f"a record {kind} claims {length} bytes; at most {most} are allowed.")
         return window
+
+    def _entry(self, number: int) -> ChunkEntry:
+        """What the index says of a chunk."""
+        if not 0 <= number < len(self.chunks):
+            raise OptionError(
+                f"chunk {number} is asked for; {self._path} has {len(self.chunks)}, counted from 0."
+            )
+        return self.chunks[number]
 
     def _times(self, entry: ChunkEntry) -> tuple[int, ...]:
         """The timestamps of a chunk."""

@@ -63,8 +63,18 @@ def test_the_timestamps_of_the_clip_need_no_symbols(tube, make_chunk):
 
 @pytest.mark.parametrize("number", [-1, 3])
 def test_a_chunk_that_is_not_there_is_named(tube, number):
-    with TubeReader(tube) as reader, pytest.raises(OptionError, match=f"chunk {number} .* has 3"):
-        reader.read_chunk(number)
+    with TubeReader(tube) as reader:
+        for read in (reader.read_chunk, reader.head):
+            with pytest.raises(OptionError, match=f"chunk {number} .* has 3"):
+                read(number)
+
+
+def test_a_head_says_where_the_bytes_of_its_chunk_went(tube):
+    with TubeReader(tube) as reader:
+        for entry in reader.chunks:
+            (part,) = reader.head(entry.number).parts
+            assert (part.coding, len(part.segments)) == (0, 2)
+            assert 0 < sum(segment.length for segment in part.segments) < entry.length
 
 
 def test_reading_a_prefix_touches_none_of_the_later_bytes(tube, make_chunk):
