@@ -1,0 +1,73 @@
+"""What budgets gain: PSNR and bits of files with a budget beside files with the same channels everywhere.
+
+    python experiments/budgets.py CLIPS -o budgets.json
+
+Clips are prepared as the protocol short256x33 says (33 frames, short side 256). Every figure is of a `.tube`
+file that was written and read, headers counted; PSNR is over a clip's frames, in 8-bit RGB.
+"""
+
+import argparse
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+from tubelet.data.clips import find_clips
+from tubelet.evaluate.clips import open_clip
+from tubelet.evaluate.protocols import find_protocol
+from tubelet.evaluate.systems.opening import open_system
+from tubelet.evaluate.systems.system import Setting, System
+from tubelet.metrics.psnr import ClipPSNR
+from tubelet.results import write_results
+from tubelet.types import Frames
+
+CHANNELS = (4, 8, 16, 32)
+
+
+def main() -> None:
+    """Measure every system on every clip, and write the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clips", type=Path, help="folder of clips")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="JSON file of the figures")
+    parser.add_argument("--tokenizer", default="tubelet-m")
+    parser.add_argument("--with", nargs="+", dest="systems", help="systems instead of the usual ones")
+    arguments = parser.parse_args()
+    name = arguments.tokenizer
+    systems = arguments.systems or [
+        *(f"{name}@{k}:step=1,prior=false" for k in CHANNELS),
+        *(f"{name}:budget={k},prior=false" for k in CHANNELS),
+    ]
+    figures: dict[str, dict[str, dict[str, float]]] = {}
+    protocol = find_protocol("short256x33")
+    opened = {text: open_system(text, Setting(at_once=False)) for text in systems}
+    for path in find_clips(arguments.clips):
+        clip = open_clip(path, protocol)
+        figures[path.name] = {text: _measured(system, clip.frames) for text, system in opened.items()}
+        print(path.name, *(f"{found['psnr']:.2f}" for found in figures[path.name].values()), flush=True)
+    means = {
+        text: {key: _mean(each[text][key] for each in figures.values()) for key in ("psnr", "bpp")}
+        for text in systems
+    }
+    for text, found in means.items():
+        print(f"{text:40} {found['psnr']:.2f} dB  {found['bpp']:.4f} bits per pixel")
+    write_results(
+        arguments.output, protocol="budgets", figures={"clips": figures, "means": means}, force=True
+    )
+
+
+def _measured(system: System, frames: Frames) -> dict[str, float]:
+    """PSNR in dB, and bits per pixel of the file."""
+    back = system.reconstruct(frames, Fraction(24))
+    psnr = ClipPSNR()
+    psnr.update(frames, back.frames)
+    return {"psnr": psnr.compute(), "bpp": 8 * (back.bytes_on_disk or 0) / frames[..., 0].size}
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return sum(found) / len(found)
+
+
+if __name__ == "__main__":
+    main()
