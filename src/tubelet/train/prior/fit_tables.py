@@ -25,7 +25,8 @@ from tubelet.train.prior.integers import Arrays
 _FINE_WIDTH, _COARSE_WIDTH = 20, 8
 """Scales to each side of the mean that a table reaches; what lies beyond takes a byte more."""
 
-_LEAST_REACH = 3
+_LEAST_REACH = 16
+"""Residuals to each side of a table at least: what stands still may leap."""
 
 _BELIEF = 2000.0
 """Residuals that must be seen until they count as much as the family."""
@@ -97,7 +98,7 @@ def _reach(scale_class: int) -> int:
     """Residuals to each side that a table has entries for."""
     scale = 2.0 ** (scale_class / SCALE_UNIT + LEAST_SCALE)
     width = _FINE_WIDTH if scale_class < FINE_SCALES else _COARSE_WIDTH
-    return _LEAST_REACH + int(np.ceil(width * scale))
+    return max(_LEAST_REACH, int(np.ceil(width * scale)))
 
 
 def _below(x: NDArray[np.floating], scale: NDArray[np.floating] | float) -> NDArray[np.floating]:

@@ -1,0 +1,76 @@
+"""Priors that ship: each is for the tokenizer that ships, exact, small, and answers what it always answered."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from recorder import random_symbols, recorded
+
+from tubelet.checkpoint import architecture, read_continuous, read_discrete
+from tubelet.codec.symbols import BASE_STEP
+from tubelet.priors.files import PRIORS, SHIPPED, prior_for
+from tubelet.quantizers.scalar import ScalarQuantizer
+
+DIGESTS: dict[str, str] = {}
+"""Of what each answers to symbols made by whole numbers alone; files that were written depend on it."""
+
+
+def some_symbols(config):
+    """The same on every machine, large and small, still and moving."""
+    state, found = 12345, []
+    shape = (config.ends[-1], 3, 8, 9)
+    for _ in range(int(np.prod(shape))):
+        state = (1103515245 * state + 12345) % 2**31
+        found.append((state >> 16) % 41 * ((state >> 8) % 3 == 0) - 7)
+    symbols = np.array(found, np.int32).reshape(shape)
+    symbols[:, 2, :4] = symbols[:, 1, :4]
+    symbols[:2, 0, 0, 0] = (5000, -(2**23 - 1))
+    if config.bases:
+        return np.abs(symbols) % np.array(config.bases, np.int32).reshape(-1, 1, 1, 1)
+    return symbols
+
+
+@pytest.mark.parametrize("sha256", PRIORS)
+def test_a_shipped_prior_is_for_the_tokenizer_that_ships(sha256):
+    prior = prior_for(sha256)
+    config = prior.config
+    assert config.tokenizer_sha256 == sha256
+    assert config.name == PRIORS[sha256]
+    if architecture(config.tokenizer) == "discrete":
+        known = read_discrete(config.tokenizer)
+        assert config.bases == tuple(base for token in known.tokenizer.bases for base in token)
+    else:
+        known = read_continuous(config.tokenizer)
+        (units,) = known.tokenizer.model.coding_units().values()
+        assert config.steps == ScalarQuantizer.scaled(BASE_STEP / units, 1.0).steps
+    assert known.sha256 == sha256
+    assert (SHIPPED / config.name / "weights.safetensors").stat().st_size <= 1 << 20
+
+
+@pytest.mark.parametrize("sha256", PRIORS)
+def test_a_shipped_prior_answers_what_it_always_answered(sha256):
+    prior = prior_for(sha256)
+    part = prior.for_part(steps=prior.config.steps, bases=prior.config.bases)
+    found = hashlib.sha256()
+    for choices in recorded(part, some_symbols(prior.config)):
+        for answer in choices:
+            found.update(answer.astype("<i4").tobytes())
+    assert found.hexdigest() == DIGESTS[prior.config.name]
+
+
+@pytest.mark.parametrize("sha256", PRIORS)
+def test_a_shipped_prior_expects_still_symbols_to_stay(sha256):
+    """What repeats for three steps costs less than a tenth of what it cost at first."""
+    prior = prior_for(sha256)
+    part = prior.for_part(steps=prior.config.steps, bases=prior.config.bases)
+    bases = prior.config.bases
+    symbols = random_symbols((prior.config.ends[-1], 1, 8, 8), bases=bases)
+    symbols = np.repeat(symbols, 4, axis=1)
+    bits = np.zeros(4)
+    for (start, stop), (places, offsets, tables) in zip(part.groups, recorded(part, symbols), strict=True):
+        own = symbols[start:stop].reshape(-1)[places]
+        for residual, table, place in zip(own - offsets, tables, places, strict=True):
+            known = prior.tables[table]
+            entry = min(max(residual - known.first, 0), len(known.frequencies) - 1)
+            bits[place // 64 % 4] += 24 - np.log2(known.frequencies[entry])
+    assert bits[3] < 0.1 * bits[0], bits
