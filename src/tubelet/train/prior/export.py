@@ -32,7 +32,7 @@ from tubelet.train.prior.task import PriorTask
 from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.state import checkpoints, read_ema, read_numbers
 
-_WINDOWS = 160
+_WINDOWS = 120
 """Windows of the data that tables are fitted to."""
 
 
