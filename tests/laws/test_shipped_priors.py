@@ -1,4 +1,4 @@
-"""Priors that ship: each for a tokenizer that ships, exact, small, and with the answers that it always gave."""
+"""Priors that ship: each for a tokenizer that ships, exact, small, with the answers that it always gave."""
 
 import hashlib
 
