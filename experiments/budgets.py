@@ -7,6 +7,7 @@ file that was written and read, headers counted; PSNR is over a clip's frames, i
 """
 
 import argparse
+import re
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,7 @@ from tubelet.evaluate.clips import open_clip
 from tubelet.evaluate.protocols import find_protocol
 from tubelet.evaluate.systems.opening import open_system
 from tubelet.evaluate.systems.system import Setting, System
+from tubelet.metrics.bd_rate import RatePoint, bd_rate
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.results import write_results
 from tubelet.types import Frames
@@ -51,6 +53,8 @@ def main() -> None:
     }
     for text, found in means.items():
         print(f"{text:40} {found['psnr']:.2f} dB  {found['bpp']:.4f} bits per pixel")
+    for curve, percent in _bd_rates(means).items():
+        print(f"{curve:40} {percent:+.1f} % bits at equal PSNR")
     write_results(
         arguments.output, protocol="budgets", figures={"clips": figures, "means": means}, force=True
     )
@@ -62,6 +66,17 @@ def _measured(system: System, frames: Frames) -> dict[str, float]:
     psnr = ClipPSNR()
     psnr.update(frames, back.frames)
     return {"psnr": psnr.compute(), "bpp": 8 * (back.bytes_on_disk or 0) / frames[..., 0].size}
+
+
+def _bd_rates(means: dict[str, dict[str, float]]) -> dict[str, float]:
+    """BD-rate of each curve against the first: systems whose texts differ in one number are a curve."""
+    curves: dict[str, list[RatePoint]] = {}
+    for text, found in means.items():
+        curve = re.sub(r"([@=])[0-9.]+", r"\1…", text, count=1)
+        curves.setdefault(curve, []).append(RatePoint(found["bpp"], found["psnr"]))
+    several = {curve: sorted(points) for curve, points in curves.items() if len(points) > 1}
+    first, *others = several
+    return {other: bd_rate(several[first], several[other]) for other in others}
 
 
 def _mean(values: Iterable[float]) -> float:

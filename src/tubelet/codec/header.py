@@ -50,9 +50,13 @@ def make_header(
 
 
 def make_token_header(
-    info: VideoInfo, checkpoint: Checkpoint[DiscreteTokenizer], *, audio: AudioInfo | None
+    info: VideoInfo,
+    checkpoint: Checkpoint[DiscreteTokenizer],
+    *,
+    audio: AudioInfo | None,
+    prior: PriorHeader | None = None,
 ) -> Header:
-    """Describe a file of tokens that is about to be written.
+    """Describe a file of tokens that is about to be written; arguments as `make_header`.
 
     Raises:
         BitstreamError: a digit has more values than a file holds.
@@ -61,6 +65,8 @@ def make_token_header(
     grid = backbone.grids[only_part(backbone.parts).name]
     cells = backbone.grouping.cells(info.height, info.width)
     part = _part(grid, cells, channels=sum(map(len, bases)), bases=bases)
+    if prior is not None:
+        return _header(info, checkpoint, version=3, parts=(part,), audio=audio, prior=prior)
     return _header(info, checkpoint, version=2, parts=(replace(part, name=TOKENS),), audio=audio)
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Int64
 from tubelet.checkpoint import Checkpoint, read_discrete
 from tubelet.codec.header import make_token_header
 from tubelet.codec.memory import left_for_streams
+from tubelet.codec.models import prior_header
 from tubelet.codec.open_clip import read_ahead
 from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.pipeline import Piece, frames_to_symbols
@@ -157,7 +158,9 @@ def _stream(
     """Into a ``.tube`` file, chunk by chunk."""
     with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
         info, tokenizer = video.info, checkpoint.tokenizer
-        header = make_token_header(info, checkpoint, audio=info.audio if settings.audio else None)
+        audio = info.audio if settings.audio else None
+        prior = prior_header(checkpoint.sha256) if settings.prior else None
+        header = make_token_header(info, checkpoint, audio=audio, prior=prior)
         sink = TubeSink(target, header, info, tokenizer.backbone.grids, force=settings.force)
         with filled(sink) as put:
             for piece in _pieces(runs, tokenizer, info, settings):
