@@ -29,8 +29,8 @@ OPTIONS = {
     "--no-audio --no-prior --output --psnr --quality --step --tokenizer --two-pass IN",
     "decode": "--channels --device --end --force --help --memory --no-audio --output --start --tokenizer "
     "IN.tube",
-    "transcode": "--channels --force --help --json --memory --output OLD.tube",
-    "info": "--check --help --json FILE",
+    "transcode": "--channels --force --help --json --memory --no-prior --output OLD.tube",
+    "info": "--check --force --help --json --map FILE",
     "models": "--help --json",
     "fit-klt": "--channels --exclude --force --help --output --patches --runs --seed --start --stride DATA",
     "prepare": "--crop --exclude --force --frames --help --output --per-clip --seed VIDEOS",

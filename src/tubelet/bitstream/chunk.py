@@ -6,7 +6,7 @@ them.
 
 import io
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,15 +142,10 @@ def read_chunk(window: Window, head: ChunkHead, codings: Codings, *, channels: C
         BitstreamError: a segment is damaged, or a part is coded with a model that is not given.
     """
     wanted = _check_channels(channels, codings.header)
-    parts = []
-    for entry, part in zip(head.parts, codings.header.parts, strict=True):
-        segments = window.part(sum(segment.length for segment in entry.segments))
-        shape = part_shape(codings.header, part, head.first_step, head.steps)
-        what = (
-            f"chunk {head.number}" if len(head.parts) == 1 else f"part {part.name!r} of chunk {head.number}"
-        )
-        reading = _PartReading(segments, entry, codings.of(part, entry.coding), what)
-        parts.append(reading.symbols(part, shape, wanted[part.name]))
+    parts = [
+        reading.symbols(part, shape, wanted[part.name])
+        for part, shape, reading in _readings(window, head, codings)
+    ]
     return Chunk(
         number=head.number,
         first_step=head.first_step,
@@ -158,6 +153,31 @@ def read_chunk(window: Window, head: ChunkHead, codings: Codings, *, channels: C
         timestamps=np.array(head.timestamps, np.int64),
         parts=tuple(parts),
     )
+
+
+def read_counts(window: Window, head: ChunkHead, codings: Codings) -> tuple[Counts, ...]:
+    """How many channels each position of each part has; as `read_chunk`, but no symbols are read.
+
+    Returns:
+        For each part, latent steps x rows x columns; none where every position has all channels.
+
+    Raises:
+        BitstreamError: a map is damaged, or coded with a model that is not given.
+    """
+    return tuple(reading.counts(part, shape) for part, shape, reading in _readings(window, head, codings))
+
+
+def _readings(
+    window: Window, head: ChunkHead, codings: Codings
+) -> Iterator[tuple[PartHeader, tuple[int, int, int], "_PartReading"]]:
+    """Each part of a chunk, with its shape and what reads its segments, at the first of them."""
+    for entry, part in zip(head.parts, codings.header.parts, strict=True):
+        segments = window.part(sum(segment.length for segment in entry.segments))
+        shape = part_shape(codings.header, part, head.first_step, head.steps)
+        what = (
+            f"chunk {head.number}" if len(head.parts) == 1 else f"part {part.name!r} of chunk {head.number}"
+        )
+        yield part, shape, _PartReading(segments, entry, codings.of(part, entry.coding), what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +231,7 @@ class _PartReading:
                 f"{self._what} has {self._count} segments and its prior makes "
                 f"{len(self._coding.spans) + part.has_map}: the file is damaged. Copy it again."
             )
-        counts = self._counts(part, shape)
+        counts = self.counts(part, shape)
         spans = [span for span in self._coding.spans if span[0] < channels]
         symbols = np.empty((spans[-1][1], *shape), np.int32)
         for number, (start, stop) in enumerate(spans):
@@ -224,7 +244,8 @@ class _PartReading:
             symbols=symbols[:channels], counts=None if counts is None else np.minimum(counts, channels)
         )
 
-    def _counts(self, part: PartHeader, shape: tuple[int, int, int]) -> Counts:
+    def counts(self, part: PartHeader, shape: tuple[int, int, int]) -> Counts:
+        """How many channels each position of the part has; its map is read, if it has one."""
         if not part.has_map:
             return np.full(shape, part.counts[0], np.int32) if part.counts else None
         data, entry = self._take("the map of counts")

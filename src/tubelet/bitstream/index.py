@@ -42,6 +42,11 @@ class ChunkEntry:
     frames: int
     """Frames that it completes; may be 0."""
 
+    @property
+    def record_bytes(self) -> int:
+        """What the record takes of the file, its head included."""
+        return RecordHead.SIZE + self.length
+
 
 class RecordList:
     """The records of a file, in order, and where they begin; a few bytes each, since a long clip has many.

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from tubelet.bitstream import limits
 from tubelet.bitstream.audio import AudioPacket, packets_of
-from tubelet.bitstream.chunk import Channels, Chunk, read_chunk
+from tubelet.bitstream.chunk import Channels, Chunk, read_chunk, read_counts
 from tubelet.bitstream.chunk_head import ChunkHead
-from tubelet.bitstream.coding import Codings, ModelFor
+from tubelet.bitstream.coding import Codings, Counts, ModelFor
 from tubelet.bitstream.container import (
     AUDIO,
     CHUNK,
@@ -52,6 +52,8 @@ class TubeReader:
     """
 
     header: Header
+    bytes_header: int
+    """Everything before the first record."""
     complete: bool
     """Whether the file has its end, so that nothing is missing."""
     chunks: Sequence[ChunkEntry]
@@ -96,6 +98,24 @@ class TubeReader:
         """What the audio takes of the file: its packets and their framing."""
         return sum(RecordHead.SIZE + length for _, length in self._records.of_kind(AUDIO))
 
+    @property
+    def bytes_index(self) -> int:
+        """What the end of the last frame, index and trailer take of the file."""
+        ends = sum(RecordHead.SIZE + length for _, length in self._records.of_kind(END_OF_LAST))
+        return ends + (self._size - self._records.end if self.complete else 0)
+
+    @property
+    def bytes_passed_over(self) -> int:
+        """What records take that this program does not know and need not."""
+        known = self.bytes_audio + sum(entry.record_bytes for entry in self.chunks)
+        ends = sum(RecordHead.SIZE + length for _, length in self._records.of_kind(END_OF_LAST))
+        return self._records.end - self.bytes_header - known - ends
+
+    @property
+    def bytes_unread(self) -> int:
+        """What stands behind the last whole record of a file that has not its end."""
+        return 0 if self.complete else self._size - self._records.end
+
     def chunk_of_frame(self, frame: int) -> int:
         """Number of the chunk that completes frame `frame`.
 
@@ -129,10 +149,8 @@ class TubeReader:
             OptionError: there is no such chunk or part, or it has not that many channels.
             BitstreamError: the chunk is damaged, or coded with a model that is not given.
         """
-        entry = self._entry(number)
         with _naming(self._path):
-            window = self._payload(CHUNK, entry.offset, entry.length)
-            head = self._head(window, entry)
+            window, head = self._open_chunk(number)
             return read_chunk(window, head, self._codings, channels=channels)
 
     def head(self, number: int) -> ChunkHead:
@@ -142,9 +160,21 @@ class TubeReader:
             OptionError: there is no such chunk.
             BitstreamError: the head is damaged.
         """
-        entry = self._entry(number)
         with _naming(self._path):
-            return self._head(self._payload(CHUNK, entry.offset, entry.length), entry)
+            return self._open_chunk(number)[1]
+
+    def read_counts(self, number: int) -> tuple[Counts, ...]:
+        """How many channels each position of each part of a chunk has; of its segments, maps alone are read.
+
+        Returns:
+            For each part, latent steps x rows x columns; none where every position has all channels.
+
+        Raises:
+            OptionError: there is no such chunk.
+            BitstreamError: head or map is damaged, or the map is coded with a model that is not given.
+        """
+        with _naming(self._path):
+            return read_counts(*self._open_chunk(number), self._codings)
 
     def timestamps(self) -> NDArray[np.int64]:
         """When each frame of the clip is shown, in ticks of the header's time base; only heads are read.
@@ -224,7 +254,7 @@ class TubeReader:
         window = Window(self._file, 0, self._size)
         self.header = read_header(window)
         self._codings = Codings(self.header, self._model_for)
-        start = window.at
+        start = self.bytes_header = window.at
         try:
             self._records = read_index(self._file, start=start, size=self._size)
             self.complete = True
@@ -264,13 +294,15 @@ class TubeReader:
             raise BitstreamError(f"a record {kind} claims {length} bytes; at most {most} are allowed.")
         return window
 
-    def _entry(self, number: int) -> ChunkEntry:
-        """What the index says of a chunk."""
+    def _open_chunk(self, number: int) -> tuple[Window, ChunkHead]:
+        """The head of a chunk, and a window that is left at its first segment."""
         if not 0 <= number < len(self.chunks):
             raise OptionError(
                 f"chunk {number} is asked for; {self._path} has {len(self.chunks)}, counted from 0."
             )
-        return self.chunks[number]
+        entry = self.chunks[number]
+        window = self._payload(CHUNK, entry.offset, entry.length)
+        return window, self._head(window, entry)
 
     def _times(self, entry: ChunkEntry) -> tuple[int, ...]:
         """The timestamps of a chunk."""

@@ -3,17 +3,23 @@
 It knows videos, images and arrays of frames; .tube files; tokens as .npz and .parquet; folders of tokenizers,
 training runs, prepared crops and results; files of figures; states of streams and weights of networks.
 
+Of a .tube file it says where the bytes went, and --map draws how many channels its positions have, where a
+budget chose (pip install 'tubelet[plots]').
+
 for example:
   tubelet info my.mp4
   tubelet info my.mp4 --check
   tubelet info run --json
+  tubelet info my.tube --map map.png
 """
 
 import argparse
 import json
 from pathlib import Path
 
+from tubelet.cli import options
 from tubelet.cli.console import show_table
+from tubelet.errors import OptionError
 
 NAME = "info"
 
@@ -23,21 +29,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", type=Path, metavar="FILE", help="a video, or any file or folder of tubelet")
     parser.add_argument("--check", action="store_true", help="read all of a video, and say what is damaged")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--map",
+        type=Path,
+        metavar="MAP.png",
+        help="draw the map of counts of a .tube file: .png .svg .pdf",
+    )
+    parser.add_argument("--force", action="store_true", help="replace the picture if it exists")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print what there is to know."""
     from tubelet.cli.contents import facts_of
 
+    if arguments.map is not None:
+        _check_map(arguments)
     facts = facts_of(arguments.input, check=arguments.check)
+    if arguments.map is not None:
+        facts["map"] = str(arguments.map)
+        _draw_map(arguments)
     if arguments.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
         show_table([(name, _text(value)) for name, value in facts.items()])
 
 
+def _check_map(arguments: argparse.Namespace) -> None:
+    """Raise before any work is done if no map can be drawn."""
+    from tubelet.files import check_suffix
+    from tubelet.report.plots import SUFFIXES
+
+    if arguments.input.suffix.lower() != ".tube":
+        raise OptionError(f"{arguments.input} is no .tube file; only such files have a map of counts.")
+    check_suffix(arguments.map, SUFFIXES, "a picture of a map")
+    options.check_outputs([arguments.map], None, inputs=[arguments.input], force=arguments.force)
+
+
+def _draw_map(arguments: argparse.Namespace) -> None:
+    """Write the picture of a file's map of counts."""
+    from tubelet.cli.contents.tubes import open_reader
+    from tubelet.report.counts_map import draw_maps, read_maps
+
+    with open_reader(arguments.input) as reader:
+        maps = read_maps(reader, arguments.input)
+    draw_maps(maps, arguments.map, force=arguments.force)
+
+
 def _text(value: object) -> str:
     match value:
+        case {"bytes": int(count), "percent": float(percent)}:
+            return f"{options.bytes_text(count)}, {percent:.2f} %"
         case None:
             return "none"
         case bool():

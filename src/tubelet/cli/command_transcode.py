@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tubelet.cli import options
+from tubelet.cli import budgets, options
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
 
@@ -39,12 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="what a chunk of symbols may take, such as 512MiB (default: 1GiB)",
     )
+    budgets.add_prior(parser)
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
     options.add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Transcode, then say what became of the file."""
+    from tubelet.codec.models import prior_header
     from tubelet.codec.transcode import transcode_file
     from tubelet.results import write_results
 
@@ -54,6 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.input,
             arguments.output,
             channels=arguments.channels,
+            prior_for=None if arguments.no_prior else prior_header,
             memory=arguments.memory,
             force=arguments.force,
             on_total=shown.expect,

@@ -12,6 +12,7 @@ from tubelet.bitstream.part_header import TOKENS, PartHeader
 from tubelet.bitstream.reader import TubeReader
 from tubelet.bitstream.symbol_model import SymbolModel
 from tubelet.bitstream.writer import TubeWriter
+from tubelet.codec import models
 from tubelet.codec.room import check_room
 from tubelet.errors import OptionError
 from tubelet.files import check_suffix, check_target
@@ -69,8 +70,8 @@ def transcode_file(
     target: Path | str,
     *,
     channels: int | None = None,
-    model_for: ModelFor | None = None,
-    prior_for: PriorFor | None = None,
+    model_for: ModelFor = models.model_for,
+    prior_for: PriorFor | None = models.prior_header,
     memory: int = _USUAL_MEMORY,
     force: bool = False,
     on_total: Callable[[int | None], object] = lambda _: None,
@@ -87,17 +88,18 @@ def transcode_file(
         target: the file to write; it appears when it is whole.
         channels: keep the first so many channels of a latent of one part, and at most so many of a position;
             all by default.
-        model_for: gives the models of the prior that a header names, to read chunks coded with them and to
-            write such chunks; without, only what is coded with tables can be read.
-        prior_for: gives the prior that the new file may be coded with; without, it has tables alone.
+        model_for: gives the models of the prior that a header names, to read and to write chunks that are
+            coded with it; those that come with this program by default.
+        prior_for: gives the prior that the new file may be coded with: by default the one that comes with
+            this program for its tokenizer, if there is one; tables alone for none.
         memory: bytes that a chunk may take; one that claims more is refused when its turn comes.
         force: whether an existing file is replaced.
         on_total: called once with how many frames there are.
         on_frames: called with how many more frames are done, again and again.
 
     Raises:
-        BitstreamError: the source is no ``.tube`` file, damaged, newer than this program, or coded with a
-            prior that is not given.
+        BitstreamError: the source is no ``.tube`` file, damaged, or newer than this program.
+        CheckpointError: it is coded with a prior that is not here.
         OptionError: there are not so many channels, or `channels` has no meaning for this file; a chunk takes
             more than `memory`; or `target` is the source, or does not end in ``.tube``.
         OutputError: the target exists or cannot be written.
@@ -110,7 +112,10 @@ def transcode_file(
     check_target(target, sources=[source], force=force)
     with TubeReader(source, model_for) as reader:
         header = _new_header(reader.header, channels, prior_for)
-        writer = TubeWriter(target, header, models=_models(header, model_for), force=force)
+        found = _models_of(header, model_for)
+        if not found:  # a prior that knows none of the parts
+            header = replace(header, prior=None)
+        writer = TubeWriter(target, header, models=found, force=force)
         on_total(reader.frames)
         with writer:
             for frames in _copy(reader, writer, channels=channels, memory=memory):
@@ -155,12 +160,12 @@ def _new_header(header: Header, channels: int | None, prior_for: PriorFor | None
     return replace(kept_channels(header, channels), prior=prior)
 
 
-def _models(header: Header, model_for: ModelFor | None) -> dict[str, SymbolModel]:
+def _models_of(header: Header, model_for: ModelFor) -> dict[str, SymbolModel]:
     """The models of the parts of a file to be written."""
-    if header.prior is None or model_for is None:
+    if header.prior is None:
         return {}
-    models = {part.name: model_for(header, part) for part in header.parts}
-    return {name: model for name, model in models.items() if model is not None}
+    found = {part.name: model_for(header, part) for part in header.parts}
+    return {name: model for name, model in found.items() if model is not None}
 
 
 def _copy(reader: TubeReader, writer: TubeWriter, *, channels: int | None, memory: int) -> Iterator[int]:

@@ -230,13 +230,13 @@ def draw(plot: Curves | Bars, target: Path, *, title: str | None = None, force: 
         raise OptionError(f"{target} ends in {target.suffix!r}; plots are written as {', '.join(SUFFIXES)}.")
     if (count := len(plot.series if isinstance(plot, Curves) else plot.names)) > _MOST:
         raise OptionError(f"{count} systems are to be drawn; a plot shows at most {_MOST}. Evaluate fewer.")
-    matplotlib = _matplotlib()
-    with replacing(target, force=force) as path, matplotlib.rc_context(_STYLE):
+    matplotlib = load_matplotlib()
+    with replacing(target, force=force) as path, matplotlib.rc_context(STYLE):
         figure = _draw_curves(plot) if isinstance(plot, Curves) else _draw_bars(plot)
         if title is not None:
             above = 1 + 0.08 / figure.get_figheight()
             figure.suptitle(title_line(title), y=above, va="bottom", fontsize=9, parse_math=False)
-        figure.savefig(path, dpi=300, bbox_inches="tight", pad_inches=0.03, metadata=_METADATA[target.suffix])
+        figure.savefig(path, dpi=300, bbox_inches="tight", pad_inches=0.03, metadata=METADATA[target.suffix])
 
 
 def write_plot(
@@ -279,7 +279,7 @@ _LETTERS = 56
 _MOST = 100
 """Systems in one plot; more cannot be told apart, and make a picture that no program opens."""
 
-_STYLE = {
+STYLE = {
     "font.size": 8,
     "font.family": "DejaVu Sans",
     # Names of systems are not formulas, whatever signs they have.
@@ -305,7 +305,7 @@ _STYLE = {
     "pdf.fonttype": 42,
 }
 
-_METADATA: Mapping[str, Mapping[str, None]] = MappingProxyType(
+METADATA: Mapping[str, Mapping[str, None]] = MappingProxyType(
     {
         ".png": {"Software": None},
         ".svg": {"Date": None, "Creator": None},
@@ -315,7 +315,12 @@ _METADATA: Mapping[str, Mapping[str, None]] = MappingProxyType(
 """What would tell the time, or the version of matplotlib, is left out."""
 
 
-def _matplotlib() -> Any:  # noqa: ANN401  a module without types of ours
+def load_matplotlib() -> Any:  # noqa: ANN401  a module without types of ours
+    """Matplotlib, with the modules that plots need; an extra of the package.
+
+    Raises:
+        OptionError: it is not installed.
+    """
     try:
         import_module("matplotlib.figure")
         import_module("matplotlib.ticker")
@@ -329,7 +334,7 @@ def _matplotlib() -> Any:  # noqa: ANN401  a module without types of ours
 
 def _draw_curves(plot: Curves) -> Any:  # noqa: ANN401  a figure of matplotlib
     """All series in one pair of axes, the legend below, where no curve can run into it."""
-    matplotlib = _matplotlib()
+    matplotlib = load_matplotlib()
     figure = matplotlib.figure.Figure(figsize=(WIDTH, 2.3))
     axes = figure.add_subplot()
     lines: list[Any] = []
@@ -368,7 +373,7 @@ def _draw_curves(plot: Curves) -> Any:  # noqa: ANN401  a figure of matplotlib
 
 def _name_ticks(axis: Any, values: Sequence[float]) -> None:  # noqa: ANN401  an axis of matplotlib
     """Plain numbers along a logarithmic axis, in steps of 1, 2, 5 where there is room for them."""
-    ticker = _matplotlib().ticker
+    ticker = load_matplotlib().ticker
     wide = max(values) > _WIDE * min(values)
     axis.set_major_locator(ticker.LogLocator(subs=(1,) if wide else (1, 2, 5)))
     axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
@@ -377,7 +382,7 @@ def _name_ticks(axis: Any, values: Sequence[float]) -> None:  # noqa: ANN401  an
 
 def _draw_bars(plot: Bars) -> Any:  # noqa: ANN401  a figure of matplotlib
     """A panel for each measure, side by side, all with the same rows."""
-    matplotlib = _matplotlib()
+    matplotlib = load_matplotlib()
     count, rows = len(plot.panels), range(len(plot.names))
     size = (WIDTH if count == 1 else 2.1 * WIDTH, 0.5 + 0.17 * len(rows))
     figure = matplotlib.figure.Figure(figsize=size)

@@ -12,7 +12,7 @@ import pytest
 from tubelet.bitstream import Chunk, PartHeader, PartSymbols, TubeReader, TubeWriter
 from tubelet.bitstream.container import RecordHead
 from tubelet.codec.transcode import transcode_file
-from tubelet.errors import BitstreamError, DamageWarning, OptionError, OutputError
+from tubelet.errors import BitstreamError, CheckpointError, DamageWarning, OptionError, OutputError
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 FILES = ("version1", "version2", "version3", "version3-prior", "version3-tokens")
@@ -88,8 +88,8 @@ def test_transcoding_twice_changes_nothing(transcoded, toy, name):
     assert transcoded(once, force=True).read_bytes() == once
 
 
-def test_a_prior_that_is_not_given_is_named_and_nothing_is_written(transcoded, tmp_path):
-    with pytest.raises(BitstreamError, match="coded with prior 'toy'"):
+def test_a_prior_that_is_not_here_is_named_and_nothing_is_written(transcoded, tmp_path):
+    with pytest.raises(CheckpointError, match="coded with the prior 'toy'"):
         transcoded((GOLDEN / "version3-prior.tube").read_bytes())
     assert [path.name for path in tmp_path.iterdir()] == ["old.tube"]
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from tubelet.errors import CheckpointError, DamageWarning, ResultsError
 
 if TYPE_CHECKING:
-    from tubelet.bitstream.reader import TubeReader
     from tubelet.codec.tokens.clip import TokenClip
 
 _NETWORKS = {
@@ -77,62 +76,6 @@ def array_facts(path: Path) -> dict[str, object]:
         kind = next((name for name, is_it in kinds.items() if is_it), "array")
         shape = "x".join(map(str, array.shape))
         return {"path": str(path), "format": f"array of {kind}", "type": str(array.dtype), "shape": shape}
-
-
-def tube_facts(path: Path) -> dict[str, object]:
-    """A file of a latent, or of tokens."""
-    from tubelet.bitstream.reader import TubeReader
-
-    with TubeReader(path) as reader:
-        header = reader.header
-        numerator, denominator = header.time_base
-        first, last = (reader.time_of(0), reader.time_of(reader.frames - 1)) if reader.frames else (0, 0)
-        span = (last - first) * numerator / denominator
-        end = None if reader.end is None else round((reader.end - first) * numerator / denominator, 6)
-        pixels = reader.frames * header.height * header.width
-        bits = 8 * (path.stat().st_size - reader.bytes_audio)
-        return {
-            "path": str(path),
-            "format": f"tube {header.version}",
-            "complete": reader.complete,
-            "bytes": path.stat().st_size,
-            "tokenizer": header.tokenizer,
-            "tokenizer_sha256": header.tokenizer_sha256,
-            "stride": "x".join(map(str, header.stride)),
-            "lead_frame": header.lead_frame,
-            **_content_facts(reader),
-            "width": header.width,
-            "height": header.height,
-            "frames": reader.frames,
-            "last_frame_seconds": round(span, 6),
-            "duration_seconds": end,
-            "bits_per_pixel": round(bits / pixels, 6) if pixels else None,
-            "chunks": len(reader.chunks),
-            "time_base": f"{numerator}/{denominator}",
-            "colour": header.colour,
-            "source": header.source,
-            "audio": None
-            if header.audio is None
-            else f"{header.audio.codec} {header.audio.sample_rate} Hz {header.audio.layout}",
-        }
-
-
-def _content_facts(reader: "TubeReader") -> dict[str, object]:
-    """What is special to a latent, or to tokens."""
-    header = reader.header
-    cells = f"{reader.steps}x{header.latent_height}x{header.latent_width}"
-    if not header.bases:
-        return {"channels": header.channels, "latent": f"{header.channels}x{cells}"}
-    sizes = [math.prod(token) for token in header.bases]
-    bits = math.fsum(map(math.log2, sizes)) * reader.steps * header.latent_height * header.latent_width
-    pixels = reader.frames * header.height * header.width
-    return {
-        "tokens_per_position": len(sizes),
-        "codebook_sizes": sizes,
-        "bases": ["x".join(map(str, token)) for token in header.bases],
-        "tokens": f"{len(sizes)}x{cells}",
-        "nominal_bits_per_pixel": round(bits / pixels, 6) if pixels else None,
-    }
 
 
 def token_array_facts(path: Path) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tubelet.cli.contents import files, folders
+from tubelet.cli.contents import files, folders, tubes
 from tubelet.errors import OptionError
 
 Facts = dict[str, object]
@@ -25,7 +25,7 @@ _PARTS = {
 """Files that say nothing by themselves, and the one that tells what their folder is."""
 
 _SUFFIXES: dict[str, Callable[[Path], Facts]] = {
-    ".tube": files.tube_facts,
+    ".tube": tubes.tube_facts,
     ".npz": files.token_array_facts,
     ".parquet": files.token_table_facts,
     ".safetensors": files.tensors_facts,
