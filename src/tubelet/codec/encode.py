@@ -2,6 +2,7 @@
 
 import tempfile
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -64,7 +65,8 @@ def encode_file(
         LatentError: the latent holds what cannot be stored.
         OutputError: the target exists or cannot be written.
     """
-    settings, asked = Options(**options), None if budget is None else as_budget(budget)
+    asked = None if budget is None else as_budget(budget)
+    settings = _over_passes(Options(**options), asked, two_pass=two_pass)
 
     def opened() -> AbstractContextManager[OpenClip]:
         return open_clip(source, target, tokenizer=tokenizer, channels=channels, settings=settings)
@@ -86,6 +88,15 @@ def encode_file(
             for piece in latents_to_symbols(clip.latents, quantizer):
                 put(piece)
         return sink.report()
+
+
+def _over_passes(settings: Options, budget: Budget | None, *, two_pass: bool) -> Options:
+    """Let the frames that there are to do be those of all passes; of a PSNR their number is not known."""
+    if isinstance(budget, TargetPSNR):
+        return replace(settings, on_total=lambda _: None)
+    if budget is None or not two_pass:
+        return settings
+    return replace(settings, on_total=lambda frames: settings.on_total(frames and 2 * frames))
 
 
 def _quality_of(
