@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import tubelet
 from tubelet.bitstream.reader import TubeReader
-from tubelet.codec.budget import Bitrate, BitsPerPixel, Quality, TargetPSNR
+from tubelet.codec.budget import Bitrate, BitsPerPixel, MeanChannels, Quality, TargetPSNR
 from tubelet.codec.encode import encode_file
 from tubelet.errors import OptionError
 from tubelet.metrics.psnr import ClipPSNR
@@ -92,6 +92,30 @@ def test_more_budget_never_makes_a_clip_worse(kind, budgets, two_pass):
     frames = make_frames(kind, (33, 48, 64))
     quality = [Encoded(frames, budget=budget, two_pass=two_pass).psnr for budget in budgets]
     assert all(later > sooner - 0.05 for sooner, later in pairwise(quality)), quality
+
+
+@pytest.mark.slow
+@LAW
+@given(
+    kind=st.sampled_from(KINDS),
+    shape=st.tuples(st.integers(9, 21), st.integers(24, 63), st.integers(24, 63)),
+    seed=st.integers(0, 99),
+    counted=st.booleans(),
+    amount=st.floats(2, 20),
+    more=st.floats(1, 3),
+    two_pass=st.booleans(),
+)
+def test_any_more_budget_never_makes_any_clip_worse(kind, shape, seed, counted, amount, more, two_pass):
+    frames = make_frames(kind, shape, seed)
+    kind_of = (
+        (lambda each: MeanChannels(channels=each)) if counted else (lambda each: BitsPerPixel(bits=each))
+    )
+    try:
+        less = Encoded(frames, budget=kind_of(amount), two_pass=two_pass)
+    except OptionError:
+        return  # so few bits that not even a file of nothing keeps to them
+    greater = Encoded(frames, budget=kind_of(amount * more), two_pass=two_pass)
+    assert greater.psnr >= less.psnr - 0.05
 
 
 @pytest.mark.parametrize("kind", KINDS)
