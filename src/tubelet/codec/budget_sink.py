@@ -13,11 +13,11 @@ from tubelet.bitstream.container import RecordHead
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.writer import TubeWriter
 from tubelet.codec.allocate import Allocated
-from tubelet.codec.models import model_for
 from tubelet.codec.pipeline import NO_TIMES, Encoded
 from tubelet.codec.report import TubeReport
 from tubelet.codec.sinks import TubeSink
 from tubelet.codec.spending import ChunkFacts, Spending
+from tubelet.priors.files import model_for
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.types import Latent
 

@@ -20,7 +20,6 @@ from tubelet.codec.fill import fill_from_past
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
 from tubelet.codec.matching import GivenTokenizer, check_steps, matching_tokenizer
 from tubelet.codec.memory import left_for_streams, steps_per_run
-from tubelet.codec.models import model_for
 from tubelet.codec.pipeline import Piece, symbols_to_frames
 from tubelet.codec.room import check_room
 from tubelet.codec.symbols import (
@@ -32,6 +31,7 @@ from tubelet.codec.symbols import (
     symbols_to_digits,
 )
 from tubelet.errors import OptionError
+from tubelet.priors.files import model_for
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.tokenizers.clip import only_part
 from tubelet.tokenizers.continuous import DEFAULT_MEMORY

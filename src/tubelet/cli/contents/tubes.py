@@ -193,6 +193,6 @@ def _groups(header: "Header", part: "PartHeader") -> Sequence[tuple[int, int]] |
 
 def _model_for(header: "Header", part: "PartHeader") -> "SymbolModel | None":
     """The model of a part, from the priors that come with the program: most files need none of them."""
-    from tubelet.codec.models import model_for
+    from tubelet.priors.files import model_for
 
     return model_for(header, part)
