@@ -26,8 +26,8 @@ _DECODER = 24
 _ENCODER = 80
 """Bytes per pixel that its encoders do; x264 looks ten frames ahead."""
 
-_SYMBOLS = 24
-"""Bytes per value of a latent step on its way to symbols and bytes: six arrays of it."""
+_SYMBOLS = 72
+"""Bytes per value of a latent step on its way to bytes: six arrays of symbols, and what a prior computes."""
 
 
 def frames_per_run(height: int, width: int, memory: int) -> int:

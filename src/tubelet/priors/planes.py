@@ -96,6 +96,15 @@ class StepView:
         average = AVERAGES[16 * sums // (last.shape[0] * last.shape[1])]
         return cls(symbols=last, signed=signed, change=change, average=average)
 
+    def rows(self, rows: slice) -> "StepView":
+        """Some rows of it; the averages stay those of the step."""
+        return StepView(
+            symbols=self.symbols[rows],
+            signed=self.signed[rows],
+            change=self.change[rows],
+            average=self.average,
+        )
+
     @property
     def linear(self) -> NDArray[np.int32]:
         """Symbols as the linear prediction sees them."""

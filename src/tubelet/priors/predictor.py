@@ -39,6 +39,9 @@ from tubelet.priors.planes import Layout, Plane, StepView
 
 Weights = Mapping[str, NDArray[np.integer]]
 
+BLOCK = 1 << 12
+"""Positions that are worked on at a time: what is computed of them fits into a few megabytes."""
+
 
 class Expected(NamedTuple):
     """What is expected of symbols, ``positions channels``.
@@ -113,6 +116,16 @@ class StepPlanes(NamedTuple):
     counts_before: NDArray[np.int16]
     step_class: int
 
+    def rows(self, rows: slice) -> "StepPlanes":
+        """Some rows of it."""
+        return StepPlanes(
+            self.here.rows(rows),
+            self.before.rows(rows),
+            self.counts[rows],
+            self.counts_before[rows],
+            self.step_class,
+        )
+
 
 class GroupPredictor:
     """A group's network; every sum in it is a whole number that its format holds exactly.
@@ -151,7 +164,23 @@ class GroupPredictor:
         return GroupStep(self, layout, known)
 
     def first_sums(self, layout: Layout, known: StepPlanes) -> Plane:
-        """What the first layer sums up of all that is known before the group, at the places `inside`."""
+        """What the first layer sums up of all that is known before the group, at the places `inside`.
+
+        Some rows at a time, with the ones above and below: the planes are much larger than the sums.
+        """
+        width = layout.columns + 2
+        sums = np.empty((layout.rows * width, self.shape.hidden), self._kind)
+        strip = max(1, BLOCK // width)
+        for first in range(0, layout.rows, strip):
+            stop = min(first + strip, layout.rows)
+            seen = slice(max(first - 1, 0), min(stop + 1, layout.rows))
+            part = self._strip_sums(Layout(seen.stop - seen.start, layout.columns), known.rows(seen))
+            above = (first - seen.start) * width
+            sums[first * width : stop * width] = part[above : above + (stop - first) * width]
+        return sums
+
+    def _strip_sums(self, layout: Layout, known: StepPlanes) -> Plane:
+        """`first_sums` of a few rows."""
         lower, kind, weights = self.shape.lower, self._kind, self._weights
         here, before = known.here, known.before
         wide = self._plane(
@@ -291,8 +320,13 @@ class GroupStep:
             turn: number of the pass.
             chosen: its positions, ``rows columns``.
         """
+        places = self._layout.places_of(chosen)
+        blocks = [self._expect(turn, places[at : at + BLOCK]) for at in range(0, len(places), BLOCK)]
+        return Expected(*(np.concatenate(each) for each in zip(*blocks, strict=True)))
+
+    def _expect(self, turn: int, places: NDArray[np.int64]) -> Expected:
+        """What to expect at some places."""
         predictor, layout = self._predictor, self._layout
-        places = layout.places_of(chosen)
         outputs = predictor.expect(turn, places, layout, self._sums, self._around, self._known.step_class)
         mean, gate_before, gate_linear, scale = np.split(outputs, OUTPUTS, axis=1)
         linear = predictor.linear(turn, places, layout, self._lower, self._own, self._before)
