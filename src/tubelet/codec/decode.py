@@ -92,6 +92,7 @@ def decode_file(
                 shown_until = None if run.end is None else run.end - origin
                 put(replace(run, timestamps=run.timestamps - origin, end=shown_until))
                 settings.on_frames(len(run.frames))
+                del run
         return DecodeReport(first_frame=first, frames=stop - first, complete=tube.complete)
 
 

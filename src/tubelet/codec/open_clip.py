@@ -95,8 +95,10 @@ def read_ahead(video: OpenVideo, settings: Options) -> Generator[Run]:
     size = frames_per_run(video.info.height, video.info.width, settings.memory)
     with closing(ahead(video.runs(run=size))) as runs:
         for run in runs:
+            frames = len(run.frames)
             yield run
-            settings.on_frames(len(run.frames))
+            del run
+            settings.on_frames(frames)
 
 
 def as_checkpoint(tokenizer: GivenCheckpoint, device: str) -> Checkpoint[ContinuousTokenizer]:

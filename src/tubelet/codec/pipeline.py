@@ -42,7 +42,10 @@ def frames_to_latents(runs: Iterable[Run], encoder: StreamEncoder[Latents]) -> I
     end: int | None = None
     for run in runs:
         end = run.end
-        yield Encoded(encoder.push_frames(run.frames), run.timestamps, end)
+        encoded = Encoded(encoder.push_frames(run.frames), run.timestamps, end)
+        del run
+        yield encoded
+        del encoded
     yield Encoded(encoder.finish(), NO_TIMES, end)
 
 
@@ -56,7 +59,10 @@ def frames_to_symbols(
 def latents_to_symbols(pieces: Iterable[Encoded], quantizer: SymbolQuantizer) -> Iterator[Piece]:
     """Quantise each piece."""
     for latents, timestamps, end in pieces:
-        yield Piece(quantizer.quantize(KnownLatents(latents, {})), timestamps, end)
+        symbols = quantizer.quantize(KnownLatents(latents, {}))
+        del latents
+        yield Piece(symbols, timestamps, end)
+        del symbols
 
 
 def symbols_to_frames(
@@ -69,5 +75,9 @@ def symbols_to_frames(
         latents, known = quantizer.dequantize(piece.symbols)
         frames = decoder.push_frames(latents, counts=known)[: len(times)]
         shown, times = times[: len(frames)], times[len(frames) :]
+        end = int(times[0]) if len(times) else piece.end
+        # Frames are large: what was handed on is not held while the next are made.
+        del piece, latents, known
         if len(shown):
-            yield Run(frames=frames, timestamps=shown, end=int(times[0]) if len(times) else piece.end)
+            yield Run(frames=frames, timestamps=shown, end=end)
+        del frames

@@ -114,6 +114,7 @@ def reconstruct_file(
             coded = _passed_on(pieces, put_symbols)
             for run in symbols_to_frames(coded, streams.decoder, quantizer):
                 put_frames(compared.beside_source(run))
+                del run  # as in the pipeline
     return Reconstruction(
         tokenizer=checkpoint.name,
         tube=tube_sink.report(),
@@ -159,6 +160,7 @@ def _passed_on(pieces: Iterable[Piece], put: Callable[[Piece], None]) -> Iterato
     for piece in pieces:
         put(piece)
         yield piece
+        del piece
 
 
 class _Comparison:
@@ -174,6 +176,7 @@ class _Comparison:
         for run in runs:
             self._waiting.append(run.frames)
             yield run
+            del run
 
     def beside_source(self, decoded: Run) -> Run:
         """Compare decoded frames with those expected next; give what is to be written."""

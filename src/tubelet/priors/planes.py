@@ -18,6 +18,9 @@ from tubelet.priors.numbers import (
     companded_sizes,
 )
 
+_STRIP = 1 << 12
+"""Positions that are looked at at a time."""
+
 Plane = NDArray[np.floating]
 """``places channels``: whole numbers."""
 
@@ -75,13 +78,13 @@ class StepView:
     """What is seen of the symbols of a step, all channels that are known of it; ``rows columns channels``.
 
     Attributes:
-        symbols: as they are.
+        linear: as the linear prediction sees them, cut off at `LARGEST_LINEAR`.
         signed: companded.
         change: companded magnitudes of differences to the step before.
         average: of the companded magnitudes over the step, companded again; a number for each channel.
     """
 
-    symbols: NDArray[np.int32]
+    linear: NDArray[np.int16]
     signed: NDArray[np.int16]
     change: NDArray[np.int16]
     average: NDArray[np.int16]
@@ -89,26 +92,27 @@ class StepView:
     @classmethod
     def of(cls, symbols: NDArray[np.int32], before: NDArray[np.int32]) -> "StepView":
         """See a step and the one before (``c h w``); all zeros where there is none."""
-        last = np.ascontiguousarray(np.moveaxis(symbols, 0, -1))
-        signed = companded(last)
-        change = companded_sizes(last - np.moveaxis(before, 0, -1))
+        channels, rows, columns = symbols.shape
+        linear, signed, change = (np.empty((rows, columns, channels), np.int16) for _ in range(3))
+        strip = max(1, _STRIP // columns)
+        for first in range(0, rows, strip):
+            some = slice(first, first + strip)
+            last = np.moveaxis(symbols[:, some], 0, -1)
+            linear[some] = np.clip(last, -LARGEST_LINEAR, LARGEST_LINEAR)
+            signed[some] = companded(last)
+            change[some] = companded_sizes(last - np.moveaxis(before[:, some], 0, -1))
         sums = np.abs(signed).sum(axis=(0, 1), dtype=np.int64)
-        average = AVERAGES[16 * sums // (last.shape[0] * last.shape[1])]
-        return cls(symbols=last, signed=signed, change=change, average=average)
+        average = AVERAGES[16 * sums // (rows * columns)]
+        return cls(linear=linear, signed=signed, change=change, average=average)
 
     def rows(self, rows: slice) -> "StepView":
         """Some rows of it; the averages stay those of the step."""
         return StepView(
-            symbols=self.symbols[rows],
+            linear=self.linear[rows],
             signed=self.signed[rows],
             change=self.change[rows],
             average=self.average,
         )
-
-    @property
-    def linear(self) -> NDArray[np.int32]:
-        """Symbols as the linear prediction sees them."""
-        return np.clip(self.symbols, -LARGEST_LINEAR, LARGEST_LINEAR)
 
 
 def seen_counts(counts: NDArray[np.int32] | None, shape: tuple[int, int, int]) -> NDArray[np.int16]:

@@ -63,6 +63,7 @@ def cut(runs: Iterable[Run], before: int, frames: int) -> Iterator[Run]:
         if first < stop:
             end = run.end if stop == len(run.frames) else int(run.timestamps[stop])
             yield Run(frames=run.frames[first:stop], timestamps=run.timestamps[first:stop], end=end)
+        del run
 
 
 def read(source: Path | str, *, run: int = 16, start: int = 0, stop: int | None = None) -> Iterator[Run]:

@@ -6,7 +6,7 @@ import torch
 from random_priors import prior_of, random_network
 from recorder import Recorder, random_symbols, recorded
 
-from tubelet.priors.numbers import LEAST_SCALE, MEAN_UNIT, SCALE_UNIT
+from tubelet.priors.numbers import LEAST_SCALE, LEAST_STEP, MEAN_UNIT, SCALE_UNIT
 from tubelet.priors.predictor import Expected
 from tubelet.priors.tables import choose_closed, choose_open
 from tubelet.train.prior.network import Symbols
@@ -15,7 +15,7 @@ from tubelet.train.prior.seen import Seen
 BASES = (8, 5, 3)
 
 
-def as_batch(symbols, counts, *, bases=(), step_class=8):
+def as_batch(symbols, counts, *, bases=(), step_class=-LEAST_STEP):
     values = torch.from_numpy(symbols).float()
     if bases:
         values = 2 * values - (torch.tensor(bases).reshape(-1, 1, 1, 1) - 1)
@@ -80,7 +80,7 @@ def test_a_map_of_counts_is_asked_for_with_what_its_network_said_in_training():
     given = prior.for_part(steps=(1 << 18,) * 8).code_counts((4, 7, 6), 6, recorder)
     assert np.array_equal(given, classes)
     values = torch.from_numpy(2 * classes - 5).float()[None, None]
-    predicted = network.map(Seen.of(values, torch.zeros(1, 1, 4, 7, 6).long(), torch.tensor([8])))
+    predicted = network.map(Seen.of(values, torch.zeros(1, 1, 4, 7, 6).long(), torch.tensor([-LEAST_STEP])))
     choice = choose_closed(as_expected(predicted), 6, prior.first_tables[6])
     assert np.array_equal(recorder.choices()[2], choice.tables.ravel())
 

@@ -183,12 +183,12 @@ def _card(name: str, run: Path, facts: dict[str, Any], *, progress: float) -> st
     return f"""# {name}
 
 A prior of the symbols of {facts["config"]["tokenizer"]}: whole numbers alone, computed exactly
-(docs/decisions/0035).
+(decision 0035).
 
 - **Made by** `{where["command"]}`, {last["iteration"]} iterations in {last["seconds"] / 3600:.2f} hours on
   {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.
 - **From** {facts["crops"]} crops of {len(facts["clips"])} clips, each clip counting the same.
-{unfinished}- **Figures**: measure them with `python experiments/prior_bits.py CLIPS --prior FOLDER`.
+{unfinished}- **Figures**: none yet; `prior_bits.py` of the repository measures them.
 
 ## Curve
 
