@@ -108,6 +108,7 @@ class _Writing:
         self._escapes.append(beyond[ends])
         self._bits += known.bits(by_table.tables, entries)
         entries = entries.astype(np.int32)
+        del found, beyond, ends  # eight bytes a symbol each
         for table, start, stop in by_table.runs:
             if (letters := known.alphabet(table)) is not None:
                 self._encoder.encode(entries[start:stop], letters)

@@ -40,12 +40,14 @@ class Encoded(NamedTuple):
 def frames_to_latents(runs: Iterable[Run], encoder: StreamEncoder[Latents]) -> Iterator[Encoded]:
     """Encode a clip, a piece for each run and one for what its end completes."""
     end: int | None = None
-    for run in runs:
+
+    def encoded(run: Run) -> Encoded:
+        nonlocal end
         end = run.end
-        encoded = Encoded(encoder.push_frames(run.frames), run.timestamps, end)
-        del run
-        yield encoded
-        del encoded
+        return Encoded(encoder.push_frames(run.frames), run.timestamps, end)
+
+    # A `map` holds nothing of what it gave while it waits, and a loop's variable would.
+    yield from map(encoded, runs)
     yield Encoded(encoder.finish(), NO_TIMES, end)
 
 
@@ -58,11 +60,11 @@ def frames_to_symbols(
 
 def latents_to_symbols(pieces: Iterable[Encoded], quantizer: SymbolQuantizer) -> Iterator[Piece]:
     """Quantise each piece."""
-    for latents, timestamps, end in pieces:
-        symbols = quantizer.quantize(KnownLatents(latents, {}))
-        del latents
-        yield Piece(symbols, timestamps, end)
-        del symbols
+
+    def quantized(piece: Encoded) -> Piece:
+        return Piece(quantizer.quantize(KnownLatents(piece.latents, {})), piece.timestamps, piece.end)
+
+    return map(quantized, pieces)
 
 
 def symbols_to_frames(

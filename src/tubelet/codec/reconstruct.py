@@ -18,7 +18,7 @@ from tubelet.codec.open_clip import as_checkpoint, read_ahead
 from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.pipeline import Piece, frames_to_symbols, symbols_to_frames
 from tubelet.codec.report import TubeReport
-from tubelet.codec.sinks import TubeSink, VideoSink, filled
+from tubelet.codec.sinks import TubeSink, VideoSink, filled, written
 from tubelet.codec.symbols import LatentQuantizer, kept_channels
 from tubelet.files import check_suffix, check_targets, fitted_name
 from tubelet.metrics.psnr import ClipPSNR
@@ -109,7 +109,8 @@ def reconstruct_file(
         packets = None if sound is None else (read_audio(info.path), sound.time_base)
         video_sink = VideoSink(writer, packets, time_base=info.time_base)
         began = time.perf_counter()
-        with filled(tube_sink) as put_symbols, filled(video_sink) as put_frames:
+        # Symbols are coded before they are decoded: prior and decoder at once would take the memory of both.
+        with written(tube_sink) as put_symbols, filled(video_sink) as put_frames:
             pieces = frames_to_symbols(compared.remembered(runs), streams.encoder, quantizer)
             coded = _passed_on(pieces, put_symbols)
             for run in symbols_to_frames(coded, streams.decoder, quantizer):
@@ -157,10 +158,12 @@ class Streams(NamedTuple):
 
 def _passed_on(pieces: Iterable[Piece], put: Callable[[Piece], None]) -> Iterator[Piece]:
     """The same pieces, each put somewhere too."""
-    for piece in pieces:
+
+    def passed_on(piece: Piece) -> Piece:
         put(piece)
-        yield piece
-        del piece
+        return piece
+
+    return map(passed_on, pieces)
 
 
 class _Comparison:

@@ -226,8 +226,9 @@ class PartPrior:
         own = codec.predictor.shape.own
         layout = Layout(rows, columns)
         turns = pass_map(codec.passes, rows, columns)
-        before = np.zeros((len(lower) + own, rows, columns), np.int32)
-        before_view, counts_before = StepView.of(before, before), np.zeros_like(counts[0])
+        # Before the first step there is nothing, which takes no memory.
+        before = np.broadcast_to(np.int32(0), (len(lower) + own, rows, columns))
+        before_view, counts_before = StepView.nothing(len(before), rows, columns), np.zeros_like(counts[0])
         for step in range(steps):
             here = StepView.of(lower[:, step], before[: len(lower)])
             known = StepPlanes(here, before_view, counts[step], counts_before, codec.step_class)
@@ -243,6 +244,9 @@ class PartPrior:
                 whole[: len(values)] = values[:, step]
                 if turn + 1 < codec.passes:
                     at_work.put(chosen, whole[:, chosen].T, past[:, chosen].T)
+            if step + 1 == steps:
+                break
+            del here, known, at_work  # as large as what is seen of this step
             now = np.concatenate([lower[:, step], whole])
             before_view, before, counts_before = StepView.of(now, before), now, counts[step]
 

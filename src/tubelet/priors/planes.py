@@ -105,6 +105,12 @@ class StepView:
         average = AVERAGES[16 * sums // (rows * columns)]
         return cls(linear=linear, signed=signed, change=change, average=average)
 
+    @classmethod
+    def nothing(cls, channels: int, rows: int, columns: int) -> "StepView":
+        """See a step of zeros after a step of zeros."""
+        zeros = np.broadcast_to(np.int16(0), (rows, columns, channels))
+        return cls(linear=zeros, signed=zeros, change=zeros, average=np.zeros(channels, np.int16))
+
     def rows(self, rows: slice) -> "StepView":
         """Some rows of it; the averages stay those of the step."""
         return StepView(
