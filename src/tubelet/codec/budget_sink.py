@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -33,28 +34,46 @@ def bits_beside(header_bytes: int) -> float:
     return 8.0 * (header_bytes + _BESIDE_BYTES)
 
 
+class FileCodings(NamedTuple):
+    """What a file may be coded with; made once, because a prior is read and proven exact for it.
+
+    Attributes:
+        tables: tables alone.
+        all: with the prior that the header names.
+    """
+
+    tables: Codings
+    all: Codings
+
+    @classmethod
+    def of(cls, header: Header) -> "FileCodings":
+        """Those of a file with this header."""
+        return cls(Codings(header), Codings(header, model_for))
+
+
 class FileSizes:
     """What a chunk takes with its entry in the index, at most; tables of its own are the estimate.
 
     Args:
-        header: of the file.
+        codings: of the file.
         chunk: makes a chunk of what is stored.
         beside: bits that come on top.
     """
 
-    def __init__(self, header: Header, chunk: Callable[[Allocated], Chunk], *, beside: float = 0.0) -> None:
+    def __init__(
+        self, codings: "FileCodings", chunk: Callable[[Allocated], Chunk], *, beside: float = 0.0
+    ) -> None:
         self._chunk = chunk
         self._beside = beside
-        self._tables = Codings(header)
-        self._codings = Codings(header, model_for)
+        self._codings = codings
 
     def estimate(self, done: Allocated) -> float:
         """Coded with tables of its own."""
-        return self._bits(done, self._tables)
+        return self._bits(done, self._codings.tables)
 
     def exact(self, done: Allocated) -> float:
         """Coded as it is going to be."""
-        return self._bits(done, self._codings)
+        return self._bits(done, self._codings.all)
 
     def _bits(self, done: Allocated, codings: Codings) -> float:
         encoded = chunk_to_bytes(self._chunk(done), codings)
@@ -77,7 +96,7 @@ class BudgetSink:
     ) -> None:
         self._time_base = time_base
         self._tube = tube
-        self._header = tube.header
+        self._codings = FileCodings.of(tube.header)
         self._spending = spending
         self._grouping = grouping
         self._steps = steps
@@ -139,6 +158,6 @@ class BudgetSink:
 
         latent = torch.cat(taken, dim=2)
         facts = ChunkFacts(latent[0, 0].numel(), len(times), self._seconds(times))
-        self._tube.write_chunk(chunk(self._spending.spend(latent, facts, FileSizes(self._header, chunk))))
+        self._tube.write_chunk(chunk(self._spending.spend(latent, facts, FileSizes(self._codings, chunk))))
         self._number += 1
         self._step += steps

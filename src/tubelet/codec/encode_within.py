@@ -13,7 +13,7 @@ from tubelet.bitstream.chunk import Chunk, PartSymbols
 from tubelet.bitstream.container import header_to_bytes
 from tubelet.codec.allocate import Allocated
 from tubelet.codec.budget import Budget, ClipFacts
-from tubelet.codec.budget_sink import BudgetSink, FileSizes, bits_beside
+from tubelet.codec.budget_sink import BudgetSink, FileCodings, FileSizes, bits_beside
 from tubelet.codec.open_clip import OpenClip
 from tubelet.codec.pipeline import Encoded
 from tubelet.codec.plan_budget import Planner, Shares, SizesAt
@@ -114,7 +114,7 @@ class _Begun(NamedTuple):
         def sizes_at(step: float) -> Sizes:
             header = clip.header(LatentQuantizer.of(tokenizer, clip.kept, step=step), planner.classes)
             beside = bits_beside(len(header_to_bytes(header)))
-            return FileSizes(header, partial(_first_chunk, times=times), beside=beside)
+            return FileSizes(FileCodings.of(header), partial(_first_chunk, times=times), beside=beside)
 
         seconds = float(len(times) / facts.rate)
         return cls(planner, pieces, first, ChunkFacts(first[0, 0].numel(), len(times), seconds), sizes_at)

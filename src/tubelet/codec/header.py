@@ -8,7 +8,7 @@ from tubelet.bitstream.header import AudioHeader, Header, PriorHeader
 from tubelet.bitstream.part_header import LATENT, TOKENS, PartHeader
 from tubelet.checkpoint import Checkpoint
 from tubelet.codec.symbols import LatentQuantizer
-from tubelet.errors import BitstreamError
+from tubelet.errors import BitstreamError, OptionError
 from tubelet.files.names import text_name
 from tubelet.quantizers.digits import Bases
 from tubelet.tokenizers.clip import only_part
@@ -223,3 +223,22 @@ def stored_to_packet(packet: StoredPacket) -> AudioPacket:
         keyframe=packet.keyframe,
         skip_samples=packet.side_data,
     )
+
+
+def check_channels(channels: int | None, header: Header) -> None:
+    """Raise unless the first so many channels of a file can be taken by themselves; all of them for none.
+
+    Raises:
+        OptionError: there are not so many, or the file holds tokens or several parts.
+    """
+    if channels is None:
+        return
+    if header.content == TOKENS:
+        raise OptionError(
+            f"channels is {channels}; the file holds tokens, which need all their digits. Leave it out."
+        )
+    if len(header.parts) > 1:
+        names = ", ".join(part.name for part in header.parts)
+        raise OptionError(f"channels is {channels}; the file holds several parts ({names}). Leave it out.")
+    if not 1 <= channels <= header.channels:
+        raise OptionError(f"channels is {channels}; this file holds 1 to {header.channels}.")

@@ -8,13 +8,13 @@ from pathlib import Path
 from tubelet.bitstream.coding import ModelFor
 from tubelet.bitstream.container import VERSION
 from tubelet.bitstream.header import Header, PriorHeader
-from tubelet.bitstream.part_header import TOKENS, PartHeader
+from tubelet.bitstream.part_header import PartHeader
 from tubelet.bitstream.reader import TubeReader
 from tubelet.bitstream.symbol_model import SymbolModel
 from tubelet.bitstream.writer import TubeWriter
 from tubelet.codec import models
+from tubelet.codec.header import check_channels
 from tubelet.codec.room import check_room
-from tubelet.errors import OptionError
 from tubelet.files import check_suffix, check_target
 
 PriorFor = Callable[[str], PriorHeader | None]
@@ -129,17 +129,9 @@ def kept_channels(header: Header, channels: int | None) -> Header:
     Raises:
         OptionError: there are not so many, or the file holds tokens or several parts.
     """
+    check_channels(channels, header)
     if channels is None:
         return replace(header, version=VERSION)
-    if header.content == TOKENS:
-        raise OptionError(
-            f"channels is {channels}; the file holds tokens, which need all their digits. Leave it out."
-        )
-    if len(header.parts) > 1:
-        names = ", ".join(part.name for part in header.parts)
-        raise OptionError(f"channels is {channels}; the file holds several parts ({names}). Leave it out.")
-    if not 1 <= channels <= header.channels:
-        raise OptionError(f"channels is {channels}; this file holds 1 to {header.channels}.")
     return replace(header, version=VERSION, parts=(_first_channels(header.only_part, channels),))
 
 

@@ -17,7 +17,7 @@ from tubelet.bitstream.part_header import TOKENS
 from tubelet.bitstream.reader import TubeReader
 from tubelet.codec.chunking import part_of
 from tubelet.codec.fill import fill_from_past
-from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet
+from tubelet.codec.header import check_channels, facts_to_colour, header_to_audio, stored_to_packet
 from tubelet.codec.matching import GivenTokenizer, check_steps, matching_tokenizer
 from tubelet.codec.memory import left_for_streams, steps_per_run
 from tubelet.codec.pipeline import Piece, symbols_to_frames
@@ -78,7 +78,8 @@ class Tube:
                 steps = [ScalarQuantizer(steps=part.steps) for part in self.header.parts]
                 names = [part.name for part in matching.parts]
                 self._quantizer = LatentQuantizer(of_part=dict(zip(names, steps, strict=True)))
-            self._channels = _check_channels(channels, self.header)
+            check_channels(channels, self.header)
+            self._channels = channels
             self._memory = memory
             check_steps(path, self._tokenizer, self._reader)
         except BaseException:
@@ -353,19 +354,3 @@ def open_tube(
         DamageWarning: the file is cut short; frames up to its last whole chunk are there.
     """
     return Tube(Path(path), tokenizer=tokenizer, channels=channels, memory=memory, device=device)
-
-
-def _check_channels(channels: int | None, header: Header) -> int | None:
-    """How many channels are meant; all for none."""
-    if channels is None:
-        return None
-    if header.content == TOKENS:
-        raise OptionError(
-            f"channels is {channels}; the file holds tokens, which need all their digits. Leave it out."
-        )
-    if len(header.parts) > 1:
-        names = ", ".join(part.name for part in header.parts)
-        raise OptionError(f"channels is {channels}; the file holds several parts ({names}). Leave it out.")
-    if not 1 <= channels <= header.channels:
-        raise OptionError(f"channels is {channels}; this file holds 1 to {header.channels}.")
-    return channels
