@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from tubelet.bitstream.audio import AudioPacket, packets_to_bytes, runs
-from tubelet.bitstream.chunk import Chunk, chunk_to_bytes
+from tubelet.bitstream.chunk import Chunk, EncodedChunk, chunk_to_bytes
 from tubelet.bitstream.coding import Codings
 from tubelet.bitstream.container import (
     AUDIO,
@@ -57,7 +57,8 @@ class TubeWriter:
         self._target = target
         self._header = header
         self._force = force
-        self._codings = _codings(header, models or {})
+        self.codings = _codings(header, models or {})
+        """How the parts may be coded; for `chunk_to_bytes`."""
         self._stack = ExitStack()
         self._records: list[RecordEntry] = []
         self._chunks = 0
@@ -108,14 +109,18 @@ class TubeWriter:
         parts = (self.bytes_header, self.bytes_heads, self.bytes_tables, self.bytes_payload)
         return sum(parts) + self.bytes_audio + self.bytes_index
 
-    def write_chunk(self, chunk: Chunk) -> None:
+    def write_chunk(self, chunk: Chunk, encoded: EncodedChunk | None = None) -> None:
         """Append a chunk; chunks come in order, without gaps.
+
+        Args:
+            chunk: what is stored.
+            encoded: what `chunk_to_bytes` made of it with `codings`, where its size was asked for.
 
         Raises:
             BitstreamError: it is not the next chunk, not of the header's size, or holds what a file cannot.
         """
         self._check_next(chunk)
-        encoded = chunk_to_bytes(chunk, self._codings)
+        encoded = encoded or chunk_to_bytes(chunk, self.codings)
         tables = sum(len(segment.table) for segment in encoded.segments)
         payload = sum(len(segment.payload) for segment in encoded.segments)
         parts = [part for segment in encoded.segments for part in (segment.table, segment.payload)]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 
-from tubelet.bitstream.chunk import Chunk, PartSymbols, chunk_to_bytes
+from tubelet.bitstream.chunk import Chunk, EncodedChunk, PartSymbols, chunk_to_bytes
 from tubelet.bitstream.coding import Codings
 from tubelet.bitstream.container import RecordHead
 from tubelet.bitstream.header import Header
@@ -17,7 +17,7 @@ from tubelet.codec.allocate import Allocated
 from tubelet.codec.pipeline import NO_TIMES, Encoded
 from tubelet.codec.report import TubeReport
 from tubelet.codec.sinks import TubeSink
-from tubelet.codec.spending import ChunkFacts, Spending
+from tubelet.codec.spending import ChunkFacts, Measured, Spending
 from tubelet.priors.files import model_for
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.types import Latent
@@ -69,14 +69,14 @@ class FileSizes:
 
     def estimate(self, done: Allocated) -> float:
         """Coded with tables of its own."""
-        return self._bits(done, self._codings.tables)
+        return self._bits(chunk_to_bytes(self._chunk(done), self._codings.tables))
 
-    def exact(self, done: Allocated) -> float:
+    def exact(self, done: Allocated) -> Measured:
         """Coded as it is going to be."""
-        return self._bits(done, self._codings.all)
+        encoded = chunk_to_bytes(self._chunk(done), self._codings.all)
+        return Measured(self._bits(encoded), encoded)
 
-    def _bits(self, done: Allocated, codings: Codings) -> float:
-        encoded = chunk_to_bytes(self._chunk(done), codings)
+    def _bits(self, encoded: EncodedChunk) -> float:
         return self._beside + 8.0 * (RecordHead.SIZE + len(encoded.to_bytes()) + _INDEX_BYTES)
 
 
@@ -96,7 +96,7 @@ class BudgetSink:
     ) -> None:
         self._time_base = time_base
         self._tube = tube
-        self._codings = FileCodings.of(tube.header)
+        self._codings = FileCodings(Codings(tube.header), tube.writer.codings)
         self._spending = spending
         self._grouping = grouping
         self._steps = steps
@@ -158,6 +158,7 @@ class BudgetSink:
 
         latent = torch.cat(taken, dim=2)
         facts = ChunkFacts(latent[0, 0].numel(), len(times), self._seconds(times))
-        self._tube.write_chunk(chunk(self._spending.spend(latent, facts, FileSizes(self._codings, chunk))))
+        spent = self._spending.spend(latent, facts, FileSizes(self._codings, chunk))
+        self._tube.write_chunk(chunk(spent.done), spent.encoded)
         self._number += 1
         self._step += steps

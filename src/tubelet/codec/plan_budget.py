@@ -150,14 +150,14 @@ class Planner:
             first = _FIRST_PRICE * unit
             allocator = self._allocators.at_price(first, step=self._step)
             return Buyer(allocator, first, FLOOR * unit, counts=True), self._step
-        quality = self._budget
+        quality, ratio = self._budget, 1.0
         if not isinstance(quality, Quality):
-            quality = self._quality(opening, self.allowed(opened), sizes_at)
+            quality, ratio = self._quality(opening, self.allowed(opened), sizes_at)
         price = price_of_step(quality.step)
-        return Buyer(self._allocators.at_quality(quality), price, FLOOR * price), quality.step
+        return Buyer(self._allocators.at_quality(quality), price, FLOOR * price, ratio=ratio), quality.step
 
-    def _quality(self, opening: Latent, allowed: float, sizes_at: SizesAt) -> Quality:
-        """About the best at which a file of the opening keeps its budget."""
+    def _quality(self, opening: Latent, allowed: float, sizes_at: SizesAt) -> tuple[Quality, float]:
+        """About the best at which a file of the opening keeps its budget; bits over those estimated there."""
         ratio, start = 1.0, _FIRST_QUALITY / _LEVELS
         low, high = (level / _LEVELS for level in QUALITIES)
 
@@ -166,13 +166,14 @@ class Planner:
             done = self._allocators.at_quality(quality).allocate(opening)
             return ratio * sizes_at(quality.step).estimate(done), (quality, done)
 
-        while True:
-            found = largest_within(bits_at, allowed, start=start, low=low, high=high, near=_NEAR)
-            quality, done = found.result
-            better = ratio * sizes_at(quality.step).exact(done) / found.value
-            if abs(better / ratio - 1) < 1 - _NEAR:
-                return quality
-            ratio, start = better, found.setting
+        found = largest_within(bits_at, allowed, start=start, low=low, high=high, near=_NEAR)
+        quality, done = found.result
+        ratio = sizes_at(quality.step).exact(done).bits / found.value
+        if abs(ratio - 1) >= 1 - _NEAR:
+            # Quality grows slowly with bits: at another one the ratio is about the same.
+            found = largest_within(bits_at, allowed, start=found.setting, low=low, high=high, near=_NEAR)
+            quality, _ = found.result
+        return quality, ratio
 
     def allowed(self, chunk: ChunkFacts) -> float:
         """Channels or bits that a chunk is allowed."""

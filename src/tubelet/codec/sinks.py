@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from tubelet.bitstream import limits
-from tubelet.bitstream.chunk import Chunk
+from tubelet.bitstream.chunk import Chunk, EncodedChunk
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.writer import TubeWriter
 from tubelet.codec.audio_feed import AudioFeed
@@ -127,12 +127,12 @@ class TubeSink:
             entropy_bytes=writer.entropy_bits / 8,
         )
 
-    def write_chunk(self, chunk: Chunk) -> None:
-        """Write a chunk, and the audio that goes with it."""
+    def write_chunk(self, chunk: Chunk, encoded: EncodedChunk | None = None) -> None:
+        """Write a chunk, and the audio that goes with it; `encoded` as for `TubeWriter.write_chunk`."""
         for part in chunk.parts:
             self._numbers += part.symbols.size if part.counts is None else int(part.counts.sum())
             self._counted += 0 if part.counts is None else part.counts.size
-        self.writer.write_chunk(chunk)
+        self.writer.write_chunk(chunk, encoded)
         if len(chunk.timestamps):
             self._write_audio(int(chunk.timestamps[-1]) * self._time_base)
 

@@ -5,13 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from tubelet.bitstream.chunk import EncodedChunk
 from tubelet.codec.allocate import Allocated, Allocator
 from tubelet.codec.search import largest_within
 from tubelet.errors import OptionError
 from tubelet.types import Latent
 
 _NEAR = 0.985
-"""The share of what a chunk may take from which on nothing better is looked for."""
+"""The share of what a chunk may take from which on an estimate is good enough."""
+
+_ENOUGH = 0.97
+"""The share from which on a choice that was coded is taken; the next chunk may have what it leaves."""
 
 _ROUNDS = 5
 """Searches for one chunk after the first, each with a better estimate."""
@@ -45,9 +49,33 @@ class Sizes(Protocol):
         """About, and fast."""
         ...
 
-    def exact(self, done: Allocated) -> float:
+    def exact(self, done: Allocated) -> "Measured":
         """To the bit."""
         ...
+
+
+class Measured(NamedTuple):
+    """What a choice takes in the file.
+
+    Attributes:
+        bits: of it, and what comes with it.
+        encoded: the chunk as it was coded for that.
+    """
+
+    bits: float
+    encoded: EncodedChunk
+
+
+class Spent(NamedTuple):
+    """What a chunk stores.
+
+    Attributes:
+        done: its symbols.
+        encoded: as they are coded, where that is known already.
+    """
+
+    done: Allocated
+    encoded: EncodedChunk | None
 
 
 @runtime_checkable
@@ -58,7 +86,7 @@ class Spending(Protocol):
         """Take note of what the file takes beside its chunks."""
         ...
 
-    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Allocated:
+    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Spent:
         """Decide a chunk.
 
         Args:
@@ -82,9 +110,9 @@ class ConstantSpending:
     def begin(self, bits: float) -> None:
         """Do nothing: nothing is counted."""
 
-    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Allocated:
+    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Spent:
         """Decide a chunk."""
-        return self.allocator.allocate(latent)
+        return Spent(self.allocator.allocate(latent), None)
 
 
 @dataclass(slots=True)
@@ -105,7 +133,7 @@ class Buyer:
     counts: bool = False
     ratio: float = 1.0
 
-    def buy(self, latent: Latent, allowed: float, sizes: Sizes) -> tuple[Allocated, float]:
+    def buy(self, latent: Latent, allowed: float, sizes: Sizes) -> tuple[Spent, float]:
         """Decide a chunk; say what it takes.
 
         Raises:
@@ -113,9 +141,10 @@ class Buyer:
         """
         bought = self._bought(latent, allowed, sizes)
         for _ in range(_ROUNDS):
-            if bought.estimate == bought.value or _NEAR * allowed <= bought.value <= allowed:
+            self.ratio *= bought.value / max(bought.estimate, 1e-9)
+            if bought.estimate == bought.value or self._enough(bought, allowed):
                 break
-            self.ratio *= bought.value / bought.estimate * (_SAFER if bought.value > allowed else 1.0)
+            self.ratio *= _SAFER if bought.value > allowed else 1.0
             self.price = bought.price
             again = self._bought(latent, allowed, sizes)
             if bought.value > allowed or bought.value < again.value <= allowed:
@@ -126,7 +155,11 @@ class Buyer:
                 f"steps, which takes {bought.value:.0f} if it stores nothing. Allow more."
             )
         self.price, self.allocator = bought.price, bought.allocator
-        return bought.done, bought.value
+        return Spent(bought.done, bought.encoded), bought.value
+
+    def _enough(self, bought: "_Bought", allowed: float) -> bool:
+        """Whether another search is not worth its time; every one codes the chunk."""
+        return bought.value <= allowed and (bought.value >= _ENOUGH * allowed or bought.price <= self.floor)
 
     def _bought(self, latent: Latent, allowed: float, sizes: Sizes) -> "_Bought":
         """The best that is estimated to stay within what is allowed, and what it takes."""
@@ -146,15 +179,19 @@ class Buyer:
             near=_NEAR,
         )
         done, allocator = found.result
-        value = float(done.counts.sum()) if self.counts else sizes.exact(done)
-        estimate = value if self.counts else found.value
-        return _Bought(done, allocator, 2.0**-found.setting, estimate, value)
+        price = 2.0**-found.setting
+        if self.counts:
+            value = float(done.counts.sum())
+            return _Bought(done, None, allocator, price, value, value)
+        bits, encoded = sizes.exact(done)
+        return _Bought(done, encoded, allocator, price, found.value, bits)
 
 
 class _Bought(NamedTuple):
-    """A choice, what knows of it, its price, and what it was thought to take and takes."""
+    """A choice as it is coded, what knows of it, its price, and what it was thought to take and takes."""
 
     done: Allocated
+    encoded: EncodedChunk | None
     allocator: Allocator
     price: float
     estimate: float
@@ -183,16 +220,16 @@ class AllowanceSpending:
         """Take it from what is left, unless channels are counted."""
         self.left -= 0.0 if self.buyer.counts else bits
 
-    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Allocated:
+    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Spent:
         """Decide a chunk.
 
         Raises:
             OptionError: even a chunk that stores nothing takes more than is left.
         """
         allowed = self.left + self.allowance(facts)
-        done, taken = self.buyer.buy(latent, allowed, sizes)
+        spent, taken = self.buyer.buy(latent, allowed, sizes)
         self.left = min(allowed - taken, self.carried)
-        return done
+        return spent
 
 
 @dataclass(slots=True)
@@ -214,7 +251,7 @@ class PlannedSpending:
         """Take it from what is left, unless channels are counted."""
         self.left -= 0.0 if self.buyer.counts else bits
 
-    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Allocated:
+    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Spent:
         """Decide a chunk.
 
         Raises:
@@ -222,7 +259,7 @@ class PlannedSpending:
         """
         ahead = math.fsum(self.shares[self._chunk :])
         share = self.shares[self._chunk] / ahead if ahead > 0 else 1.0
-        done, taken = self.buyer.buy(latent, self.left * share, sizes)
+        spent, taken = self.buyer.buy(latent, self.left * share, sizes)
         self.left -= taken
         self._chunk += 1
-        return done
+        return spent
