@@ -9,7 +9,8 @@ from jaxtyping import Float32, Float64, Int32, Int64
 from tubelet.codec.costs import Costs, up_to_each
 from tubelet.codec.fill import Step, filled_step
 from tubelet.codec.prices import Choice, PerClass, StepTable
-from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
+from tubelet.codec.rounding import StepSymbols, nearer_to_zero
+from tubelet.quantizers.scalar import STEP_UNIT, ScalarQuantizer, Symbols
 from tubelet.tokenizers.allocation import CLASSES
 from tubelet.types import Latent
 
@@ -57,6 +58,7 @@ class Allocator:
         self.classes = classes_of(len(units))
         self._quantizer = quantizer
         self._power = np.square(units)[:, None, None]
+        self._steps = np.array(quantizer.steps) * STEP_UNIT
         self._costs = costs
         self._price = price
 
@@ -66,11 +68,14 @@ class Allocator:
         Raises:
             LatentError: a value is NaN, infinite, or too large for the quantiser.
         """
-        symbols = self._quantizer.quantize(latent)
+        nearest = self._quantizer.quantize(latent)
+        scaled = self._quantizer.scaled_latent(latent).numpy()
         values = latent[0].to("cpu").float().numpy()
         done: list[_Done] = []
-        for index in range(symbols.shape[1]):
-            done.append(self._step(values[:, index], symbols[:, index], done[-1] if done else None))
+        for index in range(nearest.shape[1]):
+            symbols = self._rounded(scaled[:, index], nearest[:, index])
+            done.append(self._step(values[:, index], symbols, done[-1] if done else None))
+        symbols = np.stack([each.symbols for each in done], axis=1)
         counts = np.stack([np.array(self.classes)[each.choice] for each in done]).astype(np.int32)
         channel = np.arange(len(symbols))[:, None, None, None]
         return Allocated(
@@ -86,10 +91,18 @@ class Allocator:
         other._costs, other._price = self._costs.copy(), price
         return other
 
+    def _rounded(self, scaled: Float32[np.ndarray, "c h w"], nearest: StepSymbols) -> StepSymbols:
+        """One step rounded as it is best at the price, where symbols have one."""
+        bits = self._costs.symbol_bits()
+        if bits is None:
+            return nearest
+        worth = self._price / (self._power[:, 0, 0] * np.square(self._steps))
+        return nearer_to_zero(scaled, nearest, bits=bits, worth=worth)
+
     def _step(
         self,
         latent: Float32[np.ndarray, "c h w"],
-        symbols: Int32[np.ndarray, "c h w"],
+        symbols: StepSymbols,
         before: "_Done | None",
     ) -> "_Done":
         """Decide one step."""
@@ -100,7 +113,9 @@ class Allocator:
         choice = table.cheapest(self._price)
         self._costs.learn(symbols, choice, last)
         counts: Int64[np.ndarray, " h w"] = np.array(self.classes)[choice]
-        return _Done(choice, filled_step(Step(values, counts), held), table.cost(choice), table.error(choice))
+        return _Done(
+            symbols, choice, filled_step(Step(values, counts), held), table.cost(choice), table.error(choice)
+        )
 
     def _errors(
         self,
@@ -120,6 +135,7 @@ class Allocator:
 class _Done(NamedTuple):
     """What was decided of a step, and the step as the decoder has it."""
 
+    symbols: StepSymbols
     choice: Choice
     held: Step
     cost: float

@@ -8,7 +8,7 @@ price is 2 ln 2 / 12 of step² (decision 0036 has what was measured), and `Quali
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from math import log, prod
+from math import log
 
 import numpy as np
 
@@ -94,10 +94,6 @@ class TargetPSNR:
     def __post_init__(self) -> None:
         """Check the range."""
         _check("psnr", self.db, "dB")
-
-    def error(self, stride: tuple[int, int, int]) -> float:
-        """Squared error of a position, in units of pixels in [-1, 1]."""
-        return 4 * 10 ** (-self.db / 10) * 3 * prod(stride)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

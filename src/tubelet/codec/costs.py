@@ -5,12 +5,10 @@ from copy import copy as shallow_copy
 from typing import Protocol, final, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Float64, Int, Int32
+from jaxtyping import Float, Float64, Int
 
 from tubelet.codec.prices import Choice, PerClass
-
-StepSymbols = Int32[np.ndarray, "c h w"]
-"""The quantised latent of one step, all channels of it."""
+from tubelet.codec.rounding import StepSymbols
 
 LARGEST = 64
 """Magnitude of a symbol from which on all have one table entry; what goes beyond is charged by its length."""
@@ -33,6 +31,10 @@ class Costs(Protocol):
             symbols: the step.
             before: the classes of the step before it in the chunk; none at the begin of a chunk.
         """
+        ...
+
+    def symbol_bits(self) -> Float64[np.ndarray, "c s"] | None:
+        """Bits of the symbols of each channel from -n to n; none where symbols cost nothing."""
         ...
 
     def learn(self, symbols: StepSymbols, choice: Choice, before: Choice | None) -> None:
@@ -59,6 +61,9 @@ class ChannelCosts:
         """The number of channels of each class."""
         shape = (len(self._classes), *symbols.shape[1:])
         return np.broadcast_to(self._classes[:, None, None], shape)
+
+    def symbol_bits(self) -> None:
+        """None: whatever a channel holds, it costs the same."""
 
     def learn(self, symbols: StepSymbols, choice: Choice, before: Choice | None) -> None:
         """Do nothing: channels always cost the same."""
@@ -90,13 +95,17 @@ class TableCosts:
 
     def of_step(self, symbols: StepSymbols, before: Choice | None) -> PerClass:
         """Bits of the class, and of the symbols of its channels."""
-        bits = np.log2(self._counts.sum(axis=1, keepdims=True)) - np.log2(self._counts)
+        bits = self.symbol_bits()
         sizes = np.abs(symbols)
         each = np.take_along_axis(bits[:, :, None], _entries(symbols).reshape(len(bits), -1, 1), axis=1)
         each = each.reshape(symbols.shape)
         if sizes.max(initial=0) > LARGEST:
             each += 2 * np.log2(np.maximum(sizes - LARGEST, 0) + 1.0)
         return up_to_each(each, self._classes) + self._map_bits(before, symbols.shape[1:])
+
+    def symbol_bits(self) -> Float64[np.ndarray, "c s"]:
+        """By the tables as they are now."""
+        return np.log2(self._counts.sum(axis=1, keepdims=True)) - np.log2(self._counts)
 
     def learn(self, symbols: StepSymbols, choice: Choice, before: Choice | None) -> None:
         """Count the symbols that were stored, and the classes."""

@@ -41,10 +41,13 @@ def make_header(
     tokenizer = checkpoint.tokenizer
     cells = tokenizer.grouping.cells(info.height, info.width)
     parts = tuple(
-        _part(tokenizer.grids[name], cells, channels=len(part.steps), steps=part.steps, counts=counts)
+        replace(
+            _part(tokenizer.grids[name], cells, channels=len(part.steps), steps=part.steps, counts=counts),
+            centroids=part.centroids,
+        )
         for name, part in quantizer.of_part.items()
     )
-    if len(parts) == 1 and not counts and prior is None:
+    if len(parts) == 1 and not (counts or prior or parts[0].centroids):
         return _header(info, checkpoint, version=1, parts=(replace(parts[0], name=LATENT),), audio=audio)
     return _header(info, checkpoint, version=3, parts=parts, audio=audio, prior=prior)
 

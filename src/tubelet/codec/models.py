@@ -1,5 +1,6 @@
 """The prior that a file is written with: how its header names it, and the models of its parts."""
 
+from tubelet.bitstream.coding import ModelFor
 from tubelet.bitstream.header import Header, PriorHeader
 from tubelet.bitstream.symbol_model import SymbolModel
 from tubelet.priors.files import model_for, prior_for
@@ -11,7 +12,9 @@ def prior_header(tokenizer_sha256: str) -> PriorHeader | None:
     return None if prior is None else PriorHeader(name=prior.config.name, sha256=prior.sha256)
 
 
-def models_of(header: Header) -> dict[str, SymbolModel]:
-    """The models of all parts that have one, by name."""
-    models = {part.name: model_for(header, part) for part in header.parts}
+def models_of(header: Header, find: ModelFor = model_for) -> dict[str, SymbolModel]:
+    """The models of all parts that have one, by name; `find` gives that of a part of a header."""
+    if header.prior is None:
+        return {}
+    models = {part.name: find(header, part) for part in header.parts}
     return {name: model for name, model in models.items() if model is not None}

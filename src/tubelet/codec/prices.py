@@ -1,6 +1,5 @@
 """What each class of counts costs and errs at each position of a step, and what is best at a price."""
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,12 +10,6 @@ PerClass = Float64[np.ndarray, "k h w"]
 
 Choice = Int64[np.ndarray, " h w"]
 """Which class each position takes."""
-
-_BITS = 40
-"""Prices lie from 2⁻⁴⁰ to 2⁴⁰."""
-
-_HALVINGS = 46
-"""Of the interval that holds the logarithm of a price: the last is 10⁻¹² wide."""
 
 
 class StepTable(NamedTuple):
@@ -44,22 +37,3 @@ class StepTable(NamedTuple):
     def error(self, choice: Choice) -> float:
         """By how much a choice errs in all."""
         return float(np.take_along_axis(self.errors, choice[None], axis=0).sum())
-
-    def price_of_cost(self, most: float) -> float:
-        """The least price at which no more than this is spent; the highest there is if always more is."""
-        return _least(lambda price: self.cost(self.cheapest(price)) <= most)
-
-    def price_of_error(self, most: float) -> float:
-        """The highest price at which no more than this is erred; the least there is if always more is."""
-        return _least(lambda price: self.error(self.cheapest(price)) > most, just_below=True)
-
-
-def _least(holds: Callable[[float], bool], *, just_below: bool = False) -> float:
-    """The least price from which on something holds, or the one just below it."""
-    low, high = -float(_BITS), float(_BITS)
-    if not just_below and holds(2.0**low):
-        return 2.0**low
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (low, middle) if holds(2.0**middle) else (middle, high)
-    return 2.0 ** (low if just_below else high)

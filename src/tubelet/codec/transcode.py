@@ -10,7 +10,6 @@ from tubelet.bitstream.container import VERSION
 from tubelet.bitstream.header import Header, PriorHeader
 from tubelet.bitstream.part_header import PartHeader
 from tubelet.bitstream.reader import TubeReader
-from tubelet.bitstream.symbol_model import SymbolModel
 from tubelet.bitstream.writer import TubeWriter
 from tubelet.codec import models
 from tubelet.codec.header import check_channels
@@ -112,7 +111,7 @@ def transcode_file(
     check_target(target, sources=[source], force=force)
     with TubeReader(source, model_for) as reader:
         header = _new_header(reader.header, channels, prior_for)
-        found = _models_of(header, model_for)
+        found = models.models_of(header, model_for)
         if not found:  # a prior that knows none of the parts
             header = replace(header, prior=None)
         writer = TubeWriter(target, header, models=found, force=force)
@@ -150,14 +149,6 @@ def _new_header(header: Header, channels: int | None, prior_for: PriorFor | None
     """What the new file says of itself."""
     prior = None if prior_for is None else prior_for(header.tokenizer_sha256)
     return replace(kept_channels(header, channels), prior=prior)
-
-
-def _models_of(header: Header, model_for: ModelFor) -> dict[str, SymbolModel]:
-    """The models of the parts of a file to be written."""
-    if header.prior is None:
-        return {}
-    found = {part.name: model_for(header, part) for part in header.parts}
-    return {name: model for name, model in found.items() if model is not None}
 
 
 def _copy(reader: TubeReader, writer: TubeWriter, *, channels: int | None, memory: int) -> Iterator[int]:

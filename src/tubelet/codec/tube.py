@@ -75,9 +75,12 @@ class Tube:
                 self._quantizer = TokenQuantizer(tokenizer=matching)
             else:
                 self._tokenizer = matching
-                steps = [ScalarQuantizer(steps=part.steps) for part in self.header.parts]
-                names = [part.name for part in matching.parts]
-                self._quantizer = LatentQuantizer(of_part=dict(zip(names, steps, strict=True)))
+                self._quantizer = LatentQuantizer(
+                    of_part={
+                        part.name: ScalarQuantizer(steps=stored.steps, centroids=stored.centroids)
+                        for part, stored in zip(matching.parts, self.header.parts, strict=True)
+                    }
+                )
             check_channels(channels, self.header)
             self._channels = channels
             self._memory = memory

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Int32
+from jaxtyping import Float, Int32
 from torch import Tensor
 
 from tubelet.errors import LatentError, OptionError
@@ -20,6 +20,10 @@ STEP_UNIT = 2.0**-20
 LARGEST_STEP = 2**32 - 1
 LARGEST_SYMBOL = 2**23 - 1
 
+Centroids = tuple[tuple[int, int], ...]
+"""For each channel, how much nearer to zero than their multiple of the step symbols of magnitude 1, and of
+greater magnitude, are reconstructed, in 1/256 of a step."""
+
 Symbols = Int32[np.ndarray, "c t h w"]
 """Quantised latent of one clip."""
 
@@ -30,9 +34,11 @@ class ScalarQuantizer:
 
     Attributes:
         steps: step of each channel in units of 2⁻²⁰.
+        centroids: where symbols are reconstructed; in the middle of what is rounded to them for none.
     """
 
     steps: tuple[int, ...]
+    centroids: Centroids = ()
 
     @classmethod
     def scaled(cls, base: Tensor, scale: float) -> "ScalarQuantizer":
@@ -58,7 +64,7 @@ class ScalarQuantizer:
         Raises:
             LatentError: a value is NaN, infinite, or more than 2²³ steps from zero.
         """
-        scaled = latent[0].to("cpu", torch.float32) / self._steps(latent.shape[1])
+        scaled = self.scaled_latent(latent)
         largest = scaled.abs().amax() if scaled.numel() else torch.zeros(())
         if not largest <= LARGEST_SYMBOL:
             raise LatentError(
@@ -70,7 +76,16 @@ class ScalarQuantizer:
     def dequantize(self, symbols: Symbols) -> Latent:
         """The latent that the first k channels of symbols stand for; the mirror of `quantize`."""
         values = torch.from_numpy(symbols).to(torch.float32)
+        if self.centroids:
+            # Exact: a symbol below 2¹⁵ and 1/256 of a step fit into 24 bits.
+            shifts = torch.tensor(self.centroids[: symbols.shape[0]], dtype=torch.float32) / 256
+            first, others = rearrange(shifts, "c n -> n c 1 1 1")
+            values = values - values.sign() * torch.where(values.abs() > 1, others, first)
         return rearrange(values.mul_(self._steps(symbols.shape[0])), "c t h w -> 1 c t h w")
+
+    def scaled_latent(self, latent: Latent) -> Float[Tensor, "c t h w"]:
+        """The latent of one clip in steps, before it is rounded."""
+        return latent[0].to("cpu", torch.float32) / self._steps(latent.shape[1])
 
     def _steps(self, channels: int) -> Tensor:
         """The steps of the first channels, ready to multiply with."""
