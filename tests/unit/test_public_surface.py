@@ -33,6 +33,8 @@ OPTIONS = {
     "info": "--check --force --help --json --map FILE",
     "models": "--help --json",
     "fit-klt": "--channels --exclude --force --help --output --patches --runs --seed --start --stride DATA",
+    "scenes": "--bounce --combinations --count --force --format --fps --frames --grounds --grow --help "
+    "--kinds --objects --output --pan --seed --size --spin --still",
     "prepare": "--crop --exclude --force --frames --help --output --per-clip --seed VIDEOS",
     "train": "--data --force --help --output --resume --shard --time-limit RECIPE",
     "export-checkpoint": "--data --force --help --output RUN",

@@ -49,6 +49,12 @@ class Container:
 
 
 _X264 = {"crf": "16", "preset": "veryfast", "rc-lookahead": "10", "threads": _THREADS}
+_REPEATABLE = {"mbtree": "0"}
+"""Options of x264 for the same bytes every time.
+
+With its macroblock tree, films of 64x64, 96x96 or 320x240 became other bytes in every second run; without the
+tree, or without assembly, they did not. They are then 9 % smaller to 45 % larger, at -0.6 to +1.6 dB.
+"""
 _LARGE = 1 << 20
 """Pixels of a frame from which x264 looks half as far ahead.
 
@@ -110,6 +116,7 @@ class Movie:
         colour: Colour | None,
         sample_aspect: Fraction,
         audio: AudioInfo | None,
+        repeatable: bool = False,
     ) -> None:
         self._source_tick = time_base
         self._tick = container.time_base or time_base
@@ -117,6 +124,8 @@ class Movie:
         self._convert = FromRgb(encoding)
         self._output = _open(path, container.format, self._tick)
         self._video = _video_stream(self._output, container, encoding, size, self._tick)
+        if repeatable and container.codec == "libx264":
+            self._video.codec_context.options = {**self._video.codec_context.options, **_REPEATABLE}
         context = self._video.codec_context
         context.color_primaries, context.color_trc = _tags(colour or BT709, encoding)
         context.sample_aspect_ratio = sample_aspect

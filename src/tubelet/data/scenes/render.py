@@ -1,0 +1,130 @@
+"""Things over a ground as frames: anti-aliased, with places between pixels that are functions of time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil, pi
+
+import numpy as np
+from jaxtyping import Float
+
+from tubelet.data.scenes.grounds import ground_levels
+from tubelet.data.scenes.parts import Camera, Ground, Thing, path_of
+from tubelet.data.scenes.shapes import EXTENT, distance_of
+from tubelet.data.scenes.words import COLOURS, DIRECTIONS
+from tubelet.types import Frames
+
+Times = Float[np.ndarray, " T"]
+Masks = Float[np.ndarray, "T n H W"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """The size of frames.
+
+    Attributes:
+        height: rows of pixels.
+        width: columns.
+    """
+
+    height: int
+    width: int
+
+    @property
+    def unit(self) -> int:
+        """Pixels on the shorter side."""
+        return min(self.height, self.width)
+
+    @property
+    def sides(self) -> tuple[float, float]:
+        """Width and height in shorter sides."""
+        return self.width / self.unit, self.height / self.unit
+
+    def places(self) -> tuple[Float[np.ndarray, " W"], Float[np.ndarray, " H"]]:
+        """Where the middles of columns and of rows are, in shorter sides from the middle of the frame."""
+        x, y = (np.arange(size) + 0.5 - size / 2 for size in (self.width, self.height))
+        return x / self.unit, y / self.unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """How much of each pixel a thing covers, in the rectangle that it may reach.
+
+    Attributes:
+        row: of the rectangle's top in the frame.
+        column: of its left.
+        cover: 0 to 1.
+    """
+
+    row: int
+    column: int
+    cover: Float[np.ndarray, "h w"]
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """The rectangle as indices into a frame."""
+        height, width = self.cover.shape
+        return slice(self.row, self.row + height), slice(self.column, self.column + width)
+
+
+def render_frames(
+    things: Sequence[Thing], ground: Ground, camera: Camera, times: Times, canvas: Canvas
+) -> Frames:
+    """Draw things over a ground, the later ones in front."""
+    x, y = canvas.places()
+    pan = [component * camera.speed for component in DIRECTIONS[camera.direction]]
+    if camera.speed == 0:
+        levels = ground_levels(ground, x[None], y[None], pixels=canvas.unit)
+        frames = np.repeat(levels.astype(np.float32), len(times), axis=0)
+    else:
+        columns, rows = x + pan[0] * times[:, None], y + pan[1] * times[:, None]
+        frames = ground_levels(ground, columns, rows, pixels=canvas.unit).astype(np.float32, copy=True)
+    for thing in things:
+        colour = np.array(COLOURS[thing.appearance.colour], np.float32)
+        for frame, patch in zip(frames, cover_of(thing, camera, times, canvas), strict=True):
+            behind = frame[patch.place]
+            behind += patch.cover[..., None] * (colour - behind)
+    return np.rint(frames).astype(np.uint8)
+
+
+def render_masks(things: Sequence[Thing], camera: Camera, times: Times, canvas: Canvas) -> Masks:
+    """The share of each pixel at which each thing is seen: what is in front of it is taken off."""
+    masks = np.zeros((len(times), len(things), canvas.height, canvas.width), np.float32)
+    for number, thing in enumerate(things):
+        for mask, patch in zip(masks, cover_of(thing, camera, times, canvas), strict=True):
+            rows, columns = patch.place
+            mask[:number, rows, columns] *= 1 - patch.cover
+            mask[number, rows, columns] = patch.cover
+    return masks
+
+
+def cover_of(thing: Thing, camera: Camera, times: Times, canvas: Canvas) -> Iterator[Patch]:
+    """What a thing covers in each frame, also where another hides it."""
+    motion, appearance = thing.motion, thing.appearance
+    path = path_of(motion, camera, times, canvas.sides)
+    radius = appearance.size * canvas.unit * motion.scale_at(times)
+    middle_x = path.x * canvas.unit + canvas.width / 2
+    middle_y = path.y * canvas.unit + canvas.height / 2
+    turn = 2 * pi * motion.angle_at(times)
+    # One square for all frames, as large as the thing ever is: frames together are quicker than each alone.
+    reach = ceil(EXTENT * float(radius.max(initial=0.0))) + 1
+    around = np.arange(-reach, reach + 1)
+    columns, rows = (np.floor(np.clip(middle, -1e9, 1e9)) for middle in (middle_x, middle_y))
+    x, y = (
+        ((corner - middle)[:, None] + around + 0.5) / radius[:, None]
+        for corner, middle in ((columns, middle_x), (rows, middle_y))
+    )
+    c, s = (part(turn).astype(np.float32)[:, None, None] for part in (np.cos, np.sin))
+    x, y = x.astype(np.float32)[:, None, :], y.astype(np.float32)[:, :, None]
+    away = distance_of(appearance.kind, appearance.name)(c * x + s * y, c * y - s * x)
+    covers = np.clip(0.5 - away * radius.astype(np.float32)[:, None, None], 0, 1)
+    for cover, row, column in zip(covers, rows.tolist(), columns.tolist(), strict=True):
+        inside_rows, top = _inside(int(row) - reach, len(around), canvas.height)
+        inside_columns, left = _inside(int(column) - reach, len(around), canvas.width)
+        yield Patch(row=top, column=left, cover=cover[inside_rows, inside_columns])
+
+
+def _inside(first: int, count: int, size: int) -> tuple[slice, int]:
+    """Which of some pixels in a row are in the frame, and where the first of these is."""
+    start = min(max(-first, 0), count)
+    stop = max(min(size - first, count), start)
+    return slice(start, stop), min(max(first, 0), size)
