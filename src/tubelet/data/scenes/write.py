@@ -24,7 +24,7 @@ SUFFIXES = (".mp4", ".mkv", ".npy")
 MANIFEST = "manifest.csv"
 
 _OWN = re.compile(rf"\d{{6,}}\.(mp4|mkv|npy|txt|json)|{re.escape(MANIFEST)}")
-_COLUMNS = (
+_COLUMNS: tuple[str, ...] = (
     "file", "description", "kind", "held_out", "things", "width", "height", "fps", "frames", "seed", "index",
 )  # fmt: skip
 _MOST_CLIPS = 10**9
