@@ -82,12 +82,14 @@ def keep_pictures(folder: Path) -> None:
         with Writer(folder / name, width=500, height=80, time_base=Fraction(1, 10)) as writer:
             writer.write(frames, np.arange(2))
     np.save(folder / "latent.npy", np.zeros((16, 10, 63), np.float16))
-    system = next(iter(content["figures"]["systems"]))
+    np.save(folder / "counts.npy", np.arange(630).reshape(1, 10, 63) % 65)
+    system, other = list(content["figures"]["systems"])[:2]
     content["figures"]["videos"] = {
         CLIPS[0]: {
             "source": "source.mkv",
             "systems": {system: "back.mkv"},
             "latents": {system: {"path": "latent.npy", "frames": [0, 2]}},
+            "counts": {other: {"path": "counts.npy", "frames": [0, 2]}},
         }
     }
     path.write_text(json.dumps(content))
@@ -363,6 +365,22 @@ def test_latents_are_explained(show):
         sync_api.expect(latents).to_contain_text(part)
     latents.locator(".tile canvas").nth(2).hover()
     sync_api.expect(latents.locator(".tile figcaption").nth(3)).to_contain_text(": 0")
+
+
+def test_counts_are_shown_over_the_frame_and_alone(show):
+    picture = show(1190).locator(".picture", has_text="counts of frames")
+    sync_api.expect(picture).to_contain_text("channels in the mean")
+    over, alone = picture.locator("canvas:not([aria-hidden])").all()
+    frame = picture.locator(".overlaid img").bounding_box()
+    assert over.bounding_box() == frame
+    assert alone.bounding_box()["width"] == frame["width"]
+    colours = alone.evaluate(
+        "c => [0, 62].map((x) => Array.from(c.getContext('2d').getImageData(x, 0, 1, 1).data))"
+    )
+    assert colours[0] == [0, 32, 76, 255]
+    assert sum(colours[1]) > sum(colours[0])
+    alone.hover()
+    sync_api.expect(picture.locator("figcaption").last).to_contain_text("channel")
 
 
 def test_the_page_names_only_what_a_user_has(written):

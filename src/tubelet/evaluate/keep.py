@@ -18,7 +18,7 @@ from tubelet.video.write import Writer
 
 FOLDER = "videos"
 
-_SUFFIXES = {"latents": "latent.npy", "tokens": "tokens.npy"}
+_SUFFIXES = {"latents": "latent.npy", "tokens": "tokens.npy", "counts": "counts.npy"}
 
 
 def keep_videos(
@@ -27,8 +27,8 @@ def keep_videos(
     """Write the worst clips and what each system made of them, as Matroska with FFV1 in RGB.
 
     Worst is the lowest PSNR, in the mean over the systems; the same clips are kept for all systems. Clips
-    with an error are not. They are reconstructed again. Of what has a latent or tokens, those of the middle
-    latent step are written too, as arrays.
+    with an error are not. They are reconstructed again. Of what has a latent, tokens or counts, those of the
+    middle latent step are written too, as arrays.
 
     Args:
         evaluation: what was evaluated, and how many clips are kept.
@@ -38,13 +38,13 @@ def keep_videos(
 
     Returns:
         By name of the clip: ``source``, and ``systems`` by their texts, as paths below the folder;
-        ``latents`` and ``tokens`` by their texts, each with its ``path`` and its ``frames``.
+        ``latents``, ``tokens`` and ``counts`` by their texts, each with its ``path`` and its ``frames``.
     """
     folder, protocol = evaluation.folder, evaluation.protocol
     with output_errors(folder):
         (folder / FOLDER).mkdir(exist_ok=True)
     kept: dict[str, dict[str, Any]] = {
-        name: {"systems": {}, "latents": {}, "tokens": {}} for name in worst(results)[: evaluation.keep]
+        name: {"systems": {}} | {kind: {} for kind in _SUFFIXES} for name in worst(results)[: evaluation.keep]
     }
     for job in jobs:
         name = job.made_from["clip"]["name"]

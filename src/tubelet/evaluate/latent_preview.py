@@ -1,10 +1,10 @@
-"""What a system makes of the middle of a clip before it decodes it: one latent step, or its tokens."""
+"""What a system makes of the middle of a clip before it decodes it: one step of latent, tokens or counts."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from tubelet.evaluate.clips import windows
 from tubelet.evaluate.protocols import Protocol
-from tubelet.evaluate.systems.representation import Shown
+from tubelet.evaluate.systems.representation import Kind, Shown
 from tubelet.evaluate.systems.system import System
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.types import Frames
@@ -15,17 +15,17 @@ class LatentPreview(NamedTuple):
 
     Attributes:
         kind: what it is of, as the results call it.
-        values: channels of the latent, or tokens, of every position.
+        values: channels of the latent, tokens, or the count of channels, of every position.
         frames: the frames of the clip that it stands for: the first, and the one after the last.
     """
 
-    kind: Literal["latents", "tokens"]
+    kind: Kind
     values: Shown
     frames: tuple[int, int]
 
 
 def latent_preview(system: System, frames: Frames, protocol: Protocol) -> LatentPreview | None:
-    """The middle latent step of a clip; none for what has neither latent nor tokens.
+    """The middle latent step of a clip; none for what has neither latent, tokens nor counts.
 
     Of a protocol with windows it is that of the middle window. Tokens of more than 2⁶³ values are given as
     their digits.

@@ -1,8 +1,8 @@
-"""Latents and tokens of kept clips, small enough to be drawn by a page."""
+"""Latents, tokens and counts of kept clips, small enough to be drawn by a page."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Shaped
@@ -21,23 +21,26 @@ SHORT_SIDE = 160
 
 _MOST_VALUES = 1 << 20
 
+Kind = Literal["latents", "tokens", "counts"]
+"""What a picture is of, as the results call it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A latent step of a clip, or its tokens.
+    """A latent step of a clip, its tokens, or how many channels of it are stored.
 
     Attributes:
         system: its text.
         kind: what it is of, as the results call it.
-        shape: channels or tokens, rows, columns.
-        values: of a latent int8, 127 for `RANGE`; of tokens int64, little-endian.
+        shape: channels, tokens or one; rows, columns.
+        values: of a latent int8, 127 for `RANGE`; else int64, little-endian.
         frames: what it stands for: the first frame, and the one after the last.
         shown: which frame of the source is beside it.
         frame: that frame, shrunk, as a JPEG; none where the source is missing.
     """
 
     system: str
-    kind: Literal["latents", "tokens"]
+    kind: Kind
     shape: tuple[int, int, int]
     values: bytes
     frames: tuple[int, int]
@@ -46,14 +49,14 @@ class Picture:
 
 
 def read_pictures(results: Results, name: str) -> list[Picture | str]:
-    """The latents and tokens that were kept of a clip.
+    """The latents, tokens and counts that were kept of a clip.
 
     Returns:
         Pictures; a sentence in place of one that cannot be shown.
     """
     kept = results.figures.get("videos", {}).get(name, {})
     found: list[Picture | str] = []
-    for kind in ("latents", "tokens"):
+    for kind in get_args(Kind):
         for system, entry in kept.get(kind, {}).items():
             try:
                 found.append(_picture(results, kept, entry, system=system, kind=kind))
@@ -68,7 +71,7 @@ def _picture(
     entry: dict[str, Any],
     *,
     system: str,
-    kind: Literal["latents", "tokens"],
+    kind: Kind,
 ) -> Picture:
     values = _read(kept_file(results, entry["path"]), kind)
     first, last = (int(number) for number in entry["frames"])

@@ -1,5 +1,6 @@
-"""What a system makes of a clip before it decodes it: a latent, or tokens."""
+"""What a system makes of a clip before it decodes it: a latent, tokens, or counts of stored channels."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -12,20 +13,23 @@ from tubelet.errors import TokenError
 from tubelet.metrics.latents import LatentStatistics
 from tubelet.metrics.usage import DigitUsage
 from tubelet.quantizers.digits import Bases, Digits, digits_to_tokens
-from tubelet.types import Frames, Latent
+from tubelet.types import Counts, Frames, Latent
 
 SHOWN_CHANNELS = 16
 """The first channels of a latent, which are the most important ones of ours, and enough to look at."""
 
+Kind = Literal["latents", "tokens", "counts"]
+"""What a representation is of, as the results call it."""
+
 Shown = Float16[np.ndarray, "c h w"] | Integer[np.ndarray, "k h w"]
-"""One latent step: channels of the latent, or tokens, of every position."""
+"""One latent step: channels of the latent, tokens, or the count of channels, of every position."""
 
 
 @runtime_checkable
 class Statistics(Protocol):
-    """Describes the latents or the tokens of several clips together."""
+    """Describes the latents, tokens or counts of several clips together."""
 
-    def update(self, encoded: Any) -> None:  # noqa: ANN401  a latent or digits, as its representation has them
+    def update(self, encoded: Any) -> None:  # noqa: ANN401  as its representation has it
         """Add a clip."""
         ...
 
@@ -36,10 +40,10 @@ class Statistics(Protocol):
 
 @runtime_checkable
 class Representation(Protocol):
-    """A latent or tokens, and what can be done with either."""
+    """A latent, tokens or counts, and what can be done with each."""
 
     @property
-    def kind(self) -> Literal["latents", "tokens"]:
+    def kind(self) -> Kind:
         """What it is."""
         ...
 
@@ -110,6 +114,48 @@ class TokenRepresentation:
     def statistics(self) -> Statistics:
         """How the codebook is used."""
         return _TokenStatistics(self._bases)
+
+
+class CountsRepresentation:
+    """How many channels a file stores of each position.
+
+    Args:
+        encode: a clip to its counts, on the CPU.
+    """
+
+    kind: Literal["counts"] = "counts"
+
+    def __init__(self, encode: Callable[[Frames], Counts]) -> None:
+        self._encode = encode
+
+    def encode(self, frames: Frames) -> Counts:
+        """The counts of a clip, on the CPU."""
+        return self._encode(frames)
+
+    def shown(self, encoded: Counts, step: int) -> Shown:
+        """All positions."""
+        return encoded[0, :, step].numpy()
+
+    def statistics(self) -> Statistics:
+        """How often each count occurs."""
+        return _CountsStatistics()
+
+
+class _CountsStatistics:
+    """Shares of positions, by their count."""
+
+    def __init__(self) -> None:
+        self._found: Counter[int] = Counter()
+
+    def update(self, encoded: Counts) -> None:
+        counts, often = encoded.unique(return_counts=True)
+        self._found.update(dict(zip(counts.tolist(), often.tolist(), strict=True)))
+
+    def to_json(self) -> dict[str, Any]:
+        total = self._found.total()
+        mean = sum(count * often for count, often in self._found.items()) / total
+        shares = {str(count): often / total for count, often in sorted(self._found.items())}
+        return {"counts": {"positions": total, "mean": mean, "shares": shares}}
 
 
 class _LatentStatistics:

@@ -2,20 +2,22 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 
+from tubelet.bitstream.reader import TubeReader
 from tubelet.checkpoint import Checkpoint
 from tubelet.codec.budget import Budget
 from tubelet.evaluate.frame_buffer import FrameBuffer
-from tubelet.evaluate.systems.representation import Representation, TokenRepresentation
+from tubelet.evaluate.systems.representation import CountsRepresentation, Representation, TokenRepresentation
 from tubelet.evaluate.systems.system import Grid, Reconstruction
 from tubelet.evaluate.systems.timing import Timing
 from tubelet.evaluate.systems.tokenizer import (
@@ -25,10 +27,13 @@ from tubelet.evaluate.systems.tokenizer import (
     grid_of,
     streamed,
 )
-from tubelet.priors.files import prior_for
+from tubelet.priors.files import model_for, prior_for
 from tubelet.quantizers.digits import Digits
 from tubelet.tokenizers.discrete import DiscreteTokenizer
-from tubelet.types import Frames
+from tubelet.types import Counts, Frames
+
+if TYPE_CHECKING:
+    from tubelet.codec.report import TubeReport
 
 _Report = TypeVar("_Report")
 
@@ -64,8 +69,8 @@ class TubeSystem:
 
     @property
     def representation(self) -> Representation | None:
-        """None: its latent is that of the same tokenizer without a step."""
-        return None
+        """The counts of a budget; else none: its latent is that of the same tokenizer without a step."""
+        return None if self.budget is None else CountsRepresentation(self.counts)
 
     @property
     def timing(self) -> Timing:
@@ -84,24 +89,21 @@ class TubeSystem:
             facts |= {"budget": type(self.budget).__name__, **asdict(self.budget), "passes": passes}
         return facts
 
+    def counts(self, frames: Frames) -> Counts:
+        """How many channels a file of a clip stores of each position."""
+        with _file_of(frames, self._encode) as (_, tube, _), TubeReader(tube, model_for) as reader:
+            found = [reader.read_counts(number) for number in range(len(reader.chunks))]
+        every = [counts for (counts,) in found if counts is not None]
+        return torch.from_numpy(np.concatenate(every))[None, None]
+
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Encode a clip into a file, and decode that."""
         del rate
         # A process that times networks holds no codec, for its memory is measured.
-        from tubelet.codec.encode import encode_file  # noqa: PLC0415
         from tubelet.codec.tube import open_tube  # noqa: PLC0415
 
-        encode = partial(
-            encode_file,
-            tokenizer=self.checkpoint,
-            channels=self.channels,
-            step=self.step,
-            budget=self.budget,
-            two_pass=self.two_pass,
-            prior=self.prior,
-        )
         decode = partial(open_tube, tokenizer=self.folder, device=str(self.checkpoint.tokenizer.device))
-        report, back = _through_file(frames, encode, decode)
+        report, back = _through_file(frames, self._encode, decode)
         return Reconstruction(
             frames=back.frames,
             bytes_on_disk=report.bytes_total,
@@ -109,6 +111,21 @@ class TubeSystem:
             numbers=report.numbers,
             seconds_encode=back.seconds_encode,
             seconds_decode=back.seconds_decode,
+        )
+
+    def _encode(self, source: Path, target: Path) -> "TubeReport":
+        """Make a file of a video."""
+        from tubelet.codec.encode import encode_file  # noqa: PLC0415  as above
+
+        return encode_file(
+            source,
+            target,
+            tokenizer=self.checkpoint,
+            channels=self.channels,
+            step=self.step,
+            budget=self.budget,
+            two_pass=self.two_pass,
+            prior=self.prior,
         )
 
 
@@ -182,6 +199,24 @@ class _Back(NamedTuple):
     seconds_decode: float
 
 
+@contextmanager
+def _file_of(
+    frames: Frames, encode: Callable[[Path, Path], _Report]
+) -> Iterator[tuple[_Report, Path, float]]:
+    """A clip in a .tube file that is there for the context: what encoding reports, the file, the seconds.
+
+    Args:
+        frames: the clip.
+        encode: source, target: what makes the file.
+    """
+    with tempfile.TemporaryDirectory(prefix="tubelet-") as place:
+        source, tube = Path(place) / "clip.npy", Path(place) / "clip.tube"
+        np.save(source, frames, allow_pickle=False)
+        began = time.perf_counter()
+        report = encode(source, tube)
+        yield report, tube, time.perf_counter() - began
+
+
 def _through_file(
     frames: Frames, encode: Callable[[Path, Path], _Report], decode: Callable[[Path], Any]
 ) -> tuple[_Report, _Back]:
@@ -192,15 +227,11 @@ def _through_file(
         encode: source, target: what makes the file.
         decode: what opens it.
     """
-    with tempfile.TemporaryDirectory(prefix="tubelet-") as place:
-        source, tube = Path(place) / "clip.npy", Path(place) / "clip.tube"
-        np.save(source, frames, allow_pickle=False)
+    with _file_of(frames, encode) as (report, tube, seconds):
         began = time.perf_counter()
-        report = encode(source, tube)
-        between = time.perf_counter()
         with decode(tube) as opened:
             buffer = FrameBuffer(height=opened.header.height, width=opened.header.width)
             for run in opened.read():
                 buffer.add(run.frames)
         back = buffer.frames()
-        return report, _Back(back, between - began, time.perf_counter() - between)
+        return report, _Back(back, seconds, time.perf_counter() - began)

@@ -1,4 +1,4 @@
-// ---- Latents and tokens ---------------------------------------------------------------------------------------
+// ---- Latents, tokens and counts ----------------------------------------------------------------------------------
 
 const TONES = [["diverging", "blue to red"], ["grey", "grey"]];
 
@@ -24,12 +24,21 @@ function tokenColour(token) {
   return [part(0), part(8), part(4)];
 }
 
-/** What was kept of the latents and tokens of a clip; null where nothing was. */
+/** Colours of a share from 0 to 1: from dark blue to yellow, ever lighter, the same to the colour-blind. */
+function countColour(share) {
+  const stops = [[0, 32, 76], [87, 93, 109], [165, 156, 116], [255, 233, 69]];
+  const place = share * (stops.length - 1);
+  const below = Math.min(Math.floor(place), stops.length - 2);
+  return stops[below].map((from, k) => Math.round(from + (stops[below + 1][k] - from) * (place - below)));
+}
+
+/** What was kept of the latents, tokens and counts of a clip; null where nothing was. */
 function pictures(name) {
   const kept = page.pictures[name] ?? [];
   if (!kept.length) return null;
-  return h("section", { class: "latents" }, h("h4", {}, "Latents and tokens"), explanations(kept), kept.map((each) =>
-    each.why ? h("p", { class: "note" }, each.why) : each.kind === "latents" ? latentPicture(each) : tokenPicture(each)));
+  const draw = { latents: latentPicture, tokens: tokenPicture, counts: countsPicture };
+  return h("section", { class: "latents" }, h("h4", {}, "Latents, tokens and counts"), explanations(kept), kept.map((each) =>
+    each.why ? h("p", { class: "note" }, each.why) : draw[each.kind](each)));
 }
 
 /** What one sees in these pictures. */
@@ -44,6 +53,8 @@ function explanations(kept) {
     latents.some((each) => kindOf(each) === "diffusers") && "Channels of an autoencoder of diffusers are in no order, and what each stands for is not known.",
     kept.some(({ kind }) => kind === "tokens") && [h("b", {}, "Tokens. "), "Each dot is the token of one place. Equal tokens have equal colours, and that is all that colours say: two colours that are alike mean nothing. " +
       "A large area of one colour is a part of the picture that one token describes everywhere."],
+    kept.some(({ kind }) => kind === "counts") && [h("b", {}, "Counts. "), "Each dot is how many channels a file with a budget stores of one place; the lighter, the more. " +
+      "Where it stores none, the place repeats the latent step before."],
   ];
   return said.filter(Boolean).map((each) => h("p", { class: "note" }, each));
 }
@@ -85,6 +96,31 @@ function tokenPicture(picture) {
   return pictureBox(picture, "tokens", count(tokens, "token") + " at each place", tiles, null);
 }
 
+/** How many channels are stored where: over the frame, and alone. */
+function countsPicture(picture) {
+  const [, rows, across] = picture.shape;
+  const values = Array.from(new BigInt64Array(bytesOf(picture.values).buffer), Number);
+  const most = Math.max(1, ...values);
+  // Counts double from class to class: their logarithms are evenly spaced.
+  const share = (value) => Math.log2(1 + value) / Math.log2(1 + most);
+  const map = (label) => {
+    const canvas = h("canvas", { width: across, height: rows, role: "img", "aria-label": label });
+    paint(canvas, (i) => countColour(share(values[i])));
+    return canvas;
+  };
+  const words = h("figcaption", {}, "channels stored");
+  const alone = map("Channels stored at each place");
+  tellPlace(alone, words, rows, across, (i) => count(values[i], "channel"));
+  const over = picture.frame && h("figure", { class: "tile" },
+    h("div", { class: "overlaid" }, h("img", { alt: "", src: `data:image/jpeg;base64,${picture.frame}` }), map("The same over the frame")),
+    h("figcaption", {}, "over the frame"));
+  const scale = h("canvas", { width: 128, height: 1, "aria-hidden": "true" });
+  paint(scale, (i) => countColour(i / 127));
+  const mean = values.reduce((sum, each) => sum + each, 0) / values.length;
+  const legend = h("span", { class: "scale" }, "0", scale, String(most));
+  return pictureBox(picture, "counts", `${loose(mean)} channels in the mean`, [over, h("figure", { class: "tile" }, alone, words)], [legend]);
+}
+
 /** Write below a picture what lies under the pointer. */
 function tellPlace(canvas, words, rows, across, said) {
   const usual = words.textContent;
@@ -96,7 +132,7 @@ function tellPlace(canvas, words, rows, across, said) {
   canvas.addEventListener("pointerleave", () => (words.textContent = usual));
 }
 
-/** A latent step, or its tokens, beside the frame that it belongs to. */
+/** A latent step, its tokens or its counts, beside the frame that it belongs to. */
 function pictureBox(picture, what, said, tiles, choices) {
   const [first, end] = picture.frames;
   const span = end - first > 1 ? `frames ${first} to ${end - 1}` : `frame ${first}`;
