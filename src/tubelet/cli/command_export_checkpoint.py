@@ -1,4 +1,4 @@
-"""Make a tokenizer of a training run, to be used wherever a tokenizer is named; or a prior of the run of one.
+"""Make a tokenizer of a training run, to be used wherever one is named; or a prior or generator of its run.
 
 for example:
   tubelet export-checkpoint run -o tubelet-m
@@ -35,9 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the checkpoint, and say where it is."""
     from tubelet.checkpoint import architecture
+    from tubelet.generate.dit.export import export_dit, is_dit
     from tubelet.train.prior.export import export_prior, is_prior
     from tubelet.train.tokenizer.export import export_run
 
+    if is_dit(arguments.training):
+        folder = export_dit(arguments.training, arguments.output, force=arguments.force)
+        use = f'tubelet generate "a red circle moves left" -o my.mp4 --model {folder}'
+        show_table([("generator", str(folder)), ("trained in", str(arguments.training)), ("use it", use)])
+        return
     if is_prior(arguments.training):
         folder = export_prior(
             arguments.training, arguments.output, data=arguments.data, force=arguments.force

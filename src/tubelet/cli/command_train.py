@@ -1,4 +1,4 @@
-"""Train a tokenizer, or the prior of one, by a recipe.
+"""Train a tokenizer, the prior of one, or a generator of its latents, by a recipe.
 
 Every field of the recipe is an option too, by its path; `tubelet train RECIPE --help` lists them all. The
 recipe comes first. Start several processes with torchrun, and they train one tokenizer together.
@@ -8,6 +8,7 @@ for example:
   tubelet train m --data data -o run --time-limit 6h --resume
   tubelet train m --data data -o run --iterations 1000 --model.width 128 --stages.0.batch 8
   tubelet train prior --tokenizer tubelet-m --data data -o run --time-limit 80m
+  tubelet train dit -o run --time-limit 1h
   tubelet train my.recipes:large --data data -o run --time-limit 6h
   torchrun --nproc-per-node 8 -m tubelet train m --data data -o run --time-limit 6h
 """
@@ -26,12 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes for every recipe."""
     parser.allow_abbrev = False
     parser.usage = (
-        "tubelet train RECIPE --data DATA -o RUN [--time-limit TIME] [--resume] [--shard] [--force]\n"
+        "tubelet train RECIPE [--data DATA] -o RUN [--time-limit TIME] [--resume] [--shard] [--force]\n"
         "                     [--FIELD VALUE ...]"
     )
     parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe, or package.module:function")
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="DATA", help="folder of crops (`tubelet prepare`)"
+        "--data",
+        type=Path,
+        metavar="DATA",
+        help="folder of crops (`tubelet prepare`); of a generator: of tokens with captions (`tubelet "
+        "tokenize`), or none for rendered scenes",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="folder of the run")
     parser.add_argument(
@@ -56,7 +61,7 @@ def add_recipe(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     """
     from tubelet.cli.fields import add_fields
     from tubelet.errors import OptionError
-    from tubelet.recipes.table import PRIOR_RECIPES, RECIPES, first_line, make_config
+    from tubelet.recipes.table import first_line, make_config, recipes
 
     if words and not words[0].startswith("-"):
         try:
@@ -66,14 +71,10 @@ def add_recipe(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
         add_fields(parser, config)
         parser.set_defaults(config=config)
     elif not words or {"-h", "--help"} & set(words):
-        known = (RECIPES | PRIOR_RECIPES).items()
-        lines = [f"  {name:<14}{first_line(recipe)}" for name, recipe in known]
+        lines = [f"  {name:<14}{first_line(recipe)}" for name, recipe in recipes().items()]
         parser.epilog = "\n".join(["recipes:", *lines])
     else:
-        parser.error(
-            f"the command begins with {words[0]}; give the recipe first: "
-            f"{', '.join([*RECIPES, *PRIOR_RECIPES])}."
-        )
+        parser.error(f"the command begins with {words[0]}; give the recipe first: {', '.join(recipes())}.")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -83,6 +84,8 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.cli.console import show_table
     from tubelet.cli.fields import with_fields
     from tubelet.cli.progress import run_progress
+    from tubelet.generate.dit.task import train_dit
+    from tubelet.generate.dit.train_config import DiTTrainConfig
     from tubelet.train.loop import RunOptions
     from tubelet.train.precision import computes_bfloat16
     from tubelet.train.prior.config import PriorTrainConfig
@@ -103,10 +106,13 @@ def run(arguments: argparse.Namespace) -> None:
             on_iteration=lambda fraction, iteration, figures: show(fraction, iteration, figures.losses),
             on_message=print,
         )
-        if isinstance(config, PriorTrainConfig):
-            state = train_prior(config, data=arguments.data, options=options)
-        else:
-            state = train(config, data=arguments.data, options=options)
+        match config:
+            case DiTTrainConfig():
+                state = train_dit(config, data=arguments.data, options=options)
+            case PriorTrainConfig():
+                state = train_prior(config, data=_crops(arguments), options=options)
+            case _:
+                state = train(config, data=_crops(arguments), options=options)
     if state.progress < 1:
         raise KeyboardInterrupt(
             f"stopped after {state.iteration} iterations, {state.progress:.0%} of the run; a checkpoint is "
@@ -122,3 +128,18 @@ def run(arguments: argparse.Namespace) -> None:
                 ("use it", f"tubelet export-checkpoint {arguments.output} -o tubelet-mine"),
             ]
         )
+
+
+def _crops(arguments: argparse.Namespace) -> Path:
+    """The folder of crops, which only a generator does without.
+
+    Raises:
+        OptionError: none is given.
+    """
+    from tubelet.errors import OptionError
+
+    if arguments.data is None:
+        raise OptionError(
+            "--data is missing; it is a folder of crops, which `tubelet prepare CLIPS -o DATA` makes."
+        )
+    return arguments.data

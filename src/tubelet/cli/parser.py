@@ -19,6 +19,7 @@ from tubelet.cli import (
     command_evaluate,
     command_export_checkpoint,
     command_fit_klt,
+    command_generate,
     command_info,
     command_models,
     command_prepare,
@@ -52,6 +53,7 @@ COMMANDS = (
     command_prepare,
     command_train,
     command_export_checkpoint,
+    command_generate,
     command_weights,
     command_demo,
 )

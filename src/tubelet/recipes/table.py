@@ -6,12 +6,13 @@ from collections.abc import Callable
 from importlib import import_module
 
 from tubelet.errors import OptionError
-from tubelet.recipes import fidelity, gpu, prior, tokens
+from tubelet.generate.dit.train_config import DiTTrainConfig
+from tubelet.recipes import fidelity, generators, gpu, prior, tokens
 from tubelet.train.prior.config import PriorTrainConfig
 from tubelet.train.tokenizer.config import TrainConfig
 
-RunConfig = TrainConfig | PriorTrainConfig
-"""What a recipe gives: a run of a tokenizer, or of a prior."""
+RunConfig = TrainConfig | PriorTrainConfig | DiTTrainConfig
+"""What a recipe gives: a run of a tokenizer, of a prior, or of a generator."""
 
 RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "s": fidelity.s,
@@ -31,24 +32,32 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
 PRIOR_RECIPES: dict[str, Callable[[], PriorTrainConfig]] = {"prior": prior.prior}
 """Those of priors."""
 
+GENERATOR_RECIPES: dict[str, Callable[[], DiTTrainConfig]] = {"dit": generators.dit}
+"""Those of generators."""
+
+
+def recipes() -> dict[str, Callable[[], RunConfig]]:
+    """All of them, by name."""
+    return {**RECIPES, **PRIOR_RECIPES, **GENERATOR_RECIPES}
+
 
 def make_config(name: str) -> RunConfig:
     """The configuration that a recipe gives.
 
     Args:
-        name: of a recipe in `RECIPES` or `PRIOR_RECIPES`, or ``package.module:function`` of one's own, which
-            is imported and called.
+        name: of one of the `recipes`, or ``package.module:function`` of one's own, which is imported and
+            called.
 
     Raises:
         OptionError: there is no such recipe, or it gives something else.
     """
-    known = RECIPES | PRIOR_RECIPES
+    known = recipes()
     recipe = known[name] if name in known else _own_recipe(name)
     config = recipe()
     if not isinstance(config, RunConfig):
         raise OptionError(
             f"recipe {name!r} gives a {type(config).__name__}; a recipe gives a "
-            "tubelet.train.tokenizer.config.TrainConfig, or a PriorTrainConfig. Return one."
+            "tubelet.train.tokenizer.config.TrainConfig, a PriorTrainConfig or a DiTTrainConfig. Return one."
         )
     return config
 
@@ -62,7 +71,7 @@ def _own_recipe(name: str) -> Callable[[], object]:
     match = re.fullmatch(r"([^\W\d]\w*(?:\.[^\W\d]\w*)*):([^\W\d]\w*)", name)
     if match is None:
         raise OptionError(
-            f"recipe is {name!r}; known are {', '.join([*RECIPES, *PRIOR_RECIPES])}. Give one of them, or "
+            f"recipe is {name!r}; known are {', '.join(recipes())}. Give one of them, or "
             "package.module:function of your own."
         )
     module, function = match.groups()

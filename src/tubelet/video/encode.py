@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -106,7 +106,7 @@ class Movie:
         has_audio: whether the audio stream found a place in it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a file holds, by name
         self,
         path: Path,
         container: Container,
@@ -116,6 +116,7 @@ class Movie:
         colour: Colour | None,
         sample_aspect: Fraction,
         audio: AudioInfo | None,
+        tags: Mapping[str, str],
         repeatable: bool = False,
     ) -> None:
         self._source_tick = time_base
@@ -123,6 +124,7 @@ class Movie:
         encoding = encoding_for(container.codec, colour or BT709, *size)
         self._convert = FromRgb(encoding)
         self._output = _open(path, container.format, self._tick)
+        self._output.metadata.update(tags)
         self._video = _video_stream(self._output, container, encoding, size, self._tick)
         if repeatable and container.codec == "libx264":
             self._video.codec_context.options = {**self._video.codec_context.options, **_REPEATABLE}
@@ -206,6 +208,9 @@ class Movie:
 
 def _open(path: Path, format_: str, tick: Fraction) -> OutputContainer:
     options = {"avoid_negative_ts": "disabled"}
+    if format_ in {"matroska", "webm"}:
+        # Or else the file gets a random number, and is another one each time that it is written.
+        options |= {"fflags": "+bitexact"}
     if format_ in {"mp4", "mov"}:
         # The start of a track is stored in the film's clock: give it the track's, so that no timestamp is
         # rounded.

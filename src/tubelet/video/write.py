@@ -1,6 +1,7 @@
 """RGB frames into video files; the suffix of the name chooses how."""
 
 import warnings
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -47,6 +48,7 @@ class Writer:
         sample_aspect: width of a displayed pixel over its height; only MP4 and MOV store it.
         audio: the audio stream that `write_audio` is going to fill; dropped with a warning where it does not
             fit.
+        tags: what the file says of itself, such as ``title`` and ``comment``; images and arrays say nothing.
         force: whether an existing `target` is replaced.
         repeatable: whether the same frames must always give the same bytes, for H.264 at the price of a third
             more of them.
@@ -67,6 +69,7 @@ class Writer:
         colour: Colour | None = None,
         sample_aspect: Fraction | int = 1,
         audio: AudioInfo | None = None,
+        tags: Mapping[str, str] | None = None,
         force: bool = False,
         repeatable: bool = False,
     ) -> None:
@@ -86,6 +89,7 @@ class Writer:
         self._colour = colour
         self._sample_aspect = Fraction(sample_aspect)
         self._audio = audio
+        self._tags = dict(tags or {})
         self._force = force
         self._repeatable = repeatable
         self._exit = ExitStack()
@@ -123,6 +127,7 @@ class Writer:
             sample_aspect=self._sample_aspect,
             audio=self._audio,
             repeatable=self._repeatable,
+            tags=self._tags,
         )
         if self._audio is not None and not movie.has_audio:
             self._lose(f"the audio is left out: {self._suffix} cannot hold {self._audio.codec}; .mkv does")

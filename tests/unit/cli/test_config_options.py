@@ -13,7 +13,7 @@ from tubelet.cli.fields import add_fields, with_fields
 from tubelet.cli.main import main
 from tubelet.cli.options import duration
 from tubelet.errors import OptionError
-from tubelet.recipes.table import PRIOR_RECIPES, RECIPES, make_config
+from tubelet.recipes.table import make_config, recipes
 from tubelet.types import Stride
 
 
@@ -194,6 +194,7 @@ def trained(monkeypatch):
 
     monkeypatch.setattr(run, "train", train)
     monkeypatch.setattr("tubelet.train.prior.task.train_prior", train)
+    monkeypatch.setattr("tubelet.generate.dit.task.train_dit", train)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return calls
 
@@ -213,7 +214,7 @@ def train(capsys):
     return call
 
 
-@pytest.mark.parametrize("recipe", [*RECIPES, *PRIOR_RECIPES])
+@pytest.mark.parametrize("recipe", recipes())
 def test_every_field_of_every_recipe_is_an_option_and_its_default_changes_nothing(recipe, trained, train):
     config = make_config(recipe)
     words = " ".join(f"{name} {' '.join(words)}" for name, words in options(config))
@@ -239,6 +240,13 @@ def test_train_is_given_what_the_command_line_says(trained, train):
     assert (config.prefixes.counts, config.prefixes.weights) == ((4, 8), (1.0, 2.0))
 
 
+def test_a_generator_is_trained_without_data_too(trained, train):
+    assert train("dit -o r --time-limit 1h --scenes.clips 5 --scenes.colours red blue")[0] == 0
+    ((config, data, _),) = trained
+    assert data is None
+    assert (config.scenes.clips, config.scenes.colours) == (5, ("red", "blue"))
+
+
 def test_train_takes_all_cores_that_its_neighbours_leave(trained, train, monkeypatch):
     counts = []
     monkeypatch.setattr(torch, "set_num_threads", counts.append)
@@ -255,7 +263,7 @@ def test_train_takes_all_cores_that_its_neighbours_leave(trained, train, monkeyp
 def test_help_without_a_recipe_lists_the_recipes(train):
     code, shown, _ = train("--help")
     assert code == 0
-    for name in [*RECIPES, *PRIOR_RECIPES]:
+    for name in recipes():
         assert re.search(rf"^  {name} +\w", shown, flags=re.MULTILINE)
     assert "--model.memory" not in shown
 
@@ -263,9 +271,13 @@ def test_help_without_a_recipe_lists_the_recipes(train):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "required: RECIPE, --data, -o/--output"),
-        ("xl --data d -o r", f"recipe is 'xl'; known are {', '.join([*RECIPES, *PRIOR_RECIPES])}"),
-        ("--data d -o r m", f"give the recipe first: {', '.join([*RECIPES, *PRIOR_RECIPES])}"),
+        ("", "required: RECIPE, -o/--output"),
+        ("s -o r", "--data is missing; it is a folder of crops"),
+        ("prior -o r", "--data is missing; it is a folder of crops"),
+        ("dit -o r --scenes.shapes blob", "scenes know no blob; there are circle"),
+        ("dit -o r --given 2", "fractions from 0 to 1"),
+        ("xl --data d -o r", f"recipe is 'xl'; known are {', '.join(recipes())}"),
+        ("--data d -o r m", f"give the recipe first: {', '.join(recipes())}"),
         ("s --data d", "required: -o/--output"),
         ("s --data d -o r --model.widht 3", "--model.widht 3; near are --model.width"),
         ("s --data d -o r --width=3", "--width=3; near are --model.width"),

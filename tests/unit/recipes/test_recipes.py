@@ -5,8 +5,9 @@ import sys
 import pytest
 
 from tubelet.checkpoint import architecture as load_architecture
+from tubelet.checkpoint import load
 from tubelet.errors import OptionError
-from tubelet.recipes.table import PRIOR_RECIPES, RECIPES, first_line, make_config
+from tubelet.recipes.table import GENERATOR_RECIPES, PRIOR_RECIPES, RECIPES, first_line, make_config, recipes
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.tokenizer.config import TrainConfig
 
@@ -51,9 +52,21 @@ def test_a_recipe_of_a_prior_ends_as_the_prior_computes(name):
     assert load_architecture(config.tokenizer) == "continuous"
 
 
-@pytest.mark.parametrize("name", [*RECIPES, *PRIOR_RECIPES])
+@pytest.mark.parametrize("name", GENERATOR_RECIPES)
+def test_a_recipe_of_a_generator_fits_the_latents_of_its_tokenizer(name):
+    config = make_config(name)
+    tokenizer = load(config.tokenizer)
+    shape = tokenizer.grouping.grid(config.scenes.frames, config.scenes.height, config.scenes.width)
+    assert tokenizer.grouping.first_frame(shape[0]) == config.scenes.frames
+    network = config.network(
+        tokenizer_sha256="", shape=(tokenizer.channels, *shape), fps=config.scenes.fps, words=("red",)
+    )
+    assert network.channels == 16
+
+
+@pytest.mark.parametrize("name", recipes())
 def test_every_recipe_says_what_it_is(name):
-    assert 20 < len(first_line((RECIPES | PRIOR_RECIPES)[name])) <= 110
+    assert 20 < len(first_line(recipes()[name])) <= 110
 
 
 def test_names_of_checkpoints_differ():
@@ -61,9 +74,7 @@ def test_names_of_checkpoints_differ():
 
 
 def test_an_unknown_recipe_is_answered_with_the_known_ones():
-    with pytest.raises(
-        OptionError, match=rf"recipe is 'xl'; known are {', '.join([*RECIPES, *PRIOR_RECIPES])}\. .*module:f"
-    ):
+    with pytest.raises(OptionError, match=rf"recipe is 'xl'; known are {', '.join(recipes())}\. .*module:f"):
         make_config("xl")
 
 

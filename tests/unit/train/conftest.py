@@ -1,8 +1,5 @@
 """Runs so short that they take a second."""
 
-import os
-import signal
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -52,17 +49,3 @@ def discrete(config) -> TrainConfig:
         prefixes=Prefixes(counts=(3,), weights=(1.0,), maps=0.0),
         noise=0.0,
     )
-
-
-@pytest.fixture
-def stop_after() -> Callable[[int], Callable]:
-    """Asks a run to stop as `kill` does, once a step is done; the next one may be under way then."""
-
-    def make(iteration: int) -> Callable:
-        def stop(_progress, number, _figures):
-            if number == iteration:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-        return stop
-
-    return make

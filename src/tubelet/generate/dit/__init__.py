@@ -1,0 +1,1 @@
+"""Latent diffusion: a transformer that flows from noise to the latent of a clip, told what to show."""

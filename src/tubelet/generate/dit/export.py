@@ -1,0 +1,157 @@
+"""From a training run to a generator that anybody can load."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tubelet.errors import OptionError, TrainingError, TubeletWarning
+from tubelet.files import check_folder
+from tubelet.files.names import text_name
+from tubelet.generate.dit.config import DiTConfig
+from tubelet.generate.dit.files import FILES, save_generator
+from tubelet.generate.dit.network import DiT
+from tubelet.generate.dit.train_config import DiTTrainConfig, FlowStage
+from tubelet.generate.scenes import SceneData
+from tubelet.json_text import of_kind
+from tubelet.train.config import Optimizer
+from tubelet.train.journal import read_log
+from tubelet.train.run_folder import RUN_FILE, read_run
+from tubelet.train.state import checkpoints, read_ema, read_numbers
+
+
+def is_dit(run: Path) -> bool:
+    """Whether a folder holds a run of a diffusion transformer.
+
+    Raises:
+        TrainingError: what it says of itself is damaged.
+    """
+    path = run / RUN_FILE
+    return path.is_file() and read_run(path).get("generator") == "dit"
+
+
+def export_dit(run: Path, folder: Path, *, force: bool = False) -> Path:
+    """Write the averaged weights of a run's newest checkpoint as a generator, rounded to bfloat16.
+
+    Args:
+        run: folder of the run.
+        folder: the generator to write.
+        force: replace a generator that is there.
+
+    Raises:
+        OptionError: the folder holds no run of a generator with a checkpoint.
+        TrainingError: the checkpoint is damaged.
+        OutputError: a generator is there and `force` is false.
+    """
+    check_folder(folder, holds=FILES, sources=[run], force=force)
+    if not is_dit(run) or not checkpoints(run):
+        raise OptionError(
+            f"{run} holds no run of a generator with a checkpoint; give the folder that `tubelet train dit "
+            "-o` was given, after its first checkpoint."
+        )
+    facts = read_run(run / RUN_FILE)
+    network = DiT(_network_config(facts, run))
+    newest = checkpoints(run)[-1]
+    read_ema(newest, network)
+    progress = float(read_numbers(newest)["progress"])
+    if progress < 1:
+        warnings.warn(
+            f"{run} is not finished: it stopped at {progress:.0%} of its length. Go on with --resume.",
+            TubeletWarning,
+            stacklevel=2,
+        )
+    network.eval().requires_grad_(requires_grad=False)
+    for weights in network.parameters():
+        weights.copy_(weights.to(torch.bfloat16))
+    name = text_name(folder.resolve().name)
+    return save_generator(network, folder, card=_card(name, network, run, facts, progress), force=force)
+
+
+def config_from_facts(numbers: dict[str, Any]) -> DiTTrainConfig:
+    """The configuration that a run was begun with.
+
+    Raises:
+        OptionError: it is of no run of a diffusion transformer of this program.
+    """
+    try:
+        scenes: dict[str, Any] = {
+            key: tuple(each) if isinstance(each, list) else each for key, each in numbers["scenes"].items()
+        }
+        return DiTTrainConfig(
+            **numbers
+            | {
+                "stages": tuple(FlowStage(**stage) for stage in numbers["stages"]),
+                "optimizer": Optimizer(
+                    **numbers["optimizer"] | {"betas": tuple(numbers["optimizer"]["betas"])}
+                ),
+                "scenes": SceneData(**scenes),
+            }
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise OptionError(f"the run is of no generator of this program ({error!r:.200}).") from error
+
+
+def _network_config(facts: dict[str, Any], run: Path) -> DiTConfig:
+    try:
+        shape = tuple(of_kind(side, int, "shape") for side in facts["shape"])
+        words = tuple(of_kind(word, str, "words") for word in facts["words"])
+        channels, steps, rows, columns = shape
+        return config_from_facts(facts["config"]).network(
+            tokenizer_sha256=of_kind(facts["tokenizer_sha256"], str, "tokenizer_sha256"),
+            shape=(channels, steps, rows, columns),
+            fps=float(of_kind(facts["fps"], (int, float), "fps")),
+            words=words,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"{run / RUN_FILE} is damaged: {error!r:.200}. Start the run anew.") from error
+
+
+def _card(name: str, network: DiT, run: Path, facts: dict[str, Any], progress: float) -> str:
+    """What the generator is, what it was made from, and how it went."""
+    log = [line for line in read_log(run) if isinstance(line.get("total"), int | float)]
+    last = log[-1] if log else {"iteration": 0, "seconds": 0.0}
+    where, config = facts["circumstances"], network.config
+    weights = sum(parameter.numel() for parameter in network.parameters())
+    unfinished = f"- **Not finished**: it stopped at {progress:.0%} of its length.\n" if progress < 1 else ""
+    return f"""# {name}
+
+A diffusion transformer of {weights / 1e6:.1f} million weights that makes latents of {config.tokenizer} from
+text: {config.steps} steps of {config.rows} x {config.columns} positions at once, longer clips window by
+window. It knows {len(config.words)} words: {", ".join(config.words[:120])}.
+
+- **Made by** `{where["command"]}`, {last["iteration"]} iterations in {last["seconds"] / 3600:.2f} hours on
+  {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.
+- **From** {facts["count"]} captioned clips: {_source_text(facts)}.
+{unfinished}- **Figures**: measure them with `tubelet evaluate-generation {name} -o figures`.
+- **Limits**: it knows these words and what was seen with them, and nothing else.
+
+## Curve
+
+{_curve(log)}
+
+## Recipe
+
+```json
+{json.dumps(facts["config"], indent=1)}
+```
+"""
+
+
+def _source_text(facts: dict[str, Any]) -> str:
+    clips = facts.get("clips", {})
+    return "rendered scenes only" if "scenes" in clips else f"{len(clips.get('files', {}))} files of tokens"
+
+
+def _curve(log: list[dict[str, Any]]) -> str:
+    """The mean loss of each tenth of a run."""
+    rows = ["| hours | iteration | flow loss | gradient |", "|---|---|---|---|"]
+    for part in np.array_split(np.arange(len(log)), min(10, max(1, len(log)))):
+        if len(part):
+            lines = [log[index] for index in part.tolist()]
+            loss, gradient = (float(np.mean([line[key] for line in lines])) for key in ("total", "gradient"))
+            hours, iteration = lines[-1]["seconds"] / 3600, lines[-1]["iteration"]
+            rows.append(f"| {hours:.2f} | {iteration} | {loss:.5f} | {gradient:.4f} |")
+    return "\n".join(rows)

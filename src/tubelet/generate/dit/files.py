@@ -1,0 +1,195 @@
+"""A generator as a folder: ``config.json``, ``weights.safetensors`` and ``card.md``."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import save as tensors_to_bytes
+from torch import Tensor
+
+from tubelet.devices import find_device
+from tubelet.errors import CheckpointError, OptionError
+from tubelet.files import replacing_folder
+from tubelet.files.names import text_name
+from tubelet.generate.captioned import KnownTokenizer, read_tokenizer
+from tubelet.generate.dit.config import DiTConfig
+from tubelet.generate.dit.network import DiT
+from tubelet.json_fields import fields_from_json
+from tubelet.json_text import read_json
+from tubelet.tokenizers.save import widened
+from tubelet.weights_file import read_weights
+
+FORMAT = 1
+"""The newest format of a generator."""
+
+KIND = "dit"
+
+WEIGHTS = "weights.safetensors"
+
+FILES = ("config.json", WEIGHTS, "card.md")
+"""What the folder of a generator holds."""
+
+SHIPPED = Path(__file__).parent.parent / "weights"
+"""The folder of the generators that come with the package."""
+
+DEFAULT = "tubelet-dit"
+"""The shipped generator that is meant when none is named."""
+
+_CONFIG_BYTES = 1 << 20
+_LARGEST = 1 << 32
+"""Weights that a configuration may claim."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextToVideo:
+    """A generator, who it is, and the tokenizer that decodes what it makes.
+
+    Attributes:
+        name: what files call it.
+        network: ready to use: evaluation mode, no gradients.
+        sha256: of its configuration and weights.
+        tokenizer: whose latents it makes.
+    """
+
+    name: str
+    network: DiT
+    sha256: str
+    tokenizer: KnownTokenizer
+
+
+def save_generator(network: DiT, folder: Path, *, card: str, force: bool = False) -> Path:
+    """Write a generator; matrices take two bytes a number where that loses nothing.
+
+    Args:
+        network: with its configuration.
+        folder: where; its name becomes the generator's.
+        card: says in Markdown what it was made from and how good it is.
+        force: replace a generator that is there.
+
+    Raises:
+        OutputError: a generator is there and `force` is false; or the disk is full or refuses it.
+    """
+    config = replace(network.config, name=text_name(folder.resolve().name))
+    weights = {name: each.detach().cpu().contiguous() for name, each in network.state_dict().items()}
+    facts = {
+        "format": FORMAT,
+        "generator": KIND,
+        "config": asdict(config),
+        "sha256": fingerprint(config, weights),
+    }
+    with replacing_folder(folder, holds=FILES, force=force) as beside:
+        content = tensors_to_bytes({name: _narrowed(each) for name, each in weights.items()})
+        (beside / WEIGHTS).write_bytes(content)
+        (beside / "card.md").write_text(card, encoding="utf-8")
+        (beside / "config.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    return folder
+
+
+def read_generator(
+    name: str | Path | None = None, *, tokenizer: str | Path | None = None, device: str = "cpu"
+) -> TextToVideo:
+    """Read a generator, and the tokenizer whose latents it makes; nothing in them is executed.
+
+    Args:
+        name: a shipped generator or a folder; the default generator for none.
+        tokenizer: where the tokenizer lies now; where it was in training for none.
+        device: where both compute: ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        CheckpointError: one of them is unknown, damaged or newer than this program, or they do not belong
+            together.
+        OptionError: there is no such device here.
+    """
+    place, folder = find_device(device), find_generator(DEFAULT if name is None else name)
+    path = folder / "config.json"
+    try:
+        facts = read_json(path, most=_CONFIG_BYTES)
+        version, kind, numbers, sha256 = (facts[key] for key in ("format", "generator", "config", "sha256"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} is no generator of tubelet: {error!r:.200}. Fetch it again."
+        ) from error
+    if version != FORMAT or kind != KIND:
+        raise CheckpointError(
+            f"{path} holds a {kind!r:.40} of format {version!r:.40}; this program reads {KIND!r} of format "
+            f"{FORMAT}. Upgrade it."
+        )
+    network = _empty(numbers, folder)
+    weights = read_weights(folder / WEIGHTS, network.state_dict())
+    network.load_state_dict({key: widened(each) for key, each in weights.items()}, assign=True)
+    own = fingerprint(network.config, network.state_dict())
+    if own != sha256:
+        raise CheckpointError(
+            f"the generator in {folder} has SHA-256 {own[:16]}… and its config.json says {sha256!s:.16}…; "
+            "they must agree. It was changed or damaged: fetch it again."
+        )
+    if float(network.deviation.min()) <= 0:
+        raise CheckpointError(f"in {folder} a channel has no deviation. Fetch the weights again.")
+    known = read_tokenizer(str(tokenizer or network.config.tokenizer), device=device)
+    if known.sha256 != network.config.tokenizer_sha256:
+        raise CheckpointError(
+            f"the generator in {folder} makes latents of {network.config.tokenizer} with SHA-256 "
+            f"{network.config.tokenizer_sha256:.16}…, and {known.name} has {known.sha256:.16}…. Name the "
+            "tokenizer that it was trained with."
+        )
+    network.eval().requires_grad_(requires_grad=False)
+    return TextToVideo(name=network.config.name, network=network.to(place), sha256=own, tokenizer=known)
+
+
+def find_generator(name: str | Path) -> Path:
+    """The folder of a generator, by the name of a shipped one or the path of a folder.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    for folder in (SHIPPED / name, Path(name)):
+        if (folder / "config.json").is_file():
+            return folder
+    known = ", ".join(shipped_generators()) or "none"
+    raise CheckpointError(
+        f"{str(name)!r} is neither a shipped generator nor a folder with a config.json; shipped are {known}. "
+        "`tubelet train dit -o RUN` and `tubelet export-checkpoint RUN` make one."
+    )
+
+
+def shipped_generators() -> list[str]:
+    """Names of the generators that come with the package."""
+    if not SHIPPED.is_dir():
+        return []
+    return sorted(folder.name for folder in SHIPPED.iterdir() if (folder / "config.json").is_file())
+
+
+def fingerprint(config: DiTConfig, weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 of all that a generator's latents depend on; names do not change it."""
+    numbers = {key: value for key, value in asdict(config).items() if key not in ("name", "tokenizer")}
+    digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode())
+    for name in sorted(weights):
+        tensor = weights[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _empty(numbers: object, folder: Path) -> DiT:
+    """The network of a configuration, without memory for its weights, whatever sizes it claims."""
+    try:
+        config = fields_from_json(DiTConfig, numbers, str(folder / "config.json"))
+    except OptionError as error:
+        raise CheckpointError(
+            f"the configuration in {folder} makes no generator: {error!s:.200}. Fetch it again."
+        ) from error
+    if 12 * config.blocks * config.width**2 + config.channels * config.patch**2 * config.width > _LARGEST:
+        raise CheckpointError(
+            f"the configuration in {folder} claims over {_LARGEST} weights. Fetch it again."
+        )
+    with torch.device("meta"):
+        return DiT(config)
+
+
+def _narrowed(tensor: Tensor) -> Tensor:
+    """A tensor of float32 as bfloat16, if that loses nothing."""
+    half = tensor.to(torch.bfloat16)
+    return half if tensor.ndim > 1 and torch.equal(half.to(torch.float32), tensor) else tensor

@@ -1,0 +1,195 @@
+"""The diffusion transformer (Peebles and Xie 2023, arXiv:2212.09748): from noisy latent and words a velocity.
+
+One modulation by time is shared by all blocks, each of which adds a table of its own (adaLN-single, Chen et
+al. 2023, arXiv:2310.00426). Every position attends to every other and to the words, which stand in front.
+"""
+
+import math
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Complex, Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tubelet.errors import ShapeError
+from tubelet.generate.dit.config import DiTConfig
+from tubelet.generate.dit.rotary import rotate, rotations
+from tubelet.generate.text import RESERVED
+from tubelet.types import Latent
+
+_TIME = 64
+"""Features of a time."""
+
+_MODULATIONS = 6
+"""Of a block: scale, shift and gate, of attention and of the hidden layer."""
+
+_GATE, _HIDDEN_GATE = 2, 5
+"""Which of them are gates."""
+
+
+class DiT(nn.Module):
+    """Velocity of a latent on its way from noise (time 0) to data (time 1).
+
+    It works on latents of zero mean and unit deviation per channel; `normalise` and `restore` go between
+    these and the tokenizer's own.
+
+    Attributes:
+        mean: of each channel of the training data.
+        deviation: of each channel.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, config: DiTConfig, *, seed: int = 0) -> None:
+        super().__init__()
+        self.config = config
+        width, pixels = config.width, config.channels * config.patch**2
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            self.words = nn.Embedding(RESERVED + len(config.words), width)
+            nn.init.normal_(self.words.weight, std=0.5)
+            self.slots = nn.Parameter(0.02 * torch.randn(config.slots, width))
+            self.enter = nn.Linear(pixels, width)
+            self.time = nn.Sequential(
+                nn.Linear(_TIME, _TIME), nn.SiLU(), nn.Linear(_TIME, _MODULATIONS * width)
+            )
+            self.blocks = nn.ModuleList(Block(width, config.heads) for _ in range(config.blocks))
+        self.given = nn.Parameter(torch.zeros(width))
+        self.lead = nn.Parameter(torch.zeros(width))
+        self.last = nn.Parameter(torch.zeros(2, width))
+        self.leave = nn.Linear(width, pixels)
+        last = self.time[-1]
+        assert isinstance(last, nn.Linear), "as it was made"
+        for silent in (self.leave.weight, self.leave.bias, last.weight, last.bias):
+            nn.init.zeros_(silent)
+        self.register_buffer("mean", torch.zeros(config.channels))
+        self.register_buffer("deviation", torch.ones(config.channels))
+
+    def forward(
+        self,
+        latent: Latent,
+        times: Float[Tensor, " b"],
+        words: Int64[Tensor, "b l"],
+        given: Int64[Tensor, " b"],
+        *,
+        lead: bool,
+    ) -> Latent:
+        """The velocity at which each latent moves towards data.
+
+        Args:
+            latent: noisy, normalised; rows and columns are multiples of the patch.
+            times: of each clip, 0 for noise and 1 for data.
+            words: of each clip's prompt, as numbers of the vocabulary.
+            given: how many leading steps of each clip are data already, to go on from.
+            lead: whether the first step is the first of a clip, which stands still.
+
+        Raises:
+            ShapeError: rows or columns are no multiples of the patch.
+        """
+        steps, rows, columns, p = *latent.shape[2:], self.config.patch
+        if rows % p or columns % p:
+            raise ShapeError(
+                f"the latent has {rows}x{columns} positions; they go in {p}x{p}. Give multiples."
+            )
+        patches = rearrange(latent, "b c t (h p) (w q) -> b t (h w) (c p q)", p=p, q=p)
+        features = self.enter(patches) + self._marks(given, steps, lead=lead)
+        prompt = self.words(words) + self.slots
+        features = torch.cat([prompt, rearrange(features, "b t n f -> b (t n) f")], dim=1)
+        turns = rotations(
+            steps, rows // p, columns // p, features=self.config.width // self.config.heads,
+            prefix=self.config.slots, device=latent.device,
+        )  # fmt: skip
+        shared = rearrange(self.time(_time_features(times)), "b (k f) -> b k 1 f", k=_MODULATIONS)
+        for block in self.blocks:
+            features = block(features, shared, turns)
+        features = features[:, self.config.slots :]
+        scale, shift = shared[:, 0] + self.last[0], shared[:, 1] + self.last[1]
+        out = self.leave(_norm(features) * (1 + scale) + shift)
+        return rearrange(
+            out.float(), "b (t h w) (c p q) -> b c t (h p) (w q)", t=steps, h=rows // p, p=p, q=p
+        )
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The matrices of the blocks, which an optimiser for matrices such as Muon may move."""
+        return [each for each in self.blocks.parameters() if each.ndim == 2]
+
+    def normalise(self, latent: Latent) -> Latent:
+        """A tokenizer's latent as the network takes it."""
+        mean, deviation = (rearrange(each, "c -> c 1 1 1") for each in (self.mean, self.deviation))
+        return (latent - mean) / deviation
+
+    def restore(self, latent: Latent) -> Latent:
+        """The mirror of `normalise`."""
+        mean, deviation = (rearrange(each, "c -> c 1 1 1") for each in (self.mean, self.deviation))
+        return latent * deviation + mean
+
+    def _marks(self, given: Int64[Tensor, " b"], steps: int, *, lead: bool) -> Float[Tensor, "b t 1 f"]:
+        """What tells steps that are data from noisy ones, and the first of a clip from others."""
+        index = torch.arange(steps, device=given.device)
+        known: Bool[Tensor, "b t"] = index < rearrange(given, "b -> b 1")
+        first = (index == 0) & lead
+        return rearrange(known.float(), "b t -> b t 1 1") * self.given + (
+            rearrange(first.float(), "t -> t 1 1") * self.lead
+        )
+
+
+class Block(nn.Module):
+    """Attention, then a hidden layer of four times the width; time says how much of both is added."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attend = nn.Linear(width, 3 * width, bias=False)
+        self.join = nn.Linear(width, width, bias=False)
+        self.widen = nn.Linear(width, 4 * width)
+        self.narrow = nn.Linear(4 * width, width)
+        self.sharpness = nn.Parameter(torch.ones(heads, 1, 1))
+        self.table = nn.Parameter(torch.zeros(_MODULATIONS, 1, width))
+        with torch.no_grad():
+            self.table[[_GATE, _HIDDEN_GATE]] = 0.1
+
+    def forward(
+        self,
+        features: Float[Tensor, "b n f"],
+        shared: Float[Tensor, "b k 1 f"],
+        turns: Complex[Tensor, "n p"],
+    ) -> Float[Tensor, "b n f"]:
+        """The features after this block; in float32, as they came."""
+        scale, shift, gate, scale_hidden, shift_hidden, gate_hidden = (shared + self.table).unbind(dim=1)
+        inside = _norm(features) * (1 + scale) + shift
+        features = features + gate * self.join(self._attention(inside, turns))
+        inside = _norm(features) * (1 + scale_hidden) + shift_hidden
+        return features + gate_hidden * self.narrow(F.silu(self.widen(inside)))
+
+    def _attention(
+        self, features: Float[Tensor, "b n f"], turns: Complex[Tensor, "n p"]
+    ) -> Float[Tensor, "b n f"]:
+        """Every position with every other; queries and keys are normed, so that no product grows large."""
+        parts = rearrange(self.attend(features), "b n (k h d) -> b n k h d", k=3, h=self.heads)
+        wanted = rotate(_norm(parts[:, :, :2].float()), turns).to(parts.dtype)
+        query, key, value = (
+            rearrange(each, "b n h d -> b h n d") for each in (*wanted.unbind(dim=2), parts[:, :, 2])
+        )
+        scale = self.sharpness / math.sqrt(query.shape[-1])
+        if query.device.type == "cpu":
+            # Torch's own takes two to four times as long there, with gradients and sequences of this length.
+            weights = (query @ rearrange(key, "b h n d -> b h d n")) * scale.to(query.dtype)
+            mixed = weights.softmax(dim=-1) @ value
+        else:
+            mixed = F.scaled_dot_product_attention(query * scale.to(query.dtype), key, value, scale=1.0)
+        return rearrange(mixed, "b h n d -> b n (h d)")
+
+
+def _norm(features: Tensor) -> Tensor:
+    """Zero mean and unit variance over the features of each position."""
+    return F.layer_norm(features, features.shape[-1:])
+
+
+def _time_features(times: Float[Tensor, " b"]) -> Float[Tensor, "b f"]:
+    """Sines and cosines of a time, from one wave in all to one in a hundredth of it."""
+    count = _TIME // 2
+    waves = 2 * math.pi * 100 ** (torch.arange(count, device=times.device) / (count - 1))
+    angles = torch.outer(times, waves)
+    return torch.cat([angles.cos(), angles.sin()], dim=1)

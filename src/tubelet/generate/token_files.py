@@ -1,0 +1,90 @@
+"""Files of tokens with captions as training data: what `tubelet tokenize --caption` wrote."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, final
+
+from tubelet.codec.tokens.read import read_tokens
+from tubelet.errors import OptionError, TubeletWarning
+from tubelet.generate.captioned import CaptionedLatent, KnownTokenizer
+from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.video.info import USUAL_RATE
+
+_SUFFIXES = (".npz", ".parquet")
+
+
+@final
+class TokenFiles:
+    """The clips of all ``.npz`` and ``.parquet`` files in a folder that have a caption.
+
+    All must be of the same size; a longer clip is cut to the length of the first one.
+
+    Args:
+        folder: of the files.
+
+    Raises:
+        OptionError: there are none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._files = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
+        if not self._files:
+            raise OptionError(
+                f"{folder} holds no {' or '.join(_SUFFIXES)} of tokens; `tubelet tokenize CLIP -o FILE.npz "
+                "--caption TEXT` writes them."
+            )
+        self._folder = folder
+
+    def facts(self) -> dict[str, Any]:
+        """The names and sizes of the files."""
+        return {"files": {path.name: path.stat().st_size for path in self._files}}
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of the first clip that says it; 24 if none does."""
+        rates = (clip.facts.fps for path in self._files for clip in read_tokens(path))
+        return float(next((rate for rate in rates if rate is not None), USUAL_RATE))
+
+    def __len__(self) -> int:
+        """Clips with a caption."""
+        return sum(clip.facts.caption is not None for path in self._files for clip in read_tokens(path))
+
+    def latents(self, known: KnownTokenizer) -> Iterator[CaptionedLatent]:
+        """What the digits of each clip stand for.
+
+        Raises:
+            OptionError: the tokenizer gives no tokens, or the files are by another one.
+        """
+        tokenizer = known.tokenizer
+        if not isinstance(tokenizer, DiscreteTokenizer):
+            raise OptionError(
+                f"{known.name} gives latents, and {self._folder} holds tokens; name the tokenizer that they "
+                "were made with, by --tokenizer."
+            )
+        shape: tuple[int, ...] | None = None
+        for path in self._files:
+            for grid, facts in read_tokens(path):
+                if facts.caption is None:
+                    continue
+                if facts.tokenizer_sha256 != known.sha256:
+                    raise OptionError(
+                        f"{path} was made with {facts.tokenizer}, another tokenizer than {known.name}; name "
+                        "that one by --tokenizer."
+                    )
+                latent = tokenizer.quantizer.dequantize(grid.digits)[0]
+                shape = shape or tuple(latent.shape)
+                steps = shape[1]
+                if latent.shape[1] < steps or latent.shape[2:] != shape[2:]:
+                    warnings.warn(
+                        f"{facts.source} of {path.name} is left out: its latent is {_text(latent.shape)}, "
+                        f"that of the first clip {_text(shape)}.",
+                        TubeletWarning,
+                        stacklevel=2,
+                    )
+                    continue
+                yield CaptionedLatent(latent[:, :steps], facts.caption)
+
+
+def _text(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
