@@ -38,6 +38,7 @@ OPTIONS = {
     "prepare": "--crop --exclude --force --frames --help --output --per-clip --seed VIDEOS",
     "train": "--data --force --help --output --resume --shard --time-limit RECIPE",
     "export-checkpoint": "--data --force --help --output RUN",
+    "export": "--channels --force --format --help --output NAME|DIR",
     "generate": "--count --device --force --frames --guidance --help --image --method --model --output "
     "--seed --size --steps --tokenizer PROMPT",
     "weights": "--force --help --output NETWORK SOURCE",

@@ -27,6 +27,10 @@ def open_system(text: str, setting: Setting) -> System:
         from tubelet.evaluate.systems.diffusers import open_diffusers_system  # noqa: PLC0415
 
         return open_diffusers_system(diffusers_spec(text), setting)
+    if colon and prefix == "onnx":
+        from tubelet.evaluate.systems.onnx import open_onnx_system  # noqa: PLC0415
+
+        return open_onnx_system(text, setting)
     from tubelet.evaluate.systems.open_tokenizer import open_tokenizer  # noqa: PLC0415
 
     return open_tokenizer(text, setting)

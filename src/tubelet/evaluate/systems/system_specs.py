@@ -7,6 +7,7 @@ tubelet-m:way=whole             all latent steps of a clip at once, where no pro
 my/folder                       a checkpoint; a discrete one goes through a .tube file of tokens
 x264:crf=28,preset=medium       a codec, as an elementary stream
 diffusers:my/vae,tiling=true    an autoencoder of diffusers, a folder or an id of the hub
+onnx:my/folder@16               what `tubelet export` wrote, run by onnxruntime
 diffusers:AutoencoderKLWan      the same by its class, with random weights, to be timed
 ```
 """

@@ -245,7 +245,7 @@ class KLTModel(nn.Module):
         changed: dict[str, Tensor] = {}
         narrow.transform.load_state_dict(self.transform.state_dict())
         if self.encoder is not None:
-            units = self._encoder_units()[:channels] / narrow._encoder_units()
+            units = self.encoder_units()[:channels] / narrow.encoder_units()
             changed |= narrowed_encoder(weights, units, channels=self.channels)
         if self.decoder is not None:
             changed |= narrowed_decoder(weights, kept=channels, channels=self.channels)
@@ -261,7 +261,7 @@ class KLTModel(nn.Module):
         self, linear: Latent, correction: Float[Tensor, "b d t h w"]
     ) -> tuple[Latent, Latent | None]:
         """The latent that the linear one becomes by the encoder's correction, and its log-variance."""
-        raw = linear + _column(self._encoder_units()) * correction[:, : self.channels]
+        raw = linear + _column(self.encoder_units()) * correction[:, : self.channels]
         mean = (raw - _column(self.latent_mean)) / _column(self.latent_deviation)
         if not self.variational:
             return mean, None
@@ -280,7 +280,7 @@ class KLTModel(nn.Module):
         scale = correction_scale(self.transform.deviation, features.counts)
         return self.transform.inverse(skip + scale * correction)
 
-    def _encoder_units(self) -> Float[Tensor, " c"]:
+    def encoder_units(self) -> Float[Tensor, " c"]:
         """What one of the encoder's output is worth in each channel of the linear latent (decision 0015)."""
         units = correction_scale(self.transform.deviation, torch.tensor(self.channels, device=self.device))
         return rearrange(units, "c 1 1 1 -> c")[: self.channels]

@@ -1,0 +1,54 @@
+"""Exported tokenizers as tokenizers of ours, run by onnxruntime."""
+
+from pathlib import Path
+from typing import Any
+
+from tubelet.checkpoint import Checkpoint
+from tubelet.errors import CheckpointError
+from tubelet.interop.onnx.export import DECODER, ENCODER
+from tubelet.interop.onnx.facts import KEY, StepFacts, text_to_facts
+from tubelet.interop.onnx.model import OnnxModel
+from tubelet.interop.onnx.packages import export_package
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+
+
+def read_onnx(folder: Path | str, *, threads: int = 0) -> Checkpoint[ContinuousTokenizer]:
+    """Read what `export_onnx` wrote; it encodes, decodes and streams as the tokenizer that was exported.
+
+    Numbers differ from it by float rounding. Files name that tokenizer, and are read with either.
+
+    Args:
+        folder: with ``encoder.onnx`` and ``decoder.onnx``.
+        threads: that onnxruntime computes with; as many as cores for 0.
+
+    Raises:
+        OptionError: onnxruntime is not installed.
+        CheckpointError: a file is missing, damaged, newer than this program, or of another tokenizer.
+    """
+    runtime = export_package("onnxruntime")
+    encoder, facts = _session(runtime, Path(folder) / ENCODER, threads)
+    decoder, others = _session(runtime, Path(folder) / DECODER, threads)
+    if facts != others:
+        raise CheckpointError(
+            f"{folder} has the encoder of {facts.name} and a decoder of {others.name} that does not belong "
+            "to it. Export it again."
+        )
+    model = OnnxModel(facts, encoder, decoder)
+    tokenizer = ContinuousTokenizer(model, lead_frame=facts.lead_frame).eval()
+    return Checkpoint(name=facts.name, tokenizer=tokenizer, sha256=facts.sha256)
+
+
+def _session(runtime: Any, path: Path, threads: int) -> tuple[Any, StepFacts]:  # noqa: ANN401  a package
+    """A session, and what its file says of itself."""
+    if not path.is_file():
+        raise CheckpointError(
+            f"there is no {path}; `tubelet export NAME -o {path.parent} --format onnx` makes it."
+        )
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has an exception of its own for each kind of damage
+        raise CheckpointError(f"{path} is no ONNX file that can be run: {error!s:.200}") from error
+    return session, text_to_facts(session.get_modelmeta().custom_metadata_map.get(KEY), path)

@@ -1,0 +1,144 @@
+"""An exported tokenizer gives what the tokenizer gives, in streams and tiles too."""
+
+import shutil
+
+import pytest
+import torch
+
+from tubelet.checkpoint import Checkpoint, read_continuous
+from tubelet.cli.main import main
+from tubelet.codec.decode import decode_file
+from tubelet.codec.encode import encode_file
+from tubelet.errors import CheckpointError, OptionError, OutputError
+from tubelet.evaluate.cases import AbsentError
+from tubelet.evaluate.systems.opening import open_system
+from tubelet.evaluate.systems.system import Setting
+from tubelet.interop.onnx.export import DECODER, ENCODER, FILES, export_onnx
+from tubelet.interop.onnx.facts import facts_to_text, text_to_facts
+from tubelet.interop.onnx.opening import read_onnx
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed")
+pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+
+NEAR = {"atol": 1e-4, "rtol": 1e-4}
+
+
+def checkpoint(made):
+    return Checkpoint(name=made.config.name, tokenizer=made.tokenizer, sha256="0" * 64)
+
+
+@pytest.fixture(scope="module")
+def folder(network_made, tmp_path_factory):
+    return export_onnx(checkpoint(network_made), tmp_path_factory.mktemp("onnx") / "network")
+
+
+@pytest.fixture(scope="module")
+def exported(folder):
+    return read_onnx(folder, threads=1).tokenizer
+
+
+@pytest.fixture(scope="module")
+def video():
+    return torch.rand((2, 3, 10, 44, 60), generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+@torch.no_grad()
+def test_clips_of_any_length_and_size(network_tokenizer, exported, video):
+    latent = network_tokenizer.encode(video)
+    torch.testing.assert_close(exported.encode(video), latent, **NEAR)
+    size = {"frames": 10, "height": 44, "width": 60}
+    for channels in (12, 5, 1):
+        expected = network_tokenizer.decode(latent[:, :channels], **size)
+        torch.testing.assert_close(exported.decode(latent[:, :channels], **size), expected, **NEAR)
+
+
+@torch.no_grad()
+def test_streams_and_tiles_give_what_the_whole_clip_gives(exported, video):
+    clip, whole = video[:1], exported.encode(video[:1])
+    for tile in (None, (3, 4)):
+        encoder = exported.stream_encoder(tile=tile)
+        pieces = [encoder.push(run) for run in clip.split([1, 2, 3, 4], dim=2)]
+        torch.testing.assert_close(torch.cat([*pieces, encoder.finish()], dim=2), whole, **NEAR)
+        decoder = exported.stream_decoder(frames=10, height=44, width=60, tile=tile)
+        back = torch.cat([decoder.push(steps) for steps in whole.split(1, dim=2)], dim=2)
+        torch.testing.assert_close(back, exported.decode(whole, frames=10, height=44, width=60), **NEAR)
+
+
+@torch.no_grad()
+def test_a_distribution_and_fewer_channels(make_tokenizer, tmp_path, video):
+    made = make_tokenizer(width=8, encoder_blocks=1, decoder_blocks=1, variational=True)
+    exported = read_onnx(export_onnx(checkpoint(made), tmp_path / "few", channels=5)).tokenizer
+    expected, found = made.tokenizer.posterior(video), exported.posterior(video)
+    torch.testing.assert_close(found.mean, expected.mean[:, :5], **NEAR)
+    torch.testing.assert_close(found.log_variance, expected.log_variance[:, :5], **NEAR)
+
+
+def test_a_linear_tokenizer_remembers_nothing(small_made, tmp_path, video):
+    folder = export_onnx(checkpoint(small_made), tmp_path / "linear")
+    inputs = [each.name for each in onnx.load(folder / ENCODER).graph.input]
+    assert inputs == ["frames"]
+    latent = read_onnx(folder).tokenizer.encode(video)
+    torch.testing.assert_close(latent, small_made.tokenizer.encode(video), **NEAR)
+
+
+def test_operators_have_four_axes_at_most(folder):
+    for name in (ENCODER, DECODER):
+        graph = onnx.load(folder / name).graph
+        values = [*graph.input, *graph.output, *graph.value_info]
+        assert max(len(each.type.tensor_type.shape.dim) for each in values) == 4
+
+
+def test_files_are_read_with_either(folder, network_folder, network_tokenizer, video_file, tmp_path):
+    source, tube = video_file(), tmp_path / "a.tube"
+    exported = read_onnx(folder)
+    named = Checkpoint(
+        name=exported.name, tokenizer=exported.tokenizer, sha256=read_continuous(network_folder).sha256
+    )
+    encode_file(source, tube, tokenizer=named)
+    decode_file(tube, tmp_path / "a.mkv", tokenizer=network_folder)
+    decode_file(tube, tmp_path / "b.mkv", tokenizer=named)
+
+
+def test_as_a_system(folder):
+    system = open_system(f"onnx:{folder}@4", Setting())
+    assert system.channels == 4
+    with pytest.raises(AbsentError, match="float32"):
+        open_system(f"onnx:{folder}", Setting(number_format="bfloat16"))
+    with pytest.raises(OptionError, match="CPU"):
+        open_system(f"onnx:{folder}", Setting(device="cuda"))
+
+
+def test_what_files_say_comes_back(exported, tmp_path):
+    facts = exported.model.facts
+    assert text_to_facts(facts_to_text(facts), tmp_path) == facts
+    for text, words in (
+        (None, "says nothing"),
+        ("{", "damaged"),
+        ("[]", "damaged"),
+        ('{"format": 9}', "Upgrade"),
+    ):
+        with pytest.raises(CheckpointError, match=words):
+            text_to_facts(text, tmp_path)
+
+
+def test_damage_is_named(folder, small_made, tmp_path):
+    with pytest.raises(CheckpointError, match="there is no"):
+        read_onnx(tmp_path)
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    (broken / DECODER).write_bytes((folder / DECODER).read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="no ONNX file"):
+        read_onnx(broken)
+    export_onnx(checkpoint(small_made), tmp_path / "other")
+    shutil.copy(tmp_path / "other" / DECODER, broken / DECODER)
+    with pytest.raises(CheckpointError, match="does not belong"):
+        read_onnx(broken)
+
+
+def test_the_command(network_folder, folder, tmp_path, capsys):
+    target = tmp_path / "out"
+    assert main(["export", str(network_folder), "-o", str(target), "--channels", "3"]) == 0
+    assert "encoder.onnx" in capsys.readouterr().out
+    assert sorted(path.name for path in target.iterdir()) == sorted(FILES)
+    assert main(["export", str(network_folder), "-o", str(target)]) != 0
+    with pytest.raises(OutputError, match="exists"):
+        export_onnx(read_continuous(network_folder), target)
