@@ -8,6 +8,7 @@ TubeletError
 ├── TokenError         a token or digit is outside its codebook
 ├── VideoError         a video cannot be read or written
 ├── BitstreamError     a .tube file, or a file of tokens, is damaged, newer than this program, or none
+├── DatasetError       a data set of latents is damaged, incomplete, or none
 ├── CheckpointError    a tokenizer is unknown, damaged, or not the one that a file was made with
 ├── ResultsError       stored figures are damaged, none, or of another format
 ├── TrainingError      a training run cannot go on, or cannot be taken up
@@ -47,6 +48,10 @@ class VideoError(TubeletError):
 
 class BitstreamError(TubeletError):
     """A ``.tube`` file, or a file of tokens, is damaged, newer than this program, or none at all."""
+
+
+class DatasetError(TubeletError):
+    """A data set of latents or tokens is damaged or none, or a shard is missing or of another tokenizer."""
 
 
 class CheckpointError(TubeletError):

@@ -35,6 +35,7 @@ class Progress:
         self.total = total
         self._doing, self._unit = doing, unit
         self._done = 0
+        self._note = ""
         self._lines = _Lines(0.0)
         self._bar = _Bar(doing, unit)
 
@@ -42,14 +43,19 @@ class Progress:
         """Say how much there is, once that is known."""
         self.total = total
 
+    def note(self, text: str) -> None:
+        """Say something else about the work from now on, such as what failed."""
+        self._note = text
+
     def __call__(self, amount: int) -> None:
         """Count what was done since the last call."""
         self._done += amount
-        self._bar.show(self._done, self.total)
+        self._bar.show(self._done, self.total, f"{self._doing}, {self._note}" if self._note else None)
         if self._lines.are_due():
             of = f" of {self.total}" if self.total else ""
             text = f"{self._doing}: {self._done}{of} {self._unit}"
             rate = f"{self._done / self._lines.seconds():.3g} {self._unit}/s"
+            rate += f", {self._note}" if self._note else ""
             share = min(1.0, self._done / self.total) if self.total else None
             self._lines.say(text, rate, share, on_screen=self._bar.is_shown)
 

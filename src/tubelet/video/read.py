@@ -135,41 +135,54 @@ def open_video(source: Path | str) -> Iterator[OpenVideo]:
         yield OpenVideo(info, runs)
 
 
-def read_from(source: Path | str, seconds: float | Fraction, *, run: int = 16) -> Iterator[Run]:
+def read_from(
+    source: Path | str, seconds: float | Fraction, *, end: float | Fraction | None = None, run: int = 16
+) -> Iterator[Run]:
     """Yield the frames of a video from a time on, the same frames as `read` gives from there.
 
-    The first frame is the first whose time is not before `seconds`, half a tick allowed for rounding. Nothing
-    is yielded if the video ends before. Files without trustworthy timestamps are read from their beginning.
+    The first frame is the first whose time is not before `seconds`, half a tick allowed for rounding; so
+    ranges that touch share no frame and lose none. Nothing is yielded if the video ends before. Files without
+    trustworthy timestamps are read from their beginning.
 
     Args:
         source: the file.
         seconds: time in the file's own clock, in which the first frame may not be at 0.
+        end: time in the same clock; the frames from there on are left out. None for all.
         run: frames per run; the last may be shorter.
 
     Raises:
-        OptionError: `run` or `seconds` has no meaning.
+        OptionError: `run`, `seconds` or `end` has no meaning.
         VideoError: see `read`.
     """
     _check_range(run, 0, None)
-    if not math.isfinite(seconds):
-        raise OptionError(f"seconds is {seconds}; a time is a finite number.")
+    for name, time in (("seconds", seconds), ("end", end)):
+        if time is not None and not math.isfinite(time):
+            raise OptionError(f"{name} is {time}; a time is a finite number.")
     path = Path(source)
     if path.suffix.lower() == ".npy":
-        start = max(0, math.ceil(Fraction(seconds) / ARRAY_TIME_BASE - Fraction(1, 2)))
-        yield from _array_runs(open_array(path), run, start, None)
+        start = max(0, first_tick(seconds, ARRAY_TIME_BASE))
+        stop = None if end is None else max(start, first_tick(end, ARRAY_TIME_BASE))
+        yield from _array_runs(open_array(path), run, start, stop)
         return
     with opened(path) as video:
         decoded = video.frames()
         first = first_frame(path, decoded, video)
         info = describe(path, video, first)
-        target = math.ceil(Fraction(seconds) / info.time_base - Fraction(1, 2))
+        target = first_tick(seconds, info.time_base)
+        stop = math.inf if end is None else first_tick(end, info.time_base)
         if _is_seekable(video) and first.pts is not None and target > first.pts:
             decoded = _seek(path, video, target, floor=first.pts)
             first = first_frame(path, decoded, video)
         reader = _Reader(info, video, run)
         stamped = reader.stamped(first, decoded)
-        yield from reader.runs(itertools.dropwhile(lambda shown: shown.tick < target, stamped))
+        within = itertools.takewhile(lambda shown: shown.tick < stop, stamped)
+        yield from reader.runs(itertools.dropwhile(lambda shown: shown.tick < target, within))
         reader.warn(to_the_end=False)
+
+
+def first_tick(seconds: float | Fraction, time_base: Fraction) -> int:
+    """The first tick that is not before a time, half a tick allowed for rounding."""
+    return math.ceil(Fraction(seconds) / time_base - Fraction(1, 2))
 
 
 def _check_range(run: int, start: int, stop: int | None) -> None:

@@ -19,10 +19,16 @@ def shrink_to_short_side(frames: Frames, side: int) -> Small:
     The result is rounded to 8 bits. This is the resizing of the protocol ``short256x33``.
     """
     height, width = frames.shape[1:3]
+    small = shrunk_size(height, width, side)
+    return frames if small == (height, width) else shrink(frames, height=small[0], width=small[1])
+
+
+def shrunk_size(height: int, width: int, side: int) -> tuple[int, int]:
+    """Rows and columns of what `shrink_to_short_side` gives of frames of this size."""
     short = min(height, width)
     if short <= side:
-        return frames
-    return shrink(frames, height=round(height * side / short), width=round(width * side / short))
+        return height, width
+    return round(height * side / short), round(width * side / short)
 
 
 def shrink(frames: Frames, *, height: int, width: int) -> Small:

@@ -3,13 +3,11 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from fractions import Fraction
 from pathlib import Path
 from typing import Unpack
 
 import numpy as np
 import torch
-from jaxtyping import Int64
 
 from tubelet.checkpoint import Checkpoint, read_discrete
 from tubelet.codec.header import make_token_header
@@ -30,6 +28,7 @@ from tubelet.files.names import text_name
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.video.info import VideoInfo
+from tubelet.video.rate import constant_rate
 from tubelet.video.read import Run, open_video
 
 SUFFIXES = (".tube", ".npz", ".parquet")
@@ -208,7 +207,7 @@ def _gather(
         tokenizer=checkpoint.name,
         tokenizer_sha256=checkpoint.sha256,
         source_sha256=digest,
-        fps=_constant_rate(timestamps, info),
+        fps=constant_rate(timestamps, info),
         caption=caption,
     )
     return TokenClip(grid, facts)
@@ -221,24 +220,3 @@ def _pieces(
     memory = left_for_streams(settings.memory, tokenizer.backbone, info.height, info.width, reads=True)
     encoder = tokenizer.backbone.parts_encoder(memory=memory)
     return frames_to_symbols(runs, encoder, TokenQuantizer(tokenizer=tokenizer))
-
-
-def _constant_rate(timestamps: Int64[np.ndarray, " T"], info: VideoInfo) -> Fraction | None:
-    """Frames per second if all frames are near where that rate puts them, else none.
-
-    Near is within a tick, and within a millisecond where ticks are shorter: many files went through Matroska,
-    which knows no better.
-    """
-    if len(timestamps) < 2:
-        return None
-    elapsed = timestamps - timestamps[0]
-    mean = (len(elapsed) - 1) / (int(elapsed[-1]) * info.time_base)
-    near = max(1.0, float(Fraction(1, 1000) / info.time_base))
-    # What the container claims, the first gap, or where both are too coarse the usual rates.
-    usual = (Fraction(round(mean)), Fraction(1000 * round(mean * Fraction(1001, 1000)), 1001))
-    for rate in (info.average_rate, 1 / (int(elapsed[1]) * info.time_base), *usual):
-        if rate:
-            expected = np.arange(len(elapsed)) / float(rate * info.time_base)
-            if np.abs(elapsed - expected).max() < near - 1e-6:
-                return rate
-    return None

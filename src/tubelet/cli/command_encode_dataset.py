@@ -1,0 +1,201 @@
+"""Encode many videos into a data set of latents or tokens, to train on.
+
+Sources are folders, videos, patterns, lists (.csv, .jsonl and .parquet with a column path and perhaps start,
+end and caption; .txt with a path a line) and - for a list on standard input. The data set is a folder of
+shards: tar files of WebDataset, tables of Parquet, or .tube files. When the same command is given again it
+goes on where it ended, however that was; a clip that fails is listed in errors.jsonl, and the exit code is 1.
+
+for example:
+  tubelet encode-dataset clips/ -o latents
+  tubelet encode-dataset index.csv -o latents --short-side 256 --fps 12 --format parquet
+  tubelet encode-dataset clips/ -o tokens --tokenizer tubelet-fsq
+  tubelet encode-dataset index.jsonl -o latents --shard 3/16     one of 16 machines
+"""
+
+import argparse
+import re
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tubelet.cli import options
+from tubelet.cli.console import show_table
+from tubelet.cli.progress import progress
+from tubelet.errors import DamageWarning, TubeletWarning
+
+if TYPE_CHECKING:
+    from tubelet.jobs.bulk.bulk import BulkEncoding, BulkReport, Share
+
+NAME = "encode-dataset"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("sources", nargs="+", metavar="SOURCE", help="folders, videos, patterns, lists, or -")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="DATASET", help="folder of the data set"
+    )
+    parser.add_argument(
+        "--format",
+        choices=["webdataset", "parquet", "tube"],
+        default="webdataset",
+        help="of the shards (default: webdataset)",
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=["float16", "bfloat16", "float32", "int8"],
+        default="float16",
+        help="of latents (default: float16)",
+    )
+    parser.add_argument(
+        "--shard-size",
+        type=options.size,
+        default=256 * 10**6,
+        metavar="SIZE",
+        help="of a shard, about (default: 256MB)",
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: as many as cores)")
+    parser.add_argument(
+        "--shard",
+        type=_share,
+        default="0/1",
+        metavar="I/N",
+        help="make share I of N of the shards, I from 0 on: for N machines that write to one folder",
+    )
+    parser.add_argument(
+        "--short-side", type=int, metavar="PX", help="shrink frames so that their short side has PX pixels"
+    )
+    parser.add_argument("--fps", metavar="R", help="frames per second, such as 12 or 30000/1001")
+    parser.add_argument(
+        "--captions",
+        metavar="FILE",
+        help="a .csv or .jsonl with path and caption; or sidecar: that of a.mp4 is in a.txt",
+    )
+    parser.add_argument(
+        "--augment", choices=["flip"], help="flip: store each clip mirrored left to right, too"
+    )
+    parser.add_argument(
+        "--on-error",
+        choices=["skip", "stop"],
+        default="skip",
+        help="what to do about a clip that fails: skip it (default), or stop",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what there is to do, and do nothing")
+    parser.add_argument(
+        "--memory",
+        type=options.size,
+        default=1 << 30,
+        metavar="SIZE",
+        help="what the frames and networks of one process may take (default: 1GiB)",
+    )
+    options.add_channels(parser)
+    options.add_step(parser)
+    options.add_tokenizer(parser)
+    options.add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Encode, and say what the data set holds."""
+    from dataclasses import asdict
+
+    from tubelet.jobs.bulk.run import encode_dataset, prospect
+    from tubelet.results import write_results
+
+    options.check_outputs([], arguments.json, inputs=[], force=True)
+    bulk = _bulk(arguments)
+    began = time.monotonic()
+    report = prospect(bulk).report if arguments.dry_run else _encode(bulk, encode_dataset)
+    with options.tables_beside(arguments.json):
+        show_table(_rows(arguments, report, time.monotonic() - began))
+    if arguments.json is not None:
+        figures = asdict(report) | {"seconds": round(time.monotonic() - began, 3)}
+        write_results(arguments.json, protocol="tubelet encode-dataset", figures=figures, force=True)
+    if report.dropped:
+        said = "would be" if arguments.dry_run else "were"
+        text = f"{report.dropped} clips of {arguments.output} are not listed any more and {said} dropped."
+        warnings.warn(text, TubeletWarning, stacklevel=1)
+    if report.failed:
+        warnings.warn(
+            f"{report.failed} of {report.clips} clips failed; {arguments.output / 'errors.jsonl'} says which "
+            "and why.",
+            DamageWarning,
+            stacklevel=1,
+        )
+
+
+def _bulk(arguments: argparse.Namespace) -> "BulkEncoding":
+    from tubelet.jobs.bulk.bulk import BulkEncoding
+    from tubelet.jobs.bulk.captions import with_captions
+    from tubelet.jobs.bulk.plan import plan_clips
+    from tubelet.jobs.bulk.settings import BulkSettings
+    from tubelet.jobs.bulk.sources import read_sources
+
+    settings = BulkSettings(
+        tokenizer=arguments.tokenizer,
+        format=arguments.format,
+        dtype=arguments.dtype,
+        channels=arguments.channels,
+        step=arguments.step,
+        short_side=arguments.short_side,
+        fps=arguments.fps,
+        mirror=arguments.augment == "flip",
+        device=arguments.device,
+        memory=arguments.memory,
+    )
+    rows = with_captions(read_sources(arguments.sources, lines=sys.stdin), arguments.captions)
+    return BulkEncoding(
+        clips=plan_clips(rows, mirror=settings.mirror),
+        folder=arguments.output,
+        settings=settings,
+        shard_bytes=arguments.shard_size,
+        workers=arguments.workers,
+        share=arguments.shard,
+        on_error=arguments.on_error,
+    )
+
+
+def _encode(bulk: "BulkEncoding", encode_dataset: "Callable[..., BulkReport]") -> "BulkReport":
+    """Encode, and show how far it is."""
+    with progress("encoding", unit="clips") as shown:
+        began, seen = time.monotonic(), 0
+
+        def show(report: "BulkReport") -> None:
+            nonlocal seen
+            done = report.encoded + report.kept + report.failed
+            speed = report.pixels / 1e6 / max(1e-9, time.monotonic() - began)
+            shown.expect(report.clips)
+            shown.note(f"{speed:.3g} Mpx/s, {report.failed} failed")
+            shown(done - seen)
+            seen = done
+
+        return encode_dataset(bulk, on_progress=show)
+
+
+def _rows(arguments: argparse.Namespace, report: "BulkReport", seconds: float) -> list[tuple[str, str]]:
+    left = report.clips - report.encoded - report.kept - report.failed
+    rows = [
+        ("data set", str(arguments.output)),
+        ("clips", f"{report.clips} in {report.shards} shards"),
+        ("done before", str(report.kept)),
+    ]
+    if arguments.dry_run:
+        return [*rows, ("to do", str(left))]
+    speed = f"{report.encoded / seconds:.3g} clips/s, {report.pixels / 1e6 / seconds:.3g} Mpx/s"
+    return [
+        *rows,
+        ("encoded", f"{report.encoded}, {report.frames} frames, {speed}"),
+        ("failed", str(report.failed)),
+    ]
+
+
+def _share(text: str) -> "Share":
+    """Read ``3/16``."""
+    from tubelet.jobs.bulk.bulk import Share
+
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share; give one such as 0/16, the first of 16.")
+    return Share(int(match[1]), int(match[2]))

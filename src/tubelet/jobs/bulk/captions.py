@@ -1,0 +1,81 @@
+"""Captions that lie beside the list of clips: in a table, or in a text file next to each video."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tubelet.codec.tokens.clip import check_caption
+from tubelet.errors import OptionError
+from tubelet.jobs.bulk.sources import Row, read_sources
+
+SIDECAR = "sidecar"
+"""Each video ``a.mp4`` has its caption in ``a.txt``."""
+
+
+def with_captions(rows: Sequence[Row], captions: str | None) -> list[Row]:
+    """The rows with captions; one that has its own keeps it.
+
+    Args:
+        rows: clips.
+        captions: ``sidecar``; or a ``.csv`` or ``.jsonl`` with columns ``path`` and ``caption``, whose paths
+            are those of the videos, or their names where no two are alike. None for none.
+
+    Raises:
+        OptionError: the file cannot be read, has no caption for any clip, or two for one.
+    """
+    if captions is None:
+        return list(rows)
+    if captions == SIDECAR:
+        return [row if row.caption else row._replace(caption=_beside(Path(row.path))) for row in rows]
+    if Path(captions).suffix.lower() not in (".csv", ".jsonl"):
+        raise OptionError(f"captions is {captions!r:.200}; it is a .csv, a .jsonl, or the word {SIDECAR}.")
+    known = _Captions(read_sources([captions]))
+    found = [row if row.caption else row._replace(caption=known.of(row)) for row in rows]
+    if not any(row.caption for row in found):
+        raise OptionError(f"{captions} has no caption for any of the {len(rows)} clips. Compare the paths.")
+    return found
+
+
+class _Captions:
+    """Captions by what may name their clip."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._by_path: dict[str, str | None] = {}
+        self._by_name: dict[str, str | None] = {}
+        self._by_file: dict[str, str | None] = {}
+        for row in rows:
+            before = self._by_path.setdefault(_whole(row.path), row.caption)
+            if before != row.caption:
+                raise OptionError(f"{row.name} has two captions, {before!r:.60} and {row.caption!r:.60}.")
+            self._by_name[row.name] = row.caption
+            file = Path(row.name).name
+            # A name that several have says nothing.
+            self._by_file[file] = None if file in self._by_file else row.caption
+
+    def of(self, row: Row) -> str | None:
+        """The caption of a clip; none if there is none."""
+        return (
+            self._by_path.get(_whole(row.path))
+            or self._by_name.get(row.name)
+            or self._by_file.get(Path(row.name).name)
+        )
+
+
+def _whole(path: str) -> str:
+    return str(Path(path).absolute())
+
+
+def _beside(video: Path) -> str | None:
+    """What stands in the text file beside a video; none if there is none.
+
+    Raises:
+        OptionError: it is too long, or no UTF-8.
+    """
+    path = video.with_suffix(".txt")
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+        check_caption(text)
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, OptionError) as error:
+        raise OptionError(f"the caption {path} cannot be read: {error!s:.200}.") from error
+    return text or None

@@ -1,0 +1,122 @@
+"""The frames of a clip as a data set wants them: a range of a video, at a size and a rate, maybe mirrored."""
+
+import math
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tubelet.codec.memory import frames_per_run
+from tubelet.errors import VideoError
+from tubelet.jobs.bulk.settings import BulkSettings
+from tubelet.threads import ahead
+from tubelet.video.info import USUAL_RATE, VideoInfo
+from tubelet.video.read import Run, first_tick, open_video, read_from
+from tubelet.video.resize import shrink_to_short_side, shrunk_size
+
+
+class ClipFrames(NamedTuple):
+    """A clip that is open.
+
+    Attributes:
+        info: what it is, with the size and the rate that its frames have here.
+        runs: its frames, once, read in a thread while those before are worked on.
+    """
+
+    info: VideoInfo
+    runs: Iterator[Run]
+
+
+@contextmanager
+def open_clip_frames(
+    path: Path, start: float | None, end: float | None, *, mirrored: bool, settings: BulkSettings
+) -> Iterator[ClipFrames]:
+    """Open a clip.
+
+    Args:
+        path: of the video.
+        start: seconds after its first frame at which the clip begins; none for the beginning.
+        end: seconds after its first frame at which it ends; none for the end.
+        mirrored: whether frames are mirrored left to right.
+        settings: size and rate.
+
+    Raises:
+        VideoError: the video cannot be read.
+    """
+    with open_video(path) as video:
+        info, side = video.info, settings.short_side
+        size = frames_per_run(info.height, info.width, settings.memory)
+        height, width = (
+            (info.height, info.width) if side is None else shrunk_size(info.height, info.width, side)
+        )
+        shown = replace(info, height=height, width=width)
+        if start is None and end is None:
+            runs = video.runs(run=size)
+        else:
+            runs = _range(path, info, next(video.runs(run=1)), start, end, run=size)
+        if settings.rate is not None:
+            runs = at_rate(runs, info, settings.rate)
+            shown = replace(shown, time_base=1 / settings.rate, average_rate=settings.rate)
+        with closing(ahead(_shown(runs, side, mirrored=mirrored))) as given:
+            yield ClipFrames(shown, given)
+
+
+def _range(
+    path: Path, info: VideoInfo, first: Run, start: float | None, end: float | None, *, run: int
+) -> Iterator[Run]:
+    """The frames of a range, whose times count from the first frame of the video."""
+    origin = int(first.timestamps[0]) * info.time_base
+    begin = origin + Fraction(start or 0)
+    stop = None if end is None else origin + Fraction(end)
+    found = False
+    for each in read_from(path, begin, end=stop, run=run):
+        found = True
+        if stop is not None and each.end is not None:
+            # The last frame is shown no longer than the range lasts.
+            each = replace(each, end=min(each.end, max(first_tick(stop, info.time_base), 1)))  # noqa: PLW2901
+        yield each
+    if not found:
+        until = "its end" if end is None else f"{end:g} s"
+        raise VideoError(f"{path} has no frame from {start or 0:g} s to {until}. Give a range inside it.")
+
+
+def _shown(runs: Iterator[Run], side: int | None, *, mirrored: bool) -> Iterator[Run]:
+    """Frames at their size, mirrored where they are to be."""
+    for run in runs:
+        frames = run.frames if side is None else shrink_to_short_side(run.frames, side)
+        yield replace(run, frames=np.ascontiguousarray(frames[:, :, ::-1]) if mirrored else frames)
+
+
+def at_rate(runs: Iterator[Run], info: VideoInfo, rate: Fraction) -> Iterator[Run]:
+    """Frames at a constant rate: at each of its times the frame that is on show then.
+
+    Frames are left out or repeated; none are made. Times count from the first frame, in ticks of the rate.
+
+    Args:
+        runs: with timestamps in ticks of `info`.
+        info: the video.
+        rate: frames per second.
+    """
+    origin: int | None = None
+    gap = 1 / ((info.average_rate or USUAL_RATE) * info.time_base)
+
+    def number(tick: int | Fraction) -> int:
+        """How many of the new frames have their time before a tick, half a tick allowed for rounding."""
+        return max(0, math.ceil((tick - (origin or 0) - Fraction(1, 2)) * info.time_base * rate))
+
+    for run in runs:
+        if origin is None:
+            origin = int(run.timestamps[0])
+        end = run.timestamps[-1] + gap if run.end is None else run.end
+        bounds = [number(int(tick)) for tick in run.timestamps] + [number(Fraction(end))]
+        repeats = np.diff(bounds)
+        if repeats.sum():
+            yield Run(
+                frames=np.repeat(run.frames, repeats, axis=0),
+                timestamps=np.arange(bounds[0], bounds[-1], dtype=np.int64),
+                end=bounds[-1],
+            )

@@ -1,0 +1,73 @@
+"""How many shards a data set gets: from a look at a few of its clips, chosen by content."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tubelet.codec.symbols import kept_channels
+from tubelet.data.shards.description import MOST_SHARDS
+from tubelet.data.shards.numbers import BYTES
+from tubelet.errors import TubeletError
+from tubelet.jobs.bulk.plan import PlannedClip
+from tubelet.jobs.bulk.settings import AnyCheckpoint, BulkSettings
+from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.tokenizers.packing import packed_kind
+from tubelet.video.info import USUAL_RATE
+from tubelet.video.probe import probe
+from tubelet.video.resize import shrunk_size
+
+_LOOKED_AT = 16
+"""Clips that are opened."""
+
+_FACTS_BYTES = 2500
+"""Bytes of the facts of a clip and of the heads of its members, roughly."""
+
+_SYMBOL_BYTES = 0.25
+"""Bytes of a symbol in a ``.tube`` file, roughly."""
+
+
+def shards_for(
+    clips: Sequence[PlannedClip], checkpoint: AnyCheckpoint, settings: BulkSettings, *, shard_bytes: int
+) -> int:
+    """How many shards of about so many bytes the clips need; at least one.
+
+    Args:
+        clips: in the order of their keys, so that the first ones are any.
+        checkpoint: the tokenizer.
+        settings: how they are encoded.
+        shard_bytes: of a shard.
+    """
+    sizes = []
+    for clip in clips[:_LOOKED_AT]:
+        try:
+            sizes.append(_bytes_of(clip, checkpoint, settings))
+        except TubeletError:
+            continue
+    if not sizes:
+        return 1
+    return max(1, min(MOST_SHARDS, round(sum(sizes) / len(sizes) * len(clips) / shard_bytes)))
+
+
+def _bytes_of(clip: PlannedClip, checkpoint: AnyCheckpoint, settings: BulkSettings) -> float:
+    """About how many bytes a clip takes.
+
+    Raises:
+        VideoError: it cannot be read.
+    """
+    tokenizer, row = checkpoint.tokenizer, clip.source
+    info = probe(Path(row.path))
+    rate = float(info.average_rate or USUAL_RATE)
+    seconds = info.duration_seconds or (info.frames or 1) / rate
+    span = max(0.0, min(seconds, seconds if row.end is None else row.end) - (row.start or 0.0))
+    frames = max(1, round(span * float(settings.rate or rate)))
+    side = settings.short_side
+    size = (info.height, info.width) if side is None else shrunk_size(info.height, info.width, side)
+    if isinstance(tokenizer, DiscreteTokenizer):
+        steps, rows, columns = tokenizer.backbone.grouping.grid(frames, *size)
+        digits = [base for token in tokenizer.bases for base in token]
+        numbers, each = len(digits), packed_kind(max(digits)).itemsize
+    else:
+        steps, rows, columns = tokenizer.grouping.grid(frames, *size)
+        numbers, each = sum(kept_channels(tokenizer, settings.channels).values()), BYTES[settings.dtype]
+        each *= 2 if tokenizer.variational else 1
+    positions = steps * rows * columns
+    return _FACTS_BYTES + numbers * positions * float(_SYMBOL_BYTES if settings.format == "tube" else each)

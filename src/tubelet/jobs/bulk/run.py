@@ -1,0 +1,296 @@
+"""Encoding a data set: what is done already, the rest by several processes, shard by shard."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple, final
+
+from tubelet.data.shards.description import (
+    DESCRIPTION,
+    ERRORS,
+    SHARDS,
+    Description,
+    read_description,
+    write_description,
+)
+from tubelet.data.shards.index import Failure, read_index
+from tubelet.data.shards.parquet import arrow_packages
+from tubelet.errors import OutputError, VideoError
+from tubelet.files import locked, output_errors, replacing
+from tubelet.files.leftovers import OWN
+from tubelet.files.lock import LOCK_FILE
+from tubelet.jobs.bulk import identity
+from tubelet.jobs.bulk.bulk import BulkEncoding, BulkReport
+from tubelet.jobs.bulk.estimate import shards_for
+from tubelet.jobs.bulk.plan import PlannedClip
+from tubelet.jobs.bulk.processes import answered
+from tubelet.jobs.bulk.settings import describe, read_checkpoint
+from tubelet.jobs.bulk.shard_work import WORK, ShardWork
+from tubelet.jobs.pool import cores
+
+THREADS = 1
+"""Threads of each process: always as many, so that no sum is added up in another order."""
+
+_OWN = {DESCRIPTION, ERRORS, SHARDS, WORK, identity.FOLDER, LOCK_FILE}
+
+
+class Prospect(NamedTuple):
+    """What a run would do.
+
+    Attributes:
+        description: of the data set.
+        report: what is done before the work.
+    """
+
+    description: Description
+    report: BulkReport
+
+
+def prospect(bulk: BulkEncoding) -> Prospect:
+    """What `encode_dataset` would do, without writing anything.
+
+    Raises:
+        TubeletError: as `encode_dataset`, as far as it is seen before the work.
+    """
+    description = _description(bulk)
+    works = _works(bulk, description)
+    return Prospect(description, _looked(bulk, works))
+
+
+def encode_dataset(
+    bulk: BulkEncoding, *, on_progress: Callable[[BulkReport], None] = lambda _: None
+) -> BulkReport:
+    """Encode clips into a data set; goes on where an earlier run ended, however that ended.
+
+    The bytes of the shards depend on the clips and the settings, and on nothing else: neither on the number
+    of processes nor on what was interrupted when.
+
+    Args:
+        bulk: what, where to, and how.
+        on_progress: called at the beginning and after each clip, with what is done so far.
+
+    Raises:
+        OptionError: a setting means nothing to this tokenizer.
+        CheckpointError: the tokenizer is unknown or damaged.
+        DatasetError: the data set in the folder is damaged.
+        OutputError: the folder holds something else, a data set of other settings or of none of these clips;
+            another process works there; or the disk is full or refuses something.
+        VideoError: a clip failed, and `on_error` is ``stop``.
+    """
+    description = _description(bulk)
+    with output_errors(bulk.folder):
+        for name in (SHARDS, WORK):
+            (bulk.folder / name).mkdir(parents=True, exist_ok=True)
+    with _alone(bulk):
+        description = _settled(bulk, description)
+        works = _works(bulk, description)
+        run = _Run(bulk, works, _looked(bulk, works), on_progress)
+        try:
+            run.work(description)
+        finally:
+            run.close()
+            write_errors(bulk.folder, description)
+    with suppress(OSError):
+        (bulk.folder / WORK).rmdir()
+    return run.report
+
+
+def write_errors(folder: Path, description: Description) -> None:
+    """List the clips that failed, of all shards that are there; no file if there are none.
+
+    Raises:
+        OutputError: it cannot be written.
+        DatasetError: an index is damaged.
+    """
+    failures: list[Failure] = []
+    for number in range(description.shards):
+        index = read_index(description.index_path(folder, number))
+        failures.extend(() if index is None else index.failures)
+    target = folder / ERRORS
+    if not failures:
+        target.unlink(missing_ok=True)
+        return
+    failures.sort(key=lambda failure: (failure.source, failure.start or 0.0, failure.key))
+    with replacing(target, force=True) as beside:
+        beside.write_text("".join(json.dumps(each.to_json()) + "\n" for each in failures), encoding="utf-8")
+
+
+@final
+class _Run:
+    """The work on shards, and what is done of it.
+
+    Args:
+        bulk: what is asked for.
+        works: the shards, in their order, looked at.
+        report: what is done before.
+        on_progress: is called with what is done.
+    """
+
+    def __init__(
+        self,
+        bulk: BulkEncoding,
+        works: list[ShardWork],
+        report: BulkReport,
+        on_progress: Callable[[BulkReport], None],
+    ) -> None:
+        self.report = report
+        self._bulk = bulk
+        self._works = works
+        self._on_progress = on_progress
+        self._left: dict[int, int] = {}
+
+    def work(self, description: Description) -> None:
+        """Encode what is missing, and put shards together as they are complete.
+
+        Raises:
+            TubeletError: as `encode_dataset`.
+        """
+        bulk, settings = self._bulk, self._bulk.settings
+        self._on_progress(self.report)
+
+        arguments = [json.dumps(settings.to_json()), description.tokenizer["sha256"], str(THREADS)]
+        workers = bulk.workers or cores()
+        for request, answer in answered(
+            self._requests(), "tubelet.jobs.bulk.worker", arguments, workers=workers, threads=THREADS
+        ):
+            self._take(self._works[request["number"]], request, answer)
+
+    def close(self) -> None:
+        """Let other processes work on the shards."""
+        for work in self._works:
+            work.close()
+
+    def _requests(self) -> Iterator[dict[str, Any]]:
+        """What workers are asked for, shard by shard."""
+        for number, work in enumerate(self._works):
+            if work.is_complete:
+                continue
+            work.begin()
+            requests = list(work.missing())
+            if not requests:
+                work.finish()
+                continue
+            self._left[number] = len(requests)
+            for request in requests:
+                yield request | {"number": number}
+
+    def _take(self, work: ShardWork, request: dict[str, Any], answer: dict[str, Any]) -> None:
+        """Note what came of a request; put the shard together if it was its last."""
+        report, clip = self.report, PlannedClip.from_json(request["clip"])
+        if (reason := answer.get("failed")) is not None:
+            if self._bulk.on_error == "stop":
+                raise VideoError(f"{clip.source.path}: {reason}")
+            work.fail(clip.key, reason)
+            report.failed += 1
+        else:
+            report.encoded += 1
+            report.frames += answer["frames"]
+            report.pixels += answer["pixels"]
+        self._left[request["number"]] -= 1
+        if not self._left[request["number"]]:
+            work.finish()
+        self._on_progress(report)
+
+
+def _description(bulk: BulkEncoding) -> Description:
+    """What the data set is, or is going to be.
+
+    Raises:
+        OutputError: the folder holds something else, or a data set of other settings.
+    """
+    checkpoint, folder = read_checkpoint(bulk.settings), bulk.folder
+    wanted = describe(bulk.settings, checkpoint, shards=1)
+    if bulk.settings.format == "parquet":
+        arrow_packages()
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file; a data set is a folder. Name a new one.")
+    names = {each.name for each in folder.iterdir()} if folder.is_dir() else set()
+    if DESCRIPTION in names:
+        return _same(folder, wanted)
+    if others := sorted(name for name in names - _OWN if not OWN.fullmatch(name)):
+        raise OutputError(
+            f"{folder} holds other files ({others[0]}{', …' if len(others) > 1 else ''}); a data set gets a "
+            "folder of its own. Name a new one."
+        )
+    count = shards_for(bulk.clips, checkpoint, bulk.settings, shard_bytes=bulk.shard_bytes)
+    return describe(bulk.settings, checkpoint, shards=count)
+
+
+def _same(folder: Path, wanted: Description) -> Description:
+    """The description of a data set that is there.
+
+    Raises:
+        OutputError: it is of other settings.
+    """
+    found = read_description(folder)
+    if differences := list(found.differences(wanted)):
+        raise OutputError(
+            f"{folder} holds another data set: {'; '.join(differences)}. Name another folder, or give the "
+            "same settings."
+        )
+    return found
+
+
+def _settled(bulk: BulkEncoding, description: Description) -> Description:
+    """The description as it is on the disk; another process may have been quicker."""
+    if not (bulk.folder / DESCRIPTION).exists():
+        with suppress(OutputError):
+            write_description(bulk.folder, description, force=False)
+    return _same(bulk.folder, description)
+
+
+def _works(bulk: BulkEncoding, description: Description) -> list[ShardWork]:
+    """The shards that this run makes."""
+    clips: dict[int, list[PlannedClip]] = {}
+    for clip in bulk.clips:
+        clips.setdefault(description.shard_of(clip.key), []).append(clip)
+    digests = identity.Digests()
+    return [
+        ShardWork(bulk.folder, description, number, clips.get(number, ()), digests)
+        for number in range(bulk.share.index, description.shards, bulk.share.count)
+    ]
+
+
+def _looked(bulk: BulkEncoding, works: list[ShardWork]) -> BulkReport:
+    """What is done before the work.
+
+    Raises:
+        OutputError: there are clips, and not one of them is listed.
+    """
+    report = BulkReport(shards=len(works))
+    there = 0
+    for work in works:
+        work.look()
+        report.clips += len(work.clips)
+        report.kept += len(work.kept) + len(work.in_parts)
+        report.dropped += work.unlisted
+        there += work.stored
+    if there and report.dropped == there and report.clips:
+        raise OutputError(
+            f"{bulk.folder} holds {there} clips, and none of them is listed here; clips that are not listed "
+            "are dropped. Give all sources together, or name another folder."
+        )
+    return report
+
+
+@contextmanager
+def _alone(bulk: BulkEncoding) -> Iterator[None]:
+    """Keep out other processes that make the same shards.
+
+    Raises:
+        OutputError: there is one.
+    """
+    if bulk.share.count == 1:
+        with locked(bulk.folder):
+            yield
+        return
+    place = bulk.folder / WORK / f"share-{bulk.share.index}-of-{bulk.share.count}"
+    with output_errors(place):
+        place.mkdir(exist_ok=True)
+    try:
+        with locked(place):
+            yield
+    finally:
+        with suppress(OSError):
+            place.rmdir()

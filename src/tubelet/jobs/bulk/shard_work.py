@@ -1,0 +1,270 @@
+"""One shard being made: which of its clips are done, and putting them together when all are.
+
+A clip is done if the shard that is there holds it, or if its part is there, and its source has not changed. A
+shard is replaced in this order, so that whenever that is interrupted the next run knows what it has: the new
+index is written beside (``.pending``), the shard gets its name, the index gets its name.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, final
+
+from tubelet.data.shards.description import Description
+from tubelet.data.shards.index import Entry, Failure, ShardIndex, digest_of, read_index, write_index
+from tubelet.data.shards.record import Record
+from tubelet.data.shards.statistics import joined
+from tubelet.errors import DatasetError
+from tubelet.files import locked, output_errors, replacing, replacing_folder
+from tubelet.files.leftovers import remove
+from tubelet.jobs.bulk import identity, parts
+from tubelet.jobs.bulk.plan import PlannedClip
+
+WORK = "work"
+"""The folder of parts, below that of the data set; gone when all is done."""
+
+_PENDING = ".pending"
+
+
+@final
+class ShardWork:
+    """A shard, as it is and as it is to be.
+
+    Args:
+        folder: of the data set.
+        description: what it is.
+        number: of the shard.
+        clips: that belong into it, in the order of their keys.
+        digests: of sources.
+
+    Attributes:
+        clips: that belong into it, by key.
+        kept: entries of clips that are done and in the shard, by key.
+        in_parts: keys of clips that are done and in parts.
+        unlisted: how many clips of the shard no list names any more.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        description: Description,
+        number: int,
+        clips: Iterable[PlannedClip],
+        digests: identity.Digests,
+    ) -> None:
+        self.clips = {clip.key: clip for clip in clips}
+        self.kept: dict[str, Entry] = {}
+        self.in_parts: set[str] = set()
+        self.unlisted = 0
+        self._description = description
+        self._header = description.header()
+        self._path = description.shard_path(folder, number)
+        self._index_path = description.index_path(folder, number)
+        self._sources_path = folder / identity.FOLDER / self._index_path.name
+        self._digests = digests
+        self._work = folder / WORK / self._index_path.stem
+        self._lock = ExitStack()
+        self._index: ShardIndex | None = None
+        self._failures: dict[str, Failure] = {}
+
+    def look(self) -> None:
+        """See what is done."""
+        self._index = self._read_index()
+        sources = identity.KnownSources(self._sources_path, self._digests)
+        entries = () if self._index is None else self._index.entries
+        self.kept = {
+            entry.key: entry
+            for entry in entries
+            if (clip := self.clips.get(entry.key)) is not None
+            and clip.row == entry.row
+            and sources.is_unchanged(clip.source.path, entry.source_sha256)
+        }
+        self.unlisted = sum(entry.key not in self.clips for entry in entries)
+        there = {path.stem for path in self._work.glob(f"*{parts.SUFFIX}")}
+        self.in_parts = {
+            key for key in there - set(self.kept) if key in self.clips and self._part(key) is not None
+        }
+
+    @property
+    def stored(self) -> int:
+        """How many clips the shard that is there holds."""
+        return 0 if self._index is None else len(self._index.entries)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the shard that is there holds its clips and no other."""
+        index = self._index
+        return (
+            index is not None
+            and not index.failures
+            and len(self.kept) == len(index.entries) == len(self.clips)
+            and not self._index_path.with_suffix(_PENDING).exists()
+        )
+
+    def begin(self) -> None:
+        """Keep other processes away from this shard until `finish` or `close`, and see what is done.
+
+        Raises:
+            OutputError: another process works on it.
+        """
+        with output_errors(self._work):
+            self._work.mkdir(parents=True, exist_ok=True)
+        self._lock.enter_context(locked(self._work))
+        self._end_replacement()
+        self.look()
+
+    def close(self) -> None:
+        """Let other processes work on this shard; what is done is kept."""
+        self._lock.close()
+
+    def missing(self) -> Iterator[dict[str, Any]]:
+        """What a worker is asked for each clip that is not done."""
+        for key, clip in self.clips.items():
+            if key not in self.kept and key not in self.in_parts:
+                yield {
+                    "clip": clip.to_json(),
+                    "part": str(parts.part_path(self._work, key)),
+                    "made_from": parts.made_from(self._header, clip),
+                }
+
+    def fail(self, key: str, reason: str) -> None:
+        """Note that a clip failed."""
+        row = self.clips[key].source
+        self._failures[key] = Failure(
+            key=key, source=row.name, path=row.path, start=row.start, end=row.end, reason=reason
+        )
+
+    def finish(self) -> None:
+        """Put the shard together if it is not what it is to be, and remove the parts.
+
+        Raises:
+            OutputError: it cannot be written.
+            DatasetError: what is in the old shard, or in a part, cannot be read.
+        """
+        if not self._is_as_it_was():
+            self._replace(sorted(set(self.clips) - set(self._failures)))
+        remove(self._work)
+        self.close()
+
+    def _read_index(self) -> ShardIndex | None:
+        """The index, if there is one and the shard is there."""
+        try:
+            index = read_index(self._index_path)
+        except DatasetError:
+            return None
+        if index is None or index.sha256 is None:
+            return index
+        whole = self._path.is_dir() or (self._path.is_file() and self._path.stat().st_size == index.bytes)
+        return index if whole else None
+
+    def _part(self, key: str) -> parts.ClipPart | None:
+        """A part, if it is there, whole, and of a source that has not changed."""
+        clip = self.clips[key]
+        made_from = parts.made_from(self._header, clip)
+        part = parts.read_part(parts.part_path(self._work, key), key, made_from=made_from)
+        found = identity.signature_of(Path(clip.source.path))
+        if part is None or found in (None, part.signature):
+            return part
+        same = self._digests.of(Path(clip.source.path)).sha256 == part.record.facts["source_sha256"]
+        return part if same else None
+
+    def _end_replacement(self) -> None:
+        """Finish, or take back, the replacement of a shard that was interrupted."""
+        pending = self._index_path.with_suffix(_PENDING)
+        if not pending.exists():
+            return
+        index = read_index(pending)
+        there = self._path.exists()
+        if index is not None and (digest_of(self._path)[0] if there else None) == index.sha256:
+            pending.replace(self._index_path)
+        else:
+            pending.unlink()
+
+    def _is_as_it_was(self) -> bool:
+        """Whether the shard that is there is what it is to be."""
+        index = self._index
+        if index is None or len(self.kept) != len(index.entries):
+            return False
+        done = len(self.kept) + len(self._failures) == len(self.clips)
+        return done and {each.key: each for each in index.failures} == self._failures
+
+    def _replace(self, keys: list[str]) -> None:
+        """Write the shard, with these clips, and its index."""
+        signatures: dict[str, identity.Signature] = {}
+        with ExitStack() as stack:
+            old = None
+            if any(key in self.kept for key in keys):
+                old = stack.enter_context(self._description.shard_format.opened(self._path))
+
+            def record_of(key: str) -> Record:
+                path = self.clips[key].source.path
+                if key in self.kept:
+                    assert old is not None
+                    if (signature := identity.signature_of(Path(path))) is not None:
+                        signatures[path] = signature
+                    return old.read(key, self.kept[key].place)
+                part = self._part(key)
+                if part is None:
+                    raise DatasetError(f"the part of clip {key} vanished from {self._work}. Start again.")
+                signatures[path] = part.signature
+                return part.record
+
+            # Once for the facts, of which the shard's head says the sum, and once for the arrays.
+            facts = [record_of(key).facts for key in keys]
+            statistics = _statistics(facts)
+            header = self._header | {"clips": len(keys), "statistics": statistics}
+            names = {
+                f"{key}.{name}" for key, each in zip(keys, facts, strict=True) for name in each["arrays"]
+            }
+            with self._replaced(names | {f"{key}.json" for key in keys}, write=bool(keys)) as target:
+                places: list[dict[str, int]] = []
+                if target is not None:
+                    places = self._description.shard_format.write(target, header, map(record_of, keys))
+                sha256, size = (None, 0) if target is None else digest_of(target)
+                index = ShardIndex(
+                    entries=tuple(map(self._entry, keys, facts, places)),
+                    failures=tuple(self._failures[key] for key in sorted(self._failures)),
+                    sha256=sha256,
+                    bytes=size,
+                    statistics=statistics,
+                    frames=sum(each["frames"] for each in facts),
+                )
+                write_index(self._index_path.with_suffix(_PENDING), index)
+        self._index_path.with_suffix(_PENDING).replace(self._index_path)
+        # After the index, because what these say is that its digests are of the files as they are.
+        identity.write_signatures(self._sources_path, signatures)
+
+    @contextmanager
+    def _replaced(self, names: set[str], *, write: bool) -> Iterator[Path | None]:
+        """Where the shard is written, until it gets its name; none if there is to be no shard."""
+        if not write:
+            yield None
+            remove(self._path)
+        elif self._description.shard_format.suffix:
+            with replacing(self._path, force=True, durable=True) as beside:
+                yield beside
+        else:
+            before = {each.name for each in self._path.iterdir()} if self._path.is_dir() else set()
+            with replacing_folder(self._path, holds=names | before, force=True) as beside:
+                yield beside
+
+    def _entry(self, key: str, facts: Mapping[str, Any], place: Mapping[str, int]) -> Entry:
+        return Entry(
+            key=key,
+            row=self.clips[key].row,
+            source=facts["source"],
+            source_sha256=facts["source_sha256"],
+            shapes={
+                name: tuple(about["shape"]) for name, about in facts["arrays"].items() if "shape" in about
+            },
+            place=place,
+        )
+
+
+def _statistics(facts: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The moments of each array over several clips; none where they hold no latents."""
+    by_name: dict[str, list[Mapping[str, Any]]] = {}
+    for each in facts:
+        for name, moments in each.get("statistics", {}).items():
+            by_name.setdefault(name, []).append(moments)
+    return {name: joined(moments) for name, moments in by_name.items()} or None

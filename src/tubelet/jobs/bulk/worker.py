@@ -1,0 +1,82 @@
+"""What encodes clips, as a process: `python -m tubelet.jobs.bulk.worker SETTINGS SHA256 THREADS`."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, final
+
+from tubelet.errors import CheckpointError, OutputError, TubeletError
+from tubelet.jobs.bulk.encode_clip import encode_clip
+from tubelet.jobs.bulk.identity import Digests
+from tubelet.jobs.bulk.parts import ClipPart, write_part
+from tubelet.jobs.bulk.plan import PlannedClip
+from tubelet.jobs.bulk.settings import AnyCheckpoint, BulkSettings, read_checkpoint
+from tubelet.jobs.serving import serve, use_threads
+
+_FAILURES = (TubeletError, OSError, RuntimeError, ValueError, ArithmeticError, MemoryError)
+"""What one clip may raise without ending the work on the others."""
+
+
+@final
+class Worker:
+    """Encodes clips; holds the tokenizer.
+
+    Args:
+        settings: how.
+        checkpoint: the tokenizer.
+    """
+
+    def __init__(self, settings: BulkSettings, checkpoint: AnyCheckpoint) -> None:
+        self._settings = settings
+        self._checkpoint = checkpoint
+        self._digests = Digests()
+
+    def do(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Encode a clip and write its part.
+
+        Args:
+            request: ``clip``, as `PlannedClip.to_json` gave it; ``part``, where it goes; ``made_from``.
+
+        Returns:
+            ``frames`` and ``pixels``; or ``failed``, the reason why there is no part.
+
+        Raises:
+            OutputError: the part cannot be written.
+        """
+        clip = PlannedClip.from_json(request["clip"])
+        try:
+            done = encode_clip(clip, self._checkpoint, self._settings, self._digests)
+        except OutputError:
+            raise
+        except _FAILURES as error:
+            kind = "" if isinstance(error, TubeletError) else f"{type(error).__name__}: "
+            return {"failed": f"{kind}{error}"}
+        part = ClipPart(done.record, done.source.signature)
+        write_part(Path(request["part"]), part, made_from=request["made_from"])
+        return {"frames": done.frames, "pixels": done.pixels}
+
+
+def _answers(worker: Worker, lines: Iterator[str]) -> Iterator[str]:
+    """Say that the worker is ready, do the request of each line, and answer it."""
+    yield json.dumps({})
+    for line in lines:
+        try:
+            yield json.dumps(worker.do(json.loads(line)))
+        except OutputError as error:
+            yield json.dumps({"no_output": str(error)})
+
+
+def main() -> None:
+    """Do the requests that come in."""
+    settings, sha256 = BulkSettings.from_json(json.loads(sys.argv[1])), sys.argv[2]
+    use_threads(int(sys.argv[3]))
+    checkpoint = read_checkpoint(settings)
+    if checkpoint.sha256 != sha256:
+        raise CheckpointError(f"the tokenizer {checkpoint.name} changed since the work began. Start again.")
+    worker = Worker(settings, checkpoint)
+    serve(lambda lines: _answers(worker, lines))
+
+
+if __name__ == "__main__":
+    main()

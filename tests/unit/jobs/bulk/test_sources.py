@@ -1,0 +1,152 @@
+"""What there is to encode: sources as rows, captions, and the plan that depends on content alone."""
+
+import io
+import json
+import random
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from tubelet.errors import OptionError
+from tubelet.jobs.bulk.captions import with_captions
+from tubelet.jobs.bulk.plan import plan_clips
+from tubelet.jobs.bulk.sources import Row, read_sources
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of four files that are called like videos, and one that is not."""
+    for name in ("b.mp4", "a.mkv", "deep/c.webm", "notes.txt", ".hidden.mp4"):
+        path = tmp_path / "clips" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "clips"
+
+
+def test_a_folder_is_searched_and_names_begin_with_its_own(folder):
+    rows = read_sources([str(folder)])
+    assert [row.name for row in rows] == ["clips/a.mkv", "clips/b.mp4", "clips/deep/c.webm"]
+    assert [row.path for row in rows] == [str(folder / name) for name in ("a.mkv", "b.mp4", "deep/c.webm")]
+
+
+def test_names_do_not_depend_on_where_a_folder_lies_or_how_it_is_written(folder, monkeypatch):
+    names = {row.name for row in read_sources([str(folder)])}
+    monkeypatch.chdir(folder.parent)
+    assert {row.name for row in read_sources(["clips/"])} == names
+    monkeypatch.chdir(folder)
+    assert {row.name for row in read_sources(["."])} == names
+
+
+def test_patterns_and_files(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert [row.name for row in read_sources(["**/*.[mw]*", "./b.mp4"])] == [
+        "a.mkv",
+        "b.mp4",
+        "deep/c.webm",
+        "b.mp4",
+    ]
+
+
+ROWS = [
+    {"path": "a.mp4", "start": 1.5, "end": 3.0, "caption": 'a cat, "asleep"\nand happy'},
+    {"path": "b c.mp4", "start": None, "end": None, "caption": None},
+]
+
+
+def test_lists_of_every_kind_say_the_same(tmp_path):
+    wanted = [
+        Row("a.mp4", str(tmp_path / "a.mp4"), 1.5, 3.0, ROWS[0]["caption"]),
+        Row("b c.mp4", str(tmp_path / "b c.mp4")),
+    ]
+    (tmp_path / "list.csv").write_text(
+        'caption,path,start,end,more\n"a cat, ""asleep""\nand happy",a.mp4,1.5,3,1\n,b c.mp4,,,\n'
+    )
+    (tmp_path / "list.jsonl").write_text("".join(json.dumps(row) + "\n\n" for row in ROWS))
+    parquet.write_table(pyarrow.Table.from_pylist(ROWS), tmp_path / "list.parquet")
+    for kind in ("csv", "jsonl", "parquet"):
+        assert read_sources([str(tmp_path / f"list.{kind}")]) == wanted, kind
+
+
+def test_lines_are_paths_or_objects():
+    lines = io.StringIO('one.mp4\n\n{"path": "two.mp4", "end": 2}\r\n/three.mp4\n')
+    assert read_sources(["-"], lines=lines) == [
+        Row("one.mp4", "one.mp4"),
+        Row("two.mp4", "two.mp4", None, 2.0),
+        Row("/three.mp4", "/three.mp4"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"path": ""}', "names no path"),
+        ('{"start": 1}', "names no path"),
+        ('{"path": "a", "start": -1}', "start is -1"),
+        ('{"path": "a", "start": "x"}', "start is 'x'"),
+        ('{"path": "a", "start": true}', "start is True"),
+        ('{"path": "a", "start": 2, "end": 2}', "ends after it begins"),
+        ('{"path": "a", "end": 0}', "ends after it begins"),
+        ('{"path": "a", "caption": 3}', "caption is 3"),
+        ('{"path": "a", "caption": "\\ud800"}', "half a character"),
+        ('{"path": ', "no JSON"),
+    ],
+)
+def test_a_row_that_means_nothing_is_named_with_its_line(line, said):
+    with pytest.raises(OptionError, match=said) as raised:
+        read_sources(["-"], lines=["first.mp4", line])
+    assert "standard input, line 2" in str(raised.value)
+
+
+def test_what_is_not_there_is_refused(tmp_path):
+    with pytest.raises(OptionError, match="is not there"):
+        read_sources([str(tmp_path / "no.mp4")])
+    with pytest.raises(OptionError, match="is not there"):
+        read_sources([str(tmp_path / "*.mp4")])
+    with pytest.raises(OptionError, match="no clip"):
+        read_sources(["-"], lines=[])
+
+
+def test_captions_from_a_table_and_from_beside(folder, tmp_path):
+    rows = read_sources([str(folder)])
+    table = tmp_path / "captions.csv"
+    table.write_text("path,caption\nclips/a.mkv,by path\nc.webm,by name\n")
+    found = {row.name: row.caption for row in with_captions(rows, str(table))}
+    assert found == {"clips/a.mkv": "by path", "clips/b.mp4": None, "clips/deep/c.webm": "by name"}
+    (folder / "b.txt").write_text("beside\n")
+    found = {row.name: row.caption for row in with_captions(rows, "sidecar")}
+    assert found == {"clips/a.mkv": None, "clips/b.mp4": "beside", "clips/deep/c.webm": None}
+    table.write_text("path,caption\nelse.mp4,nobody\n")
+    with pytest.raises(OptionError, match="for any of the 3 clips"):
+        with_captions(rows, str(table))
+    with pytest.raises(OptionError, match="the word sidecar"):
+        with_captions(rows, "notes")
+
+
+def rows(count: int) -> list[Row]:
+    return [Row(f"{number}.mp4", f"/there/{number}.mp4") for number in range(count)]
+
+
+def test_the_plan_does_not_depend_on_the_order_of_a_list():
+    ordered = rows(200)
+    shuffled = random.Random(0).sample(ordered, len(ordered))
+    assert plan_clips(shuffled, mirror=False) == plan_clips(ordered, mirror=False)
+    assert plan_clips([*ordered, *shuffled[:9]], mirror=False) == plan_clips(ordered, mirror=False)
+
+
+def test_everything_that_names_a_clip_has_a_key_of_its_own():
+    row = Row("a.mp4", "a.mp4")
+    others = [row, row._replace(start=1.0), row._replace(end=1.0), Row("b.mp4", "a.mp4")]
+    keys = {clip.key for clip in plan_clips(others, mirror=True)}
+    assert len(keys) == 8
+    (plain,) = plan_clips([row], mirror=False)
+    (said,) = plan_clips([row._replace(caption="a cat")], mirror=False)
+    assert plain.key == said.key
+    assert plain.row != said.row
+
+
+def test_one_name_for_two_files_is_refused():
+    with pytest.raises(OptionError, match="both called a"):
+        plan_clips([Row("a", "/one/a"), Row("a", "/two/a")], mirror=False)
+    with pytest.raises(OptionError, match="listed twice"):
+        plan_clips([Row("a", "a", caption="x"), Row("a", "a", caption="y")], mirror=False)
