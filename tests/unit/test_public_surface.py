@@ -30,6 +30,7 @@ OPTIONS = {
     "encode-dataset": "--augment --captions --channels --device --dry-run --dtype --format --fps "
     "--help --json --memory --on-error --output --shard --shard-size --short-side --step "
     "--tokenizer --workers SOURCE",
+    "dataset": "--help --json --output DATASET action",
     "decode": "--channels --device --end --force --help --memory --no-audio --output --start --tokenizer "
     "IN.tube",
     "transcode": "--channels --force --help --json --memory --no-prior --output OLD.tube",

@@ -12,6 +12,7 @@ from tubelet import __version__
 from tubelet.cli import (
     command_bench,
     command_compare,
+    command_dataset,
     command_decode,
     command_demo,
     command_detokenize,
@@ -54,6 +55,7 @@ COMMANDS = (
     command_scenes,
     command_prepare,
     command_encode_dataset,
+    command_dataset,
     command_train,
     command_export_checkpoint,
     command_export,
@@ -62,7 +64,7 @@ COMMANDS = (
     command_demo,
 )
 
-_ANSWERS = (command_info, command_models, command_compare)
+_ANSWERS = (command_info, command_models, command_compare, command_dataset)
 """Commands whose result is what they print: they print it however quiet they are."""
 
 _DESCRIPTION = """\

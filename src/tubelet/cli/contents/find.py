@@ -12,6 +12,7 @@ _FOLDERS: dict[str, Callable[[Path], Facts]] = {
     "config.json": folders.checkpoint_facts,
     "run.json": folders.run_facts,
     "index.json": folders.crops_facts,
+    "dataset.json": folders.dataset_facts,
     "results.json": files.figures_facts,
 }
 """What a folder is, by the file that it holds."""
@@ -64,6 +65,7 @@ def _folder_facts(folder: Path) -> Facts:
     if (folder / "parts").is_dir():
         return folders.unfinished_evaluation_facts(folder)
     known = {"config.json": "tokenizer", "run.json": "training run", "index.json": "prepared crops"}
+    known["dataset.json"] = "data set of latents"
     kinds = ", ".join(f"{what} ({name})" for name, what in known.items())
     raise OptionError(
         f"{folder} is a folder of none of these kinds: {kinds}, results (results.json). Give a file."

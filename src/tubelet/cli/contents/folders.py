@@ -88,6 +88,13 @@ def crops_facts(folder: Path) -> dict[str, object]:
     }
 
 
+def dataset_facts(folder: Path) -> dict[str, object]:
+    """A data set that `tubelet encode-dataset` made."""
+    from tubelet.data.shards.summary import summarise
+
+    return summarise(folder)
+
+
 def unfinished_evaluation_facts(folder: Path) -> dict[str, object]:
     """An evaluation that was interrupted."""
     return {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tubelet.data.shards.formats import FORMATS, Format, ShardFormat
+from tubelet.data.shards.index import ShardIndex, read_index
 from tubelet.errors import DatasetError
 from tubelet.files import replacing
 from tubelet.json_text import of_kind, read_json
@@ -160,3 +161,18 @@ def check_shard(header: Mapping[str, Any], description: Description, where: str)
             f"{where} does not belong to this data set: {'; '.join(differences)}. Take it out, and encode "
             "again."
         )
+
+
+def needed_index(folder: Path, description: Description, number: int) -> ShardIndex:
+    """The index of a shard that must have been made.
+
+    Raises:
+        DatasetError: it was not, or its index is damaged.
+    """
+    index = read_index(description.index_path(folder, number))
+    if index is None:
+        raise DatasetError(
+            f"shard {number} of {description.shards} of {folder} was not made yet. Give the same "
+            "`tubelet encode-dataset` again: it goes on from what is done."
+        )
+    return index

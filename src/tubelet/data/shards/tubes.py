@@ -12,7 +12,8 @@ from tubelet.json_text import read_json
 
 SUFFIX = ""
 
-_HEADER = "shard.json"
+SHARD_FACTS = "shard.json"
+"""The file in the folder of a shard that says what it was made with."""
 
 
 @final
@@ -30,7 +31,7 @@ class TubeShards:
             OSError: the disk is full or refuses it.
         """
         places: list[dict[str, int]] = []
-        (target / _HEADER).write_text(json.dumps(header) + "\n", encoding="utf-8")
+        (target / SHARD_FACTS).write_text(json.dumps(header) + "\n", encoding="utf-8")
         for record in records:
             for suffix, data in record.members().items():
                 (target / f"{record.key}.{suffix}").write_bytes(data)
@@ -69,7 +70,7 @@ class TubeShard:
             DatasetError: it is damaged, or no shard of ours.
         """
         try:
-            return read_json(self._path / _HEADER, most=1 << 24)
+            return read_json(self._path / SHARD_FACTS, most=1 << 24)
         except (OSError, ValueError) as error:
             raise DatasetError(
                 f"{self._path} is no shard of tubelet, or damaged: {error!s:.100}. Encode it again."

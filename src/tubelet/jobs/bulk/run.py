@@ -14,10 +14,10 @@ from tubelet.data.shards.description import (
     read_description,
     write_description,
 )
-from tubelet.data.shards.index import Failure, read_index
+from tubelet.data.shards.errors_file import write_errors
 from tubelet.data.shards.parquet import arrow_packages
 from tubelet.errors import OutputError, VideoError
-from tubelet.files import locked, output_errors, replacing
+from tubelet.files import locked, output_errors
 from tubelet.files.leftovers import OWN
 from tubelet.files.lock import LOCK_FILE
 from tubelet.jobs.bulk import identity
@@ -94,26 +94,6 @@ def encode_dataset(
     with suppress(OSError):
         (bulk.folder / WORK).rmdir()
     return run.report
-
-
-def write_errors(folder: Path, description: Description) -> None:
-    """List the clips that failed, of all shards that are there; no file if there are none.
-
-    Raises:
-        OutputError: it cannot be written.
-        DatasetError: an index is damaged.
-    """
-    failures: list[Failure] = []
-    for number in range(description.shards):
-        index = read_index(description.index_path(folder, number))
-        failures.extend(() if index is None else index.failures)
-    target = folder / ERRORS
-    if not failures:
-        target.unlink(missing_ok=True)
-        return
-    failures.sort(key=lambda failure: (failure.source, failure.start or 0.0, failure.key))
-    with replacing(target, force=True) as beside:
-        beside.write_text("".join(json.dumps(each.to_json()) + "\n" for each in failures), encoding="utf-8")
 
 
 @final

@@ -1,29 +1,25 @@
 """One shard being made: which of its clips are done, and putting them together when all are.
 
-A clip is done if the shard that is there holds it, or if its part is there, and its source has not changed. A
-shard is replaced in this order, so that whenever that is interrupted the next run knows what it has: the new
-index is written beside (``.pending``), the shard gets its name, the index gets its name.
+A clip is done if the shard that is there holds it, or if its part is there, and its source has not changed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, final
 
 from tubelet.data.shards.description import Description
-from tubelet.data.shards.index import Entry, Failure, ShardIndex, digest_of, read_index, write_index
+from tubelet.data.shards.index import Entry, Failure, ShardIndex, read_index
 from tubelet.data.shards.record import Record
-from tubelet.data.shards.statistics import joined
+from tubelet.data.shards.writing import end_replacement, pending_path, write_shard
 from tubelet.errors import DatasetError
-from tubelet.files import locked, output_errors, replacing, replacing_folder
+from tubelet.files import locked, output_errors
 from tubelet.files.leftovers import remove
 from tubelet.jobs.bulk import identity, parts
 from tubelet.jobs.bulk.plan import PlannedClip
 
 WORK = "work"
 """The folder of parts, below that of the data set; gone when all is done."""
-
-_PENDING = ".pending"
 
 
 @final
@@ -56,7 +52,9 @@ class ShardWork:
         self.kept: dict[str, Entry] = {}
         self.in_parts: set[str] = set()
         self.unlisted = 0
+        self._folder = folder
         self._description = description
+        self._number = number
         self._header = description.header()
         self._path = description.shard_path(folder, number)
         self._index_path = description.index_path(folder, number)
@@ -98,7 +96,7 @@ class ShardWork:
             index is not None
             and not index.failures
             and len(self.kept) == len(index.entries) == len(self.clips)
-            and not self._index_path.with_suffix(_PENDING).exists()
+            and not pending_path(self._folder, self._description, self._number).exists()
         )
 
     def begin(self) -> None:
@@ -110,7 +108,7 @@ class ShardWork:
         with output_errors(self._work):
             self._work.mkdir(parents=True, exist_ok=True)
         self._lock.enter_context(locked(self._work))
-        self._end_replacement()
+        end_replacement(self._folder, self._description, self._number)
         self.look()
 
     def close(self) -> None:
@@ -142,7 +140,7 @@ class ShardWork:
             DatasetError: what is in the old shard, or in a part, cannot be read.
         """
         if not self._is_as_it_was():
-            self._replace(sorted(set(self.clips) - set(self._failures)))
+            self._replace()
         remove(self._work)
         self.close()
 
@@ -168,18 +166,6 @@ class ShardWork:
         same = self._digests.of(Path(clip.source.path)).sha256 == part.record.facts["source_sha256"]
         return part if same else None
 
-    def _end_replacement(self) -> None:
-        """Finish, or take back, the replacement of a shard that was interrupted."""
-        pending = self._index_path.with_suffix(_PENDING)
-        if not pending.exists():
-            return
-        index = read_index(pending)
-        there = self._path.exists()
-        if index is not None and (digest_of(self._path)[0] if there else None) == index.sha256:
-            pending.replace(self._index_path)
-        else:
-            pending.unlink()
-
     def _is_as_it_was(self) -> bool:
         """Whether the shard that is there is what it is to be."""
         index = self._index
@@ -188,12 +174,13 @@ class ShardWork:
         done = len(self.kept) + len(self._failures) == len(self.clips)
         return done and {each.key: each for each in index.failures} == self._failures
 
-    def _replace(self, keys: list[str]) -> None:
-        """Write the shard, with these clips, and its index."""
+    def _replace(self) -> None:
+        """Write the shard, with what is done, and its index."""
         signatures: dict[str, identity.Signature] = {}
+        rows = {key: clip.row for key, clip in self.clips.items() if key not in self._failures}
         with ExitStack() as stack:
             old = None
-            if any(key in self.kept for key in keys):
+            if any(key in self.kept for key in rows):
                 old = stack.enter_context(self._description.shard_format.opened(self._path))
 
             def record_of(key: str) -> Record:
@@ -209,62 +196,7 @@ class ShardWork:
                 signatures[path] = part.signature
                 return part.record
 
-            # Once for the facts, of which the shard's head says the sum, and once for the arrays.
-            facts = [record_of(key).facts for key in keys]
-            statistics = _statistics(facts)
-            header = self._header | {"clips": len(keys), "statistics": statistics}
-            names = {
-                f"{key}.{name}" for key, each in zip(keys, facts, strict=True) for name in each["arrays"]
-            }
-            with self._replaced(names | {f"{key}.json" for key in keys}, write=bool(keys)) as target:
-                places: list[dict[str, int]] = []
-                if target is not None:
-                    places = self._description.shard_format.write(target, header, map(record_of, keys))
-                sha256, size = (None, 0) if target is None else digest_of(target)
-                index = ShardIndex(
-                    entries=tuple(map(self._entry, keys, facts, places)),
-                    failures=tuple(self._failures[key] for key in sorted(self._failures)),
-                    sha256=sha256,
-                    bytes=size,
-                    statistics=statistics,
-                    frames=sum(each["frames"] for each in facts),
-                )
-                write_index(self._index_path.with_suffix(_PENDING), index)
-        self._index_path.with_suffix(_PENDING).replace(self._index_path)
+            failures = list(self._failures.values())
+            write_shard(self._folder, self._description, self._number, rows, record_of, failures=failures)
         # After the index, because what these say is that its digests are of the files as they are.
         identity.write_signatures(self._sources_path, signatures)
-
-    @contextmanager
-    def _replaced(self, names: set[str], *, write: bool) -> Iterator[Path | None]:
-        """Where the shard is written, until it gets its name; none if there is to be no shard."""
-        if not write:
-            yield None
-            remove(self._path)
-        elif self._description.shard_format.suffix:
-            with replacing(self._path, force=True, durable=True) as beside:
-                yield beside
-        else:
-            before = {each.name for each in self._path.iterdir()} if self._path.is_dir() else set()
-            with replacing_folder(self._path, holds=names | before, force=True) as beside:
-                yield beside
-
-    def _entry(self, key: str, facts: Mapping[str, Any], place: Mapping[str, int]) -> Entry:
-        return Entry(
-            key=key,
-            row=self.clips[key].row,
-            source=facts["source"],
-            source_sha256=facts["source_sha256"],
-            shapes={
-                name: tuple(about["shape"]) for name, about in facts["arrays"].items() if "shape" in about
-            },
-            place=place,
-        )
-
-
-def _statistics(facts: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The moments of each array over several clips; none where they hold no latents."""
-    by_name: dict[str, list[Mapping[str, Any]]] = {}
-    for each in facts:
-        for name, moments in each.get("statistics", {}).items():
-            by_name.setdefault(name, []).append(moments)
-    return {name: joined(moments) for name, moments in by_name.items()} or None
