@@ -27,9 +27,9 @@ OPTIONS = {
     "--step --tokenizer IN",
     "encode": "--bitrate --bits-per-pixel --budget --channels --device --force --help --json --memory "
     "--no-audio --no-prior --output --psnr --quality --step --tokenizer --two-pass IN",
-    "encode-dataset": "--augment --captions --channels --device --dry-run --dtype --format --fps "
-    "--help --json --memory --on-error --output --shard --shard-size --short-side --step "
-    "--tokenizer --workers SOURCE",
+    "encode-dataset": "--augment --captions --channels --clip-seconds --device --dry-run --dtype --format "
+    "--fps --help --json --measure --memory --on-error --output --overlap --shard --shard-size "
+    "--short-side --step --tokenizer --workers SOURCE",
     "dataset": "--help --json --output DATASET action",
     "decode": "--channels --device --end --force --help --memory --no-audio --output --start --tokenizer "
     "IN.tube",

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from tubelet.cli import options
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
-from tubelet.errors import DamageWarning, TubeletWarning
+from tubelet.errors import DamageWarning, OptionError, TubeletWarning
 
 if TYPE_CHECKING:
     from tubelet.jobs.bulk.bulk import BulkEncoding, BulkReport, Share
@@ -73,6 +73,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--captions",
         metavar="FILE",
         help="a .csv or .jsonl with path and caption; or sidecar: that of a.mp4 is in a.txt",
+    )
+    parser.add_argument(
+        "--clip-seconds",
+        type=options.seconds,
+        metavar="S",
+        help="cut videos that are longer into ranges of S",
+    )
+    parser.add_argument(
+        "--overlap",
+        type=options.seconds,
+        metavar="S",
+        help="what a range shares with the one before it (default: nothing)",
+    )
+    parser.add_argument(
+        "--measure", choices=["psnr"], help="psnr: decode each clip again, and store how well it comes back"
     )
     parser.add_argument(
         "--augment", choices=["flip"], help="flip: store each clip mirrored left to right, too"
@@ -132,6 +147,7 @@ def _bulk(arguments: argparse.Namespace) -> "BulkEncoding":
     from tubelet.jobs.bulk.plan import plan_clips
     from tubelet.jobs.bulk.settings import BulkSettings
     from tubelet.jobs.bulk.sources import read_sources
+    from tubelet.jobs.bulk.split import Split, split_rows
 
     settings = BulkSettings(
         tokenizer=arguments.tokenizer,
@@ -142,10 +158,17 @@ def _bulk(arguments: argparse.Namespace) -> "BulkEncoding":
         short_side=arguments.short_side,
         fps=arguments.fps,
         mirror=arguments.augment == "flip",
+        measure=arguments.measure,
+        clip_seconds=arguments.clip_seconds,
+        overlap=arguments.overlap or 0.0,
         device=arguments.device,
         memory=arguments.memory,
     )
     rows = with_captions(read_sources(arguments.sources, lines=sys.stdin), arguments.captions)
+    if settings.clip_seconds is not None:
+        rows = split_rows(rows, Split(seconds=settings.clip_seconds, overlap=settings.overlap))
+    elif arguments.overlap is not None:
+        raise OptionError("--overlap is what ranges share; give --clip-seconds too, or leave it out.")
     return BulkEncoding(
         clips=plan_clips(rows, mirror=settings.mirror),
         folder=arguments.output,

@@ -1,5 +1,6 @@
 """One clip of a source to one record of a data set."""
 
+import math
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from tubelet.data.shards.statistics import moments_of
 from tubelet.errors import DamageWarning, ShapeError, VideoError
 from tubelet.jobs.bulk.clip_frames import ClipFrames, open_clip_frames
 from tubelet.jobs.bulk.identity import Digests, Source, signature_of
+from tubelet.jobs.bulk.measure import psnr_of
 from tubelet.jobs.bulk.plan import PlannedClip
 from tubelet.jobs.bulk.settings import AnyCheckpoint, BulkSettings
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -95,6 +97,8 @@ def encode_clip(
     info, timestamps = opened.info, times.all()
     facts = _facts(clip, checkpoint, source, info, settings.rate or constant_rate(timestamps, info))
     facts |= {"frames": len(timestamps), **made.statistics}
+    if settings.measure is not None:
+        facts["psnr_db"] = _psnr(clip, path, checkpoint, settings, made, frames=len(timestamps))
     record = Record.of(clip.key, facts, made.arrays, made.about)
     return EncodedClip(record, source, len(timestamps), len(timestamps) * info.height * info.width)
 
@@ -171,6 +175,32 @@ def _facts(
         "stride": str(checkpoint.tokenizer.stride),
         "lead_frame": checkpoint.tokenizer.lead_frame,
     }
+
+
+def _psnr(
+    clip: PlannedClip,
+    path: Path,
+    checkpoint: AnyCheckpoint,
+    settings: BulkSettings,
+    made: _Arrays,
+    *,
+    frames: int,
+) -> float | None:
+    """The PSNR of a clip in dB, its frames read once more; none where no level differs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        row = clip.source
+        with open_clip_frames(path, row.start, row.end, mirrored=clip.mirrored, settings=settings) as opened:
+            found = psnr_of(
+                made.arrays,
+                made.about,
+                checkpoint.tokenizer,
+                opened.info,
+                opened.runs,
+                frames=frames,
+                memory=settings.memory // 2,
+            )
+    return round(found, 4) if math.isfinite(found) else None
 
 
 def _made(clip: ClipFrames, checkpoint: AnyCheckpoint, settings: BulkSettings) -> _Arrays:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from tubelet.checkpoint import Checkpoint, architecture, read_continuous, read_discrete
 from tubelet.codec.symbols import kept_channels
@@ -34,6 +34,10 @@ class BulkSettings:
         short_side: frames are shrunk to it; none leaves them.
         fps: frames per second, as text such as ``12`` or ``30000/1001``; none leaves them.
         mirror: whether each clip is stored mirrored left to right, too.
+        measure: what is measured of each clip: ``psnr`` of the frames that come back from what is stored.
+        clip_seconds: of the ranges that longer videos are cut into (`tubelet.jobs.bulk.split`); none leaves
+            them whole.
+        overlap: seconds that a range shares with the one before it.
         device: where networks compute.
         memory: bytes that one worker's frames, networks and work on them may take.
 
@@ -49,6 +53,9 @@ class BulkSettings:
     short_side: int | None = None
     fps: str | None = None
     mirror: bool = False
+    measure: Literal["psnr"] | None = None
+    clip_seconds: float | None = None
+    overlap: float = 0.0
     device: str = "cpu"
     memory: int = DEFAULT_MEMORY
 
@@ -58,6 +65,10 @@ class BulkSettings:
                 raise OptionError(f"{name} is {value!r:.40}; it is one of {', '.join(known)}.")
         if self.short_side is not None and not 1 <= self.short_side <= LARGEST_SIDE:
             raise OptionError(f"short_side is {self.short_side}; it is between 1 and {LARGEST_SIDE} pixels.")
+        if self.measure is not None and self.format == "tube":
+            raise OptionError(
+                "measure is psnr and format is tube; `tubelet compare` measures such files. Leave one out."
+            )
         if self.rate is not None and not Fraction(1, LARGEST_RATE) <= self.rate <= LARGEST_RATE:
             raise OptionError(f"fps is {self.fps}; it is between 1/{LARGEST_RATE} and {LARGEST_RATE}.")
 
@@ -107,6 +118,9 @@ def describe(settings: BulkSettings, checkpoint: AnyCheckpoint, *, shards: int) 
         "short_side": settings.short_side,
         "fps": None if settings.rate is None else str(settings.rate),
         "mirror": settings.mirror,
+        "measure": settings.measure,
+        "clip_seconds": settings.clip_seconds,
+        "overlap": settings.overlap if settings.clip_seconds is not None else None,
     }
     facts: dict[str, Any] = {"name": checkpoint.name, "sha256": checkpoint.sha256}
     if isinstance(tokenizer, DiscreteTokenizer):

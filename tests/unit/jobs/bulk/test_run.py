@@ -176,7 +176,9 @@ def test_the_first_clip_that_fails_ends_the_work_if_that_is_asked_for(encode, he
     assert encode(clips).encoded == 6 - done
 
 
-@pytest.mark.parametrize("other", [{"channels": 3}, {"dtype": "int8"}, {"fps": "5"}, {"format": "parquet"}])
+@pytest.mark.parametrize(
+    "other", [{"channels": 3}, {"dtype": "int8"}, {"fps": "5"}, {"clip_seconds": 2.0}, {"format": "parquet"}]
+)
 def test_other_settings_on_an_old_output_are_refused(encode, clips, tmp_path, files, other):
     encode(clips)
     before = files(tmp_path / "out")
