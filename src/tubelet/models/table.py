@@ -7,8 +7,9 @@ from typing import Any
 from tubelet.errors import CheckpointError
 from tubelet.json_fields import fields_from_json
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.twin.config import TwinConfig
 
-ModelConfig = KLTConfig
+ModelConfig = KLTConfig | TwinConfig
 """The numbers of any model, the `name` of its tokenizer and whether clips have a `lead_frame`.
 
 ``build()`` makes the model, ``start(crops)`` makes it as training begins with it.
@@ -16,7 +17,7 @@ ModelConfig = KLTConfig
 
 KLT = "klt"
 
-MODELS: dict[str, type[ModelConfig]] = {KLT: KLTConfig}
+MODELS: dict[str, type[ModelConfig]] = {KLT: KLTConfig, "twin": TwinConfig}
 """Every model that a checkpoint may hold, by the kind that it names."""
 
 

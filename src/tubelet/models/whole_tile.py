@@ -54,7 +54,7 @@ class WholeTileModel(nn.Module, ABC):
         self.encoder_halo = self.decoder_halo = halo
         self.warm_up = warm_up
         self._work = work
-        self.register_buffer("unit", torch.ones(()), persistent=False)
+        self.register_buffer("unit", torch.ones(()))
         self.unit: Tensor
 
     @abstractmethod
