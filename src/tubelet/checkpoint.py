@@ -128,7 +128,8 @@ def read_discrete(
     place, folder = find_device(device), find(DEFAULT_DISCRETE if name is None else name)
     facts = _read_facts(folder, "discrete")
     config = discrete_from_json(facts["config"], folder)
-    config = replace(config, backbone=_with_lead(config.backbone, lead_frame))
+    if lead_frame is not None:
+        config = replace(config, backbone=replace(config.backbone, lead_frame=lead_frame))
     with _building(folder), torch.device("meta"):
         backbone = ContinuousTokenizer.of(config.backbone)
     _check_room(config, folder)

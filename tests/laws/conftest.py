@@ -3,7 +3,7 @@
 import pytest
 import torch
 from parts_model import PartsModel
-from random_tokenizers import make_tokenizer
+from random_tokenizers import make_tokenizer, make_twin
 
 import tubelet
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -28,6 +28,7 @@ PARTS = {
     "three parts float64 without lead frame": lambda: ContinuousTokenizer(
         PartsModel().double().eval(), lead_frame=False
     ),
+    "structure and dynamics": make_twin,
 }
 """Tokenizers whose latents have several parts, for the laws that have a door for these."""
 

@@ -3,6 +3,7 @@
 import torch
 
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.twin.config import TwinConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Stride
 
@@ -44,3 +45,26 @@ def make_tokenizer(
         rows, columns = level.basis.shape
         level.basis.copy_(torch.linalg.qr(torch.randn(columns, rows, generator=generator))[0].T)
     return tokenizer.to(dtype).eval()
+
+
+def make_twin() -> ContinuousTokenizer:
+    """Structure and dynamics with random profiles, and networks that change everything."""
+    config = TwinConfig(
+        name="random",
+        structure=5,
+        dynamics=2,
+        features=6,
+        width=6,
+        structure_blocks=1,
+        dynamics_blocks=1,
+        decoder_blocks=1,
+    )
+    tokenizer = ContinuousTokenizer.of(config).requires_grad_(requires_grad=False)
+    generator = torch.Generator().manual_seed(11)
+    for parameter in tokenizer.parameters():
+        parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    model = tokenizer.model
+    for basis in (model.still.basis, model.patches.basis, model.factors.rows, model.factors.columns):
+        rows, columns = basis.shape
+        basis.copy_(torch.linalg.qr(torch.randn(columns, rows, generator=generator))[0].T)
+    return tokenizer.eval()

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from parts_model import PARTS, PartsModel
+from parts_model import PartsModel
+from random_tokenizers import make_twin
 
 from tubelet.bitstream.reader import TubeReader
 from tubelet.checkpoint import Checkpoint
@@ -21,9 +22,16 @@ from tubelet.video.pixels import to_model
 SIZES = [(1, 5, 7), (4, 16, 16), (14, 40, 37)]
 
 
-@pytest.fixture(params=[True, False], ids=["lead", "plain"])
+TOKENIZERS = {
+    "lead": lambda: ContinuousTokenizer(PartsModel(), lead_frame=True),
+    "plain": lambda: ContinuousTokenizer(PartsModel(), lead_frame=False),
+    "structure and dynamics": make_twin,
+}
+
+
+@pytest.fixture(params=TOKENIZERS)
 def checkpoint(request):
-    tokenizer = ContinuousTokenizer(PartsModel(), lead_frame=request.param)
+    tokenizer = TOKENIZERS[request.param]()
     return Checkpoint(name="parts", tokenizer=tokenizer, sha256="0" * 64)
 
 
@@ -52,10 +60,10 @@ def test_the_file_holds_each_part_quantised(checkpoint, frames, tube):
     expected = quantizer.dequantize(quantizer.quantize(KnownLatents(latents, {}))).latents
     with TubeReader(tube) as reader:
         assert reader.header.version == 3
-        assert [part.name for part in reader.header.parts] == [part.name for part in PARTS]
+        assert [part.name for part in reader.header.parts] == [part.name for part in tokenizer.parts]
     with open_tube(tube, tokenizer=checkpoint) as opened:
         found = opened.latents().latents
-    for part in PARTS:
+    for part in tokenizer.parts:
         assert torch.equal(found[part.name], expected[part.name])
 
 

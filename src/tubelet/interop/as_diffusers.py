@@ -130,6 +130,11 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
             OptionError: the tokenizer was put together by hand.
         """
         config = tokenizer.config
+        if not isinstance(config, KLTConfig):
+            raise OptionError(
+                f"the latent of {config.name} has several parts; a pipeline takes one of one part, such as "
+                "tubelet-m."
+            )
         numbers = asdict(config) | {
             "patches": [list(patch) for patch in config.patches],
             "coefficients": list(config.coefficients),

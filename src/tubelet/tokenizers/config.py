@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tubelet.errors import CheckpointError
 from tubelet.json_fields import fields_from_json
-from tubelet.models.table import ModelConfig, model_from_json
+from tubelet.models.klt.config import KLTConfig
+from tubelet.models.table import model_from_json
 from tubelet.quantizers.config import QUANTIZERS, QuantizerConfig
 
 
@@ -20,7 +21,7 @@ class DiscreteConfig:
     """
 
     name: str
-    backbone: ModelConfig
+    backbone: KLTConfig
     quantizer: QuantizerConfig
 
     @property
@@ -44,9 +45,15 @@ def discrete_from_json(numbers: object, folder: Path) -> DiscreteConfig:
         raise CheckpointError(
             f"{folder} sets the name {numbers['name']!r:.80}; it must be a text. Fetch it again."
         )
+    backbone = model_from_json(numbers["backbone"], folder)
+    if not isinstance(backbone, KLTConfig):
+        raise CheckpointError(
+            f"{folder} holds a quantiser around a model of several parts; it quantises the channels of one. "
+            "Fetch it again."
+        )
     return DiscreteConfig(
         name=numbers["name"],
-        backbone=model_from_json(numbers["backbone"], folder),
+        backbone=backbone,
         quantizer=quantizer_from_json(numbers["quantizer"], folder),
     )
 

@@ -26,24 +26,22 @@ ColumnStrips = Float[Tensor, "b t i j x d"]
 
 
 class WindowFactors(nn.Module):
-    """A window of features as a sum of what its rows and its columns say, and of products of both.
+    """A window of features as a sum of what its rows and its columns say.
 
-    At row y and column x a window is ``rows(x) a(y) + columns(y) b(x) + products (a(y) ⊗ b(x))``: each number
-    of a row has a fixed profile along the row, each number of a column one along the column, and the products
-    add matrices over the window of a rank up to the number of channels. VidTwin (arXiv:2412.17726) has means
-    over whole frames, and sums alone.
+    At row y and column x a window is ``rows(x) a(y) + columns(y) b(x)``: each number of a row has a profile
+    along the row, and each number of a column one along the column. So a feature of a window is a matrix of a
+    rank up to twice the number of channels; with constant profiles it is VidTwin's sum of means
+    (arXiv:2412.17726), whose means are over whole frames.
 
     Attributes:
         rows: orthonormal profiles of rows, ``c (x k)``.
         columns: orthonormal profiles of columns, ``c (y k)``.
-        products: what products of codes of unit variance add to each feature, ``k (c c)``.
     """
 
     def __init__(self, *, features: int, channels: int) -> None:
         super().__init__()
         self.rows = nn.Parameter(_first_axes(channels, SIDE * features))
         self.columns = nn.Parameter(_first_axes(channels, SIDE * features))
-        self.products = nn.Parameter(torch.zeros(features, channels**2))
 
     def codes(self, field: Field) -> tuple[RowCodes, ColumnCodes]:
         """The numbers whose sum, without products, comes near a field."""
@@ -73,11 +71,6 @@ class WindowFactors(nn.Module):
         """What numbers of columns stand for."""
         strips = _linear(rearrange(columns, "b c t i (j x) -> b t i j x c", x=SIDE), self.columns.T)
         return rearrange(strips, "b t i j x (y k) -> b k t (i y) (j x)", y=SIDE)
-
-    def of_products(self, products: Field) -> Field:
-        """What products of codes of unit variance add."""
-        added = _linear(rearrange(products, "b p t h w -> b t h w p"), self.products)
-        return rearrange(added, "b t h w k -> b k t h w")
 
 
 def products_of(rows: RowCodes, columns: ColumnCodes) -> Field:

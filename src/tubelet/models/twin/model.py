@@ -147,12 +147,10 @@ class TwinModel(WholeTileModel):
         shown = {name: self.codes_of(name).shown(latent, known.get(name)) for name, latent in latents.items()}
         linear = {name: self.codes_of(name).linear(features.skip) for name, features in shown.items()}
         still = self.still.inverse(linear[STRUCTURE])
-        products = products_of(shown[ROWS].skip, shown[COLUMNS].skip)
         field = self.factors.field_of_rows(linear[ROWS]) + self.factors.field_of_columns(linear[COLUMNS])
-        field = field + self.factors.of_products(products)
         if self.decoder is not None:
             images = torch.cat([self._features_of_still(still), field], dim=1)
-            correction, past = self.decoder(self._decoder_inputs(shown, products, images), past)
+            correction, past = self.decoder(self._decoder_inputs(shown, images), past)
             field = field + column(self.left) * correction
         return Decoded(still.repeat_interleave(WINDOW.t, dim=2) + self.patches.inverse(field), past)
 
@@ -174,7 +172,7 @@ class TwinModel(WholeTileModel):
         each = 2 * self.still.basis.numel() / prod(STILL) / WINDOW.t + 3 * self.patches.basis.numel() / patch
         # Fitted in passes, and summed up: a profile for each row and column of a window.
         strips = (4 * PASSES + 2) * self.factors.rows.numel() * SIDE / (patch * SIDE**2)
-        weights = each + strips + self.factors.products.numel() / patch
+        weights = each + strips
         for stack, pixels in zip(self.networks(), (prod(PATCH[1:]), patch, patch), strict=False):
             named = stack.named_parameters()
             weights += sum(p.numel() for name, p in named if name.endswith("weight")) / pixels
@@ -243,13 +241,13 @@ class TwinModel(WholeTileModel):
         own = sum(quarters[p, q, p, q] for p in range(side) for q in range(side))
         return scaled + codes.correction_scale() * own
 
-    def _features_of_still(self, still: Float[Tensor, "b 3 t H W"]) -> Latent:
+    def _features_of_still(self, still: Float[Tensor, "b 3 _ H W"]) -> Latent:
         """The features of steps that show a still frame."""
         return _over_steps(self.patches(still.repeat_interleave(PATCH.t, dim=2)))
 
     def _decoder_inputs(
-        self, shown: Mapping[str, PrefixFeatures], products: Latent, images: Latent
-    ) -> Latent:
+        self, shown: Mapping[str, PrefixFeatures], images: Latent
+    ) -> Float[Tensor, "b d t h w"]:
         """All that is known at the positions of the decoder's network."""
         side = STILL.h // PATCH.h
         structure = shown[STRUCTURE].inputs.repeat_interleave(side, dim=3).repeat_interleave(side, dim=4)
@@ -258,7 +256,7 @@ class TwinModel(WholeTileModel):
             _over_steps(structure),
             over_rows(shown[ROWS].inputs),
             over_columns(shown[COLUMNS].inputs),
-            products,
+            products_of(shown[ROWS].skip, shown[COLUMNS].skip),
         ]
         return _placed(torch.cat(told, dim=1))
 

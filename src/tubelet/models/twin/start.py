@@ -12,7 +12,7 @@ from tubelet.errors import OptionError
 from tubelet.models.klt.moments import Moments, principal_axes, set_level
 from tubelet.models.klt.start import Crops
 from tubelet.models.twin.codes import LEAST
-from tubelet.models.twin.factors import WindowFactors, column_strips, products_of, row_strips
+from tubelet.models.twin.factors import WindowFactors, column_strips, row_strips
 from tubelet.models.twin.model import COLUMNS, ROWS, STRUCTURE, WINDOW, TwinModel
 from tubelet.nn.klt import KLT
 from tubelet.types import Video
@@ -20,14 +20,14 @@ from tubelet.video.pixels import to_model
 
 __all__ = ["Crops", "fit_to_crops"]
 
-CHUNKS = 1600
+CHUNKS = 1200
 """As many chunks of one window are looked at; they come from all crops evenly."""
+
+_PATCHES = 256
+"""Patches of each that are looked at."""
 
 _ROUNDS = 4
 """How often profiles of rows are fitted to what columns leave, and the other way round."""
-
-_RIDGE = 1e-2
-"""Added to the variance of products, so that rare ones are not believed."""
 
 _VECTORS_AT_ONCE = 1 << 13
 
@@ -38,7 +38,7 @@ def fit_to_crops(model: TwinModel, crops: Crops, *, seed: int) -> None:
 
     The structure is the KLT of mean frames of chunks. The features are the KLT of what steps differ by from
     what it keeps of them. Profiles of rows and columns are found in turns, each the principal axes of what
-    the others leave, and products by least squares of what both leave.
+    the others leave.
 
     Args:
         model: what is fitted.
@@ -62,10 +62,8 @@ def fit_to_crops(model: TwinModel, crops: Crops, *, seed: int) -> None:
     rows, columns = model.factors.codes(field)
     for name, codes in ((ROWS, rows), (COLUMNS, columns)):
         model.codes_of(name).set_unit(rearrange(codes, "b c t h w -> (b t h w) c"))
-    left = field - model.factors.field_of_rows(rows) - model.factors.field_of_columns(columns)
-    products = products_of(model.codes_of(ROWS).scaled(rows), model.codes_of(COLUMNS).scaled(columns))
-    model.factors.products.copy_(_regressed(products, left))
-    model.left.copy_(_deviation(left - model.factors.of_products(products)))
+    found = model.factors.field_of_rows(rows) + model.factors.field_of_columns(columns)
+    model.left.copy_(_deviation(field - found))
 
 
 def _fit_still(model: TwinModel, crops: Crops, seed: int) -> None:
@@ -77,8 +75,10 @@ def _fit_still(model: TwinModel, crops: Crops, seed: int) -> None:
 
 def _fit_patches(model: TwinModel, crops: Crops, seed: int) -> None:
     moments = Moments(model.patches.mean.numel())
-    for window in _windows(crops, seed):
-        moments.update(_vectors(_left_by_still(model, window), model.patches))
+    for number, window in enumerate(_windows(crops, seed)):
+        vectors = _vectors(_left_by_still(model, window), model.patches)
+        some = np.random.default_rng((seed, number, 1)).permutation(len(vectors))[:_PATCHES]
+        moments.update(vectors[torch.from_numpy(some)])
     set_level(model.patches, moments)
     # A step that does not differ from the still frame is to have no features.
     model.patches.mean.zero_()
@@ -97,23 +97,10 @@ def _fit_profiles(factors: WindowFactors, field: Float[Tensor, "b k t h w"]) -> 
 def _axes(strips: Float[Tensor, "b t i j s d"], kept: int) -> Float[Tensor, "c d"]:
     """The strongest axes of strips around zero."""
     vectors = strips.flatten(0, 4)
-    moments = Moments(vectors.shape[1])
+    power = torch.zeros(vectors.shape[1], vectors.shape[1], dtype=torch.float64)
     for some in vectors.split(_VECTORS_AT_ONCE):
-        moments.update(some)
-    return principal_axes(moments.covariance + torch.outer(moments.mean, moments.mean), kept).basis
-
-
-def _regressed(
-    products: Float[Tensor, "b p t h w"], wanted: Float[Tensor, "b k t h w"]
-) -> Float[Tensor, "k p"]:
-    """The matrix by which products come nearest to what is wanted, in least squares."""
-    x, y = (rearrange(each, "b c t h w -> (b t h w) c") for each in (products, wanted))
-    square, cross = torch.zeros(x.shape[1], x.shape[1]).double(), torch.zeros(x.shape[1], y.shape[1]).double()
-    for some, others in zip(x.split(_VECTORS_AT_ONCE), y.split(_VECTORS_AT_ONCE), strict=True):
-        square += some.double().T @ some.double()
-        cross += some.double().T @ others.double()
-    ridge = _RIDGE * square.diagonal().mean() * torch.eye(len(square))
-    return torch.linalg.solve(square + ridge, cross).T
+        power += (some.T @ some).double()
+    return principal_axes(power / len(vectors), kept).basis
 
 
 def _deviation(field: Float[Tensor, "b k t h w"]) -> Float[Tensor, " k"]:

@@ -1,5 +1,6 @@
 """The card of a fitted tokenizer: what it is, what it was made from, and how to make it again."""
 
+from tubelet.models.klt.config import KLTConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.tokenizer.fit_klt import Sampling
 
@@ -7,6 +8,7 @@ from tubelet.train.tokenizer.fit_klt import Sampling
 def klt_card(tokenizer: ContinuousTokenizer, *, clips: int, sampling: Sampling, made_by: str) -> str:
     """Write the card of a linear tokenizer as Markdown."""
     stride, config = tokenizer.stride, tokenizer.config
+    assert isinstance(config, KLTConfig)
     numbers = 3 * stride.t * stride.h * stride.w
     (units,) = tokenizer.model.pixel_units().values()
     variances = units.square()

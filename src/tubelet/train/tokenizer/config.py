@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from tubelet.errors import OptionError
-from tubelet.models.table import ModelConfig
+from tubelet.models.klt.config import KLTConfig
 from tubelet.quantizers.config import QuantizerConfig
 from tubelet.train.config import LoopConfig
 
@@ -122,7 +122,7 @@ class TrainConfig(LoopConfig):
         perceptual_sha256: what that file must be.
     """
 
-    model: ModelConfig
+    model: KLTConfig
     quantizer: QuantizerConfig | None = None
     linear: str | None = None
     start: str | None = None

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubelet.codec.symbols import BASE_STEP
-from tubelet.models.table import ModelConfig
+from tubelet.models.klt.config import KLTConfig
 from tubelet.quantizers.config import QuantizerConfig
 from tubelet.quantizers.protocol import Quantized, Quantizer
 from tubelet.tokenizers.allocation import allocate
@@ -71,7 +71,7 @@ class Network(nn.Module):
         self.quantizer = quantizer
 
     @classmethod
-    def build(cls, model: ModelConfig, quantizer: QuantizerConfig | None) -> "Network":
+    def build(cls, model: KLTConfig, quantizer: QuantizerConfig | None) -> "Network":
         """A network of no data yet."""
         tokenizer = ContinuousTokenizer.of(model)
         return cls(tokenizer, None if quantizer is None else quantizer.build(tokenizer.channels))

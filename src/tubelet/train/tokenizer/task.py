@@ -15,7 +15,7 @@ from tubelet.data.feed import Batch as Windows
 from tubelet.data.feed import Draw, Feed
 from tubelet.errors import OptionError
 from tubelet.losses.adversarial import SpaceTimeDiscriminator
-from tubelet.models.table import ModelConfig
+from tubelet.models.klt.config import KLTConfig
 from tubelet.perceptual.lpips import LPIPS
 from tubelet.perceptual.lpips_weights import read_lpips
 from tubelet.quantizers.config import QuantizerConfig, same_tokens
@@ -228,7 +228,7 @@ def _from_trained(config: TrainConfig, start: str) -> Network:
     return network
 
 
-def _trained(name: str) -> tuple[Network, ModelConfig, QuantizerConfig | None]:
+def _trained(name: str) -> tuple[Network, KLTConfig, QuantizerConfig | None]:
     """The network of a trained tokenizer of either kind, and its numbers."""
     if checkpoint.architecture(name) == "discrete":
         discrete = checkpoint.read_discrete(name)
@@ -236,6 +236,10 @@ def _trained(name: str) -> tuple[Network, ModelConfig, QuantizerConfig | None]:
         config = discrete.tokenizer.config
         return network, config.backbone, config.quantizer
     tokenizer = checkpoint.load(name)
+    if not isinstance(tokenizer.config, KLTConfig):
+        raise OptionError(
+            f"start is {name}, whose latent has several parts; this run trains one. Start from another."
+        )
     return Network(tokenizer), tokenizer.config, None
 
 
