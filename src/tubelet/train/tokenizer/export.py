@@ -15,10 +15,11 @@ from tubelet.data.crops import Crops, open_crops
 from tubelet.errors import OptionError, TrainingError, TubeletWarning
 from tubelet.files import check_folder
 from tubelet.files.names import text_name
+from tubelet.json_fields import fields_from_json
 from tubelet.json_text import of_kind
 from tubelet.metrics.usage import DigitUsage
+from tubelet.models.klt.config import KLTConfig
 from tubelet.models.klt.moments import LEAST_VARIANCE, Moments
-from tubelet.models.table import model_from_json
 from tubelet.tokenizers.config import DiscreteConfig, quantizer_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
@@ -53,7 +54,7 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     check_folder(folder, holds=FILES, sources=[run, *([] if data is None else [data])], force=force)
     name = text_name(folder.resolve().name)
     facts = read_facts(run)
-    model = model_from_json(facts["config"]["model"] | {"name": name}, run)
+    model = fields_from_json(KLTConfig, facts["config"]["model"] | {"name": name}, str(run))
     numbers = facts["config"].get("quantizer")
     quantizer = None if numbers is None else quantizer_from_json(numbers, run)
     network = Network.build(model, quantizer)
