@@ -16,9 +16,11 @@ from tubelet.data.clips import find_clips
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.tokenizer.card import klt_card
 from tubelet.train.tokenizer.fit_klt import Sampling, fit_klt, klt_config
+from tubelet.train.tokenizer.fit_motion import fit_motion, motion_config
 from tubelet.types import Stride
 
 STRIDES = ("4x8x8", "1x8x8", "8x8x8", "8x16x16", "8x32x32")
+MOTION_SAMPLING = Sampling(runs=3, patches=1 << 14, short_sides=(256,))
 STARTS = {"8x16x16": "klt-4x8x8", "8x32x32": "klt-8x16x16"}
 
 
@@ -46,6 +48,18 @@ def main(folder: Path) -> None:
         card = klt_card(tokenizer, clips=len(clips), sampling=Sampling(), made_by="tubelet fit-klt")
         tokenizer.save(target, card=card)
         print(f"{name}: {time.monotonic() - began:.0f} s")
+    fit_along_motion(clips)
+
+
+def fit_along_motion(clips: list[Path]) -> None:
+    """Fit the tokenizer of the usual stride along motion."""
+    config = motion_config(Stride.parse("4x8x8"))
+    target = checkpoint.SHIPPED / config.name
+    if (target / "config.json").exists():
+        return
+    tokenizer = fit_motion(config, clips, MOTION_SAMPLING, on_skip=print)
+    card = klt_card(tokenizer, clips=len(clips), sampling=MOTION_SAMPLING, made_by="tubelet fit-klt --motion")
+    tokenizer.save(target, card=card)
 
 
 if __name__ == "__main__":

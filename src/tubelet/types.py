@@ -64,8 +64,11 @@ class Part(NamedTuple):
         name: what it is called.
         channels: channels of a full latent, most important first.
         stride: frames, rows and columns of pixels per position of this part.
+        exact: whether files keep its values as they are, in steps that no coarseness changes. Its channels
+            are not ordered, so budgets and numbers of channels are about the other parts.
     """
 
     name: str
     channels: int
     stride: Stride
+    exact: bool = False

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from parts_model import PartsModel
-from random_tokenizers import make_tokenizer, make_twin
+from random_tokenizers import make_motion_tokenizer, make_tokenizer, make_twin
 
 import tubelet
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -29,6 +29,7 @@ PARTS = {
         PartsModel().double().eval(), lead_frame=False
     ),
     "structure and dynamics": make_twin,
+    "motion": make_motion_tokenizer,
 }
 """Tokenizers whose latents have several parts, for the laws that have a door for these."""
 

@@ -3,6 +3,7 @@
 import torch
 
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.motion.config import MotionConfig
 from tubelet.models.twin.config import TwinConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Stride
@@ -67,4 +68,14 @@ def make_twin() -> ContinuousTokenizer:
     for basis in (model.still.basis, model.patches.basis, model.factors.rows, model.factors.columns):
         rows, columns = basis.shape
         basis.copy_(torch.linalg.qr(torch.randn(columns, rows, generator=generator))[0].T)
+    return tokenizer.eval()
+
+
+def make_motion_tokenizer() -> ContinuousTokenizer:
+    """A tokenizer along motion with a random orthonormal transform."""
+    tokenizer = ContinuousTokenizer.of(MotionConfig(name="random-motion", channels=12))
+    (level,) = tokenizer.requires_grad_(requires_grad=False).model.transform.klts
+    rows, columns = level.basis.shape
+    numbers = torch.randn(columns, rows, generator=torch.Generator().manual_seed(7))
+    level.basis.copy_(torch.linalg.qr(numbers)[0].T)
     return tokenizer.eval()

@@ -6,14 +6,23 @@ tokenizer is named: `tubelet reconstruct my.mp4 --tokenizer DIR`.
 for example:
   tubelet fit-klt clips/ --stride 4x8x8 -o klt-mine
   tubelet fit-klt clips/ --stride 8x16x16 -o klt-deep --start klt-4x8x8
+  tubelet fit-klt clips/ --stride 4x8x8 --motion -o klt-moving
 """
 
 import argparse
 import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
+from tubelet.errors import OptionError
+
+if TYPE_CHECKING:
+    from tubelet.tokenizers.continuous import ContinuousTokenizer
 
 NAME = "fit-klt"
 
@@ -34,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--channels", type=int, metavar="K", help="channels to keep (default: as the shipped one)"
     )
     parser.add_argument(
+        "--motion",
+        action="store_true",
+        help="move the frames of a group along what moves before they are coded",
+    )
+    parser.add_argument(
         "--start",
         metavar="NAME|DIR",
         help="take the levels of this tokenizer over instead of fitting them again",
@@ -49,34 +63,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Fit, write the checkpoint, and say where it is."""
-    from dataclasses import replace
-
     from tubelet import checkpoint
     from tubelet.data.clips import find_clips
     from tubelet.files import check_folder, printable
-    from tubelet.files.names import text_name
     from tubelet.tokenizers.save import FILES
     from tubelet.train.tokenizer.card import klt_card
-    from tubelet.train.tokenizer.fit_klt import Sampling, fit_klt, klt_config, klt_model
-    from tubelet.types import Stride
+    from tubelet.train.tokenizer.fit_klt import Sampling
 
+    if arguments.motion and arguments.start is not None:
+        raise OptionError(
+            "--motion fits all of a tokenizer; it has no level to take over. Leave --start out."
+        )
     sources = [arguments.data, *([] if arguments.start is None else [checkpoint.find(arguments.start)])]
     check_folder(arguments.output, holds=FILES, sources=sources, force=arguments.force)
-    config = klt_config(Stride.parse(arguments.stride), channels=arguments.channels)
-    config = replace(config, name=text_name(arguments.output.resolve().name))
     clips = find_clips(arguments.data, exclude=arguments.exclude)
-    start = None if arguments.start is None else checkpoint.load(arguments.start)
     sampling = Sampling(runs=arguments.runs, patches=arguments.patches, seed=arguments.seed)
-    levels = len(config.patches) - (0 if start is None else len(klt_model(start).transform.patches))
+    fit = _motion(arguments) if arguments.motion else _plain(arguments)
     skipped: list[Path] = []
-    with progress("fitting", total=levels * len(clips), unit="clips") as advance:
-        tokenizer = fit_klt(
-            config,
-            clips,
-            sampling,
-            start=start,
-            on_clip=lambda _: advance(1),
-            on_skip=lambda path, _: skipped.append(path),
+    with progress("fitting", total=fit.levels * len(clips), unit="clips") as advance:
+        tokenizer = fit.run(
+            clips, sampling, on_clip=lambda _: advance(1), on_skip=lambda path, _: skipped.append(path)
         )
     command = printable(" ".join(["tubelet", *sys.argv[1:]]))
     card = klt_card(tokenizer, clips=len(clips) - len(skipped), sampling=sampling, made_by=command)
@@ -88,3 +94,34 @@ def run(arguments: argparse.Namespace) -> None:
             ("use it", f"tubelet reconstruct my.mp4 --tokenizer {arguments.output}"),
         ]
     )
+
+
+class _Fit(NamedTuple):
+    """How a tokenizer is fitted, and how many times each clip is read."""
+
+    run: Callable[..., "ContinuousTokenizer"]
+    levels: int
+
+
+def _plain(arguments: argparse.Namespace) -> _Fit:
+    """A fit of every level of a KLT that is not taken over."""
+    from tubelet import checkpoint
+    from tubelet.files.names import text_name
+    from tubelet.train.tokenizer.fit_klt import fit_klt, klt_config, klt_model
+    from tubelet.types import Stride
+
+    config = klt_config(Stride.parse(arguments.stride), channels=arguments.channels)
+    config = replace(config, name=text_name(arguments.output.resolve().name))
+    start = None if arguments.start is None else checkpoint.load(arguments.start)
+    levels = len(config.patches) - (0 if start is None else len(klt_model(start).transform.patches))
+    return _Fit(partial(fit_klt, config, start=start), levels)
+
+
+def _motion(arguments: argparse.Namespace) -> _Fit:
+    """A fit along motion."""
+    from tubelet.files.names import text_name
+    from tubelet.train.tokenizer.fit_motion import fit_motion, motion_config
+    from tubelet.types import Stride
+
+    config = motion_config(Stride.parse(arguments.stride), channels=arguments.channels)
+    return _Fit(partial(fit_motion, replace(config, name=text_name(arguments.output.resolve().name))), 1)

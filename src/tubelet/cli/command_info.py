@@ -4,13 +4,15 @@ It knows videos, images and arrays of frames; .tube files; tokens as .npz and .p
 training runs, prepared crops and results; files of figures; states of streams and weights of networks.
 
 Of a .tube file it says where the bytes went, and --map draws how many channels its positions have, where a
-budget chose (pip install 'tubelet[plots]').
+budget chose, and --motion how things move, where its tokenizer looks for motion (pip install
+'tubelet[plots]').
 
 for example:
   tubelet info my.mp4
   tubelet info my.mp4 --check
   tubelet info run --json
   tubelet info my.tube --map map.png
+  tubelet info my.tube --motion field.png
 """
 
 import argparse
@@ -35,6 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MAP.png",
         help="draw the map of counts of a .tube file: .png .svg .pdf",
     )
+    parser.add_argument(
+        "--motion",
+        type=Path,
+        metavar="FIELD.png",
+        help="draw the motion that a .tube file holds as arrows: .png .svg .pdf",
+    )
     parser.add_argument("--force", action="store_true", help="replace the picture if it exists")
 
 
@@ -43,26 +51,31 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.cli.contents import facts_of
 
     if arguments.map is not None:
-        _check_map(arguments)
+        _check_picture(arguments, arguments.map, "a picture of a map", "have a map of counts")
+    if arguments.motion is not None:
+        _check_picture(arguments, arguments.motion, "a picture of motion", "hold motion")
     facts = facts_of(arguments.input, check=arguments.check)
     if arguments.map is not None:
         facts["map"] = str(arguments.map)
         _draw_map(arguments)
+    if arguments.motion is not None:
+        facts["motion"] = str(arguments.motion)
+        _draw_motion(arguments)
     if arguments.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
         show_table([(name, _text(value)) for name, value in facts.items()])
 
 
-def _check_map(arguments: argparse.Namespace) -> None:
-    """Raise before any work is done if no map can be drawn."""
+def _check_picture(arguments: argparse.Namespace, picture: Path, what: str, has: str) -> None:
+    """Raise before any work is done if no picture can be drawn."""
     from tubelet.files import check_suffix
     from tubelet.report.plots import SUFFIXES
 
     if arguments.input.suffix.lower() != ".tube":
-        raise OptionError(f"{arguments.input} is no .tube file; only such files have a map of counts.")
-    check_suffix(arguments.map, SUFFIXES, "a picture of a map")
-    options.check_outputs([arguments.map], None, inputs=[arguments.input], force=arguments.force)
+        raise OptionError(f"{arguments.input} is no .tube file; only such files {has}.")
+    check_suffix(picture, SUFFIXES, what)
+    options.check_outputs([picture], None, inputs=[arguments.input], force=arguments.force)
 
 
 def _draw_map(arguments: argparse.Namespace) -> None:
@@ -73,6 +86,16 @@ def _draw_map(arguments: argparse.Namespace) -> None:
     with open_reader(arguments.input) as reader:
         maps = read_maps(reader, arguments.input)
     draw_maps(maps, arguments.map, force=arguments.force)
+
+
+def _draw_motion(arguments: argparse.Namespace) -> None:
+    """Write the picture of a file's motion."""
+    from tubelet.cli.contents.tubes import open_reader
+    from tubelet.report.motion_field import draw_field, read_field
+
+    with open_reader(arguments.input) as reader:
+        field = read_field(reader, arguments.input)
+    draw_field(field, arguments.motion, force=arguments.force)
 
 
 def _text(value: object) -> str:

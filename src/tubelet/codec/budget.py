@@ -166,6 +166,12 @@ class Allocators:
         channels: int | None = None,
         costs: Callable[[ScalarQuantizer], Costs] | None = None,
     ) -> None:
+        if len(tokenizer.parts) > 1:
+            names = ", ".join(each.name for each in tokenizer.parts)
+            raise OptionError(
+                f"a budget is for a latent of one part; this tokenizer's has several ({names}). Choose "
+                "--step and --channels, or another tokenizer."
+            )
         part = only_part(tokenizer.parts)
         kept = tokenizer.check_channels(channels)
         self._coding_units = tokenizer.model.coding_units()[part.name][:kept]

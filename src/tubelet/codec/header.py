@@ -1,5 +1,6 @@
 """What a ``.tube`` file says of its video and audio: our descriptions to its header and back."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -15,6 +16,7 @@ from tubelet.tokenizers.clip import only_part
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.parts import PartGrid
+from tubelet.types import Part
 from tubelet.video.audio import AudioPacket
 from tubelet.video.info import AudioInfo, Colour, VideoInfo
 
@@ -243,5 +245,29 @@ def check_channels(channels: int | None, header: Header) -> None:
     if len(header.parts) > 1:
         names = ", ".join(part.name for part in header.parts)
         raise OptionError(f"channels is {channels}; the file holds several parts ({names}). Leave it out.")
-    if not 1 <= channels <= header.channels:
-        raise OptionError(f"channels is {channels}; this file holds 1 to {header.channels}.")
+    _check_count(channels, header.channels)
+
+
+def wanted_channels(channels: int | None, header: Header, parts: Sequence[Part]) -> dict[str, int]:
+    """Of which part of a file only the first so many channels are wanted; of none for no number.
+
+    Args:
+        channels: of the only part whose channels are ordered.
+        header: of the file.
+        parts: those of the tokenizer that made it, in the same order.
+
+    Raises:
+        OptionError: there are not so many, or the file holds tokens or several such parts.
+    """
+    ordered = [stored for part, stored in zip(parts, header.parts, strict=True) if not part.exact]
+    if channels is None or len(ordered) != 1 or header.content == TOKENS:
+        check_channels(channels, header)
+        return {}
+    (part,) = ordered
+    _check_count(channels, part.channels)
+    return {part.name: channels}
+
+
+def _check_count(channels: int, most: int) -> None:
+    if not 1 <= channels <= most:
+        raise OptionError(f"channels is {channels}; this file holds 1 to {most}.")

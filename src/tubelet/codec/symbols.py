@@ -12,7 +12,7 @@ from jaxtyping import Int32
 from tubelet.bitstream.chunk import PartSymbols
 from tubelet.quantizers.digits import Bases, Digits, digits_kind
 from tubelet.quantizers.scalar import ScalarQuantizer, Symbols
-from tubelet.tokenizers.clip import only_part
+from tubelet.tokenizers.clip import main_part
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.streams.decoder import KnownLatents
@@ -68,9 +68,10 @@ class LatentQuantizer:
             OptionError: `step` is not positive, or so extreme that a file cannot say it.
         """
         units = tokenizer.model.coding_units()
+        scales = {part.name: 1.0 if part.exact else step for part in tokenizer.parts}
         return cls(
             of_part={
-                name: ScalarQuantizer.scaled(BASE_STEP / units[name][:channels], step)
+                name: ScalarQuantizer.scaled(BASE_STEP / units[name][:channels], scales[name])
                 for name, channels in kept.items()
             }
         )
@@ -145,9 +146,10 @@ def kept_channels(tokenizer: ContinuousTokenizer, channels: int | None) -> dict[
     Raises:
         OptionError: there are not as many, or they are asked of a latent of several parts.
     """
+    kept = {part.name: part.channels for part in tokenizer.parts}
     if channels is None:
-        return {part.name: part.channels for part in tokenizer.parts}
-    return {only_part(tokenizer.parts).name: tokenizer.check_channels(channels)}
+        return kept
+    return kept | {main_part(tokenizer.parts).name: tokenizer.check_channels(channels)}
 
 
 def only(symbols: ClipSymbols) -> Symbols:

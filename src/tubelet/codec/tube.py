@@ -17,7 +17,7 @@ from tubelet.bitstream.part_header import TOKENS
 from tubelet.bitstream.reader import TubeReader
 from tubelet.codec.chunking import part_of
 from tubelet.codec.fill import fill_from_past
-from tubelet.codec.header import check_channels, facts_to_colour, header_to_audio, stored_to_packet
+from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet, wanted_channels
 from tubelet.codec.matching import GivenTokenizer, check_steps, matching_tokenizer
 from tubelet.codec.memory import left_for_streams, steps_per_run
 from tubelet.codec.pipeline import Piece, symbols_to_frames
@@ -81,8 +81,7 @@ class Tube:
                         for part, stored in zip(matching.parts, self.header.parts, strict=True)
                     }
                 )
-            check_channels(channels, self.header)
-            self._channels = channels
+            self._channels = wanted_channels(channels, self.header, self._tokenizer.parts)
             self._memory = memory
             check_steps(path, self._tokenizer, self._reader)
         except BaseException:
@@ -305,7 +304,7 @@ class Tube:
         """What so many steps of symbols take, and those of one channel twice while it is decoded."""
         values = 0
         for part in self.header.parts:
-            channels = part.channels if self._channels is None else self._channels
+            channels = self._channels.get(part.name, part.channels)
             latent_steps = steps * (self.header.stride[0] // part.stride[0])
             values += (channels + 2) * latent_steps * part.rows * part.columns
         return _SYMBOL_BYTES * values

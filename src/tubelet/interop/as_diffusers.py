@@ -127,7 +127,7 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
             channels: how many of its channels a pipeline sees; all by default.
 
         Raises:
-            OptionError: the tokenizer was put together by hand.
+            OptionError: the tokenizer was put together by hand, or its latent has several parts.
         """
         config = tokenizer.config
         if not isinstance(config, KLTConfig):

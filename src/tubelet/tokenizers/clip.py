@@ -92,6 +92,15 @@ def only_part(parts: Sequence[Part]) -> Part:
     return parts[0]
 
 
+def main_part(parts: Sequence[Part]) -> Part:
+    """The part whose channels are ordered, by which numbers of channels and budgets are meant.
+
+    Raises:
+        OptionError: there are several such parts.
+    """
+    return only_part([part for part in parts if not part.exact])
+
+
 def posterior_of(steps: Steps) -> Posterior:
     """The distribution of steps of a latent of one part, which a variational model gave."""
     if steps.log_variances is None:

@@ -78,10 +78,12 @@ class ContinuousTokenizer(nn.Module):
     def channels(self) -> int:
         """Channels of a full latent; the first k of them are a latent of k channels.
 
+        Of several parts, those of the only one whose channels are ordered.
+
         Raises:
-            OptionError: the latent has several parts; `parts` has the channels of each.
+            OptionError: the latent has several such parts; `parts` has the channels of each.
         """
-        return clip.only_part(self.parts).channels
+        return clip.main_part(self.parts).channels
 
     @property
     def warm_up(self) -> int:

@@ -8,12 +8,15 @@ from typing import Any
 import torch
 
 from tubelet.checkpoint import Checkpoint
+from tubelet.codec.symbols import kept_channels
 from tubelet.evaluate.frame_buffer import FrameBuffer
 from tubelet.evaluate.systems.representation import LatentRepresentation, Representation
 from tubelet.evaluate.systems.system import Grid, Reconstruction
 from tubelet.evaluate.systems.timing import Timing
-from tubelet.evaluate.systems.tokenizer import continuous_timing, facts_of, grid_of, run_length, streamed
-from tubelet.types import Frames, Latent
+from tubelet.evaluate.systems.tokenizer import continuous_timing, facts_of, grid_of, run_length
+from tubelet.tokenizers.clip import main_part
+from tubelet.tokenizers.parts import joined
+from tubelet.types import Frames, Latent, Latents
 from tubelet.video.pixels import from_model, to_model
 
 
@@ -55,38 +58,53 @@ class LatentSystem:
         return facts_of(self.checkpoint) | {"kind": "latent", "channels": self.channels, "way": way}
 
     def latent(self, frames: Frames) -> Latent:
-        """The latent of a clip, on the CPU."""
+        """The latent of a clip, on the CPU; of several parts that of ordered channels."""
+        return self.latents(frames)[main_part(self.checkpoint.tokenizer.parts).name]
+
+    @torch.no_grad()
+    def latents(self, frames: Frames) -> Latents:
+        """Every part of the latent of a clip, on the CPU."""
         tokenizer = self.checkpoint.tokenizer
-        with torch.no_grad():
-            if self.at_once:
-                return tokenizer.encode(to_model(frames).to(tokenizer.device))[:, : self.channels].cpu()
-            return streamed(tokenizer.stream_encoder(channels=self.channels), frames).cpu()
+        kept = kept_channels(tokenizer, self.channels)
+        if self.at_once:
+            found = tokenizer.encode_parts(to_model(frames).to(tokenizer.device), channels=kept)
+        else:
+            stream, run = tokenizer.parts_encoder(channels=kept), run_length(frames)
+            runs = [stream.push_frames(frames[begin : begin + run]) for begin in range(0, len(frames), run)]
+            found = joined([*runs, stream.finish()])
+        return {name: part.cpu() for name, part in found.items()}
 
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Encode and decode a clip."""
         del rate
         began = time.perf_counter()
-        latent = self.latent(frames)
+        latents = self.latents(frames)
         between = time.perf_counter()
-        back = self._decoded(latent, frames)
+        back = self._decoded(latents, frames)
         ended = time.perf_counter()
         return Reconstruction(
             frames=back,
-            numbers=latent.numel(),
+            numbers=sum(part.numel() for part in latents.values()),
             seconds_encode=between - began,
             seconds_decode=ended - between,
         )
 
     @torch.no_grad()
-    def _decoded(self, latent: Latent, frames: Frames) -> Frames:
+    def _decoded(self, latents: Latents, frames: Frames) -> Frames:
         """The frames of a latent, as many and as large as those of the clip."""
         tokenizer = self.checkpoint.tokenizer
         length, height, width = frames.shape[:3]
         if self.at_once:
-            moved = latent.to(tokenizer.device)
-            return from_model(tokenizer.decode(moved, frames=length, height=height, width=width))
-        decoder = tokenizer.stream_decoder(frames=length, height=height, width=width)
-        buffer = FrameBuffer(height=height, width=width)
-        for steps in latent.split(max(1, run_length(frames) // tokenizer.stride.t), dim=2):
-            buffer.add(decoder.push_frames(steps))
+            moved = {name: part.to(tokenizer.device) for name, part in latents.items()}
+            return from_model(tokenizer.decode_parts(moved, frames=length, height=height, width=width))
+        decoder = tokenizer.parts_decoder(frames=length, height=height, width=width)
+        buffer, grids = FrameBuffer(height=height, width=width), tokenizer.grids
+        steps, run = grids.steps_in(latents, 0), max(1, run_length(frames) // tokenizer.stride.t)
+        for step in range(0, steps, run):
+            stop = min(step + run, steps)
+            some = {
+                name: part[:, :, grids[name].first(step) : grids[name].first(stop)]
+                for name, part in latents.items()
+            }
+            buffer.add(decoder.push_frames(some))
         return buffer.frames()

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tubelet.evaluate.cases import Case
 from tubelet.evaluate.picture import Picture
@@ -131,6 +131,8 @@ def whole_clips(
 def streams(
     tokenizer: ContinuousTokenizer | DiscreteTokenizer,
     encoder: Callable[[], Any],
+    decoder: Callable[..., Any],
+    join: Callable[[list[Any]], Any],
     *,
     about: dict[str, Any],
     cost: Callable[[], Cost],
@@ -140,6 +142,8 @@ def streams(
     Args:
         tokenizer: what is timed; its first frame comes as soon as its first group is full.
         encoder: opens a stream of frames.
+        decoder: opens a stream of what that gives, for a clip of ``frames``, ``height`` and ``width``.
+        join: makes one of two runs of it.
         about: what identifies it.
         cost: counts operations.
     """
@@ -147,7 +151,8 @@ def streams(
 
     def prepare(case: Case) -> Callable[[], Times]:
         picture = Picture(height=case.size.height, width=case.size.width)
-        return partial(_through_streams, tokenizer, encoder, case, picture)
+        size = {"frames": case.frames, "height": case.size.height, "width": case.size.width}
+        return partial(_through_streams, tokenizer, encoder, partial(decoder, **size), join, case, picture)
 
     return Timing(device=tokenizer.device, in_streams=True, about=about, prepare=prepare, cost=cost)
 
@@ -155,23 +160,23 @@ def streams(
 def _through_streams(
     tokenizer: ContinuousTokenizer | DiscreteTokenizer,
     open_encoder: Callable[[], Any],
+    open_decoder: Callable[[], Any],
+    join: Callable[[list[Any]], Any],
     case: Case,
     picture: Picture,
 ) -> Times:
     """A clip through fresh streams; a group of frames is made just before it is needed, outside the time."""
     device, grouping = tokenizer.device, tokenizer.grouping
     encoding, decoding = Stopwatch(device), Stopwatch(device)
-    encoder = open_encoder()
-    height, width = case.size.height, case.size.width
-    decoder = tokenizer.stream_decoder(frames=case.frames, height=height, width=width)
+    encoder, decoder = open_encoder(), open_decoder()
     first_frame, back, steps = 0.0, 0, grouping.steps(case.frames)
     for step in range(steps):
         stop = min(grouping.first_frame(step + 1), case.frames)
         video = to_model(picture.frames(grouping.first_frame(step), stop)).to(device)
         with encoding.running():
-            latent: Tensor = encoder.push(video)
+            latent = encoder.push(video)
             if step == steps - 1:
-                latent = torch.cat([latent, encoder.finish()], dim=2)
+                latent = join([latent, encoder.finish()])
         with decoding.running():
             back += decoder.push(latent).shape[2]
         if step == 0:

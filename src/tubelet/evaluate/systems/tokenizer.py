@@ -8,14 +8,16 @@ from torch import Tensor
 
 from tubelet.checkpoint import Checkpoint
 from tubelet.codec.memory import RUN_BYTES
+from tubelet.codec.symbols import kept_channels
 from tubelet.evaluate.cases import AbsentError, Case
 from tubelet.evaluate.systems.system import Grid, Setting
 from tubelet.evaluate.systems.timing import Cost, Timing, million_numbers, streams, whole_clips
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer, StreamTokenizer
+from tubelet.tokenizers.parts import joined
 from tubelet.tokenizers.streams.encoder import StreamEncoder
 from tubelet.tokenizers.token_grid import TokenGrid
-from tubelet.types import Frames, Latent, Video
+from tubelet.types import Frames, Latents, Video
 
 
 def set_networks(tokenizer: ContinuousTokenizer | DiscreteTokenizer, setting: Setting) -> None:
@@ -62,15 +64,16 @@ def continuous_timing(tokenizer: ContinuousTokenizer, *, name: str, channels: in
     """
     about = _about(tokenizer, name=name, channels=channels, at_once=at_once)
     cost = partial(_cost, tokenizer)
+    kept = kept_channels(tokenizer, channels)
     if not at_once:
-        encoder = partial(tokenizer.stream_encoder, channels=channels)
-        return streams(tokenizer, encoder, about=about, cost=cost)
+        encoder = partial(tokenizer.parts_encoder, channels=kept)
+        return streams(tokenizer, encoder, tokenizer.parts_decoder, joined, about=about, cost=cost)
 
-    def decode(latent: Latent, case: Case) -> Video:
+    def decode(latents: Latents, case: Case) -> Video:
         size = case.size
-        return tokenizer.decode(latent, frames=case.frames, height=size.height, width=size.width)
+        return tokenizer.decode_parts(latents, frames=case.frames, height=size.height, width=size.width)
 
-    encode = partial(tokenizer.encode, channels=channels)
+    encode = partial(tokenizer.encode_parts, channels=kept)
     device, dtype = tokenizer.device, tokenizer.dtype
     return whole_clips(encode, decode, device=device, dtype=dtype, about=about, cost=cost)
 
@@ -80,7 +83,8 @@ def discrete_timing(tokenizer: DiscreteTokenizer, *, name: str, at_once: bool) -
     about = _about(tokenizer, name=name, channels=None, at_once=at_once)
     cost = partial(_cost, tokenizer)
     if not at_once:
-        return streams(tokenizer, tokenizer.stream_encoder, about=about, cost=cost)
+        encoder, decoder = tokenizer.stream_encoder, tokenizer.stream_decoder
+        return streams(tokenizer, encoder, decoder, partial(torch.cat, dim=2), about=about, cost=cost)
 
     def decode(grid: TokenGrid, _case: Case) -> Video:
         return tokenizer.detokenize(grid)

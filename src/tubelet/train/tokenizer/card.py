@@ -1,6 +1,8 @@
 """The card of a fitted tokenizer: what it is, what it was made from, and how to make it again."""
 
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.motion.config import MotionConfig
+from tubelet.tokenizers.clip import main_part
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.tokenizer.fit_klt import Sampling
 
@@ -8,12 +10,15 @@ from tubelet.train.tokenizer.fit_klt import Sampling
 def klt_card(tokenizer: ContinuousTokenizer, *, clips: int, sampling: Sampling, made_by: str) -> str:
     """Write the card of a linear tokenizer as Markdown."""
     stride, config = tokenizer.stride, tokenizer.config
-    assert isinstance(config, KLTConfig)
+    assert isinstance(config, KLTConfig | MotionConfig)
     numbers = 3 * stride.t * stride.h * stride.w
-    (units,) = tokenizer.model.pixel_units().values()
-    variances = units.square()
+    variances = tokenizer.model.pixel_units()[main_part(tokenizer.parts).name].square()
     sides = ", ".join("own size" if side is None else f"short side {side}" for side in sampling.short_sides)
-    levels = " then ".join(str(patch) for patch in config.patches)
+    way = "Karhunen-Loève transform of"
+    if isinstance(config, MotionConfig):
+        way, levels = f"{way} motion-compensated", str(config.patch)
+    else:
+        levels = " then ".join(str(patch) for patch in config.patches)
     shares = "\n".join(
         f"| {kept} | {numbers / kept:.0f}:1 | {float(variances[:kept].sum() / variances.sum()):.2%} |"
         for kept in (4, 8, 16, 32, 48, 64, 128, 256)
@@ -21,7 +26,7 @@ def klt_card(tokenizer: ContinuousTokenizer, *, clips: int, sampling: Sampling, 
     )
     return f"""# {config.name}
 
-A linear tokenizer: the Karhunen-Loève transform of {stride} patches (frames x rows x columns) of RGB video,
+A linear tokenizer: the {way} {stride} patches (frames x rows x columns) of RGB video,
 {config.channels} ordered channels of zero mean and unit variance. Levels: {levels}.
 
 - **Made by** `{made_by}`

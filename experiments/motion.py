@@ -1,0 +1,105 @@
+"""What a linear tokenizer gains along motion, and what its vectors take.
+
+    python experiments/motion.py CLIPS [--motion klt-4x8x8-motion] [--plain klt-4x8x8] [-o FIGURES.json]
+
+The clips are prepared as short256x33 prepares them; PSNR is of the whole clip, rounded to 8 bits, at each
+number of channels of content. Bits of motion are those of the range coder's tables in a file, per position of
+all latent steps, the lead step among them.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import tubelet
+from tubelet.bitstream.segment import encode_symbols
+from tubelet.codec.symbols import LatentQuantizer, kept_channels
+from tubelet.data.clips import find_clips
+from tubelet.evaluate.clips import open_clip
+from tubelet.evaluate.protocols import PROTOCOLS
+from tubelet.results import circumstances
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.streams.decoder import KnownLatents
+from tubelet.types import Frames, Latents
+from tubelet.video.pixels import from_model, to_model
+
+CHANNELS = (4, 8, 16, 32, 64)
+
+
+def main() -> None:
+    """Measure, and print a row for each clip."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("--motion", default="klt-4x8x8-motion")
+    parser.add_argument("--plain", default="klt-4x8x8")
+    parser.add_argument("-o", "--output", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    moving, plain = tubelet.load(arguments.motion), tubelet.load(arguments.plain)
+    rows: dict[str, Any] = {}
+    print(f"{'clip':40} gain in dB at {CHANNELS} channels, bits of motion a position")
+    for path in find_clips(arguments.clips):
+        frames = open_clip(path, PROTOCOLS["short256x33"]).frames
+        rows[path.name] = row = _measured(moving, plain, frames)
+        gains = " ".join(f"{gain:+6.2f}" for gain in row["gain_db"])
+        print(f"{path.name[:40]:40} {gains} {row['bits_of_motion_per_position']:6.2f}", flush=True)
+        if arguments.output is not None:
+            content = {"figures": _figures(rows, arguments), "circumstances": circumstances()}
+            arguments.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(_figures(rows, arguments)["mean"], indent=1))
+
+
+def _measured(moving: ContinuousTokenizer, plain: ContinuousTokenizer, frames: Frames) -> dict[str, Any]:
+    """The figures of one clip."""
+    video = to_model(frames)
+    seconds: dict[str, float] = {}
+    found: dict[str, list[float]] = {}
+    latents: Latents = {}
+    for name, tokenizer in {"plain": plain, "motion": moving}.items():
+        began = time.process_time()
+        latents = tokenizer.encode_parts(video)
+        seconds[name] = time.process_time() - began
+        found[name] = [_psnr(tokenizer, latents, frames, kept) for kept in CHANNELS]
+    quantizer = LatentQuantizer.of(moving, kept_channels(moving, None), step=1.0)
+    symbols = quantizer.quantize(KnownLatents(latents, {}))["motion"].symbols
+    bits = 8 * sum(len(encode_symbols(channel.flatten()).to_bytes()) for channel in symbols) / symbols[0].size
+    return {
+        "psnr_db": found,
+        "gain_db": [round(b - a, 3) for a, b in zip(found["plain"], found["motion"], strict=True)],
+        "bits_of_motion_per_position": round(bits, 3),
+        "moving_share": round(float((symbols != 0).any(axis=0).mean()), 4),
+        "cpu_seconds_encode": seconds,
+    }
+
+
+def _psnr(tokenizer: ContinuousTokenizer, latents: Latents, frames: Frames, kept: int) -> float:
+    length, height, width = frames.shape[:3]
+    channels = kept_channels(tokenizer, kept)
+    some = {name: latents[name][:, :count] for name, count in channels.items()}
+    back = from_model(tokenizer.decode_parts(some, frames=length, height=height, width=width))
+    error = np.mean((back.astype(np.float32) - frames) ** 2, dtype=np.float64)
+    return round(float(10 * np.log10(255**2 / max(error, 1e-10))), 4)
+
+
+def _figures(rows: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
+    gains = np.array([row["gain_db"] for row in rows.values()])
+    bits = [row["bits_of_motion_per_position"] for row in rows.values()]
+    return {
+        "channels": list(CHANNELS),
+        "tokenizers": [arguments.plain, arguments.motion],
+        "mean": {
+            "gain_db": gains.mean(axis=0).round(3).tolist(),
+            "least_gain_db": gains.min(axis=0).round(3).tolist(),
+            "bits_of_motion_per_position": round(float(np.mean(bits)), 3),
+        },
+        "clips": rows,
+    }
+
+
+if __name__ == "__main__":
+    main()

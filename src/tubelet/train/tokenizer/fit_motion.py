@@ -1,0 +1,109 @@
+"""Fitting a linear tokenizer along motion: the KLT of groups that were moved onto their first frames."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from tubelet.data.clips import sample_runs
+from tubelet.errors import VideoError
+from tubelet.models.klt.moments import Moments, set_level
+from tubelet.models.motion.config import MotionConfig
+from tubelet.models.motion.model import MotionModel
+from tubelet.models.motion.search import find_vectors
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.train.tokenizer.fit_klt import Sampling
+from tubelet.types import Frames, Stride
+from tubelet.video.pixels import to_model
+from tubelet.video.resize import shrink_to_short_side
+
+LARGEST_SIDE = 128
+"""Rows and columns of positions of a frame at most in which vectors are looked for."""
+
+LEAST_DEVIATION = 0.25
+"""Pixels that a channel of motion varies by at least: the fineness of its numbers."""
+
+
+def motion_config(stride: Stride, *, channels: int | None = None, lead_frame: bool = True) -> MotionConfig:
+    """The configuration of a linear tokenizer along motion."""
+    most = 3 * stride.t * stride.h * stride.w
+    kept = min(64, most) if channels is None else channels
+    return MotionConfig(name=f"klt-{stride}-motion", patch=stride, channels=kept, lead_frame=lead_frame)
+
+
+def fit_motion(
+    config: MotionConfig,
+    clips: Sequence[Path],
+    sampling: Sampling,
+    *,
+    on_clip: Callable[[int], None] = lambda _: None,
+    on_skip: Callable[[Path, VideoError], None] = lambda _path, _error: None,
+) -> ContinuousTokenizer:
+    """Fit a tokenizer along motion.
+
+    Args:
+        config: what to fit.
+        clips: files of video; those that cannot be read are skipped.
+        sampling: which of their patches are used.
+        on_clip: called with the number of clips read so far.
+        on_skip: called with each clip that could not be read.
+
+    Raises:
+        OptionError: the clips give fewer patches than a patch has numbers, or a stride that motion has not.
+    """
+    model = config.build().requires_grad_(requires_grad=False)
+    level = model.transform.klts[0]
+    content, motion = Moments(level.mean.numel()), Moments(model.vector_deviation.numel())
+    for index, clip in enumerate(clips):
+        try:
+            for patches in _patches(model, clip, sampling, index):
+                content.update(patches.content)
+                motion.update(patches.motion)
+        except VideoError as error:
+            on_skip(clip, error)
+        on_clip(index + 1)
+    model.transform.deviation.copy_(set_level(level, content).sqrt())
+    model.vector_deviation.copy_(motion.covariance.diagonal().sqrt().clamp_min(LEAST_DEVIATION))
+    return ContinuousTokenizer(model, lead_frame=config.lead_frame, config=config).eval()
+
+
+class _Patches(NamedTuple):
+    """Straightened patches, and the motion of each."""
+
+    content: Float[Tensor, "n d"]
+    motion: Float[Tensor, "n m"]
+
+
+def _patches(model: MotionModel, clip: Path, sampling: Sampling, index: int) -> Iterator[_Patches]:
+    """Random patches of a clip, moved onto the first frame of their group."""
+    generator = np.random.default_rng((sampling.seed, index))
+    t, h, w = model.stride
+    for run in sample_runs(clip, frames=t, runs=sampling.runs, generator=generator):
+        for side in sampling.short_sides:
+            frames = _region(
+                run if side is None else shrink_to_short_side(run, side), model.stride, generator
+            )
+            if not frames.size:
+                continue
+            groups = to_model(frames)
+            vectors = find_vectors(groups, t, model.cell)
+            straight = model.straightened(groups, vectors)
+            content = rearrange(straight, "1 c t (h ph) (w pw) -> (h w) (t ph pw c)", ph=h, pw=w)
+            motion = rearrange(model.vectors_to_motion(vectors, 1), "1 m 1 h w -> (h w) m")
+            chosen = torch.from_numpy(generator.permutation(len(content))[: sampling.patches])
+            yield _Patches(content[chosen], motion[chosen])
+
+
+def _region(frames: Frames, stride: Stride, generator: np.random.Generator) -> Frames:
+    """Whole positions of frames; of large frames a region at a random place."""
+    spans: list[slice] = []
+    for length, step in zip(frames.shape[1:3], stride[1:], strict=True):
+        size = min(length // step, LARGEST_SIDE) * step
+        first = int(generator.integers(0, length - size + 1))
+        spans.append(slice(first, first + size))
+    return np.ascontiguousarray(frames[:, spans[0], spans[1]])

@@ -1,0 +1,60 @@
+"""Motion goes through files as it is, at any coarseness; numbers of channels are of content."""
+
+import numpy as np
+import pytest
+import torch
+from random_tokenizers import make_motion_tokenizer
+
+from tubelet.checkpoint import Checkpoint
+from tubelet.codec.budget import MeanChannels
+from tubelet.codec.encode import encode_file
+from tubelet.codec.reconstruct import reconstruct_file
+from tubelet.codec.tube import open_tube
+from tubelet.errors import OptionError
+from tubelet.video.pixels import to_model
+
+
+@pytest.fixture(scope="module")
+def checkpoint():
+    return Checkpoint(name="random-motion", tokenizer=make_motion_tokenizer(), sha256="0" * 64)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """A photograph of noise that slides, and stops."""
+    path = tmp_path_factory.mktemp("clip") / "clip.npy"
+    coarse = np.random.default_rng(5).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    still = coarse.repeat(4, axis=0).repeat(4, axis=1)
+    np.save(path, np.stack([still[20:61, 30 + shift : 82 + shift] for shift in (0, 3, 6, 9, 12, 12, 12)]))
+    return path
+
+
+@pytest.mark.parametrize("step", [0.3, 1.0, 17.0])
+def test_motion_is_kept_at_every_coarseness(checkpoint, clip, tmp_path, step):
+    encode_file(clip, tmp_path / "a.tube", tokenizer=checkpoint, step=step)
+    expected = checkpoint.tokenizer.encode_parts(to_model(np.load(clip)))["motion"]
+    assert expected.any()
+    with open_tube(tmp_path / "a.tube", tokenizer=checkpoint) as tube:
+        assert torch.equal(tube.latents().latents["motion"], expected)
+
+
+def test_numbers_of_channels_are_of_content(checkpoint, clip, tmp_path):
+    encode_file(clip, tmp_path / "all.tube", tokenizer=checkpoint)
+    encode_file(clip, tmp_path / "few.tube", tokenizer=checkpoint, channels=5)
+    with (
+        open_tube(tmp_path / "few.tube", tokenizer=checkpoint) as few,
+        open_tube(tmp_path / "all.tube", tokenizer=checkpoint, channels=5) as prefix,
+    ):
+        latents = few.latents().latents
+        assert {name: part.shape[1] for name, part in latents.items()} == {"motion": 6, "content": 5}
+        assert np.array_equal(few[:], prefix[:])
+    reconstruct_file(clip, tmp_path / "back.npy", tokenizer=checkpoint, channels=5)
+    with open_tube(tmp_path / "few.tube", tokenizer=checkpoint) as few:
+        assert np.array_equal(np.load(tmp_path / "back.npy"), few[:])
+    with pytest.raises(OptionError, match="channels is 13"):
+        open_tube(tmp_path / "all.tube", tokenizer=checkpoint, channels=13)
+
+
+def test_a_budget_of_a_latent_of_several_parts_is_refused(checkpoint, clip, tmp_path):
+    with pytest.raises(OptionError, match=r"one part; this tokenizer's has several \(motion, content\)"):
+        encode_file(clip, tmp_path / "a.tube", tokenizer=checkpoint, budget=MeanChannels(channels=4.0))
