@@ -44,6 +44,8 @@ OPTIONS = {
     "train": "--data --force --help --output --resume --shard --time-limit RECIPE",
     "export-checkpoint": "--data --force --help --output RUN",
     "export": "--channels --force --format --help --output NAME|DIR",
+    "evaluate-generation": "--count --device --force --guidance --help --output --seed --steps "
+    "--things MODEL",
     "generate": "--count --device --force --frames --guidance --help --image --method --model --output "
     "--seed --size --steps --tokenizer PROMPT",
     "weights": "--force --help --output NETWORK SOURCE",

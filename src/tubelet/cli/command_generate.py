@@ -28,7 +28,7 @@ from tubelet.errors import OptionError
 from tubelet.files import fitted_name
 
 if TYPE_CHECKING:
-    from tubelet.generate.sample import Wish
+    from tubelet.generate.files import Request
 
 NAME = "generate"
 
@@ -78,18 +78,18 @@ def run(arguments: argparse.Namespace) -> None:
     """Make the videos, and say what was written."""
     from tubelet.files import check_targets
     from tubelet.generate.dit.files import read_generator
-    from tubelet.generate.dit.sampler import Sampling
-    from tubelet.generate.sample import Wish, generate_file
+    from tubelet.generate.dit.sampler import FlowSampling
+    from tubelet.generate.files import Request, generate_file
 
-    wish = Wish(
+    request = Request(
         prompt=arguments.prompt,
         seed=arguments.seed,
         frames=arguments.frames,
         size=None if arguments.size is None else arguments.size[::-1],
         image=arguments.image,
-        sampling=Sampling(steps=arguments.steps, guidance=arguments.guidance, method=arguments.method),
+        sampling=FlowSampling(steps=arguments.steps, guidance=arguments.guidance, method=arguments.method),
     )
-    targets = _targets(arguments.output, wish, arguments.count)
+    targets = _targets(arguments.output, request, arguments.count)
     sources = [] if arguments.image is None else [arguments.image]
     check_targets(targets, sources=sources, force=arguments.force)
     model = read_generator(arguments.model, tokenizer=arguments.tokenizer, device=arguments.device)
@@ -107,13 +107,13 @@ def run(arguments: argparse.Namespace) -> None:
     show_table([("time", f"{time.monotonic() - began:.1f} s")])
 
 
-def _targets(output: Path, wish: "Wish", count: int) -> dict[Path, "Wish"]:
+def _targets(output: Path, request: "Request", count: int) -> dict[Path, "Request"]:
     """Which video goes into which file."""
     if not 1 <= count <= _MOST:
         raise OptionError(f"--count is {count}; it lies between 1 and {_MOST}.")
     if count == 1:
-        return {output: wish}
-    several = [replace(wish, seed=wish.seed + number) for number in range(count)]
+        return {output: request}
+    several = [replace(request, seed=request.seed + number) for number in range(count)]
     return {
         output.with_name(fitted_name(output.stem, f"-{each.seed}{output.suffix}")): each for each in several
     }

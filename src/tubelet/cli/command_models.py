@@ -1,4 +1,4 @@
-"""List the tokenizers that come with the package."""
+"""List the tokenizers that come with the package, and the generators."""
 
 import argparse
 import json
@@ -40,6 +40,23 @@ def run(arguments: argparse.Namespace) -> None:
         return
     header = ("name", "stride", "channels", "numbers in : out", "size", "kind")
     show_table([_row(model) for model in models], header=header)
+    _show_generators()
+
+
+def _show_generators() -> None:
+    """Print a table of what makes videos of text, if any comes with the package."""
+    from tubelet.generate.dit.files import SHIPPED, read_generator, shipped_generators
+
+    rows: list[tuple[str, ...]] = []
+    for name in shipped_generators():
+        model = read_generator(name)
+        config = model.network.config
+        size = sum(path.stat().st_size for path in (SHIPPED / name).iterdir())
+        shape = f"{config.steps} steps of {config.rows}x{config.columns}"
+        rows.append((name, config.tokenizer, shape, f"{len(config.words)} words", f"{size / 1e6:.2f} MB"))
+    if rows:
+        print()
+        show_table(rows, header=("generator", "tokenizer", "latents", "vocabulary", "size"))
 
 
 def _model(name: str) -> _Model:

@@ -19,6 +19,7 @@ from tubelet.cli import (
     command_encode,
     command_encode_dataset,
     command_evaluate,
+    command_evaluate_generation,
     command_export,
     command_export_checkpoint,
     command_fit_klt,
@@ -60,6 +61,7 @@ COMMANDS = (
     command_export_checkpoint,
     command_export,
     command_generate,
+    command_evaluate_generation,
     command_weights,
     command_demo,
 )

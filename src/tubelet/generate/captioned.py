@@ -1,6 +1,7 @@
 """Latents with captions, computed once for a run and mapped: what generators are trained on."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ _DATA = "latents.npy"
 _FACTS = "latents.json"
 _SAMPLES = 1024
 """Clips from which mean and deviation of each channel are measured."""
+
+_PAUSE = 0.5
+"""Seconds between two looks whether another process is done."""
 
 KnownTokenizer = Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]
 
@@ -117,15 +121,21 @@ def continuous_of(known: KnownTokenizer) -> ContinuousTokenizer:
 
 
 def encode_captioned(
-    name: str, clips: CaptionedClips, folder: Path, *, on_clip: Callable[[int, int], None]
+    name: str,
+    clips: CaptionedClips,
+    folder: Path,
+    *,
+    on_clip: Callable[[int, int], None],
+    waits: bool = False,
 ) -> CaptionedLatents:
-    """Encode clips, or map what an earlier session of the same run encoded.
+    """Encode clips, or map what an earlier session or another process of the same run encoded.
 
     Args:
         name: of the tokenizer.
         clips: with their captions.
         folder: of the run; the latents lie there.
         on_clip: called with how many are done, and of how many at most.
+        waits: whether another process encodes, for which this one waits.
 
     Raises:
         CheckpointError: the tokenizer cannot be read.
@@ -134,6 +144,9 @@ def encode_captioned(
     known = read_tokenizer(name)
     facts = json.loads(json.dumps({"sha256": known.sha256, "clips": clips.facts()}))
     stored = _stored(folder / _FACTS)
+    while waits and (stored is None or stored["facts"] != facts):
+        time.sleep(_PAUSE)
+        stored = _stored(folder / _FACTS)
     if stored is None or stored["facts"] != facts:
         captions = _encode(known, clips, folder / _DATA, on_clip)
         stored = {"facts": facts, "captions": captions}

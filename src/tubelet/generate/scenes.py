@@ -8,9 +8,16 @@ from typing import Any, Literal, final
 
 import numpy as np
 
-from tubelet.data.scenes import COLOURS, DIRECTIONS, GROUND_COLOURS, SHAPES, Scene, SceneOptions, scene_at
-from tubelet.data.scenes.captions import nearest_name
-from tubelet.data.scenes.words import SIZES
+from tubelet.data.scenes import (
+    COLOURS,
+    DIRECTIONS,
+    GROUND_COLOURS,
+    SHAPES,
+    SIZES,
+    Scene,
+    SceneOptions,
+    scene_at,
+)
 from tubelet.errors import OptionError
 from tubelet.generate.captioned import CaptionedLatent, KnownTokenizer, continuous_of, quantized
 from tubelet.train.tokenizer.batches import to_video
@@ -85,6 +92,9 @@ class SceneData:
         Args:
             combinations: of colour, shape and direction: those for training, the tenth that is kept out of
                 it, or all.
+
+        Raises:
+            OptionError: no combination of these words is one of those.
         """
         options = SceneOptions(
             height=self.height,
@@ -93,6 +103,11 @@ class SceneData:
             fps=self.fps,
             things=(self.things, self.things),
             grounds=("plain",),
+            colours=self.colours,
+            shapes=self.shapes,
+            directions=self.directions,
+            sizes=self.sizes,
+            ground_colours=tuple(name.replace("-", " ") for name in self.grounds),
             combinations=combinations,
             still=0.0,
             bounce=0.0,
@@ -100,26 +115,13 @@ class SceneData:
             grow=0.0,
             pan=0.0,
         )
-        for index in count():
-            scene = scene_at(index, seed=self.seed, options=options)
-            if self._has(scene):
-                yield scene
+        scenes = (scene_at(index, seed=self.seed, options=options) for index in count())
+        return (scene for scene in scenes if not any(thing.motion.bounce for thing in scene.things))
 
     def caption(self, scene: Scene) -> str:
         """What is seen in a scene; of some, without the ground."""
         said = np.random.default_rng((self.seed, scene.phrasing)).random() >= self.unsaid
         return scene.caption if said else _GROUND.sub("", scene.caption)
-
-    def _has(self, scene: Scene) -> bool:
-        """Whether a scene shows what these scenes show and nothing else."""
-        return {_hyphened(each) for each in scene.ground.colours} <= set(self.grounds) and all(
-            thing.appearance.colour in self.colours
-            and thing.appearance.name in self.shapes
-            and thing.motion.direction in self.directions
-            and nearest_name(thing.appearance.size, SIZES) in self.sizes
-            and not thing.motion.bounce
-            for thing in scene.things
-        )
 
 
 @final

@@ -65,7 +65,7 @@ _MEANING = {other: word for word, others in _SYNONYMS.items() for other in other
 
 
 @final
-class Vocabulary:
+class PromptVocabulary:
     """The words that a generator has learned, and their numbers.
 
     Args:
@@ -77,7 +77,7 @@ class Vocabulary:
         self._numbers = {word: RESERVED + number for number, word in enumerate(self.words)}
 
     @classmethod
-    def of_captions(cls, captions: Iterable[str], *, most: int = 4096) -> "Vocabulary":
+    def of_captions(cls, captions: Iterable[str], *, most: int = 4096) -> "PromptVocabulary":
         """The words of captions, those of most captions first if there are more than `most`."""
         counted = Counter(word for caption in captions for word in dict.fromkeys(meaningful_words(caption)))
         return cls(sorted(word for word, _ in counted.most_common(most)))

@@ -9,6 +9,7 @@ def dit() -> DiTTrainConfig:
 
     ``tubelet train dit -o RUN --time-limit 1h``; scenes are rendered and encoded first, which takes some
     minutes and is no part of that time. With ``--data FOLDER --tokenizer NAME`` it learns from files of
-    tokens with captions instead.
+    tokens with captions instead. Muon took 250 iterations to where AdamW at the same rate was after 400 (a
+    quarter of the width, 16 clips); an iteration takes 1.4 times as long with it.
     """
-    return DiTTrainConfig(optimizer=Optimizer(lr=8e-4, ema=0.998))
+    return DiTTrainConfig(optimizer=Optimizer(kind="muon", lr=2e-3, others=0.5, ema=0.998))

@@ -66,6 +66,11 @@ class Ranks:
         return dict(zip(figures, (values / self.count).tolist(), strict=True))
 
 
+def is_first_process() -> bool:
+    """Whether this process is the first that torchrun started, or the only one; known before `ranks` too."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def ranks() -> Iterator[Ranks]:
     """Join the other processes, if torchrun started this one; leave them in the end."""

@@ -198,6 +198,29 @@ def test_only_the_combinations_asked_for_are_drawn(combinations):
         assert scene.held_out == scene.truth().held_out == (combinations == "held-out")
 
 
+def test_only_the_words_asked_for_are_drawn():
+    options = SceneOptions(
+        things=(2, 2), grounds=("plain",), colours=("red", "white", "cyan"), shapes=("ring", "cross"),
+        directions=("up", "down-left"), sizes=("large",), ground_colours=("black", "gray"),
+        combinations="seen",
+    )  # fmt: skip
+    for index in range(20):
+        scene = scene_at(index, options=options)
+        assert scene.ground.colours[0] in options.ground_colours
+        for each in scene.truth().things:
+            assert each.colour in options.colours
+            assert each.name in options.shapes
+            assert each.direction in ("", *options.directions)
+            assert each.size == "large"
+
+
+def test_words_without_a_combination_that_is_wanted_are_refused():
+    words = {"colours": ("red",), "shapes": ("circle",), "directions": ("up",)}
+    assert scene_at(0, options=SceneOptions(combinations="seen", **words)).things
+    with pytest.raises(OptionError, match="0 of the colours red have a combination"):
+        scene_at(0, options=SceneOptions(combinations="held-out", **words))
+
+
 def test_things_stay_in_the_frame_and_stand_out_from_a_plain_ground():
     options = SceneOptions(grounds=("plain",))
     generator = np.random.default_rng(0)
@@ -241,6 +264,9 @@ def test_without_scikit_image_only_photographs_are_refused(monkeypatch):
         (lambda: SceneOptions(still=1.5), "the share still is 1.5"),
         (lambda: SceneOptions(kinds=()), "no kind of things were given"),
         (lambda: SceneOptions(things=(2, 1)), "2 to 1 things"),
+        (lambda: SceneOptions(things=(1, 2), colours=("red",)), "the number of things is 2"),
+        (lambda: SceneOptions(shapes=("blob",)), "a shape of things is 'blob'"),
+        (lambda: SceneOptions(ground_colours=("gray",)), "a gradient has two colours"),
     ],
 )
 def test_what_has_no_meaning_is_refused(make, match):

@@ -1,6 +1,10 @@
 """Runs of generators: from scenes or tokens to a folder that is read, and the same when interrupted."""
 
+import os
+import subprocess
+import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +20,7 @@ from tubelet.generate.dit.export import config_from_facts, export_dit, is_dit
 from tubelet.generate.dit.files import read_generator
 from tubelet.generate.dit.task import DiTTask, train_dit
 from tubelet.generate.dit.train_config import DiTTrainConfig, FlowStage
-from tubelet.generate.sample import Wish, generate_frames
+from tubelet.generate.files import Request, generate_frames
 from tubelet.generate.scenes import SceneClips, SceneData
 from tubelet.generate.token_files import TokenFiles
 from tubelet.models.klt.config import KLTConfig
@@ -64,7 +68,7 @@ def test_a_run_becomes_a_generator_that_makes_videos(config, tmp_path, tokenizer
     for name, weights in model.network.named_parameters():
         assert torch.equal(weights, state.ema[name].to(torch.bfloat16).float()), name
     prompt = f"a {model.network.config.words[0]}"
-    frames = np.concatenate(list(generate_frames(Wish(prompt=prompt), model=model)))
+    frames = np.concatenate(list(generate_frames(Request(prompt=prompt), model=model)))
     assert frames.shape == (9, 16, 16, 3)
     card = (folder / "card.md").read_text()
     assert "6 captioned clips: rendered scenes only" in card
@@ -111,6 +115,47 @@ def test_other_scenes_are_encoded_anew(tmp_path, tokenizer_folder):
         for data in (SCENES, replace(SCENES, clips=2), SCENES)
     ]
     assert counts == [6, 2, 6]
+
+
+def test_a_process_that_waits_takes_what_another_one_encoded(tmp_path, tokenizer_folder):
+    def encoded(*, waits):
+        return encode_captioned(
+            tokenizer_folder, SceneClips(SCENES), tmp_path, on_clip=lambda *_: None, waits=waits
+        )
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(encoded, waits=True)
+        made = encoded(waits=False)
+        assert np.array_equal(waiting.result(timeout=60).values, made.values)
+
+
+@pytest.mark.slow
+def test_two_processes_have_the_losses_of_one(tmp_path, tokenizer_folder):
+    numbers = (
+        f"--tokenizer {tokenizer_folder} --iterations 4 --width 32 --blocks 1 --heads 2 --stages.0.batch 4 "
+        "--scenes.clips 6 --scenes.frames 9 --scenes.height 16 --scenes.width 16 --bfloat16 false"
+    ).split()
+    alone = [sys.executable, "-m", "tubelet"]
+    both = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "tubelet",
+    ]
+    for name, launch in (("one", alone), ("two", both)):
+        subprocess.run(
+            [*launch, "train", "dit", "-o", str(tmp_path / name), *numbers],
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            check=True,
+            timeout=240,
+            capture_output=True,
+        )
+    losses = [[line["flow"] for line in read_log(tmp_path / name)] for name in ("one", "two")]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
 
 
 def test_damaged_latents_are_named(config, tmp_path):
@@ -166,7 +211,7 @@ def test_files_of_tokens_with_captions_are_trained_on(config, tmp_path, tokens):
     model = read_generator(export_dit(tmp_path / "run", tmp_path / "mine"))
     assert model.network.config.words == ("blue", "circle", "red")
     assert model.network.config.fps == 24.0
-    frames = np.concatenate(list(generate_frames(Wish(prompt="a red ball"), model=model)))
+    frames = np.concatenate(list(generate_frames(Request(prompt="a red ball"), model=model)))
     assert frames.shape == (9, 16, 16, 3)
 
 

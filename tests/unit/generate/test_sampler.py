@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tubelet.errors import OptionError
-from tubelet.generate.dit.sampler import Sampling, noise_of, sample
+from tubelet.generate.dit.sampler import FlowSampling, noise_of, sample
 from tubelet.generate.text import no_prompt
 
 WORDS = torch.tensor([[2, 3, 0, 0], [4, 5, 3, 0], [5, 3, 0, 0]])
@@ -14,7 +14,7 @@ SHAPE = (3, 4, 6)
 
 
 def made(network, words=WORDS, seeds=(5, 6, 7), **further):
-    further.setdefault("sampling", Sampling(steps=4))
+    further.setdefault("sampling", FlowSampling(steps=4))
     return sample(network, words, seeds=list(seeds), shape=SHAPE, **further)
 
 
@@ -25,7 +25,7 @@ def test_a_seed_gives_the_same_latent_twice_and_another_seed_another(network):
 
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 def test_a_batch_of_prompts_equals_one_by_one(network, guidance):
-    sampling = Sampling(steps=4, guidance=guidance)
+    sampling = FlowSampling(steps=4, guidance=guidance)
     together = made(network, sampling=sampling)
     for index, seed in enumerate((5, 6, 7)):
         alone = made(network, WORDS[index : index + 1], [seed], sampling=sampling)
@@ -50,13 +50,13 @@ def by_hand(network, words, seed, *, steps, heun):
 
 @pytest.mark.parametrize("method", ["euler", "heun"])
 def test_guidance_of_one_is_the_model_as_it_is(network, method):
-    found = made(network, WORDS[:1], [5], sampling=Sampling(steps=4, guidance=1.0, method=method))
+    found = made(network, WORDS[:1], [5], sampling=FlowSampling(steps=4, guidance=1.0, method=method))
     assert torch.allclose(found, by_hand(network, WORDS[:1], 5, steps=4, heun=method == "heun"), atol=1e-6)
 
 
 def test_guidance_of_zero_forgets_the_prompt(network):
-    found = made(network, WORDS[:1], [5], sampling=Sampling(steps=4, guidance=0.0))
-    free = made(network, no_prompt(4)[None], [5], sampling=Sampling(steps=4, guidance=1.0))
+    found = made(network, WORDS[:1], [5], sampling=FlowSampling(steps=4, guidance=0.0))
+    free = made(network, no_prompt(4)[None], [5], sampling=FlowSampling(steps=4, guidance=1.0))
     assert torch.allclose(found, free, atol=1e-6)
 
 
@@ -65,7 +65,7 @@ def test_heun_is_nearer_to_the_end_of_the_way_than_euler(network):
     smooth.time[0].weight[:, torch.arange(64) % 32 > 4] = 0  # the quick waves of a random network
 
     def end(method, steps):
-        return made(smooth, sampling=Sampling(steps=steps, guidance=1.0, method=method))
+        return made(smooth, sampling=FlowSampling(steps=steps, guidance=1.0, method=method))
 
     exact = end("heun", 100)
     errors = {method: float((end(method, 16) - exact).abs().max()) for method in ("euler", "heun")}
@@ -92,4 +92,4 @@ def test_noise_is_of_its_seed_and_step():
 )
 def test_numbers_without_meaning_are_refused(wrong):
     with pytest.raises(OptionError, match="steps lie between 1 and 1000"):
-        Sampling(**wrong)
+        FlowSampling(**wrong)

@@ -6,11 +6,11 @@ import pytest
 
 from tubelet.data.scenes import COLOURS, DIRECTIONS, SHAPES, SceneOptions, scene_at
 from tubelet.errors import OptionError, TubeletWarning
-from tubelet.generate.text import NO_PROMPT, NO_WORD, RESERVED, Vocabulary, meaningful_words, no_prompt
+from tubelet.generate.text import NO_PROMPT, NO_WORD, RESERVED, PromptVocabulary, meaningful_words, no_prompt
 
 
 def test_synonyms_and_case_give_the_same_numbers():
-    vocabulary = Vocabulary(("circle", "fast", "left", "red"))
+    vocabulary = PromptVocabulary(("circle", "fast", "left", "red"))
     one = vocabulary.numbers("A red circle moves quickly to the left.", slots=6)
     other = vocabulary.numbers("crimson DISC, travelling fast leftwards", slots=6)
     assert (
@@ -21,7 +21,7 @@ def test_synonyms_and_case_give_the_same_numbers():
 
 
 def test_unknown_words_are_named_and_left_out():
-    vocabulary = Vocabulary(("circle", "red"))
+    vocabulary = PromptVocabulary(("circle", "red"))
     with pytest.warns(TubeletWarning, match=r"has not learned elephant, moon; it makes 'red circle'"):
         numbers = vocabulary.numbers("a red elephant, a moon, a circle", slots=3)
     assert numbers.tolist() == [RESERVED + 1, RESERVED, NO_WORD]
@@ -29,23 +29,23 @@ def test_unknown_words_are_named_and_left_out():
 
 def test_words_beyond_the_slots_are_named():
     with pytest.warns(TubeletWarning, match="reads 2 words, and leaves out 'red'"):
-        assert len(Vocabulary(("circle", "red")).numbers("circle red red", slots=2)) == 2
+        assert len(PromptVocabulary(("circle", "red")).numbers("circle red red", slots=2)) == 2
 
 
 @pytest.mark.parametrize("prompt", ["", "  ", "the of and", "elephant", "!!!"])
 def test_a_prompt_without_a_known_word_is_refused_with_those_that_are_known(prompt):
     with pytest.raises(OptionError, match="holds no word that the generator knows; it knows circle, red"):
-        Vocabulary(("circle", "red")).numbers(prompt, slots=4)
+        PromptVocabulary(("circle", "red")).numbers(prompt, slots=4)
 
 
 def test_an_endless_prompt_is_refused():
     with pytest.raises(OptionError, match="characters; at most 4096"):
-        Vocabulary(("red",)).numbers("red " * 5000, slots=4)
+        PromptVocabulary(("red",)).numbers("red " * 5000, slots=4)
 
 
 def test_a_vocabulary_of_captions_knows_every_caption():
     captions = [scene_at(index, options=SceneOptions(things=(2, 2))).caption for index in range(60)]
-    vocabulary = Vocabulary.of_captions(captions)
+    vocabulary = PromptVocabulary.of_captions(captions)
     assert list(vocabulary.words) == sorted(set(vocabulary.words))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -54,7 +54,7 @@ def test_a_vocabulary_of_captions_knows_every_caption():
 
 
 def test_the_most_frequent_words_are_kept_where_there_is_no_room():
-    assert Vocabulary.of_captions(["red circle", "red square", "blue"], most=1).words == ("red",)
+    assert PromptVocabulary.of_captions(["red circle", "red square", "blue"], most=1).words == ("red",)
 
 
 def test_words_of_scenes_keep_their_meaning():

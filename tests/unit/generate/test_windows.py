@@ -8,10 +8,10 @@ import torch
 from tubelet.errors import OptionError
 from tubelet.generate.dit import windows
 from tubelet.generate.dit.network import DiT
-from tubelet.generate.dit.sampler import Sampling, sample
+from tubelet.generate.dit.sampler import FlowSampling, sample
 from tubelet.generate.dit.windows import Clip, longest_clip, make_steps
 
-SAMPLING = Sampling(steps=2)
+SAMPLING = FlowSampling(steps=2)
 
 
 def clip(steps, *, cells=(4, 6), **further):

@@ -1,7 +1,8 @@
 """Random scenes from a seed: what is drawn how often."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from math import hypot, log
 from typing import Literal
 
@@ -29,6 +30,7 @@ from tubelet.data.scenes.words import (
     GROUND_KINDS,
     KINDS,
     ROUND,
+    SHAPES,
     SIZES,
     SPEEDS,
 )
@@ -62,6 +64,11 @@ class SceneOptions:
         things: least and most things in a scene.
         kinds: of things: shape, letter, digit.
         grounds: kinds of grounds: plain, gradient, photograph (extra ``scenes``).
+        colours: of things, as many as there are things or more.
+        shapes: of things that are shapes.
+        directions: in which things and the camera move.
+        sizes: of things, by name.
+        ground_colours: of plain grounds and gradients.
         combinations: of colour, name and direction: all; those seen in training; or the tenth that is held
             out of it.
         still: share of things that stay in place.
@@ -82,6 +89,11 @@ class SceneOptions:
     things: tuple[int, int] = (1, 1)
     kinds: tuple[str, ...] = ("shape",)
     grounds: tuple[str, ...] = ("plain", "gradient")
+    colours: tuple[str, ...] = tuple(COLOURS)
+    shapes: tuple[str, ...] = SHAPES
+    directions: tuple[str, ...] = tuple(DIRECTIONS)
+    sizes: tuple[str, ...] = tuple(SIZES)
+    ground_colours: tuple[str, ...] = tuple(GROUND_COLOURS)
     combinations: Literal["all", "seen", "held-out"] = "all"
     still: float = 0.1
     bounce: float = 0.3
@@ -96,9 +108,16 @@ class SceneOptions:
         check_word(self.combinations, COMBINATIONS, "which combinations are drawn")
         _check_words(self.kinds, KINDS, "a kind of things")
         _check_words(self.grounds, GROUND_KINDS, "a kind of grounds")
+        _check_words(self.colours, COLOURS, "a colour of things")
+        _check_words(self.shapes, SHAPES, "a shape of things")
+        _check_words(self.directions, DIRECTIONS, "a direction")
+        _check_words(self.sizes, SIZES, "a size of things")
+        _check_words(self.ground_colours, GROUND_COLOURS, "a colour of grounds")
+        if "gradient" in self.grounds and len(set(self.ground_colours)) < 2:
+            raise OptionError(f"a gradient has two colours; {self.ground_colours} are given. Give another.")
         least, most = self.things
         for number in self.things:
-            check_whole(number, 1, min(MOST_THINGS, len(COLOURS)), "the number of things")
+            check_whole(number, 1, min(MOST_THINGS, len(self.colours)), "the number of things")
         if least > most:
             raise OptionError(
                 f"{least} to {most} things were asked for; the second number is the larger one."
@@ -114,9 +133,17 @@ def draw_scene(generator: np.random.Generator, options: SceneOptions) -> Scene:
     """A random scene. Its things have different colours, which stand out from the ground."""
     camera = Camera()
     if generator.random() < options.pan:
-        camera = Camera(direction=_choose(generator, DIRECTIONS), speed=generator.uniform(*_PAN_SPEEDS))
+        camera = Camera(
+            direction=_choose(generator, options.directions), speed=generator.uniform(*_PAN_SPEEDS)
+        )
     count = int(generator.integers(options.things[0], options.things[1] + 1))
-    colours = generator.permutation(list(COLOURS)).tolist()
+    drawn = generator.permutation(list(options.colours)).tolist()
+    colours = [colour for colour in drawn if _has_combination(options, colour)]
+    if len(colours) < count:
+        raise OptionError(
+            f"{len(colours)} of the colours {', '.join(options.colours)} have a combination of shape and "
+            f"direction that is {options.combinations}, for {count} things; allow more of them."
+        )
     things: list[Thing] = []
     for colour in colours[:count]:
         things.append(_thing(generator, options, colour, camera, things))
@@ -141,13 +168,14 @@ def _thing(
 ) -> Thing:
     """A thing of a colour that begins where none of the others is, if there is room."""
     kind = _choose(generator, options.kinds)
+    names = _names(options, kind)
     while True:
-        name, direction = _choose(generator, NAMES[kind]), _choose(generator, DIRECTIONS)
+        name, direction = _choose(generator, names), _choose(generator, options.directions)
         appearance = Appearance(
             kind=kind,
             name=name,
             colour=colour,
-            size=SIZES[_choose(generator, SIZES)] * _jitter(generator),
+            size=SIZES[_choose(generator, options.sizes)] * _jitter(generator),
         )
         thing = Thing(appearance=appearance, motion=_motion(generator, options, appearance, direction))
         if options.combinations == "all" or is_held_out(thing) == (options.combinations == "held-out"):
@@ -156,6 +184,30 @@ def _thing(
     return Thing(
         appearance=appearance, motion=max(places, key=lambda motion: _room(motion, appearance, others))
     )
+
+
+@cache
+def _has_combination(options: SceneOptions, colour: str) -> bool:
+    """Whether things of a colour can be drawn, whatever their kind, of the combinations that are wanted."""
+    held_out = {"all": (False, True), "seen": (False,), "held-out": (True,)}[options.combinations]
+    return all(
+        any(
+            is_held_out(_plain_thing(kind, name, colour, direction)) in held_out
+            for name in _names(options, kind)
+            for direction in options.directions
+        )
+        for kind in options.kinds
+    )
+
+
+def _plain_thing(kind: str, name: str, colour: str, direction: str) -> Thing:
+    return Thing(
+        appearance=Appearance(kind=kind, name=name, colour=colour), motion=Motion(direction=direction)
+    )
+
+
+def _names(options: SceneOptions, kind: str) -> tuple[str, ...]:
+    return options.shapes if kind == "shape" else tuple(NAMES[kind])
 
 
 def _motion(
@@ -221,8 +273,9 @@ def _ground(generator: np.random.Generator, options: SceneOptions, colours: list
     if kind == "photograph":
         return Ground(kind=kind, colours=(), photograph=_choose(generator, PHOTOGRAPHS), x=x, y=y)
     # No colour of a ground stands out from any ten colours; then all may be chosen.
-    fitting = [name for name in GROUND_COLOURS if all(_contrast(name, other) for other in colours)]
-    names = generator.permutation(fitting if len(fitting) > 1 else list(GROUND_COLOURS)).tolist()
+    known = list(options.ground_colours)
+    fitting = [name for name in known if all(_contrast(name, other) for other in colours)]
+    names = generator.permutation(fitting if len(fitting) >= min(2, len(known)) else known).tolist()
     if kind == "plain":
         return Ground(colours=(names[0],))
     return Ground(kind=kind, colours=(names[0], names[1]), x=x, y=y, angle=angle)
@@ -242,7 +295,7 @@ def _jitter(generator: np.random.Generator) -> float:
     return float(generator.uniform(1 - _JITTER, 1 + _JITTER))
 
 
-def _check_words(words: tuple[str, ...], known: tuple[str, ...], what: str) -> None:
+def _check_words(words: Sequence[str], known: Collection[str], what: str) -> None:
     if not words:
         raise OptionError(f"no {what.removeprefix('a ')} were given; there are {', '.join(known)}.")
     for word in words:

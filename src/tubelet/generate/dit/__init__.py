@@ -1,1 +1,1 @@
-"""Latent diffusion: a transformer that flows from noise to the latent of a clip, told what to show."""
+"""Latent diffusion: a transformer that flows from noise to the latent of a clip, guided by text."""

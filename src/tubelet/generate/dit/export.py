@@ -125,7 +125,7 @@ window. It knows {len(config.words)} words: {", ".join(config.words[:120])}.
 - **Made by** `{where["command"]}`, {last["iteration"]} iterations in {last["seconds"] / 3600:.2f} hours on
   {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.
 - **From** {facts["count"]} captioned clips: {_source_text(facts)}.
-{unfinished}- **Figures**: measure them with `tubelet evaluate-generation {name} -o figures`.
+{unfinished}- **Figures**: measure them with `tubelet evaluate-generation {name} -o figures.json`.
 - **Limits**: it knows these words and what was seen with them, and nothing else.
 
 ## Curve

@@ -21,7 +21,7 @@ LARGEST_GUIDANCE = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
+class FlowSampling:
     """How a latent is made.
 
     Attributes:
@@ -55,7 +55,7 @@ def sample(
     *,
     seeds: Sequence[int],
     shape: tuple[int, int, int],
-    sampling: Sampling,
+    sampling: FlowSampling,
     first_step: int = 0,
     known: Float[Tensor, "b c given h w"] | None = None,
 ) -> Latent:

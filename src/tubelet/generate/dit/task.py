@@ -15,14 +15,15 @@ from torch import Tensor, nn
 from tubelet.generate.captioned import CaptionedClips, CaptionedLatents, continuous_of, encode_captioned
 from tubelet.generate.dit.flow import FlowBatch, channel_weights, draw_flow_batch, flow_loss, noisy
 from tubelet.generate.dit.network import DiT
-from tubelet.generate.dit.sampler import Sampling, sample
+from tubelet.generate.dit.sampler import FlowSampling, sample
 from tubelet.generate.dit.train_config import DiTTrainConfig, FlowStage
 from tubelet.generate.scenes import SceneClips
-from tubelet.generate.text import Vocabulary
+from tubelet.generate.text import PromptVocabulary
 from tubelet.generate.token_files import TokenFiles
 from tubelet.threads import ahead
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
+from tubelet.train.processes import is_first_process
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
 
@@ -47,7 +48,11 @@ def train_dit(config: DiTTrainConfig, *, data: Path | None, options: RunOptions)
     """
     options.folder.mkdir(parents=True, exist_ok=True)
     latents = encode_captioned(
-        config.tokenizer, clips_of(config, data), options.folder, on_clip=_told(options.on_message)
+        config.tokenizer,
+        clips_of(config, data),
+        options.folder,
+        on_clip=_progress_messages(options.on_message),
+        waits=not is_first_process(),
     )
     return run_task(DiTTask(config, latents), options)
 
@@ -69,7 +74,7 @@ class DiTTask:
     def __init__(self, config: DiTTrainConfig, latents: CaptionedLatents) -> None:
         self.config = config
         self._latents = latents
-        vocabulary = Vocabulary.of_captions(latents.captions)
+        vocabulary = PromptVocabulary.of_captions(latents.captions)
         self._words = torch.stack(
             [vocabulary.numbers(caption, slots=config.slots) for caption in latents.captions]
         )
@@ -153,7 +158,7 @@ class DiTTask:
         shape = tuple(self._latents.values.shape[2:])
         network.eval()
         latent = sample(
-            network, words, seeds=list(range(len(words))), shape=shape, sampling=Sampling(steps=8)
+            network, words, seeds=list(range(len(words))), shape=shape, sampling=FlowSampling(steps=8)
         )
         network.train()
         tokenizer = continuous_of(self._latents.tokenizer)
@@ -214,11 +219,11 @@ class FlowFeed:
             yield draw_flow_batch(self._latents, self._words, self._config, step=step, indices=self._indices)
 
 
-def _told(on_message: Callable[[str], None]) -> Callable[[int, int], None]:
+def _progress_messages(on_message: Callable[[str], None]) -> Callable[[int, int], None]:
     """Says now and then how far the encoding is."""
 
-    def tell(done: int, of: int) -> None:
+    def say(done: int, of: int) -> None:
         if done == of or not done % 1000:
             on_message(f"{done} of {of} clips are encoded.")
 
-    return tell
+    return say

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from tubelet.errors import OptionError
 from tubelet.generate.dit.network import DiT
-from tubelet.generate.dit.sampler import Sampling, sample
+from tubelet.generate.dit.sampler import FlowSampling, sample
 from tubelet.types import Latent
 
 
@@ -37,7 +37,7 @@ def longest_clip(network: DiT) -> int | None:
     return None if network.config.steps > 2 else network.config.steps
 
 
-def make_steps(network: DiT, clip: Clip, sampling: Sampling) -> Iterator[Latent]:
+def make_steps(network: DiT, clip: Clip, sampling: FlowSampling) -> Iterator[Latent]:
     """The latent of a clip in runs of steps; memory does not grow with its length.
 
     The first window is as long as those of training; each later one is a step shorter, because what is first

@@ -14,9 +14,9 @@ from tubelet.errors import OptionError
 from tubelet.files import check_suffix, check_target
 from tubelet.generate.captioned import continuous_of, quantized
 from tubelet.generate.dit.files import TextToVideo
-from tubelet.generate.dit.sampler import Sampling
+from tubelet.generate.dit.sampler import FlowSampling
 from tubelet.generate.dit.windows import Clip, make_steps
-from tubelet.generate.text import Vocabulary
+from tubelet.generate.text import PromptVocabulary
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Frames, Latent
 from tubelet.video.pixels import to_model
@@ -29,7 +29,7 @@ LARGEST_SEED = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Request:
     """What video is to be made.
 
     Attributes:
@@ -49,7 +49,7 @@ class Wish:
     frames: int | None = None
     size: tuple[int, int] | None = None
     image: Path | None = None
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: FlowSampling = field(default_factory=FlowSampling)
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= LARGEST_SEED:
@@ -65,7 +65,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
+class GenerationReport:
     """What was made.
 
     Attributes:
@@ -82,19 +82,19 @@ class Made:
 
 
 def generate_file(
-    wish: Wish,
+    request: Request,
     target: Path | str,
     *,
     model: TextToVideo,
     force: bool = False,
     on_frames: Callable[[int], None] = lambda _: None,
-) -> Made:
+) -> GenerationReport:
     """Make a video of a prompt and write it; its metadata say of what, by which model and seed.
 
     Frames are written as they are decoded, long before the last ones are made.
 
     Args:
-        wish: what is to be seen.
+        request: what is to be seen.
         target: the file to write; its suffix chooses the format.
         model: what makes it.
         force: replace a file that is there.
@@ -107,30 +107,30 @@ def generate_file(
     """
     target = Path(target)
     check_suffix(target, SUFFIXES, "a video")
-    check_target(target, sources=[] if wish.image is None else [wish.image], force=force)
-    plan = _Plan.of(wish, model)
+    check_target(target, sources=[] if request.image is None else [request.image], force=force)
+    plan = _Plan.of(request, model)
     rate = Fraction(model.network.config.fps).limit_denominator(1001)
     writer = Writer(
         target,
         width=plan.width,
         height=plan.height,
         time_base=1 / rate,
-        tags=_tags(wish, model),
+        tags=_tags(request, model),
         force=force,
         repeatable=True,
     )
     done = 0
-    with writer, closing(plan.frames_of(wish, model)) as runs:
+    with writer, closing(plan.frames_of(request, model)) as runs:
         for frames in runs:
             writer.write(frames, np.arange(done, done + len(frames)), end=done + len(frames))
             done += len(frames)
             on_frames(len(frames))
-    return Made(frames=done, height=plan.height, width=plan.width, fps=float(rate))
+    return GenerationReport(frames=done, height=plan.height, width=plan.width, fps=float(rate))
 
 
-def generate_frames(wish: Wish, *, model: TextToVideo) -> Generator[Frames]:
+def generate_frames(request: Request, *, model: TextToVideo) -> Generator[Frames]:
     """Make a video of a prompt, in runs of frames; errors as `generate_file`."""
-    return _Plan.of(wish, model).frames_of(wish, model)
+    return _Plan.of(request, model).frames_of(request, model)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,27 +143,27 @@ class _Plan:
     clip: Clip
 
     @classmethod
-    def of(cls, wish: Wish, model: TextToVideo) -> "_Plan":
+    def of(cls, request: Request, model: TextToVideo) -> "_Plan":
         config, tokenizer = model.network.config, continuous_of(model.tokenizer)
-        words = Vocabulary(config.words).numbers(wish.prompt, slots=config.slots)
+        words = PromptVocabulary(config.words).numbers(request.prompt, slots=config.slots)
         stride, grouping = tokenizer.stride, tokenizer.grouping
-        first = None if wish.image is None else _first_frame(wish.image)
-        height, width = wish.size or (config.rows * stride.h, config.columns * stride.w)
+        first = None if request.image is None else _first_frame(request.image)
+        height, width = request.size or (config.rows * stride.h, config.columns * stride.w)
         if first is not None:
             height, width = first.shape[1:3]
-        frames = wish.frames or grouping.first_frame(config.steps)
+        frames = request.frames or grouping.first_frame(config.steps)
         clip = Clip(
-            words=words[None], seed=wish.seed, steps=grouping.steps(frames),
+            words=words[None], seed=request.seed, steps=grouping.steps(frames),
             cells=grouping.cells(height, width),
             first=None if first is None else _encoded(tokenizer, first),
         )  # fmt: skip
         return cls(frames=frames, height=height, width=width, clip=clip)
 
-    def frames_of(self, wish: Wish, model: TextToVideo) -> Generator[Frames]:
+    def frames_of(self, request: Request, model: TextToVideo) -> Generator[Frames]:
         """The frames, a latent step at a time."""
         tokenizer = continuous_of(model.tokenizer)
         decoder = tokenizer.stream_decoder(height=self.height, width=self.width, frames=self.frames)
-        for latent in make_steps(model.network, self.clip, wish.sampling):
+        for latent in make_steps(model.network, self.clip, request.sampling):
             decoded = quantized(model.tokenizer, latent.to(tokenizer.device, tokenizer.dtype))
             for step in range(decoded.shape[2]):
                 yield decoder.push_frames(decoded[:, :, step : step + 1])
@@ -192,11 +192,11 @@ def _encoded(tokenizer: ContinuousTokenizer, first: Frames) -> Latent:
     return tokenizer.encode(video)
 
 
-def _tags(wish: Wish, model: TextToVideo) -> dict[str, str]:
+def _tags(request: Request, model: TextToVideo) -> dict[str, str]:
     """What the file says of itself."""
-    how = wish.sampling
+    how = request.sampling
     made = (
-        f"made by {model.name} {model.sha256[:16]}, seed {wish.seed}, {how.steps} {how.method} steps, "
+        f"made by {model.name} {model.sha256[:16]}, seed {request.seed}, {how.steps} {how.method} steps, "
         f"guidance {how.guidance:g}"
     )
-    return {"title": wish.prompt, "comment": made}
+    return {"title": request.prompt, "comment": made}

@@ -1,0 +1,92 @@
+"""Check whether the clips that generators make show what their prompts say.
+
+The prompts are those of rendered scenes, so what must be seen is known: colour, shape, direction, speed
+(within a quarter) and number of things, read from the pixels by fixed rules. Combinations of colour, shape
+and direction that were held out of training stand in a column of their own. The floor is every clip against
+all other prompts, the ceiling the scenes themselves through the tokenizer.
+
+for example:
+  tubelet evaluate-generation tubelet-dit -o dit.json
+  tubelet evaluate-generation run-a run-b -o both.json --count 200 --guidance 4
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tubelet.cli import options
+from tubelet.cli.console import show_table
+from tubelet.cli.progress import progress
+
+NAME = "evaluate-generation"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument(
+        "models", nargs="+", metavar="MODEL", help="shipped generators (tubelet-dit) or folders of some"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="RESULTS.json", help="file of figures to write"
+    )
+    parser.add_argument(
+        "--count", type=int, default=64, metavar="N", help="prompts of each kind (default: 64)"
+    )
+    parser.add_argument("--things", type=int, default=1, metavar="N", help="in each clip (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first clip (default: 0)")
+    parser.add_argument(
+        "--guidance",
+        type=float,
+        default=3.0,
+        metavar="G",
+        help="how closely prompts are followed (default: 3)",
+    )
+    parser.add_argument(
+        "--steps", type=int, default=25, metavar="N", help="from noise to video (default: 25)"
+    )
+    options.add_device(parser)
+    parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Evaluate, print a table, and write the figures."""
+    from tubelet.generate.dit.files import read_generator
+    from tubelet.generate.dit.sampler import FlowSampling
+    from tubelet.generate.evaluation.evaluate import KINDS, PROTOCOL, EvaluationOptions, evaluate_generator
+    from tubelet.results import write_results
+
+    options.check_outputs([], arguments.output, inputs=[], force=arguments.force)
+    sampling = FlowSampling(steps=arguments.steps, guidance=arguments.guidance)
+    how = EvaluationOptions(
+        count=arguments.count, seed=arguments.seed, things=arguments.things, sampling=sampling
+    )
+    models = [read_generator(name, device=arguments.device) for name in arguments.models]
+    found: dict[str, Any] = {}
+    with progress("evaluating", total=len(models) * len(KINDS) * how.count, unit="clips") as advance:
+        for model in models:
+            figures = evaluate_generator(model, how, on_clips=advance)
+            facts = {"sha256": model.sha256, "tokenizer": model.tokenizer.name}
+            found[model.name] = facts | figures
+    about = {"steps": how.sampling.steps, "guidance": how.sampling.guidance, "seed": how.seed}
+    with options.tables_beside(arguments.output):
+        for name, figures in found.items():
+            _show(name, figures, KINDS)
+    write_results(
+        arguments.output, protocol=PROTOCOL, figures={**about, "models": found}, force=arguments.force
+    )
+
+
+def _show(name: str, figures: dict[str, Any], kinds: tuple[str, ...]) -> None:
+    """A table of one generator: what is right, beside floor and ceiling."""
+    rows = []
+    for attribute in figures[kinds[0]]["right"]:
+        row = [attribute]
+        for kind in kinds:
+            shares = [figures[kind][part][attribute] for part in ("right", "floor", "ceiling")]
+            row += [f"{100 * share:.1f} %" for share in shares]
+        rows.append(tuple(row))
+    losses = [text for kind in kinds for text in (f"{figures[kind]['flow_loss']:.4f}", "", "")]
+    rows.append(("flow loss", *losses))
+    header = ("right", *(text for kind in kinds for text in (kind, "floor", "ceiling")))
+    print(f"{name}, {figures[kinds[0]]['prompts']} prompts of each kind\n")
+    show_table(rows, header=header)

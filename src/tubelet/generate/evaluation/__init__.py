@@ -1,0 +1,1 @@
+"""Generated clips against their prompts, without any trained network."""

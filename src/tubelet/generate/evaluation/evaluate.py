@@ -1,0 +1,266 @@
+"""How well a generator does what its prompts say, read from pixels alone; beside floor and ceiling."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+
+from tubelet.data.scenes import Scene, Thing
+from tubelet.errors import OptionError
+from tubelet.generate.captioned import continuous_of, quantized
+from tubelet.generate.dit.files import TextToVideo
+from tubelet.generate.dit.flow import channel_weights, flow_loss, noisy
+from tubelet.generate.dit.sampler import FlowSampling, noise_of, sample
+from tubelet.generate.evaluation.parse import ParsedThing, parse_clip
+from tubelet.generate.scenes import SceneData
+from tubelet.generate.text import PromptVocabulary, meaningful_words
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.train.tokenizer.batches import to_video
+from tubelet.types import Frames, Latent
+from tubelet.video.pixels import from_model
+
+PROTOCOL = (
+    "generation-1: prompts of rendered scenes that no training saw, one clip each; colour, shape, direction, "
+    "speed and number of things read from pixels by fixed rules; floor: each clip against all other prompts; "
+    "ceiling: the scenes themselves through the tokenizer; flow loss at fixed seeds and times"
+)
+
+ATTRIBUTES = ("colour", "shape", "direction", "speed", "count")
+
+KINDS = ("seen", "held-out")
+"""Combinations of colour, shape and direction that training has, and those that it must not have."""
+
+_SEED = 1_000_003
+"""Of the scenes; recipes train on those of others."""
+
+_SPEED_ERROR = 0.25
+_AT_ONCE = 16
+_TIMES = tuple((number + 0.5) / 8 for number in range(8))
+_PATIENCE = 400
+"""Scenes for each prompt that are looked through for one whose words the generator knows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationOptions:
+    """How an evaluation is done.
+
+    Attributes:
+        count: prompts of each kind.
+        seed: of the first clip; the next ones have the next.
+        things: in each scene.
+        sampling: how clips are made.
+    """
+
+    count: int = 64
+    seed: int = 0
+    things: int = 1
+    sampling: FlowSampling = field(default_factory=FlowSampling)
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.count <= 10_000 or self.seed < 0:
+            raise OptionError(
+                f"count is {self.count} and seed {self.seed}; there are 2 to 10000 prompts, and no seed is "
+                "negative."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A clip against what it should show.
+
+    Attributes:
+        right: fraction of the things of which each attribute is right.
+        things: what was found in it.
+    """
+
+    right: dict[str, float]
+    things: list[ParsedThing]
+
+    @property
+    def all_right(self) -> bool:
+        """Whether everything is."""
+        return all(share == 1 for share in self.right.values())
+
+
+def evaluate_generator(
+    model: TextToVideo, options: EvaluationOptions, *, on_clips: Callable[[int], None] = lambda _: None
+) -> dict[str, Any]:
+    """Let a generator make clips of prompts whose truth is known, and check them.
+
+    Args:
+        model: the generator.
+        options: how.
+        on_clips: called with the number of clips that were made, a few at a time.
+
+    Returns:
+        By kind of prompts: shares of clips in which each attribute is right (``right``), the same of the
+        floor and the ceiling, the flow loss, and each clip with its prompt, seed and what was found.
+
+    Raises:
+        OptionError: the generator does not know the words of rendered scenes.
+    """
+    return {kind: _evaluate(model, options, kind, on_clips) for kind in KINDS}
+
+
+def check_clip_of(things: Sequence[ParsedThing], wanted: Sequence[Thing]) -> Checked:
+    """Compare what was found in a clip with the things that should be there.
+
+    Each thing is compared with the found one that is most like it; what is missing has nothing right.
+    """
+    free = list(things)
+    shares: dict[str, float] = dict.fromkeys(ATTRIBUTES, 0.0)
+    for thing in wanted:
+        if not free:
+            break
+        best = max(free, key=lambda found: sum(_right(found, thing).values()))
+        free.remove(best)
+        for name, is_right in _right(best, thing).items():
+            shares[name] += is_right / len(wanted)
+    shares["count"] = float(len(things) == len(wanted))
+    return Checked(right={name: round(share, 6) for name, share in shares.items()}, things=list(things))
+
+
+def _right(found: ParsedThing, wanted: Thing) -> dict[str, bool]:
+    speed = wanted.motion.speed
+    return {
+        "colour": found.colour == wanted.appearance.colour,
+        "shape": found.shape == wanted.appearance.name,
+        "direction": found.direction == wanted.motion.direction,
+        "speed": abs(found.speed - speed) <= _SPEED_ERROR * speed,
+    }
+
+
+def _evaluate(
+    model: TextToVideo, options: EvaluationOptions, kind: str, on_clips: Callable[[int], None]
+) -> dict[str, Any]:
+    scenes = prompts_of(model, options, kind)
+    fps = model.network.config.fps
+    parsed: list[list[ParsedThing]] = []
+    ceiling: list[Checked] = []
+    losses: list[float] = []
+    for start in range(0, len(scenes), _AT_ONCE):
+        some = scenes[start : start + _AT_ONCE]
+        seeds = [options.seed + start + index for index in range(len(some))]
+        parsed += [parse_clip(clip, fps=fps) for clip in _generated(model, some, seeds, options.sampling)]
+        latent = _encoded(model, some)
+        back = [parse_clip(clip, fps=fps) for clip in _decoded(model, latent)]
+        ceiling += [check_clip_of(things, scene.things) for things, scene in zip(back, some, strict=True)]
+        losses += _flow_losses(model, some, latent)
+        on_clips(len(some))
+    checked = [check_clip_of(things, scene.things) for things, scene in zip(parsed, scenes, strict=True)]
+    floor = [
+        check_clip_of(parsed[index], scenes[(index + shift) % len(scenes)].things)
+        for index in range(len(scenes))
+        for shift in range(1, len(scenes))
+    ]
+    return {
+        "prompts": len(scenes),
+        "right": _shares(checked),
+        "floor": _shares(floor),
+        "ceiling": _shares(ceiling),
+        "flow_loss": float(np.mean(losses)),
+        "clips": [
+            {
+                "prompt": scene.caption,
+                "seed": options.seed + index,
+                "right": each.right,
+                "found": [asdict(thing) for thing in each.things],
+            }
+            for index, (scene, each) in enumerate(zip(scenes, checked, strict=True))
+        ],
+    }
+
+
+def prompts_of(model: TextToVideo, options: EvaluationOptions, kind: str) -> list[Scene]:
+    """Scenes of the length and size that a generator was trained on, and whose words it knows.
+
+    Raises:
+        OptionError: there are none.
+    """
+    config, tokenizer = model.network.config, continuous_of(model.tokenizer)
+    data = SceneData(
+        frames=tokenizer.grouping.first_frame(config.steps),
+        fps=config.fps,
+        height=config.rows * tokenizer.stride.h,
+        width=config.columns * tokenizer.stride.w,
+        things=options.things,
+        seed=_SEED,
+    )
+    known = set(config.words)
+    looked = islice(data.all_scenes("seen" if kind == "seen" else "held-out"), _PATIENCE * options.count)
+    fitting = (scene for scene in looked if set(meaningful_words(scene.caption)) <= known)
+    scenes = list(islice(fitting, options.count))
+    if len(scenes) < options.count:
+        raise OptionError(
+            f"{model.name} knows the words of {len(scenes)} of {options.count} prompts of rendered scenes; "
+            "only generators that were trained on such can be evaluated."
+        )
+    return scenes
+
+
+def _generated(
+    model: TextToVideo, scenes: Sequence[Scene], seeds: Sequence[int], sampling: FlowSampling
+) -> list[Frames]:
+    """Clips of the captions of scenes."""
+    config = model.network.config
+    latent = sample(
+        model.network, _words(model, scenes), seeds=seeds, shape=(config.steps, config.rows, config.columns),
+        sampling=sampling,
+    )  # fmt: skip
+    return _decoded(model, quantized(model.tokenizer, latent))
+
+
+def _words(model: TextToVideo, scenes: Sequence[Scene]) -> torch.Tensor:
+    config = model.network.config
+    vocabulary = PromptVocabulary(config.words)
+    return torch.stack([vocabulary.numbers(scene.caption, slots=config.slots) for scene in scenes])
+
+
+@torch.no_grad()
+def _encoded(model: TextToVideo, scenes: Sequence[Scene]) -> Latent:
+    tokenizer = continuous_of(model.tokenizer)
+    video = to_video(np.stack([scene.frames() for scene in scenes]), tokenizer.device)
+    return quantized(model.tokenizer, tokenizer.encode(video))
+
+
+@torch.no_grad()
+def _decoded(model: TextToVideo, latent: Latent) -> list[Frames]:
+    tokenizer: ContinuousTokenizer = continuous_of(model.tokenizer)
+    config, stride = model.network.config, tokenizer.stride
+    video = tokenizer.decode(
+        latent.to(tokenizer.device, tokenizer.dtype),
+        frames=tokenizer.grouping.first_frame(config.steps),
+        height=config.rows * stride.h,
+        width=config.columns * stride.w,
+    )
+    return [from_model(clip[None]) for clip in video]
+
+
+@torch.no_grad()
+def _flow_losses(model: TextToVideo, scenes: Sequence[Scene], latent: Latent) -> list[float]:
+    """The loss of training on each clip, in the mean over fixed times, with fixed noise."""
+    network, config = model.network, model.network.config
+    data = network.normalise(latent.to(network.mean.device, network.mean.dtype))
+    shape = (config.channels, config.rows, config.columns)
+    noise = torch.stack([noise_of(index, range(config.steps), shape) for index in range(len(scenes))])
+    noise = noise.to(data.device, data.dtype)
+    (units,) = continuous_of(model.tokenizer).model.pixel_units().values()
+    deviations = units[: config.channels].to(data.device, data.dtype) * network.deviation
+    weights = channel_weights(deviations, 0.5)
+    given = torch.zeros(len(scenes), dtype=torch.int64, device=data.device)
+    words = _words(model, scenes).to(data.device)
+    total = torch.zeros(len(scenes), device=data.device, dtype=data.dtype)
+    for time in _TIMES:
+        times = torch.full((len(scenes),), time, device=data.device, dtype=data.dtype)
+        velocity = network(noisy(data, noise, times, given), times, words, given, lead=True)
+        total += flow_loss(velocity, data, noise, given, weights)
+    return (total / len(_TIMES)).tolist()
+
+
+def _shares(checked: Sequence[Checked]) -> dict[str, float]:
+    """The mean of what is right, and the share of clips in which everything is."""
+    shares = {name: float(np.mean([each.right[name] for each in checked])) for name in ATTRIBUTES}
+    return shares | {"all": float(np.mean([each.all_right for each in checked]))}

@@ -1,0 +1,163 @@
+"""Generators against prompts: what is right, the floor of other prompts and the tokenizer's ceiling."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tubelet.cli.main import main
+from tubelet.data.scenes import Appearance, Motion, Thing
+from tubelet.errors import OptionError
+from tubelet.generate.captioned import read_tokenizer
+from tubelet.generate.dit.config import DiTConfig
+from tubelet.generate.dit.files import TextToVideo, save_generator
+from tubelet.generate.dit.network import DiT
+from tubelet.generate.dit.sampler import FlowSampling
+from tubelet.generate.evaluation import evaluate as evaluation
+from tubelet.generate.evaluation.evaluate import (
+    ATTRIBUTES,
+    EvaluationOptions,
+    check_clip_of,
+    evaluate_generator,
+    prompts_of,
+)
+from tubelet.generate.evaluation.parse import ParsedThing
+from tubelet.generate.text import meaningful_words
+
+WORDS = (
+    "black blue circle cross cyan dark down fast gray green large left over pink purple red right slow "
+    "square triangle up white yellow"
+)
+
+
+@pytest.fixture(scope="module")
+def scenes_model():
+    """One that knows the words of scenes and nothing else."""
+    known = read_tokenizer("klt-4x8x8")
+    config = DiTConfig(
+        name="tiny",
+        tokenizer="klt-4x8x8",
+        tokenizer_sha256=known.sha256,
+        channels=64,
+        steps=5,
+        rows=8,
+        columns=8,
+        fps=30.0,
+        words=tuple(WORDS.split()),
+        slots=9,
+        width=16,
+        blocks=1,
+        heads=2,
+    )
+    network = DiT(config).eval().requires_grad_(requires_grad=False)
+    return TextToVideo(name="tiny", network=network, sha256="0" * 64, tokenizer=known)
+
+
+OPTIONS = EvaluationOptions(count=4, sampling=FlowSampling(steps=1))
+
+
+def wanted(colour="red", name="circle", direction="left", speed=0.5):
+    return Thing(
+        appearance=Appearance(colour=colour, name=name), motion=Motion(direction=direction, speed=speed)
+    )
+
+
+def found(colour="red", shape="circle", direction="left", speed=0.5):
+    return ParsedThing(colour=colour, shape=shape, direction=direction, speed=speed, fit=1.0, seen=1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({}, []),
+        ({"colour": "pink"}, ["colour"]),
+        ({"shape": "ring"}, ["shape"]),
+        ({"direction": "up-left"}, ["direction"]),
+        ({"speed": 0.62}, []),
+        ({"speed": 0.63}, ["speed"]),
+        ({"speed": 0.37}, ["speed"]),
+    ],
+)
+def test_every_attribute_is_checked_by_itself(changes, wrong):
+    checked = check_clip_of([found(**changes)], [wanted()])
+    assert [name for name in ATTRIBUTES if checked.right[name] != 1] == wrong
+    assert checked.all_right == (not wrong)
+
+
+def test_things_are_compared_with_those_most_like_them():
+    things = [found("blue", "square", "up", 1.0), found()]
+    assert check_clip_of(things, [wanted(), wanted("blue", "square", "up", 1.0)]).all_right
+    assert check_clip_of(things[:1], [wanted(), wanted("blue", "square", "up", 1.0)]).right == {
+        "colour": 0.0,
+        "shape": 0.0,
+        "direction": 0.0,
+        "speed": 0.0,
+        "count": 0.0,
+    }
+
+
+def test_nothing_is_right_of_an_empty_clip():
+    assert set(check_clip_of([], [wanted()]).right.values()) == {0.0}
+
+
+def test_one_thing_too_many_is_a_wrong_count_alone():
+    checked = check_clip_of([found("blue"), found()], [wanted()])
+    assert [name for name in ATTRIBUTES if checked.right[name] != 1] == ["count"]
+
+
+def test_prompts_are_of_known_words_and_held_out_ones_apart(scenes_model):
+    for kind in ("seen", "held-out"):
+        scenes = prompts_of(scenes_model, OPTIONS, kind)
+        assert len(scenes) == 4
+        for scene in scenes:
+            assert scene.held_out == (kind == "held-out")
+            assert set(meaningful_words(scene.caption)) <= set(WORDS.split())
+
+
+def test_a_generator_that_knows_no_scenes_is_refused(model):
+    with pytest.raises(OptionError, match="knows the words of 0 of 2 prompts"):
+        prompts_of(model, EvaluationOptions(count=2), "seen")
+
+
+def test_clips_as_they_should_be_are_all_right_and_far_above_the_floor(scenes_model, monkeypatch):
+    monkeypatch.setattr(
+        evaluation, "_generated", lambda _model, scenes, *_: [scene.frames() for scene in scenes]
+    )
+    figures = evaluate_generator(scenes_model, OPTIONS)
+    assert figures.keys() == {"seen", "held-out"}
+    for each in figures.values():
+        assert set(each["right"].values()) == {1.0}
+        assert each["floor"]["colour"] < 0.7
+        assert each["floor"]["all"] < 0.3
+        assert each["floor"]["count"] == 1
+        assert each["ceiling"]["colour"] > 0.8
+        assert len(each["clips"]) == 4
+
+
+def test_a_generator_that_knows_nothing_is_not_right_and_has_the_loss_of_noise(scenes_model):
+    figures = evaluate_generator(scenes_model, replace(OPTIONS, count=2))
+    for each in figures.values():
+        assert each["right"]["all"] == 0
+        assert each["flow_loss"] > 0.5
+
+
+def test_the_command_writes_figures_of_every_generator(scenes_model, tmp_path, capsys):
+    for name in ("one", "two"):
+        save_generator(scenes_model.network, tmp_path / name, card="")
+    target = tmp_path / "found.json"
+    command = ["evaluate-generation", str(tmp_path / "one"), str(tmp_path / "two"), "-o", str(target)]
+    assert main([*command, "--count", "2", "--steps", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "one, 2 prompts of each kind" in shown
+    assert "flow loss" in shown
+    stored = json.loads(target.read_text())
+    assert stored["figures"]["models"].keys() == {"one", "two"}
+    assert stored["protocol"].startswith("generation-1")
+    assert main([*command, "--count", "2"]) == 1
+    assert main([*command, "--count", "1", "--force"]) == 2
+
+
+def test_numbers_without_meaning_are_refused():
+    for wrong in ({"count": 1}, {"count": 10**6}, {"seed": -1}):
+        with pytest.raises(OptionError):
+            replace(OPTIONS, **wrong)
