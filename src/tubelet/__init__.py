@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tubelet.codec.decode import decode_file
     from tubelet.codec.encode import encode_file
     from tubelet.codec.reconstruct import reconstruct_file
+    from tubelet.codec.swap import swap, swap_files
     from tubelet.codec.tokens.detokenize import detokenize_file
     from tubelet.codec.tokens.read import read_tokens
     from tubelet.codec.tokens.tokenize import tokenize_file
@@ -57,6 +58,8 @@ _HOMES = {
     "read_tokens": "tubelet.codec.tokens.read",
     "reconstruct_file": "tubelet.codec.reconstruct",
     "shipped": "tubelet.checkpoint",
+    "swap": "tubelet.codec.swap",
+    "swap_files": "tubelet.codec.swap",
     "to_model": "tubelet.video.pixels",
     "tokenize_file": "tubelet.codec.tokens.tokenize",
     "transcode_file": "tubelet.codec.transcode",
@@ -88,6 +91,8 @@ __all__ = [
     "read_tokens",
     "reconstruct_file",
     "shipped",
+    "swap",
+    "swap_files",
     "to_model",
     "tokenize_file",
     "transcode_file",

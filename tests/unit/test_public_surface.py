@@ -31,6 +31,7 @@ OPTIONS = {
     "--fps --help --json --measure --memory --on-error --output --overlap --shard --shard-size "
     "--short-side --step --tokenizer --workers SOURCE",
     "dataset": "--help --json --output DATASET action",
+    "swap": "--device --force --help --memory --output --tokenizer A B",
     "decode": "--channels --device --end --force --help --memory --no-audio --output --start --tokenizer "
     "IN.tube",
     "transcode": "--channels --force --help --json --memory --no-prior --output OLD.tube",

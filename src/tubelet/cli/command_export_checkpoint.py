@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.generate.dit.export import export_dit, is_dit
     from tubelet.train.prior.export import export_prior, is_prior
     from tubelet.train.tokenizer.export import export_run
+    from tubelet.train.twin.export import export_twin, is_twin
 
     if is_dit(arguments.training):
         folder = export_dit(arguments.training, arguments.output, force=arguments.force)
@@ -49,6 +50,11 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.training, arguments.output, data=arguments.data, force=arguments.force
         )
         show_table([("prior", str(folder)), ("trained in", str(arguments.training))])
+        return
+    if is_twin(arguments.training):
+        folder = export_twin(arguments.training, arguments.output, data=arguments.data, force=arguments.force)
+        use = f"tubelet swap A.mp4 B.mp4 -o SWAP.mp4 --tokenizer {folder}"
+        show_table([("tokenizer", str(folder)), ("trained in", str(arguments.training)), ("use it", use)])
         return
     folder = export_run(arguments.training, arguments.output, data=arguments.data, force=arguments.force)
     show_table(

@@ -91,6 +91,8 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.train.prior.config import PriorTrainConfig
     from tubelet.train.prior.task import train_prior
     from tubelet.train.tokenizer.task import train
+    from tubelet.train.twin.config import TwinTrainConfig
+    from tubelet.train.twin.task import train_twin
 
     if "OMP_NUM_THREADS" not in os.environ:
         neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
@@ -111,6 +113,8 @@ def run(arguments: argparse.Namespace) -> None:
                 state = train_dit(config, data=arguments.data, options=options)
             case PriorTrainConfig():
                 state = train_prior(config, data=_crops(arguments), options=options)
+            case TwinTrainConfig():
+                state = train_twin(config, data=_crops(arguments), options=options)
             case _:
                 state = train(config, data=_crops(arguments), options=options)
     if state.progress < 1:

@@ -65,6 +65,12 @@ def add_step(parser: argparse.ArgumentParser) -> None:
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Add ``--no-audio``, ``--memory`` and ``--force``."""
     parser.add_argument("--no-audio", action="store_true", help="leave the audio out")
+    add_memory(parser)
+    parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+
+
+def add_memory(parser: argparse.ArgumentParser) -> None:
+    """Add ``--memory``."""
     parser.add_argument(
         "--memory",
         type=size,
@@ -73,7 +79,6 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         help="what frames in flight, the state of networks and the work on them may take, beside some 300MiB "
         "of the program itself; such as 512MiB (default: 1GiB)",
     )
-    parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 
 
 def file_options(arguments: argparse.Namespace, shown: Progress) -> "FileOptions":

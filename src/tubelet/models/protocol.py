@@ -226,3 +226,14 @@ class StepModel(Protocol):
     def fault(self) -> str | None:
         """What is wrong with numbers that were just read; none if nothing is."""
         ...
+
+
+@runtime_checkable
+class HasDynamics(Protocol):
+    """A model whose latent says how things move apart from what is seen.
+
+    Attributes:
+        dynamics: the parts that say how things move; all others say what is seen.
+    """
+
+    dynamics: tuple[str, ...]

@@ -7,11 +7,12 @@ from importlib import import_module
 
 from tubelet.errors import OptionError
 from tubelet.generate.dit.train_config import DiTTrainConfig
-from tubelet.recipes import fidelity, generators, gpu, prior, tokens
+from tubelet.recipes import fidelity, generators, gpu, prior, tokens, twin
 from tubelet.train.prior.config import PriorTrainConfig
 from tubelet.train.tokenizer.config import TrainConfig
+from tubelet.train.twin.config import TwinTrainConfig
 
-RunConfig = TrainConfig | PriorTrainConfig | DiTTrainConfig
+RunConfig = TrainConfig | TwinTrainConfig | PriorTrainConfig | DiTTrainConfig
 """What a recipe gives: a run of a tokenizer, of a prior, or of a generator."""
 
 RECIPES: dict[str, Callable[[], TrainConfig]] = {
@@ -29,6 +30,9 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
 }
 """Those of tokenizers."""
 
+TWIN_RECIPES: dict[str, Callable[[], TwinTrainConfig]] = {"twin": twin.twin}
+"""Those of tokenizers of structure and dynamics."""
+
 PRIOR_RECIPES: dict[str, Callable[[], PriorTrainConfig]] = {"prior": prior.prior}
 """Those of priors."""
 
@@ -38,7 +42,7 @@ GENERATOR_RECIPES: dict[str, Callable[[], DiTTrainConfig]] = {"dit": generators.
 
 def recipes() -> dict[str, Callable[[], RunConfig]]:
     """All of them, by name."""
-    return {**RECIPES, **PRIOR_RECIPES, **GENERATOR_RECIPES}
+    return {**RECIPES, **TWIN_RECIPES, **PRIOR_RECIPES, **GENERATOR_RECIPES}
 
 
 def make_config(name: str) -> RunConfig:

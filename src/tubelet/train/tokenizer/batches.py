@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from tubelet.data.crops import Crops
 from tubelet.data.feed import Draw, draw_batch
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.types import Latent, Video
+from tubelet.types import Latent, Latents, Video
 
 
 def to_video(batch: UInt8[np.ndarray, "b T H W 3"], device: torch.device | None = None) -> Video:
@@ -19,10 +19,19 @@ def to_video(batch: UInt8[np.ndarray, "b T H W 3"], device: torch.device | None 
     return rearrange(levels, "b T H W c -> b c T H W")
 
 
-@torch.no_grad()
 def latents_of(tokenizer: ContinuousTokenizer, crops: Crops, *, windows: int) -> Iterator[Latent]:
-    """Latents of random windows of crops, without the lead step, which stands still."""
+    """Latents of one part of random windows of crops, without the lead step, which stands still."""
+    for parts in parts_of(tokenizer, crops, windows=windows):
+        (latent,) = parts.values()
+        yield latent
+
+
+@torch.no_grad()
+def parts_of(tokenizer: ContinuousTokenizer, crops: Crops, *, windows: int) -> Iterator[Latents]:
+    """The same for every part of a latent."""
+    lead = int(tokenizer.lead_frame)
     draw = Draw(batch=8, frames=min(17, crops.frames), side=crops.side)
     for step in range(windows // draw.batch):
         batch = draw_batch(crops, draw, seed=0, step=step, indices=range(draw.batch))
-        yield tokenizer.encode(to_video(batch))[:, :, int(tokenizer.lead_frame) :]
+        parts = tokenizer.encode_parts(to_video(batch))
+        yield {name: latent[:, :, lead:] for name, latent in parts.items()}

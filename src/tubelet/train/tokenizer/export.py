@@ -27,7 +27,7 @@ from tubelet.tokenizers.save import FILES
 from tubelet.train.journal import read_log
 from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.state import checkpoints, read_ema, read_numbers
-from tubelet.train.tokenizer.batches import latents_of
+from tubelet.train.tokenizer.batches import latents_of, parts_of
 from tubelet.train.tokenizer.network import Network
 
 _WINDOWS = 512
@@ -62,22 +62,24 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     read_ema(newest, network)
     progress = float(read_numbers(newest)["progress"])
     if progress < 1:
-        warnings.warn(f"{run} is not finished: {_unfinished_text(progress)}", TubeletWarning, stacklevel=2)
+        warnings.warn(f"{run} is not finished: {unfinished_text(progress)}", TubeletWarning, stacklevel=2)
     network.eval().requires_grad_(requires_grad=False)
     tokenizer = network.tokenizer
     for each in tokenizer.model.networks():
-        _round(each.parameters())
+        round_to_bfloat16(each.parameters())
     # Codebooks, and not the few numbers of which each has its own meaning.
     tensors = network.state_dict().items()
-    _round(each for name, each in tensors if name.startswith("quantizer.") and each.ndim > 1)
+    round_to_bfloat16(each for name, each in tensors if name.startswith("quantizer.") and each.ndim > 1)
     crops = open_crops(data or Path(facts["folder"]))
     if quantizer is not None and network.quantizer is not None:
         config = DiscreteConfig(name=name, backbone=model, quantizer=quantizer)
         discrete = DiscreteTokenizer(tokenizer, network.quantizer, config=config)
-        card = _card(name, tokenizer, run, facts, progress=progress, about=_tokens_text(discrete, crops))
+        card = card_of_run(
+            name, tokenizer, run, facts, progress=progress, about=_tokens_text(discrete, crops)
+        )
         return discrete.save(folder, card=card, force=force)
-    tokenizer.model.standardise(_statistics(tokenizer, crops))
-    card = _card(name, tokenizer, run, facts, progress=progress, about=_latent_text(tokenizer))
+    tokenizer.model.standardise(statistics_of(tokenizer, crops))
+    card = card_of_run(name, tokenizer, run, facts, progress=progress, about=_latent_text(tokenizer))
     return tokenizer.save(folder, card=card, force=force)
 
 
@@ -106,22 +108,24 @@ def read_facts(run: Path) -> dict[str, Any]:
     return facts
 
 
-def _round(tensors: Iterable[Tensor]) -> None:
+def round_to_bfloat16(tensors: Iterable[Tensor]) -> None:
     """Let every weight be one that bfloat16 holds: half the bytes, and the same tokenizer in both formats."""
     for weights in tensors:
         weights.copy_(weights.to(torch.bfloat16))
 
 
-def _statistics(
+def statistics_of(
     tokenizer: ContinuousTokenizer, crops: Crops
 ) -> dict[str, tuple[Float[Tensor, " c"], Float[Tensor, " c"]]]:
     """Mean and standard deviation of each channel over random windows of the data, every clip the same."""
-    moments = Moments(tokenizer.channels)
-    for latent in latents_of(tokenizer, crops, windows=_WINDOWS):
-        moments.update(rearrange(latent, "b c t h w -> (b t h w) c"))
-    deviation = moments.covariance.diagonal().clamp_min(LEAST_VARIANCE).sqrt()
-    (part,) = tokenizer.parts
-    return {part.name: (moments.mean.float(), deviation.float())}
+    moments = {part.name: Moments(part.channels) for part in tokenizer.parts}
+    for parts in parts_of(tokenizer, crops, windows=_WINDOWS):
+        for name, latent in parts.items():
+            moments[name].update(rearrange(latent, "b c t h w -> (b t h w) c"))
+    return {
+        name: (each.mean.float(), each.covariance.diagonal().clamp_min(LEAST_VARIANCE).sqrt().float())
+        for name, each in moments.items()
+    }
 
 
 def _latent_text(tokenizer: ContinuousTokenizer) -> str:
@@ -141,7 +145,7 @@ def _tokens_text(tokenizer: DiscreteTokenizer, crops: Crops) -> str:
     )
 
 
-def _unfinished_text(progress: float) -> str:
+def unfinished_text(progress: float) -> str:
     """What it means that only a part of a run is done."""
     return (
         f"it stopped at {progress:.0%} of its length, before its learning rate came down to zero (not "
@@ -149,7 +153,7 @@ def _unfinished_text(progress: float) -> str:
     )
 
 
-def _card(
+def card_of_run(
     name: str,
     tokenizer: ContinuousTokenizer,
     run: Path,
@@ -163,7 +167,7 @@ def _card(
     last = log[-1] if log else {"iteration": 0, "seconds": 0.0}
     weights = sum(parameter.numel() for parameter in tokenizer.parameters())
     where = facts["circumstances"]
-    unfinished = f"- **Not finished**: {_unfinished_text(progress)}\n" if progress < 1 else ""
+    unfinished = f"- **Not finished**: {unfinished_text(progress)}\n" if progress < 1 else ""
     return f"""# {name}
 
 {about}. Stride {tokenizer.stride}, {weights / 1e6:.2f} million weights,

@@ -1,0 +1,55 @@
+"""Show what is seen in one video, moved as another video moves.
+
+Needs a tokenizer whose latent has structure and dynamics (`tubelet train twin`). Both videos have the same
+size; the result is as long as the shorter one.
+
+for example:
+  tubelet swap ball.mp4 star.mp4 -o swap.mp4           the ball, moving as the star does
+  tubelet swap ball.mp4 star.mp4 --tokenizer mine -o swap.mkv
+"""
+
+import argparse
+from pathlib import Path
+
+from tubelet.cli import options
+from tubelet.cli.console import show_table
+from tubelet.cli.progress import progress
+
+NAME = "swap"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("structure", type=Path, metavar="A", help="video whose things are seen")
+    parser.add_argument("dynamics", type=Path, metavar="B", help="video whose motion they have")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="video to write")
+    options.add_tokenizer(parser)
+    options.add_memory(parser)
+    parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Swap, then say what was written."""
+    from tubelet.codec.swap import swap_files
+
+    with progress("swapping") as shown:
+        report = swap_files(
+            arguments.structure,
+            arguments.dynamics,
+            arguments.output,
+            tokenizer=arguments.tokenizer,
+            memory=arguments.memory,
+            device=arguments.device,
+            force=arguments.force,
+            on_total=shown.expect,
+            on_frames=shown,
+        )
+    show_table(
+        [
+            ("video", str(arguments.output)),
+            ("frames", f"{report.frames} of {report.height}x{report.width}"),
+            ("structure", str(arguments.structure)),
+            ("dynamics", str(arguments.dynamics)),
+            ("tokenizer", report.tokenizer),
+        ]
+    )

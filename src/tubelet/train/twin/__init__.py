@@ -1,0 +1,1 @@
+"""Training of structure and dynamics, on crops and on rendered pairs whose true swap is known."""

@@ -1,0 +1,70 @@
+"""From a run of structure and dynamics to a tokenizer that anybody can load."""
+
+import warnings
+from pathlib import Path
+
+from tubelet.data.crops import open_crops
+from tubelet.errors import TubeletWarning
+from tubelet.files import check_folder
+from tubelet.files.names import text_name
+from tubelet.json_fields import fields_from_json
+from tubelet.models.twin.config import TwinConfig
+from tubelet.tokenizers.save import FILES
+from tubelet.train.run_folder import RUN_FILE, read_run
+from tubelet.train.state import checkpoints, read_ema, read_numbers
+from tubelet.train.tokenizer.export import (
+    card_of_run,
+    read_facts,
+    round_to_bfloat16,
+    statistics_of,
+    unfinished_text,
+)
+from tubelet.train.twin.network import TwinNetwork
+from tubelet.train.twin.task import KIND
+
+
+def is_twin(run: Path) -> bool:
+    """Whether a folder holds a run of structure and dynamics.
+
+    Raises:
+        TrainingError: what it says of itself is damaged.
+    """
+    path = run / RUN_FILE
+    return path.is_file() and read_run(path).get("trains") == KIND
+
+
+def export_twin(run: Path, folder: Path, *, data: Path | None = None, force: bool = False) -> Path:
+    """Write the averaged weights of a run's newest checkpoint as a tokenizer.
+
+    Mean and standard deviation of each channel are measured on the training data, without rendered scenes;
+    the weights of networks are rounded to bfloat16, the linear model stays as it is.
+
+    Args:
+        run: folder of the run.
+        folder: the checkpoint to write.
+        data: where the prepared crops of the run are now; where they were when it began by default.
+        force: replace a checkpoint that is there.
+
+    Raises:
+        OptionError: the folder holds no run with a checkpoint.
+        TrainingError: the checkpoint is damaged.
+        OutputError: a checkpoint is there and `force` is false.
+    """
+    check_folder(folder, holds=FILES, sources=[run, *([] if data is None else [data])], force=force)
+    name = text_name(folder.resolve().name)
+    facts = read_facts(run)
+    config = fields_from_json(TwinConfig, facts["config"]["model"] | {"name": name}, str(run))
+    network = TwinNetwork(config.build(), config)
+    newest = checkpoints(run)[-1]
+    read_ema(newest, network)
+    progress = float(read_numbers(newest)["progress"])
+    if progress < 1:
+        warnings.warn(f"{run} is not finished: {unfinished_text(progress)}", TubeletWarning, stacklevel=2)
+    tokenizer = network.tokenizer.eval().requires_grad_(requires_grad=False)
+    for each in tokenizer.model.networks():
+        round_to_bfloat16(each.parameters())
+    tokenizer.model.standardise(statistics_of(tokenizer, open_crops(data or Path(facts["folder"]))))
+    parts = ", ".join(f"{part.channels} of {part.name} ({part.stride})" for part in tokenizer.parts)
+    about = f"Structure and dynamics, channels of zero mean and unit variance: {parts}"
+    card = card_of_run(name, tokenizer, run, facts, progress=progress, about=about)
+    return tokenizer.save(folder, card=card, force=force)
