@@ -11,12 +11,17 @@ import numpy as np
 from jaxtyping import UInt8
 
 from tubelet.data.crops import Crops
+from tubelet.data.scenes import SceneOptions, draw_scene
+from tubelet.data.scenes.words import KINDS
 from tubelet.errors import OptionError
 from tubelet.threads import ahead
 from tubelet.types import Frames
 
 Batch = UInt8[np.ndarray, "b T H W 3"]
 """Windows of crops, RGB, 0 to 255."""
+
+_SCENES = 6
+"""Which stream of random numbers scenes are drawn from; those of `train.tokenizer.draws` are others."""
 
 _DEPTH = 3
 """Batches that may wait for their consumer."""
@@ -32,6 +37,7 @@ class Draw:
         side: rows and columns of a window, in pixels.
         flip: whether half of the windows, at random, are mirrored left to right.
         reverse: whether half of the windows, at random, run backwards.
+        scenes: share of the windows that are rendered scenes (`data.scenes`) in place of windows of crops.
     """
 
     batch: int
@@ -39,12 +45,15 @@ class Draw:
     side: int
     flip: bool = True
     reverse: bool = False
+    scenes: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.batch, self.frames, self.side) < 1:
             raise OptionError(
                 f"batch is {self.batch}, frames is {self.frames} and side is {self.side}; each is at least 1."
             )
+        if not 0 <= self.scenes <= 1:
+            raise OptionError(f"scenes is {self.scenes}; it is a share from 0 to 1.")
 
     def check(self, crops: Crops) -> None:
         """Raise if the windows do not fit into the crops.
@@ -78,6 +87,10 @@ def draw_clip(crops: Crops, draw: Draw, *, seed: int, step: int, index: int) -> 
     draw.check(crops)
     if min(seed, step, index) < 0:
         raise OptionError(f"seed is {seed}, step is {step} and index is {index}; none is negative.")
+    if draw.scenes:
+        random = np.random.default_rng((seed, step, index, _SCENES))
+        if random.random() < draw.scenes:
+            return _rendered(draw, random)
     generator = np.random.default_rng((seed, step, index))
     own = crops.of_clip(int(generator.integers(len(crops.clips))))
     crop = crops[own[int(generator.integers(len(own)))]]
@@ -90,6 +103,14 @@ def draw_clip(crops: Crops, draw: Draw, *, seed: int, step: int, index: int) -> 
     if draw.reverse and backwards:
         window = window[::-1]
     return np.array(window, order="C")
+
+
+def _rendered(draw: Draw, random: np.random.Generator) -> Frames:
+    """A scene of one to three things in the size of a window."""
+    options = SceneOptions(
+        height=draw.side, width=draw.side, frames=draw.frames, things=(1, 3), kinds=KINDS, combinations="seen"
+    )
+    return draw_scene(random, options).frames()
 
 
 def draw_batch(crops: Crops, draw: Draw, *, seed: int, step: int, indices: range) -> Batch:

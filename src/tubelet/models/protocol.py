@@ -237,3 +237,30 @@ class HasDynamics(Protocol):
     """
 
     dynamics: tuple[str, ...]
+
+
+@runtime_checkable
+class PredictiveModel(StepModel, Protocol):
+    """A model that can learn to predict steps after the last that is known.
+
+    Such a step is decoded like any other: its latent is that of `still`, and each part of it has -n channels
+    that are known, for the n-th step after the last.
+
+    Attributes:
+        ahead: how many steps it has learnt to predict; 0 if it has not. Those after them are decoded like the
+            last of them.
+    """
+
+    ahead: int
+
+    def still(self, latents: Latents, known: Known) -> Latents:
+        """The latent of a step that shows the last frame of a step all along: a guess at the next."""
+        ...
+
+    def predictive(self, ahead: int) -> "PredictiveModel":
+        """The same as a model that learns to predict so many steps, and as yet shows the last frame on.
+
+        Raises:
+            OptionError: it cannot learn to, or predicts another number of steps.
+        """
+        ...

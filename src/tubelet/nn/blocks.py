@@ -109,13 +109,17 @@ class RateGain(nn.Module):
 
     The rate is the share of the latent's channels that a position has. With a gain of its own at every rate
     a branch can serve the lowest one and keep out of the way of the highest.
+
+    Args:
+        width: channels that are scaled.
+        ahead: whether steps to come, which have no rate, have a gain of their own: the last row of the table.
     """
 
     KNOTS = (0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, *, ahead: bool = False) -> None:
         super().__init__()
-        self.table = nn.Parameter(torch.zeros(len(self.KNOTS), width))
+        self.table = nn.Parameter(torch.zeros(len(self.KNOTS) + int(ahead), width))
 
     def forward(self, rates: Rates) -> Features:
         """Gains of positions whose rates were weighed by `weigh`."""
@@ -135,14 +139,14 @@ class Block(nn.Module):
     Of the blocks compared at equal training time on a CPU, this order gave the most dB (docs/lab-log.md).
     """
 
-    def __init__(self, width: int, *, memory: int = MEMORY, rated: bool = False) -> None:
+    def __init__(self, width: int, *, memory: int = MEMORY, rated: bool = False, ahead: bool = False) -> None:
         super().__init__()
         self.norm = PositionNorm(width)
         self.look = SpatialConv(width, width)
         self.mix = CausalMix(width, width, memory=memory)
         self.draw = SpatialConv(width, width)
-        self.gain_in = RateGain(width) if rated else None
-        self.gain_out = RateGain(width) if rated else None
+        self.gain_in = RateGain(width, ahead=ahead) if rated else None
+        self.gain_out = RateGain(width, ahead=ahead) if rated else None
         _zero(self.draw.map)
 
     def forward(self, x: Features, past: Past | None, rates: Rates | None = None) -> tuple[Features, Past]:
@@ -181,6 +185,7 @@ class ResidualStack(nn.Module):
         blocks: how many refine.
         memory: latent steps that each block looks back; zero for a network without time.
         rated: whether the blocks have gains that depend on a position's rate.
+        ahead: whether they have gains for steps to come too.
     """
 
     def __init__(
@@ -192,17 +197,23 @@ class ResidualStack(nn.Module):
         blocks: int,
         memory: int = MEMORY,
         rated: bool = False,
+        ahead: bool = False,
     ) -> None:
         super().__init__()
         self.width = width
         self.enter = nn.Linear(inputs, width)
-        self.blocks = nn.ModuleList(Block(width, memory=memory, rated=rated) for _ in range(blocks))
+        self.blocks = nn.ModuleList(
+            Block(width, memory=memory, rated=rated, ahead=ahead) for _ in range(blocks)
+        )
         self.leave = nn.Linear(width, outputs)
         self._memory = memory
         self._rated = rated
+        self._ahead = ahead
         _zero(self.leave)
 
-    def resized(self, *, inputs: int | None = None, outputs: int | None = None) -> "ResidualStack":
+    def resized(
+        self, *, inputs: int | None = None, outputs: int | None = None, ahead: bool = False
+    ) -> "ResidualStack":
         """A new stack that differs in what comes in or goes out, and has weights of its own."""
         return ResidualStack(
             self.enter.in_features if inputs is None else inputs,
@@ -211,6 +222,7 @@ class ResidualStack(nn.Module):
             blocks=len(self.blocks),
             memory=self._memory,
             rated=self._rated,
+            ahead=self._ahead or ahead,
         )
 
     @property

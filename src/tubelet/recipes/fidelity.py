@@ -120,3 +120,29 @@ def m_perceptual() -> TrainConfig:
         Stage(until=1.0, batch=4, frames=5, side=96, encoder=False, adversarial=0.01),
     )
     return replace(medium, model=replace(medium.model, name="tubelet-m-perceptual"), stages=stages)
+
+
+PREDICTIVE_STAGES = (
+    Stage(until=0.4, batch=4, frames=17, side=64),
+    Stage(until=0.7, batch=2, frames=33, side=64),
+    Stage(until=1.0, batch=2, frames=33, side=64, encoder=False),
+)
+"""Half as many pixels per iteration as in `CPU_STAGES`; long clips have more steps to predict."""
+
+
+def predictive() -> TrainConfig:
+    """`m16` that also predicts the steps after the last (PV-VAE, arXiv:2605.02134): `decode(..., ahead=n)`.
+
+    Half of the clips are rendered scenes. The last steps of a batch, none to all but two, are dropped from
+    the latent and decoded all the same; in the last three tenths only the decoder learns.
+    ``tubelet train predictive --data DATA -o RUN --time-limit 60m``
+    """
+    base = m16()
+    return replace(
+        base,
+        model=replace(base.model, name="tubelet-predict", ahead=7),
+        start="tubelet-m16",
+        stages=PREDICTIVE_STAGES,
+        losses=LossWeights(log_mse=0.1, log_difference=0.03),
+        scenes=0.5,
+    )

@@ -23,6 +23,7 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "m_robust": fidelity.m_robust,
     "m_perceptual": fidelity.m_perceptual,
     "m16": fidelity.m16,
+    "predictive": fidelity.predictive,
     "m_gpu": gpu.m_gpu,
     "fsq": tokens.fsq,
     "fsq_deep": tokens.fsq_deep,

@@ -32,6 +32,8 @@ class KLTConfig:
         decoder_blocks: residual blocks of the decoder; none for a linear decoder.
         memory: latent steps that each block looks back; zero for networks that see every step by itself.
         variational: whether the encoder gives a distribution: a mean and a variance.
+        ahead: steps after the end of a latent that the decoder learns to predict, each with a padding of its
+            own; none for one that predicts nothing.
     """
 
     name: str
@@ -44,6 +46,7 @@ class KLTConfig:
     decoder_blocks: int = field(default=0, metadata=_BLOCKS)
     memory: int = field(default=MEMORY, metadata=_BLOCKS)
     variational: bool = False
+    ahead: int = field(default=0, metadata=_BLOCKS)
 
     def build(self) -> KLTModel:
         """Make the model; its statistics are those of no data until it is fitted or loaded.
@@ -52,6 +55,11 @@ class KLTConfig:
             OptionError: the numbers contradict one another.
         """
         kept = self.coefficients[-1]
+        if self.ahead and not (self.decoder_blocks and self.memory):
+            raise OptionError(
+                f"ahead is {self.ahead} and the decoder looks at no step before; give decoder_blocks and "
+                "memory, or no ahead."
+            )
         if self.variational and not self.encoder_blocks:
             raise OptionError(
                 "a linear encoder gives no distribution; give encoder_blocks, or no variational."
@@ -65,8 +73,12 @@ class KLTConfig:
             encoder=self._stack(
                 kept, self.channels * (2 if self.variational else 1), blocks=self.encoder_blocks
             ),
-            decoder=self._stack(self.channels + 1, kept, blocks=self.decoder_blocks, rated=True),
+            # For steps to come, the decoder gives a second correction of every coefficient.
+            decoder=self._stack(
+                self.channels + 1, kept * (2 if self.ahead else 1), blocks=self.decoder_blocks, rated=True
+            ),
             variational=self.variational,
+            ahead=self.ahead,
         )
 
     def start(self, crops: Crops, *, seed: int, linear: StepModel | None = None) -> KLTModel:
@@ -92,5 +104,11 @@ class KLTConfig:
         if not blocks:
             return None
         return ResidualStack(
-            inputs, outputs, width=self.width, blocks=blocks, memory=self.memory, rated=rated
+            inputs,
+            outputs,
+            width=self.width,
+            blocks=blocks,
+            memory=self.memory,
+            rated=rated,
+            ahead=rated and self.ahead > 0,
         )

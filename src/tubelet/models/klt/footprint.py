@@ -25,7 +25,9 @@ def footprint(transform: KLTCascade, stack: ResidualStack | None, *, channels: i
         # The residual stream; the latent, in parts and whole.
         whole=wide + 3 * item * channels,
         # One end of the network or its middle, whatever is larger: they follow on each other.
-        strip=max(3 * pixels + 3 * coefficients, 4 * wide + 10 * narrow),
+        strip=max(
+            3 * pixels + 3 * max(coefficients, item * stack.leave.out_features), 4 * wide + 10 * narrow
+        ),
         most=most,
     )
 

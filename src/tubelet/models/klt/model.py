@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from tubelet.errors import OptionError
 from tubelet.models.klt.footprint import flops_per_pixel, footprint
-from tubelet.models.klt.narrow import narrowed_decoder, narrowed_encoder
+from tubelet.models.klt.narrow import narrowed_decoder, narrowed_encoder, predictive_decoder
 from tubelet.models.protocol import Decoded, Encoded, Footprint, Past, PixelsOf, Rows
 from tubelet.nn.blocks import Rates, ResidualStack
 from tubelet.nn.klt import KLTCascade, correction_scale
@@ -46,6 +46,7 @@ class KLTModel(nn.Module):
         encoder: corrects the first coefficients; none in a linear encoder.
         decoder: corrects all coefficients; none in a linear decoder.
         prefix: tells the decoder which channels there are.
+        ahead: steps beyond the end of a latent that the decoder has learnt to predict; 0 if it has not.
         latent_mean: of each channel before it was standardised.
         latent_deviation: likewise.
     """
@@ -58,12 +59,14 @@ class KLTModel(nn.Module):
         encoder: ResidualStack | None = None,
         decoder: ResidualStack | None = None,
         variational: bool = False,
+        ahead: int = 0,
     ) -> None:
         super().__init__()
         self.transform = transform
         self.encoder = encoder
         self.decoder = decoder
-        self.prefix = None if decoder is None else PrefixInput(channels)
+        self.prefix = None if decoder is None else PrefixInput(channels, ahead=ahead)
+        self.ahead = ahead
         self.variational = variational
         if encoder is not None:
             self.register_buffer("latent_mean", torch.zeros(channels))
@@ -116,6 +119,35 @@ class KLTModel(nn.Module):
         features = self._features(latent, counts)
         correction, past = self.decoder(features.inputs, past, features.rates)
         return Decoded(self._groups(features, correction), past)
+
+    def still(self, latents: Latents, known: Known) -> Latents:
+        """The latent of a step that shows the last frame of another one all along: a guess at the next."""
+        linear = self._masked(self._unstandardised(latents[PART]), known.get(PART))
+        last = self.transform.inverse(linear)[:, :, -1:].expand(-1, -1, self.stride.t, -1, -1)
+        return {PART: self._standardised(self.transform(last)[:, : linear.shape[1]])}
+
+    def predictive(self, ahead: int) -> "KLTModel":
+        """The same as a model that learns to predict steps; as yet it shows the last frame on.
+
+        Raises:
+            OptionError: it has no decoder that could learn to, or predicts another number of steps.
+        """
+        if self.decoder is None or (self.ahead and self.ahead != ahead):
+            what = "has no decoder network" if self.decoder is None else f"predicts {self.ahead} steps"
+            raise OptionError(f"the model {what} and is to predict {ahead}. Start from another.")
+        if self.ahead == ahead:
+            return self
+        longer = KLTModel(
+            KLTCascade(self.transform.patches, self.transform.coefficients),
+            channels=self.channels,
+            encoder=self.encoder and self.encoder.resized(),
+            decoder=self.decoder.resized(outputs=2 * len(self.transform.deviation), ahead=True),
+            variational=self.variational,
+            ahead=ahead,
+        )
+        weights = self.state_dict()
+        longer.load_state_dict(weights | predictive_decoder(weights, ahead=ahead, channels=self.channels))
+        return longer
 
     def start_past(self, stored: Past | None) -> RunningPast:
         """What a stream remembers of one tile: nothing yet, or what it stored."""
@@ -240,6 +272,7 @@ class KLTModel(nn.Module):
             encoder=self.encoder and self.encoder.resized(outputs=(2 if self.variational else 1) * channels),
             decoder=self.decoder and self.decoder.resized(inputs=channels + 1),
             variational=self.variational,
+            ahead=self.ahead,
         )
         weights = self.state_dict()
         changed: dict[str, Tensor] = {}
@@ -275,10 +308,14 @@ class KLTModel(nn.Module):
 
     def _groups(self, features: PrefixFeatures, correction: Float[Tensor, "b d t h w"]) -> Video:
         """The frames of a latent, all of its channels written out, with the decoder's correction."""
-        missing = correction.shape[1] - self.channels
-        skip = F.pad(features.skip, (0, 0, 0, 0, 0, 0, 0, missing))
+        coefficients = len(self.transform.deviation)
+        skip = F.pad(features.skip, (0, 0, 0, 0, 0, 0, 0, coefficients - self.channels))
         scale = correction_scale(self.transform.deviation, features.counts)
-        return self.transform.inverse(skip + scale * correction)
+        corrected = skip + scale * correction[:, :coefficients]
+        if features.ahead is not None:
+            # What moves in a step to come changes coefficients by their own size.
+            corrected = corrected + features.ahead * correction[:, coefficients:]
+        return self.transform.inverse(corrected)
 
     def encoder_units(self) -> Float[Tensor, " c"]:
         """What one of the encoder's output is worth in each channel of the linear latent (decision 0015)."""
@@ -291,6 +328,13 @@ class KLTModel(nn.Module):
             return latent
         kept = latent.shape[1]
         return latent * _column(self.latent_deviation[:kept]) + _column(self.latent_mean[:kept])
+
+    def _standardised(self, linear: Latent) -> Latent:
+        """Undo `_unstandardised`."""
+        if self.encoder is None:
+            return linear
+        kept = linear.shape[1]
+        return (linear - _column(self.latent_mean[:kept])) / _column(self.latent_deviation[:kept])
 
     def _masked(self, latent: Latent, counts: Counts | None) -> Latent:
         """A latent whose missing channels are zero, the best guess of a linear decoder."""

@@ -1,4 +1,4 @@
-"""The weights of a model's first channels as a model of their own, which training can then specialise."""
+"""The weights of a trained model in one of another shape that computes the same, to be trained on."""
 
 from collections.abc import Mapping
 
@@ -43,12 +43,34 @@ def narrowed_decoder(weights: Weights, *, kept: int, channels: int) -> dict[str,
     knots = torch.tensor(RateGain.KNOTS)
     at_old_rates = RateGain.weigh(share * knots.reshape(-1, 1, 1, 1, 1)).reshape(len(knots), -1)
     gains = {
-        name: at_old_rates.to(table) @ table
+        # What steps to come have for a gain, below the knots, stays.
+        name: torch.cat([at_old_rates.to(table) @ table[: len(knots)], table[len(knots) :]])
         for name, table in weights.items()
         if name.endswith((".gain_in.table", ".gain_out.table"))
     }
+    padding = {"prefix.padding": weights["prefix.padding"][:, :kept]} if "prefix.padding" in weights else {}
+    return (
+        gains
+        | padding
+        | {
+            "prefix.fill": fill[:kept],
+            "decoder.enter.weight": torch.cat([enter[:, :kept], share * enter[:, -1:]], dim=1),
+            "decoder.enter.bias": weights["decoder.enter.bias"] + missing @ fill[kept:],
+        }
+    )
+
+
+@torch.no_grad()
+def predictive_decoder(weights: Weights, *, ahead: int, channels: int) -> dict[str, Tensor]:
+    """What changes of a decoder that learns to predict steps: they are yet decoded as any that is known."""
+    gains = {
+        name: torch.cat([table, table[-1:]])
+        for name, table in weights.items()
+        if name.endswith((".gain_in.table", ".gain_out.table"))
+    }
+    leave, bias = weights["decoder.leave.weight"], weights["decoder.leave.bias"]
     return gains | {
-        "prefix.fill": fill[:kept],
-        "decoder.enter.weight": torch.cat([enter[:, :kept], share * enter[:, -1:]], dim=1),
-        "decoder.enter.bias": weights["decoder.enter.bias"] + missing @ fill[kept:],
+        "prefix.padding": torch.zeros(ahead, channels),
+        "decoder.leave.weight": torch.cat([leave, torch.zeros_like(leave)]),
+        "decoder.leave.bias": torch.cat([bias, torch.zeros_like(bias)]),
     }

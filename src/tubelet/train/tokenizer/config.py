@@ -117,6 +117,10 @@ class TrainConfig(LoopConfig):
             is drawn for the clip, before it is decoded; gradients pass as if it were not.
         quantizer_steps: smallest and largest of these steps, in the unit of ``tubelet encode --step``; their
             logarithm is even.
+        scenes: share of the clips that are rendered (`data.scenes`) in place of windows of the data.
+        ahead_weight: what losses of steps to come count beside those of steps that are known, in a model that
+            predicts (``model.ahead``): of every batch a number of last steps, none to all but two, is dropped
+            from the latent and predicted.
         transform: whether the KLT is trained along; at a high rate that falls below the linear floor.
         perceptual: file of the perceptual network's weights.
         perceptual_sha256: what that file must be.
@@ -132,6 +136,8 @@ class TrainConfig(LoopConfig):
     noise: float = 0.0
     quantized: float = 0.0
     quantizer_steps: tuple[float, float] = (0.5, 8.0)
+    scenes: float = 0.0
+    ahead_weight: float = 0.5
     transform: bool = False
     perceptual: str | None = None
     perceptual_sha256: str | None = None
@@ -150,6 +156,11 @@ class TrainConfig(LoopConfig):
             raise OptionError(
                 f"quantized is {self.quantized} and quantizer_steps are {self.quantizer_steps}; the one is a "
                 "fraction from 0 to 1, the others are positive and rise."
+            )
+        if self.model.ahead and (self.quantizer is not None or self.ahead_weight < 0):
+            raise OptionError(
+                f"ahead is {self.model.ahead}, ahead_weight {self.ahead_weight}, and the quantizer is "
+                f"{self.quantizer}; continuous tokenizers predict, and the weight is not negative."
             )
         if self.losses.kl and not self.model.variational:
             raise OptionError("the weight of kl is set and the model is not variational. Set both or none.")

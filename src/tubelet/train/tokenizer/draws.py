@@ -17,7 +17,7 @@ from tubelet.tokenizers.allocation import CLASSES
 from tubelet.train.tokenizer.config import Prefixes
 from tubelet.types import Counts
 
-_COUNTS, _UNEVEN, _EVEN, _ELSE, _STEPS = 1, 2, 3, 4, 5
+_COUNTS, _UNEVEN, _EVEN, _ELSE, _STEPS, _AHEAD = 1, 2, 3, 4, 5, 7
 """Which stream of random numbers: those of the clips themselves are another."""
 
 
@@ -88,6 +88,11 @@ def draw_steps(
         rounded = random.random() < fraction
         steps.append(float(np.exp(random.uniform(*np.log(bounds)))) if rounded else 0.0)
     return torch.tensor(steps)
+
+
+def draw_ahead(most: int, *, seed: int, step: int) -> int:
+    """How many last steps of all clips of a batch are dropped and predicted: 0 to `most`, evenly."""
+    return int(np.random.default_rng((seed, step, 0, _AHEAD)).integers(most + 1))
 
 
 def draw_noise(

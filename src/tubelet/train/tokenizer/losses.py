@@ -54,11 +54,7 @@ def terms_of(
         discriminator: what tells clips from what came back, where its verdict counts.
     """
     weights, back = config.losses, batch.back
-    terms = {
-        name: Term(weight, compare(batch.video, back.video, weights))
-        for name, compare in COMPARISONS.items()
-        if (weight := getattr(weights, name))
-    }
+    terms = _comparisons(config, batch)
     if weights.kl and back.posterior is not None:
         divergence = kl_standard_normal(back.posterior.mean, back.posterior.log_variance)
         terms["kl"] = Term(weights.kl, divergence)
@@ -69,6 +65,24 @@ def terms_of(
     adversarial = config.stage_at(batch.place.progress).adversarial
     if adversarial and discriminator is not None:
         terms["adversarial"] = Term(adversarial, r3gan_generator(discriminator, batch.video, back.video))
+    return terms
+
+
+def _comparisons(config: TrainConfig, batch: Batch) -> dict[str, Term]:
+    """The losses that compare clips, of frames that are known and of those that were predicted."""
+    weights, video, back = config.losses, batch.video, batch.back.video
+    known = video.shape[2] - batch.back.ahead
+    terms: dict[str, Term] = {}
+    for name, compare in COMPARISONS.items():
+        weight = getattr(weights, name)
+        if not weight:
+            continue
+        terms[name] = Term(weight, compare(video[:, :, :known], back[:, :, :known], weights))
+        if batch.back.ahead:
+            # With the last frame that is known, so that the first change counts.
+            first = known - int("difference" in name)
+            ahead = compare(video[:, :, first:], back[:, :, first:], weights)
+            terms[f"{name}_ahead"] = Term(weight * config.ahead_weight, ahead)
     return terms
 
 

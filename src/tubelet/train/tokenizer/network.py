@@ -11,6 +11,7 @@ from tubelet.codec.symbols import BASE_STEP
 from tubelet.models.klt.config import KLTConfig
 from tubelet.quantizers.config import QuantizerConfig
 from tubelet.quantizers.protocol import Quantized, Quantizer
+from tubelet.tokenizers.ahead import predictive_model, with_steps_ahead
 from tubelet.tokenizers.allocation import allocate
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.posterior import Posterior
@@ -27,6 +28,7 @@ class Drawn(NamedTuple):
         budgets: mean number of channels per position, to be spent where the latent's energy is; infinite for
             a clip that keeps its `counts`.
         steps: the quantiser's step, in the unit of a file's; 0 for a clip that is not rounded.
+        ahead: how many of the last steps are dropped from the latents, and predicted.
     """
 
     counts: Counts
@@ -34,11 +36,12 @@ class Drawn(NamedTuple):
     spread: Latent | None = None
     budgets: Float[Tensor, " b"] | None = None
     steps: Float[Tensor, " b"] | None = None
+    ahead: int = 0
 
     def to(self, device: torch.device) -> "Drawn":
         """The same on a device."""
-        others = (None if each is None else each.to(device) for each in self[1:])
-        return Drawn(self.counts.to(device), *others)
+        moved = {name: each.to(device) for name, each in self._asdict().items() if isinstance(each, Tensor)}
+        return self._replace(**moved)
 
 
 class Reconstruction(NamedTuple):
@@ -49,12 +52,14 @@ class Reconstruction(NamedTuple):
         posterior: the distribution of the latent; none if the tokenizer knows none.
         latent: what the encoder gave.
         quantized: what the quantiser made of it; none where there is none.
+        ahead: how many frames at the end were predicted.
     """
 
     video: Video
     posterior: Posterior | None
     latent: Latent
     quantized: Quantized | None
+    ahead: int
 
 
 class Network(nn.Module):
@@ -102,9 +107,12 @@ class Network(nn.Module):
             latent = latent + (self._rounded(latent, drawn.steps) - latent).detach()
         if drawn.noise is not None:
             latent = latent + drawn.noise
-        groups = model.decode_groups({part.name: latent}, None, {part.name: counts}).groups
+        latents, known = {part.name: latent}, {part.name: counts}
+        if drawn.ahead:
+            latents, known = with_steps_ahead(predictive_model(model), latents, known, dropped=drawn.ahead)
+        groups = model.decode_groups(latents, None, known).groups
         back = grouping.ungroup(groups, frames=frames, height=height, width=width)
-        return Reconstruction(back, posterior, mean, quantized)
+        return Reconstruction(back, posterior, mean, quantized, drawn.ahead * tokenizer.stride.t)
 
     @torch.no_grad()
     def _counts(self, latent: Latent, drawn: Drawn) -> Counts:

@@ -16,6 +16,7 @@ from tubelet.data.feed import Draw, Feed
 from tubelet.errors import OptionError
 from tubelet.losses.adversarial import SpaceTimeDiscriminator
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.protocol import PredictiveModel
 from tubelet.perceptual.lpips import LPIPS
 from tubelet.perceptual.lpips_weights import read_lpips
 from tubelet.quantizers.config import QuantizerConfig, same_tokens
@@ -26,7 +27,14 @@ from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place
 from tubelet.train.tokenizer.batches import to_video
 from tubelet.train.tokenizer.config import Stage, TrainConfig
-from tubelet.train.tokenizer.draws import draw_budgets, draw_counts, draw_noise, draw_steps, generator_of
+from tubelet.train.tokenizer.draws import (
+    draw_ahead,
+    draw_budgets,
+    draw_counts,
+    draw_noise,
+    draw_steps,
+    generator_of,
+)
 from tubelet.train.tokenizer.losses import Batch, discriminator_loss, terms_of
 from tubelet.train.tokenizer.network import Drawn, Network, Reconstruction, set_trainable
 from tubelet.train.tokenizer.start import fitted_quantizer
@@ -71,7 +79,7 @@ class TokenizerTask:
 
     def __init__(self, config: TrainConfig, crops: Crops, *, data: Path) -> None:
         for stage in config.stages:
-            _draw(stage).check(crops)
+            _draw(config, stage).check(crops)
         self.config = config
         self._crops = crops
         self._data = data
@@ -125,7 +133,9 @@ class TokenizerTask:
 
     def batches(self, stage: Stage, *, first: int, indices: range) -> Feed:
         """Random windows of the crops."""
-        return Feed(self._crops, _draw(stage), seed=self.config.seed, first_step=first, indices=indices)
+        return Feed(
+            self._crops, _draw(self.config, stage), seed=self.config.seed, first_step=first, indices=indices
+        )
 
     def outcome(
         self,
@@ -176,9 +186,15 @@ class TokenizerTask:
             spread=draw_noise(shape, 1.0, even=True, **keys) if config.losses.kl else None,
             budgets=draw_budgets(prefixes, channels=channels, **keys) if prefixes.budgets else None,
             steps=draw_steps(config.quantized, config.quantizer_steps, **keys) if config.quantized else None,
+            ahead=self._draw_ahead(cells[0], place),
         )
         with autocast(video.device, bfloat16=config.bfloat16):
             return model(video, drawn.to(video.device))
+
+    def _draw_ahead(self, steps: int, place: Place) -> int:
+        """How many last steps are predicted; the lead frame and a step that shows a motion stay."""
+        most = min(self.config.model.ahead, steps - 2)
+        return draw_ahead(most, seed=self.config.seed, step=place.iteration) if most > 0 else 0
 
     def _update_quantizer(self, network: Network, compared: Batch) -> None:
         """Let the quantiser move what no gradient moves."""
@@ -196,8 +212,8 @@ class TokenizerTask:
         return self._tokens.step(back.quantized.digits)
 
 
-def _draw(stage: Stage) -> Draw:
-    return Draw(batch=stage.batch, frames=stage.frames, side=stage.side)
+def _draw(config: TrainConfig, stage: Stage) -> Draw:
+    return Draw(batch=stage.batch, frames=stage.frames, side=stage.side, scenes=config.scenes)
 
 
 def _perceptual(config: TrainConfig) -> LPIPS | None:
@@ -212,7 +228,7 @@ def _from_trained(config: TrainConfig, start: str) -> Network:
     """The network of a trained tokenizer, or of its first channels."""
     trained, model, quantizer = _trained(start)
     channels = config.model.channels if config.quantizer is None else model.channels
-    same = replace(model, name=config.model.name, channels=channels) == config.model
+    same = replace(model, name=config.model.name, channels=channels, ahead=config.model.ahead) == config.model
     if not same or not same_tokens(quantizer, config.quantizer):
         raise OptionError(
             f"start is {start}, a tokenizer of {model} and {quantizer}, and the run's model is "
@@ -220,11 +236,13 @@ def _from_trained(config: TrainConfig, start: str) -> Network:
             "more channels. Change the model's fields, or leave start out."
         )
     network = Network.build(config.model, config.quantizer)
-    if config.model.channels == model.channels:
+    if (config.model.channels, config.model.ahead) == (model.channels, model.ahead):
         network.load_state_dict(trained.state_dict())
     else:
-        narrowed = ContinuousTokenizer(trained.tokenizer.model.narrowed(config.model.channels))
-        network.tokenizer.load_weights(narrowed.weights())
+        fitted = trained.tokenizer.model.narrowed(config.model.channels)
+        if isinstance(fitted, PredictiveModel) and config.model.ahead:
+            fitted = fitted.predictive(config.model.ahead)
+        network.tokenizer.load_weights(ContinuousTokenizer(fitted).weights())
     return network
 
 
