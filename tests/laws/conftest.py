@@ -20,6 +20,8 @@ TOKENIZERS = {
     "network 1x8x8 without time": lambda: make_tokenizer(cascade="1x8x8", blocks=1, memory=0),
     "variational network": lambda: make_tokenizer(blocks=1, variational=True),
     "network 8x16x16": lambda: make_tokenizer(cascade="8x16x16", blocks=1),
+    "predicting network": lambda: make_tokenizer(blocks=1, ahead=3),
+    "predicting network float64": lambda: make_tokenizer(blocks=2, ahead=2, dtype=torch.float64),
 }
 
 

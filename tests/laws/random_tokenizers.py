@@ -23,6 +23,7 @@ def make_tokenizer(
     dtype: torch.dtype = torch.float32,
     memory: int = 2,
     variational: bool = False,
+    ahead: int = 0,
 ) -> ContinuousTokenizer:
     """A tokenizer with a random orthonormal transform and, with blocks, networks that change everything."""
     patches, coefficients = CASCADES[cascade]
@@ -37,6 +38,7 @@ def make_tokenizer(
         decoder_blocks=blocks,
         memory=memory,
         variational=variational,
+        ahead=ahead,
     )
     tokenizer = ContinuousTokenizer.of(config).requires_grad_(requires_grad=False)
     generator = torch.Generator().manual_seed(blocks + 7)

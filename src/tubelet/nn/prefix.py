@@ -87,7 +87,7 @@ class PrefixInput(nn.Module):
         return full + rearrange(of_step[index], "b 1 t h w c -> b c t h w")
 
 
-def _with_ahead(rates: Rates, to_come: Bool[Tensor, "_ 1 _ _ _"]) -> Rates:
+def _with_ahead(rates: Rates, to_come: Bool[Tensor, "_ 1 _ _ _"]) -> Float[Tensor, "_ _ _ _ _"]:
     """The weights of the gains, and that of steps to come, which have it alone."""
     own = rearrange(to_come, "b 1 t h w -> b t h w 1").to(rates.dtype)
     return torch.cat([rates * (1 - own), own], dim=-1)

@@ -206,6 +206,43 @@ def check_counts(
     _equal("1 (cut anywhere), decoding with counts step by step", torch.cat(runs, dim=2), streamed)
 
 
+def check_ahead(
+    tokenizer: ContinuousTokenizer, video: Video, *, steps: int, cut: int, tile: tuple[int, int]
+) -> None:
+    """Laws 1, 2 and 8 for steps that are predicted: streams, tiles and stored states give those of the whole.
+
+    Args:
+        tokenizer: a tokenizer of ours that predicts.
+        video: what to encode; its first full steps are.
+        steps: how many to predict.
+        cut: after how many of them the stream is stored and taken up again, 0 to `steps`.
+        tile: rows and columns of cells of a tile.
+    """
+    grouping = tokenizer.grouping
+    full = grouping.first_frame(max(1, grouping.steps(video.shape[2]) - 1))
+    video = video[:, :, : min(full, video.shape[2])]
+    video = torch.cat([video, video[:, :, -1:].expand(-1, -1, full - video.shape[2], -1, -1)], dim=2)
+    latents, size = tokenizer.encode_parts(video), size_of(video)
+    whole = tokenizer.decode_parts(latents, **size, ahead=steps)
+
+    def streamed(cuts: Sequence[int], tile: tuple[int, int] | None = None) -> Video:
+        stream = tokenizer.parts_decoder(**size, tile=tile)
+        runs = [stream.push(latents)]
+        for first, last in pairwise([0, *cuts, steps]):
+            stored = StreamState.from_tensors(stream.state().to_tensors())
+            stream = tokenizer.parts_decoder(**size, state=stored)
+            if last > first:
+                runs.append(stream.push_ahead(last - first))
+        return torch.cat(runs, dim=2)
+
+    once = streamed([])
+    _close("1 (cut anywhere), predicting", once, whole)
+    _equal("1 (cut anywhere), predicting in runs", streamed([cut]), once)
+    _close(f"2 (tile anywhere), predicting in tiles of {tile}", streamed([], tile), whole)
+    known = tokenizer.parts_decoder(**size).push(latents)
+    _equal("3 (causality), of frames before those that are predicted", once[:, :, :full], known)
+
+
 def check_posterior(tokenizer: ContinuousTokenizer, video: Video, *, cut: int, tile: tuple[int, int]) -> None:
     """Laws 1 and 2 for the distribution of a latent: streams and tiles give that of the whole clip.
 
@@ -299,6 +336,12 @@ def _counts(tokenizer: AnyTokenizer, video: Video, draw: Draw) -> None:
         check_counts(tokenizer, video, known=known, tile=draw.tile())
 
 
+def _ahead(tokenizer: AnyTokenizer, video: Video, draw: Draw) -> None:
+    if isinstance(tokenizer, ContinuousTokenizer) and tokenizer.ahead:
+        steps = draw(1, tokenizer.ahead + 2)
+        check_ahead(tokenizer, video, steps=steps, cut=draw(0, steps), tile=draw.tile())
+
+
 def _posterior(tokenizer: AnyTokenizer, video: Video, draw: Draw) -> None:
     if isinstance(tokenizer, ContinuousTokenizer) and tokenizer.variational:
         check_posterior(tokenizer, video, cut=draw(0, video.shape[2]), tile=draw.tile())
@@ -313,6 +356,7 @@ LAWS: tuple[Law, ...] = (
     Law(1, "cut anywhere", _cuts),
     Law(1, "cut anywhere, with counts", _counts),
     Law(1, "cut anywhere, distributions", _posterior),
+    Law(1, "cut anywhere, predictions", _ahead),
     Law(2, "tile anywhere", lambda t, video, draw: check_tile_anywhere(t, video, tile=draw.tile())),
     Law(
         3, "causality", lambda t, video, draw: check_causality(t, video, changed=draw(0, video.shape[2] - 1))

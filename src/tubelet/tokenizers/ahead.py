@@ -1,13 +1,64 @@
 """Steps after the last that is known: how they are laid out for a model that predicts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from tubelet.errors import OptionError
+from tubelet.errors import OptionError, ShapeError
 from tubelet.models.protocol import PredictiveModel, StepModel
+from tubelet.tokenizers.grouping import Grouping
 from tubelet.types import Counts, Known, Latents
+
+
+class Longer(NamedTuple):
+    """The latents of a clip with steps to come after its last.
+
+    Attributes:
+        latents: each part; of steps to come, a first guess.
+        known: how many channels each position has; of steps to come -n, for the n-th after the last.
+        frames: how many they are of.
+    """
+
+    latents: Latents
+    known: Known
+    frames: int
+
+
+class LastStep(NamedTuple):
+    """The last step that is known in a stream, from which those after it are predicted.
+
+    Attributes:
+        latents: each part of it.
+        known: how many channels each position has, of every part.
+        ahead: how many steps after it were predicted already.
+    """
+
+    latents: Latents
+    known: Known
+    ahead: int
+
+    @classmethod
+    def copied(cls, latents: Latents, known: Known) -> "LastStep":
+        """A step that was just decoded; its tensors are the caller's and may change."""
+        counts = {name: counts_of(known, name, part).clone() for name, part in latents.items()}
+        return cls({name: part.clone() for name, part in latents.items()}, counts, 0)
+
+    def to_tensors(self) -> tuple[Tensor, ...]:
+        """All of it, for the state of a stream."""
+        return (*self.latents.values(), *self.known.values(), torch.tensor(self.ahead))
+
+    @classmethod
+    def from_tensors(cls, tensors: Sequence[Tensor], names: Sequence[str]) -> "LastStep | None":
+        """Undo `to_tensors`; none for a stream that had no step, or predicts none."""
+        if not tensors:
+            return None
+        parts = len(names)
+        latents, known = tensors[:parts], tensors[parts : 2 * parts]
+        return cls(
+            dict(zip(names, latents, strict=True)), dict(zip(names, known, strict=True)), int(tensors[-1])
+        )
 
 
 def predictive_model(model: StepModel) -> PredictiveModel:
@@ -54,6 +105,38 @@ def with_steps_ahead(
         wide = ahead.to(part.device).expand(len(counts[name]), -1, -1, *counts[name].shape[3:])
         told[name] = torch.cat([counts[name], wide.to(counts[name].dtype)], dim=2)
     return longer, told
+
+
+def continued(
+    model: StepModel, grouping: Grouping, latents: Latents, known: Known, *, frames: int, steps: int
+) -> Longer:
+    """The latents of a clip with steps to come after its last.
+
+    Raises:
+        OptionError: the model has not learnt to predict, or `steps` is negative.
+        ShapeError: the last step of the clip is not full.
+    """
+    predicting = predictive_model(model)
+    if not isinstance(steps, int) or steps < 0:
+        raise OptionError(f"ahead is {steps!r}; it is a number of latent steps, from 0.")
+    before = grouping.steps(frames)
+    check_full(grouping, frames, before)
+    longer = with_steps_ahead(predicting, latents, known, added=steps)
+    return Longer(*longer, grouping.first_frame(before + steps))
+
+
+def check_full(grouping: Grouping, frames: int, steps: int) -> None:
+    """Raise unless the last step of a clip is full, so that what follows it can be predicted.
+
+    Raises:
+        ShapeError: it is not.
+    """
+    if grouping.first_frame(steps) != frames:
+        full = grouping.first_frame(steps - 1)
+        raise ShapeError(
+            f"the clip has {frames} frames, and {grouping.first_frame(steps)} would fill its {steps} latent "
+            f"steps; what follows is predicted from full ones. Give the latent of {full or 'more'} frames."
+        )
 
 
 def counts_of(known: Known, name: str, part: Tensor) -> Counts:

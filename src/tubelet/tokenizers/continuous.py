@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from tubelet.checks import check_clip
 from tubelet.errors import OptionError
-from tubelet.models.protocol import StepModel
+from tubelet.models.protocol import PredictiveModel, StepModel
 from tubelet.models.table import ModelConfig
 from tubelet.nn.precision import halving_only
 from tubelet.tokenizers import clip
+from tubelet.tokenizers.ahead import continued
 from tubelet.tokenizers.checks import RangeWatch, checked_channels, checked_video
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import PartGrids, check_prefixes, joined
@@ -76,9 +77,7 @@ class ContinuousTokenizer(nn.Module):
 
     @property
     def channels(self) -> int:
-        """Channels of a full latent; the first k of them are a latent of k channels.
-
-        Of several parts, those of the only one whose channels are ordered.
+        """Channels of a full latent, or of its only part whose channels are ordered: the first k are a latent.
 
         Raises:
             OptionError: the latent has several such parts; `parts` has the channels of each.
@@ -91,6 +90,11 @@ class ContinuousTokenizer(nn.Module):
         return self.model.warm_up
 
     @property
+    def ahead(self) -> int:
+        """Latent steps after the last that it has learnt to predict; 0 if it has not."""
+        return self.model.ahead if isinstance(self.model, PredictiveModel) else 0
+
+    @property
     def dtype(self) -> torch.dtype:
         """The number format that the tokenizer computes in."""
         return self.model.dtype
@@ -101,16 +105,13 @@ class ContinuousTokenizer(nn.Module):
         return self.model.device
 
     def encode(self, video: Video, *, channels: int | None = None) -> Latent:
-        """Encode a clip of any length and size, all steps at once.
+        """Encode a clip of any length and size, all steps at once, to a latent in the tokenizer's `dtype`.
 
         Memory grows with the clip; `stream_encoder` gives the same latent in bounded memory.
 
         Args:
             video: RGB in [-1, 1], floating-point of any precision.
             channels: how many channels to keep; all by default.
-
-        Returns:
-            A latent in the tokenizer's own `dtype`, whatever the video's.
 
         Raises:
             ShapeError: `video` is no clip of at least one frame and one pixel.
@@ -142,21 +143,26 @@ class ContinuousTokenizer(nn.Module):
         Memory grows with the clip; `stream_posterior` gives the same in bounded memory.
 
         Raises:
-            ShapeError: `video` is no clip of at least one frame and one pixel.
-            OptionError: the tokenizer was built without a distribution, or as for `encode`.
-            LatentError: `video` holds NaN or infinity.
+            OptionError: the tokenizer was built without a distribution; others as `encode`.
         """
         clip.check_variational(self.model)
-        return clip.posterior_of(
-            clip.encode_clip(self.model, self.grouping, checked_video(self.model, self._watch, video))
-        )
+        video = checked_video(self.model, self._watch, video)
+        return clip.posterior_of(clip.encode_clip(self.model, self.grouping, video))
 
     def decode(
-        self, latent: Latent, *, frames: int, height: int, width: int, counts: Counts | None = None
+        self,
+        latent: Latent,
+        *,
+        frames: int,
+        height: int,
+        width: int,
+        counts: Counts | None = None,
+        ahead: int = 0,
     ) -> Video:
         """Decode a latent of any number of leading channels to a clip, all steps at once.
 
-        Memory grows with the clip; `stream_decoder` gives the same video in bounded memory.
+        What comes out is RGB around [-1, 1], not clamped, in the tokenizer's `dtype`. Memory grows with the
+        clip; `stream_decoder` gives the same video in bounded memory.
 
         Args:
             latent: the first k channels of a latent, floating-point of any precision.
@@ -165,38 +171,34 @@ class ContinuousTokenizer(nn.Module):
             width: its columns of pixels.
             counts: how many of the k channels each position has; what lies beyond is not looked at. All k
                 by default; none at all is allowed: such a position is predicted from those around it.
-
-        Returns:
-            RGB around [-1, 1], not clamped, in the tokenizer's own `dtype`.
+            ahead: how many latent steps after the last, of ``stride.t`` frames each, are predicted.
 
         Raises:
-            ShapeError: the latent does not belong to a clip of this length and size, or `counts` not to it.
+            ShapeError: the latent does not belong to a clip of this length and size, or `counts` not to it;
+                or steps after a last one that is not full are wanted.
             OptionError: the latent is no floating-point tensor, lies on another device, or has more channels
-                than the tokenizer; or `counts` are none; or the tokenizer has several parts.
+                than the tokenizer; or `counts` are none; or the tokenizer has several parts, or none `ahead`.
             LatentError: the latent holds NaN or infinity.
         """
-        return self._decode(self._take_latent(latent, counts), frames=frames, height=height, width=width)
+        given, size = self._take_latent(latent, counts), (height, width)
+        return self._decode(given, frames=frames, size=size, ahead=ahead)
 
     def decode_parts(
-        self, latents: Latents, *, frames: int, height: int, width: int, known: Known | None = None
+        self,
+        latents: Latents,
+        *,
+        frames: int,
+        height: int,
+        width: int,
+        known: Known | None = None,
+        ahead: int = 0,
     ) -> Video:
-        """Decode every part of a latent to a clip; the mirror of `encode_parts`.
+        """Decode every part of a latent to a clip, as `decode`; the mirror of `encode_parts`.
 
-        Args:
-            latents: each part; of each, its first channels.
-            frames: length of the clip that was encoded.
-            height: its rows of pixels.
-            width: its columns of pixels.
-            known: how many channels each position of a part has; all by default.
-
-        Raises:
-            ShapeError: a part is missing, or they do not belong to a clip of this length and size.
-            OptionError: as `decode`.
-            LatentError: a part holds NaN or infinity.
+        Of each part the first channels are given; `known` says how many each position has, all by default.
         """
-        return self._decode(
-            clip.take_parts(self.model, latents, known), frames=frames, height=height, width=width
-        )
+        given, size = clip.take_parts(self.model, latents, known), (height, width)
+        return self._decode(given, frames=frames, size=size, ahead=ahead)
 
     def forward(self, video: Video) -> Video:
         """Encode and decode."""
@@ -251,7 +253,7 @@ class ContinuousTokenizer(nn.Module):
         """As `stream_encoder`, for the distribution that the latent is drawn from.
 
         Raises:
-            OptionError: the tokenizer was built without a distribution, or the memory fits not one tile.
+            OptionError: as `posterior`, or the memory fits not one tile.
         """
         clip.check_variational(self.model)
         return self._encoder(clip.posterior_of, None, memory, tile, state)
@@ -325,7 +327,7 @@ class ContinuousTokenizer(nn.Module):
         Args:
             folder: where; its name becomes the tokenizer's.
             card: says in Markdown what it was made from and how good it is.
-            force: replace a checkpoint that is there.
+            force: whether a checkpoint that is there is replaced.
 
         Raises:
             OptionError: the tokenizer was not built by `of`, so nothing says how to build it again.
@@ -355,11 +357,7 @@ class ContinuousTokenizer(nn.Module):
         return self.model.fault()
 
     def check_channels(self, channels: int | None) -> int:
-        """How many channels are meant: all for none.
-
-        Raises:
-            OptionError: not between one and all.
-        """
+        """How many channels are meant, all for none; raise `OptionError` unless it has as many."""
         return self.channels if channels is None else checked_channels(channels, self.channels)
 
     def _encoder(
@@ -381,9 +379,13 @@ class ContinuousTokenizer(nn.Module):
             state=state,
         )
 
-    def _decode(self, given: KnownLatents, *, frames: int, height: int, width: int) -> Video:
+    def _decode(self, given: KnownLatents, *, frames: int, size: tuple[int, int], ahead: int) -> Video:
         """All steps of a clip at once; one cell and step at a time where that costs nothing."""
+        height, width = size
         clip.check_size(self.model, self.grouping, given.latents, frames=frames, height=height, width=width)
+        if ahead:
+            longer = continued(self.model, self.grouping, *given, frames=frames, steps=ahead)
+            given, frames = KnownLatents(longer.latents, longer.known), longer.frames
         alone = not self.model.decoder_footprint().whole and not given.known
         if alone and not clip.needs_whole(self, *given.latents.values()):
             return self.parts_decoder(height=height, width=width, frames=frames).push(given.latents)

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from einops import rearrange
 
-from tubelet.errors import ShapeError
-from tubelet.models.protocol import Rows, StepModel
+from tubelet.errors import OptionError, ShapeError
+from tubelet.models.protocol import PredictiveModel, Rows, StepModel
+from tubelet.tokenizers.ahead import LastStep, check_full, counts_ahead, predictive_model
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import PartGrids
 from tubelet.tokenizers.streams.state import StreamState
@@ -84,8 +85,11 @@ class StreamDecoder(Generic[Taken]):
         self._frames = frames
         self._step = first_step
         self._clips = 1
+        self._predicts = isinstance(model, PredictiveModel) and model.ahead > 0
+        self._last: LastStep | None = None
         if state is not None:
             self._step, tile = state.step, state.tile
+            self._last = LastStep.from_tensors(state.pending, [part.name for part in model.parts])
         if tile is None:
             chosen = plan(cells, halo=halo, costs=costs, memory=memory)
         else:
@@ -106,7 +110,26 @@ class StreamDecoder(Generic[Taken]):
             OptionError: the latent is no floating-point tensor, or has more channels than the tokenizer.
             LatentError: the latent holds NaN or infinity.
         """
-        run = self._checked(latent, counts)
+        return self._video(self._checked(latent, counts))
+
+    def push_ahead(self, steps: int) -> Video:
+        """Predict the steps after those that were pushed; give their frames as model output.
+
+        Prediction may go on in further calls, but nothing can be pushed after it: for that, keep the `state`
+        of before.
+
+        Args:
+            steps: how many, from 1.
+
+        Raises:
+            OptionError: the tokenizer has not learnt to predict; `steps` is no number from 1; or nothing was
+                pushed yet.
+            ShapeError: the clip's length was given, and was not reached, or its last step is not full.
+        """
+        return self._video(self._to_come(steps))
+
+    def _video(self, run: "_Run") -> Video:
+        """The frames of steps; the stream is then so many steps on."""
         start, stop = self._span(run.steps)
         # Channels last, as the transform gives them and as frames lie in memory.
         shape = (self._clips, stop - start, *self._size, 3)
@@ -158,13 +181,18 @@ class StreamDecoder(Generic[Taken]):
             step=self._step,
             size=self._size,
             tile=self._tile,
-            pending=(),
+            pending=() if self._last is None else self._last.to_tensors(),
             past=tuple(past.copied() for past in self._past),
         )
 
     def _checked(self, latent: Taken, counts: Counts | Known | None) -> "_Run":
         """These steps as the model takes them; raise unless they can come next."""
         latents, known = self._take(latent, counts)
+        if self._last is not None and self._last.ahead:
+            raise OptionError(
+                f"{self._last.ahead} steps were predicted, and what is pushed would come after them. Go on "
+                "from the state of before, or in a new stream."
+            )
         for name, part in latents.items():
             grid, cells = self._grids[name], (part.shape[3], part.shape[4])
             wanted = (self._cells[0] * grid.rows, self._cells[1] * grid.columns)
@@ -183,6 +211,25 @@ class StreamDecoder(Generic[Taken]):
         self._clips = max(len(part) for part in latents.values())
         return _Run(self._step, steps, latents, known)
 
+    def _to_come(self, steps: int) -> "_Run":
+        """The next steps as the model takes those that it is to predict; raise unless it can."""
+        model = predictive_model(self._model)
+        if not isinstance(steps, int) or steps < 1 or self._last is None:
+            raise OptionError(
+                f"{steps!r} steps are to be predicted after {0 if self._last is None else 'some'} that were "
+                "pushed; both are numbers from 1."
+            )
+        if self._frames is not None and not self._last.ahead:
+            check_full(self._grouping, self._frames, self._step)
+        self._frames = None
+        still = {name: part.to(model.device) for name, part in self._last.latents.items()}
+        with torch.no_grad():
+            still = model.still(still, self._last.known)
+        ahead = counts_ahead(self._last.ahead + 1, steps)
+        self._last = self._last._replace(ahead=self._last.ahead + steps)
+        latents = {name: part.expand(-1, -1, steps, -1, -1) for name, part in still.items()}
+        return _Run(self._step, steps, latents, dict.fromkeys(latents, ahead))
+
     def _span(self, steps: int) -> tuple[int, int]:
         """The frames that the next steps hold, cut at the clip's end."""
         first_frame = self._grouping.first_frame
@@ -197,6 +244,8 @@ class StreamDecoder(Generic[Taken]):
             known = self._grids.step_of(run.known, run.first, index)
             if self._step == 0:
                 step, known = self._grids.filled(step), self._grids.filled_known(known)
+            if self._predicts and (self._last is None or not self._last.ahead):
+                self._last = LastStep.copied(step, known)
             for tile, past in zip(self._tiles, self._past, strict=True):
                 latents = {
                     name: self._of_tile(name, part, tile).to(self._model.device)
