@@ -190,3 +190,16 @@ def test_indices_outside_the_batch_are_refused(crops):
             draw_batch(crops, SMALL, seed=0, step=0, indices=indices)
     with pytest.raises(OptionError, match="step is -1"):
         draw_clip(crops, SMALL, seed=0, step=-1, index=0)
+
+
+def test_a_share_of_the_windows_is_rendered_and_the_others_are_as_without_them(crops):
+    drawn = Draw(batch=40, frames=5, side=8, scenes=0.5)
+    plain = draw_batch(crops, SMALL, seed=1, step=2, indices=range(6))
+    mixed = draw_batch(crops, drawn, seed=1, step=2, indices=range(40))
+    same = [bool((mixed[index] == plain[index]).all()) for index in range(6)]
+    assert any(same)
+    assert not all(same)
+    again = draw_batch(crops, drawn, seed=1, step=2, indices=range(3, 5))
+    assert (again == mixed[3:5]).all()
+    with pytest.raises(OptionError, match=r"scenes is 1\.5"):
+        Draw(batch=1, frames=1, side=1, scenes=1.5)
