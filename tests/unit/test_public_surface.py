@@ -25,6 +25,7 @@ OPTIONS = {
     "report": "--anchor --budget --force --help --measure --output --title RESULTS",
     "reconstruct": "--channels --device --force --help --json --memory --no-audio --output --side-by-side "
     "--step --tokenizer IN",
+    "continue": "--device --force --help --memory --no-audio --output --seconds --tokenizer IN",
     "encode": "--bitrate --bits-per-pixel --budget --channels --device --force --help --json --memory "
     "--no-audio --no-prior --output --psnr --quality --step --tokenizer --two-pass IN",
     "encode-dataset": "--augment --captions --channels --clip-seconds --device --dry-run --dtype --format "

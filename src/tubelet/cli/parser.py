@@ -12,6 +12,7 @@ from tubelet import __version__
 from tubelet.cli import (
     command_bench,
     command_compare,
+    command_continue,
     command_dataset,
     command_decode,
     command_demo,
@@ -42,6 +43,7 @@ from tubelet.files import STANDARD_OUTPUT
 
 COMMANDS = (
     command_reconstruct,
+    command_continue,
     command_encode,
     command_decode,
     command_transcode,

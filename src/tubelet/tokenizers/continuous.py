@@ -77,10 +77,10 @@ class ContinuousTokenizer(nn.Module):
 
     @property
     def channels(self) -> int:
-        """Channels of a full latent, or of its only part whose channels are ordered: the first k are a latent.
+        """Channels of a full latent, or of its only part of ordered channels: the first k are a latent too.
 
         Raises:
-            OptionError: the latent has several such parts; `parts` has the channels of each.
+            OptionError: the latent has several such parts.
         """
         return clip.main_part(self.parts).channels
 
@@ -226,8 +226,7 @@ class ContinuousTokenizer(nn.Module):
             state: what `StreamEncoder.state` gave, to go on from there.
 
         Raises:
-            OptionError: the tokenizer has not as many channels, or several parts; or the memory fits not one
-                tile.
+            OptionError: the tokenizer has not as many channels; or several parts; or the memory is too small.
         """
         name, kept = clip.only_part(self.parts).name, self.check_channels(channels)
         return self._encoder(lambda steps: steps.latents[name], {name: kept}, memory, tile, state)

@@ -1,0 +1,70 @@
+"""Continue a video: write it, and after it what a tokenizer predicts.
+
+The tokenizer must have learnt to predict (`tubelet train predictive`). The source's frames are written as
+they are; those after them are the decoder's guess: sharp for a few frames, and softer after that.
+
+for example:
+  tubelet continue holiday.mp4 --tokenizer my-predict -o longer.mp4
+  tubelet continue holiday.mp4 --tokenizer my-predict --seconds 0.5 -o longer.mp4
+"""
+
+import argparse
+from pathlib import Path
+
+from tubelet.cli import options
+from tubelet.cli.console import show_table
+from tubelet.cli.progress import progress
+
+NAME = "continue"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("input", type=Path, metavar="IN", help="a video, an image, a GIF, or frames as .npy")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="video to write")
+    parser.add_argument(
+        "--seconds", type=options.seconds, default=1.0, metavar="S", help="how much is predicted (default: 1)"
+    )
+    parser.add_argument(
+        "--tokenizer",
+        required=True,
+        metavar="NAME|DIR",
+        help="a tokenizer that predicts: a shipped one (`tubelet models`) or a checkpoint's folder",
+    )
+    options.add_device(parser)
+    options.add_common(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Continue, and say by how much."""
+    from tubelet.codec.continuation import continue_file
+
+    options.check_outputs(
+        [arguments.output],
+        None,
+        inputs=[arguments.input],
+        tokenizer=arguments.tokenizer,
+        force=arguments.force,
+    )
+    with progress("continuing") as shown:
+        done = continue_file(
+            arguments.input,
+            arguments.output,
+            seconds=arguments.seconds,
+            tokenizer=arguments.tokenizer,
+            **options.file_options(arguments, shown),
+        )
+    beyond = done.steps - done.learnt
+    show_table(
+        [
+            ("video", str(arguments.output)),
+            ("frames", f"{done.frames} of the source, {done.ahead} predicted"),
+            ("steps", f"{done.steps} predicted; the tokenizer has learnt {done.learnt}"),
+            *(
+                [("note", f"the last {beyond} steps are farther ahead than it has learnt")]
+                if beyond > 0
+                else []
+            ),
+            ("tokenizer", done.tokenizer),
+        ]
+    )

@@ -1,0 +1,219 @@
+"""A video file, and what its tokenizer predicts after it, as one video file."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from pathlib import Path
+from typing import NamedTuple, Unpack
+
+import numpy as np
+
+from tubelet.checkpoint import Checkpoint
+from tubelet.codec.memory import left_for_streams, steps_per_run
+from tubelet.codec.open_clip import as_checkpoint, read_ahead
+from tubelet.codec.options import FileOptions, Options
+from tubelet.codec.sinks import VideoSink, filled
+from tubelet.errors import OptionError, VideoError
+from tubelet.files import check_suffix, check_target
+from tubelet.tokenizers.ahead import predictive_model
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.types import Latents
+from tubelet.video.audio import read_audio
+from tubelet.video.info import VideoInfo
+from tubelet.video.pixels import from_model
+from tubelet.video.read import Run, open_video
+from tubelet.video.write import SUFFIXES, Writer
+
+_LONGEST = 3600.0
+"""Seconds that are predicted at most."""
+
+_USUAL_RATE = 24
+"""Frames per second after a single one."""
+
+_TIMES = 16
+"""Last timestamps whose mean distance says how fast frames follow one another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continuation:
+    """What was written.
+
+    Attributes:
+        tokenizer: its name.
+        frames: of the source.
+        ahead: frames that were predicted after them.
+        steps: latent steps that were predicted for that.
+        learnt: latent steps that the tokenizer has learnt to predict.
+    """
+
+    tokenizer: str
+    frames: int
+    ahead: int
+    steps: int
+    learnt: int
+
+
+def continue_file(
+    source: Path | str,
+    target: Path | str,
+    *,
+    seconds: float = 1.0,
+    tokenizer: str | Path | Checkpoint[ContinuousTokenizer],
+    **options: Unpack[FileOptions],
+) -> Continuation:
+    """Write a video whose first frames are those of another, and whose last ones are predicted from them.
+
+    Frames of the source are written as they are. What follows is predicted from its full latent steps: of a
+    last step that is not full, the frames are predicted too, and left out.
+
+    Args:
+        source: any file that `tubelet.video` reads.
+        target: the video file to write; its suffix chooses the format.
+        seconds: how much is predicted, at the rate of the source's last frames.
+        tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; one that predicts.
+        **options: see `FileOptions`.
+
+    Raises:
+        OptionError: the tokenizer has not learnt to predict; or `seconds`, the suffix or `memory` has no
+            meaning.
+        CheckpointError: there is no such tokenizer.
+        VideoError: the source cannot be read, or the target not be coded; or the source is too short.
+        OutputError: the target exists, or there is no room for it.
+    """
+    if not 0 < seconds <= _LONGEST:
+        raise OptionError(f"seconds is {seconds}; it is above 0 and at most {_LONGEST:g}.")
+    settings, target = Options(**options), Path(target)
+    check_suffix(target, SUFFIXES, "a video")
+    check_target(target, sources=[Path(source)], force=settings.force)
+    with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
+        info, checkpoint = video.info, as_checkpoint(tokenizer, settings.device)
+        learnt = predictive_model(checkpoint.tokenizer.model).ahead
+        seen = _Seen(checkpoint.tokenizer, info, memory=settings.memory)
+        with filled(_sink(target, info, settings)) as put_frames:
+            for run in runs:
+                seen.take(run)
+                put_frames(run)
+                del run  # as in the pipeline
+            plan = seen.plan(seconds)
+            for run in seen.predicted(plan):
+                put_frames(run)
+                settings.on_frames(len(run.frames))
+    return Continuation(
+        tokenizer=checkpoint.name, frames=seen.frames, ahead=plan.frames, steps=plan.steps, learnt=learnt
+    )
+
+
+class _Plan(NamedTuple):
+    """What is predicted.
+
+    Attributes:
+        frames: how many are wanted.
+        before: frames of the first step that the source has already.
+        steps: latent steps that hold both.
+        first: when the first of the wanted frames is shown, in ticks.
+        tick: ticks between frames.
+    """
+
+    frames: int
+    before: int
+    steps: int
+    first: int
+    tick: Fraction
+
+
+class _Seen:
+    """What must be known of a clip to predict what follows: its last latent steps and timestamps.
+
+    Args:
+        tokenizer: one that predicts.
+        info: of the clip.
+        memory: bytes for all.
+
+    Attributes:
+        frames: how many were taken.
+    """
+
+    def __init__(self, tokenizer: ContinuousTokenizer, info: VideoInfo, *, memory: int) -> None:
+        self.frames = 0
+        self._tokenizer = tokenizer
+        self._info = info
+        self._memory = memory
+        left = left_for_streams(memory, tokenizer, info.height, info.width, reads=True, writes=True)
+        self._streams = left // 2
+        self._encoder = tokenizer.parts_encoder(memory=self._streams)
+        # Those that decoding must start before, and the last one itself.
+        self._latents = deque[Latents](maxlen=tokenizer.warm_up + 1)
+        self._steps = 0
+        self._times = deque[int](maxlen=_TIMES)
+        self._end: int | None = None
+
+    def take(self, run: Run) -> None:
+        """Take the next frames."""
+        grids = self._tokenizer.grids
+        latents = self._encoder.push_frames(run.frames)
+        for index in range(grids.steps_in(latents, self._steps)):
+            self._latents.append(grids.step_of(latents, self._steps, index))
+        self._steps += grids.steps_in(latents, self._steps)
+        self._times.extend(run.timestamps.tolist())
+        self.frames, self._end = self.frames + len(run.frames), run.end
+
+    def plan(self, seconds: float) -> _Plan:
+        """What to predict, for so many seconds.
+
+        Raises:
+            VideoError: the clip is shorter than one latent step.
+        """
+        grouping, info = self._tokenizer.grouping, self._info
+        if not self._latents:
+            raise VideoError(
+                f"{info.path} has {self.frames} frames, and a latent step {grouping.stride.t}; nothing is "
+                "predicted from less than a step. Give a longer clip."
+            )
+        times, last = self._times, self._times[-1]
+        tick = Fraction(1, _USUAL_RATE) / info.time_base
+        if len(times) > 1:
+            tick = Fraction(last - times[0], len(times) - 1)
+        tick = max(tick, Fraction(1))
+        frames = max(1, round(seconds / float(tick * info.time_base)))
+        before = self.frames - grouping.first_frame(self._steps)
+        first = last + round(tick) if self._end is None or self._end <= last else self._end
+        return _Plan(frames, before, ceil((before + frames) / grouping.stride.t), first, tick)
+
+    def predicted(self, plan: _Plan) -> Iterator[Run]:
+        """The frames after the clip, in runs."""
+        tokenizer, info = self._tokenizer, self._info
+        stride, begin = tokenizer.stride.t, self._steps - len(self._latents)
+        decoder = tokenizer.parts_decoder(
+            height=info.height, width=info.width, first_step=begin, memory=self._streams
+        )
+        for latents in self._latents:
+            decoder.push(latents)
+        at_once = steps_per_run(tokenizer, info.height, info.width, self._memory)
+        for done in range(0, plan.steps, at_once):
+            steps = min(at_once, plan.steps - done)
+            start = done * stride - plan.before
+            frames = from_model(decoder.push_ahead(steps))[max(0, -start) : plan.frames - start]
+            if len(frames):
+                number = max(0, start)
+                times = [plan.first + round(plan.tick * (number + at)) for at in range(len(frames) + 1)]
+                yield Run(frames=frames, timestamps=np.array(times[:-1], dtype=np.int64), end=times[-1])
+
+
+def _sink(target: Path, info: VideoInfo, settings: Options) -> VideoSink:
+    """What the frames go into, and the source's audio with them."""
+    sound = info.audio if settings.audio else None
+    writer = Writer(
+        target,
+        width=info.width,
+        height=info.height,
+        time_base=info.time_base,
+        colour=info.colour,
+        sample_aspect=info.sample_aspect,
+        audio=sound,
+        force=settings.force,
+    )
+    packets = None if sound is None else (read_audio(info.path), sound.time_base)
+    return VideoSink(writer, packets, time_base=info.time_base)

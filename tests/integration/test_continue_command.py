@@ -1,0 +1,103 @@
+"""`tubelet continue`: the frames of a video, and after them what a tokenizer predicts, at their rate."""
+
+import numpy as np
+import pytest
+import torch
+from commands import refused
+
+import tubelet
+from tubelet.codec.continuation import continue_file
+from tubelet.errors import OptionError
+from tubelet.models.klt.config import KLTConfig
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.types import Stride
+from tubelet.video.pixels import from_model, to_model
+from tubelet.video.read import read
+
+
+@pytest.fixture(scope="module")
+def predicting(tmp_path_factory):
+    """The folder of a tokenizer with random weights that predicts three steps."""
+    config = KLTConfig(
+        name="toy",
+        patches=(Stride(4, 8, 8),),
+        coefficients=(16,),
+        channels=8,
+        width=8,
+        encoder_blocks=1,
+        decoder_blocks=1,
+        ahead=3,
+    )
+    tokenizer = ContinuousTokenizer.of(config).requires_grad_(requires_grad=False)
+    generator = torch.Generator().manual_seed(0)
+    for parameter in tokenizer.parameters():
+        parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    return tokenizer.save(tmp_path_factory.mktemp("tokenizers") / "toy")
+
+
+def frames_and_times(path) -> tuple[np.ndarray, list]:
+    base = tubelet.probe(path).time_base
+    runs = list(read(path))
+    times = [int(tick) * base for run in runs for tick in run.timestamps]
+    return np.concatenate([run.frames for run in runs]), times
+
+
+def predicted(folder, frames: np.ndarray, steps: int) -> np.ndarray:
+    """What the tokenizer itself predicts after some frames."""
+    tokenizer = tubelet.load(folder)
+    full = tokenizer.grouping.first_frame(tokenizer.grouping.steps(len(frames) + 1) - 1)
+    latent = tokenizer.encode(to_model(frames[:full]))
+    height, width = frames.shape[1:3]
+    with torch.no_grad():
+        video = tokenizer.decode(latent, frames=full, height=height, width=width, ahead=steps)
+    return from_model(video)[len(frames) :]
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 11])
+def test_frames_of_the_source_are_followed_by_those_that_are_predicted(
+    cli, video_file, predicting, tmp_path, count
+):
+    source, target = video_file("in.mkv", frames=count, height=20, width=28), tmp_path / "out.mkv"
+    ended = cli("continue", source, "--seconds", "0.25", "--tokenizer", predicting, "-o", target)
+    assert ended.code == 0, ended.err
+    assert f"{count} of the source, 6 predicted" in ended.out
+    given, before = frames_and_times(source)
+    found, times = frames_and_times(target)
+    assert len(found) == count + 6
+    assert (found[:count] == given).all()
+    assert times[:count] == before
+    steps = np.diff([float(time) for time in times])
+    assert np.allclose(steps, steps[0] if count > 1 else 1 / 24, atol=0.0011)
+    expected = predicted(predicting, given, 3)[:6].astype(int)
+    assert np.abs(found[count:] - expected).max() <= 1
+
+
+def test_predicting_in_little_memory_gives_the_same_frames(video_file, predicting, tmp_path, monkeypatch):
+    source = video_file("in.mkv", frames=9, height=20, width=28)
+    continue_file(source, tmp_path / "a.mkv", seconds=0.6, tokenizer=predicting)
+    monkeypatch.setattr("tubelet.codec.continuation.steps_per_run", lambda *_: 1)
+    result = continue_file(source, tmp_path / "b.mkv", seconds=0.6, tokenizer=predicting)
+    assert (result.frames, result.ahead, result.steps, result.learnt) == (9, 15, 4, 3)
+    one, two = (frames_and_times(tmp_path / name)[0] for name in ("a.mkv", "b.mkv"))
+    assert (one == two).all()
+
+
+def test_what_lies_farther_than_was_learnt_is_said(cli, video_file, predicting, tmp_path):
+    source = video_file("in.mkv", frames=5, height=20, width=28)
+    ended = cli("continue", source, "--seconds", "1", "--tokenizer", predicting, "-o", tmp_path / "o.mkv")
+    assert "the last 3 steps are farther ahead than it has learnt" in ended.out
+
+
+def test_bad_usage_is_refused(cli, video_file, predicting, tmp_path):
+    source, target = video_file("in.mkv", frames=5, height=20, width=28), tmp_path / "out.mkv"
+    words = ("continue", source, "-o", target)
+    assert refused(cli(*words, "--tokenizer", "klt-4x8x8"), 2, "has not learnt to predict", "tubelet train")
+    assert not target.exists()
+    assert refused(cli(*words, "--tokenizer", predicting, "--seconds", "0"), 2, "seconds is 0.0")
+    assert refused(cli(*words), 2, "--tokenizer")
+    assert refused(cli("continue", source, "-o", tmp_path / "a.txt", "--tokenizer", predicting), 2, ".txt")
+    target.write_bytes(b"mine")
+    assert refused(cli(*words, "--tokenizer", predicting), 1, "exists; nothing is overwritten unasked")
+    assert target.read_bytes() == b"mine"
+    with pytest.raises(OptionError, match="seconds is inf"):
+        continue_file(source, tmp_path / "b.mkv", seconds=float("inf"), tokenizer=predicting)
