@@ -222,15 +222,16 @@ def check_ahead(
     full = grouping.first_frame(max(1, grouping.steps(video.shape[2]) - 1))
     video = video[:, :, : min(full, video.shape[2])]
     video = torch.cat([video, video[:, :, -1:].expand(-1, -1, full - video.shape[2], -1, -1)], dim=2)
-    latents, size = tokenizer.encode_parts(video), size_of(video)
-    whole = tokenizer.decode_parts(latents, **size, ahead=steps)
+    latents, size, subject = tokenizer.encode_parts(video), size_of(video), PartsSubject(tokenizer)
+    height, width = video.shape[3:]
+    whole = tokenizer.decode_parts(latents, frames=full, height=height, width=width, ahead=steps)
 
     def streamed(cuts: Sequence[int], tile: tuple[int, int] | None = None) -> Video:
-        stream = tokenizer.parts_decoder(**size, tile=tile)
+        stream = subject.decoder(**size, tile=tile)
         runs = [stream.push(latents)]
         for first, last in pairwise([0, *cuts, steps]):
             stored = StreamState.from_tensors(stream.state().to_tensors())
-            stream = tokenizer.parts_decoder(**size, state=stored)
+            stream = subject.decoder(**size, state=stored)
             if last > first:
                 runs.append(stream.push_ahead(last - first))
         return torch.cat(runs, dim=2)
@@ -239,7 +240,7 @@ def check_ahead(
     _close("1 (cut anywhere), predicting", once, whole)
     _equal("1 (cut anywhere), predicting in runs", streamed([cut]), once)
     _close(f"2 (tile anywhere), predicting in tiles of {tile}", streamed([], tile), whole)
-    known = tokenizer.parts_decoder(**size).push(latents)
+    known = subject.decoder(**size).push(latents)
     _equal("3 (causality), of frames before those that are predicted", once[:, :, :full], known)
 
 

@@ -111,7 +111,7 @@ class ContinuousTokenizer(nn.Module):
 
         Args:
             video: RGB in [-1, 1], floating-point of any precision.
-            channels: how many channels to keep; all by default.
+            channels: how many to keep; all by default.
 
         Raises:
             ShapeError: `video` is no clip of at least one frame and one pixel.
@@ -161,8 +161,7 @@ class ContinuousTokenizer(nn.Module):
     ) -> Video:
         """Decode a latent of any number of leading channels to a clip, all steps at once.
 
-        What comes out is RGB around [-1, 1], not clamped, in the tokenizer's `dtype`. Memory grows with the
-        clip; `stream_decoder` gives the same video in bounded memory.
+        It is RGB around [-1, 1], not clamped; `stream_decoder` gives the same video in bounded memory.
 
         Args:
             latent: the first k channels of a latent, floating-point of any precision.
