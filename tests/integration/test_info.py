@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from commands import refused
+from random_tokenizers import make_twin
 from safetensors.torch import save_file
 
+from tubelet import checkpoint
 from tubelet.video.pixels import to_model
 
 
@@ -32,6 +34,22 @@ def test_a_tokenizer(told, network_folder):
     assert (facts["name"], facts["stride"], facts["networks"]) == ("network", "4x8x8", True)
     assert len(facts["sha256"]) == 64
     assert told(network_folder / "weights.safetensors") == told(network_folder / "config.json") == facts
+
+
+def test_a_tokenizer_of_several_parts(told, tmp_path):
+    facts = told(make_twin().save(tmp_path / "twin"))
+    assert (facts["gives"], facts["channels"], facts["stride"]) == ("latents", 9, "16x64x64")
+    assert facts["parts"]["rows"] == {"channels": 2, "stride": "4x8x64"}
+
+
+def test_the_list_of_tokenizers_counts_the_numbers_of_all_parts(cli, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
+    make_twin().save(tmp_path / "twin")
+    (model,) = json.loads(cli("models", "--json").out)
+    # 3 x 16 x 64 x 64 numbers become 5 x 16 of structure and 4 x 2 x (8 + 8) of dynamics.
+    assert model["channels"] == 9
+    assert model["numbers_in_per_number_out"] == pytest.approx(3 * 16 * 64 * 64 / (80 + 128))
+    assert "945:1" in cli("models").out
 
 
 def test_a_discrete_tokenizer(told, token_folder):

@@ -64,16 +64,19 @@ def _model(name: str) -> _Model:
     from tubelet.checkpoint import DEFAULT, DEFAULT_DISCRETE, SHIPPED, read_empty
 
     backbone, sizes = read_empty(name)
-    stride = list(backbone.stride)
+    stride, ordered = list(backbone.stride), [part for part in backbone.parts if not part.exact]
+    numbers = sum(part.channels * prod(stride) // prod(part.stride) for part in ordered)
+    if sizes is not None:
+        numbers = len(sizes)
     return _Model(
         name=name,
         default=name in {DEFAULT, DEFAULT_DISCRETE},
         gives="latents" if sizes is None else "tokens",
         stride=stride,
         lead_frame=backbone.lead_frame,
-        channels=backbone.channels,
+        channels=sum(part.channels for part in ordered),
         codebook_sizes=None if sizes is None else list(sizes),
-        numbers_in_per_number_out=3 * prod(stride) / (backbone.channels if sizes is None else len(sizes)),
+        numbers_in_per_number_out=3 * prod(stride) / numbers,
         networks=bool(backbone.model.networks()),
         bytes=sum(path.stat().st_size for path in (SHIPPED / name).iterdir()),
     )

@@ -2,7 +2,12 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tubelet.types import Part
 
 
 def checkpoint_facts(folder: Path) -> dict[str, object]:
@@ -31,12 +36,20 @@ def checkpoint_facts(folder: Path) -> dict[str, object]:
         **kind,
         "stride": str(backbone.stride),
         "lead_frame": backbone.lead_frame,
-        "channels": backbone.channels,
+        "channels": sum(part.channels for part in backbone.parts if not part.exact),
+        **_several_parts(backbone.parts),
         "networks": bool(backbone.model.networks()),
         "weights": sum(each.numel() for each in backbone.state_dict().values()),
         "mflop_per_pixel": round(backbone.flops_per_pixel() / 1e6, 4),
         "bytes": sum(path.stat().st_size for path in folder.iterdir() if path.is_file()),
     }
+
+
+def _several_parts(parts: "Sequence[Part]") -> dict[str, object]:
+    """What the parts of a latent are; nothing where there is one."""
+    if len(parts) == 1:
+        return {}
+    return {"parts": {part.name: {"channels": part.channels, "stride": str(part.stride)} for part in parts}}
 
 
 def run_facts(folder: Path) -> dict[str, object]:
