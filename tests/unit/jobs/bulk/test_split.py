@@ -115,6 +115,23 @@ def test_the_psnr_of_tokens(encode, clips, tmp_path, token_folder):
     assert record.facts["psnr_db"] == pytest.approx(psnr.compute(), abs=0.01)
 
 
+def test_a_latent_of_several_parts_has_an_array_for_each(encode, clips, tmp_path):
+    encode(clips / "5.mkv", measure="psnr", tokenizer="klt-4x8x8-motion", dtype="float32")
+    (record,) = records_of(tmp_path / "out").values()
+    tokenizer = tubelet.load("klt-4x8x8-motion")
+    frames = np.concatenate([run.frames for run in read(clips / "5.mkv")])
+    latents = tokenizer.encode_parts(tubelet.to_model(frames))
+    assert set(record.arrays) == {f"{name}.npy" for name in latents}
+    for name, latent in latents.items():
+        about = record.facts["arrays"][f"{name}.npy"]
+        stored = from_stored(bytes_to_array(record.arrays[f"{name}.npy"], "there"), about, "there")
+        torch.testing.assert_close(stored, latent[0], atol=2e-5, rtol=0)
+    psnr = ClipPSNR()
+    video = tokenizer.decode_parts(latents, frames=len(frames), height=24, width=40)
+    psnr.update(frames, tubelet.from_model(video))
+    assert record.facts["psnr_db"] == pytest.approx(psnr.compute(), abs=0.01)
+
+
 def test_tube_files_are_measured_by_another_command(encode, clips):
     with pytest.raises(OptionError, match="tubelet compare"):
         encode(clips, measure="psnr", format="tube")
