@@ -131,7 +131,7 @@ PREDICTIVE_STAGES = (
 
 
 def predictive() -> TrainConfig:
-    """`m16` that also predicts the steps after the last (PV-VAE, arXiv:2605.02134): `decode(..., ahead=n)`.
+    """Predicting: `m16` that also decodes the steps after the last (PV-VAE, arXiv:2605.02134).
 
     Half of the clips are rendered scenes. The last steps of a batch, none to all but two, are dropped from
     the latent and decoded all the same; in the last three tenths only the decoder learns.
