@@ -27,13 +27,13 @@ class LatentSystem:
     Attributes:
         checkpoint: the tokenizer.
         name: as the text of the system has it.
-        channels: how many are kept.
+        channels: how many are kept; none of a latent of several ordered parts, of which all are.
         at_once: whether all latent steps of a clip are worked on together, or in streams.
     """
 
     checkpoint: Checkpoint
     name: str
-    channels: int
+    channels: int | None
     at_once: bool
 
     @property
@@ -43,8 +43,8 @@ class LatentSystem:
 
     @property
     def representation(self) -> Representation | None:
-        """Its latent."""
-        return LatentRepresentation(self.latent)
+        """Its latent; none of several ordered parts, which no one picture shows."""
+        return None if self.channels is None else LatentRepresentation(self.latent)
 
     @property
     def timing(self) -> Timing:

@@ -54,6 +54,9 @@ def open_tokenizer(text: str, setting: Setting) -> System:
         return TokenSystem(folder=folder, checkpoint=discrete, name=spec.name, at_once=at_once)
     checkpoint = read_continuous(folder, device=setting.device)
     set_networks(checkpoint.tokenizer, setting)
+    ordered = [part for part in checkpoint.tokenizer.parts if not part.exact]
+    if len(ordered) > 1 and channels is None and not spec.options.keys() - {"way"}:
+        return LatentSystem(checkpoint=checkpoint, name=spec.name, channels=None, at_once=at_once)
     kept = checkpoint.tokenizer.check_channels(channels)
     if spec.options.keys() - {"way"}:
         return TubeSystem(

@@ -53,13 +53,15 @@ def facts_of(checkpoint: Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTo
     }
 
 
-def continuous_timing(tokenizer: ContinuousTokenizer, *, name: str, channels: int, at_once: bool) -> Timing:
+def continuous_timing(
+    tokenizer: ContinuousTokenizer, *, name: str, channels: int | None, at_once: bool
+) -> Timing:
     """How a continuous tokenizer is timed.
 
     Args:
         tokenizer: the tokenizer.
         name: as the text of the system has it.
-        channels: how many are kept.
+        channels: how many are kept; none for all.
         at_once: whether all latent steps of a clip are worked on together.
     """
     about = _about(tokenizer, name=name, channels=channels, at_once=at_once)

@@ -9,6 +9,8 @@ from tubelet.codec.encode import encode_file
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.evaluate.systems.opening import open_system
 from tubelet.evaluate.systems.system import Setting
+from tubelet.models.twin.config import TwinConfig
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 
 RATE = Fraction(25)
 
@@ -71,3 +73,18 @@ def test_tokens_have_no_channels_to_choose(token_folder):
 def test_what_does_not_exist_is_named():
     with pytest.raises(CheckpointError, match="no-such"):
         open_system("no-such-tokenizer@4", Setting(at_once=True))
+
+
+def test_a_latent_of_several_ordered_parts_keeps_all_of_them(tmp_path, clip):
+    config = TwinConfig(
+        name="twin", structure=4, dynamics=2, features=8,
+        structure_blocks=0, dynamics_blocks=0, decoder_blocks=0,
+    )  # fmt: skip
+    folder = ContinuousTokenizer.of(config).save(tmp_path / "twin")
+    system = open_system(str(folder), Setting(at_once=False))
+    back = system.reconstruct(clip, RATE)
+    assert back.frames.shape == clip.shape
+    assert back.numbers == sum(part.numel() for part in system.latents(clip).values())
+    assert system.representation is None
+    with pytest.raises(OptionError, match="parts"):
+        open_system(f"{folder}@4", Setting())
