@@ -49,7 +49,7 @@ def broken(monkeypatch):
         ("encod", "encode"),
         ("Decode", "decode"),
         ("reconstuct", "reconstruct"),
-        ("export", "export-checkpoint"),
+        ("export-chekpoint", "export-checkpoint"),
     ],
 )
 def test_a_command_that_is_misspelt_is_answered_with_the_right_one(cli, word, meant):

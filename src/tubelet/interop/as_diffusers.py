@@ -71,6 +71,7 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
         decoder_blocks: int = 0,
         memory: int = 2,
         variational: bool = False,
+        ahead: int = 0,
         latent_channels: int | None = None,
     ) -> None:
         """Build an untrained tokenizer; the arguments are those of `KLTConfig`.
@@ -86,6 +87,7 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
             decoder_blocks: residual blocks of the decoder.
             memory: latent steps that each block looks back.
             variational: whether the encoder gives a distribution.
+            ahead: steps after the end of a latent that the decoder has learned to predict.
             latent_channels: how many of the channels the pipeline sees; all by default. The first k channels
                 of a latent are a latent of k channels.
 
@@ -104,6 +106,7 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
             "decoder_blocks": decoder_blocks,
             "memory": memory,
             "variational": variational,
+            "ahead": ahead,
         }
         config = fields_from_json(KLTConfig, numbers, "this autoencoder")
         self.tokenizer = ContinuousTokenizer.of(config)

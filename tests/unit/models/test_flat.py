@@ -78,3 +78,9 @@ def test_patches_that_are_not_square_are_refused():
     model = KLTConfig(name="odd", patches=(Stride(4, 8, 4),), coefficients=(8,), channels=8).build()
     with pytest.raises(OptionError, match="not square"):
         FlatDecoder(model)
+
+
+def test_a_decoder_that_predicts_is_refused(make_tokenizer):
+    model = make_tokenizer(width=16, decoder_blocks=1, ahead=2).tokenizer.model
+    with pytest.raises(OptionError, match="2 steps ahead"):
+        FlatDecoder(model)

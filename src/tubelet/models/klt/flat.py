@@ -103,10 +103,19 @@ class FlatEncoder(nn.Module):
 
 
 class FlatDecoder(nn.Module):
-    """`KLTModel.decode_step` of a whole frame; arguments as `FlatEncoder`."""
+    """`KLTModel.decode_step` of a whole frame; arguments as `FlatEncoder`.
+
+    Raises:
+        OptionError: its patches are not square, or it predicts steps.
+    """
 
     def __init__(self, model: KLTModel) -> None:
         super().__init__()
+        if model.ahead:
+            raise OptionError(
+                f"the decoder predicts {model.ahead} steps ahead, which has no such form yet. Export the "
+                "tokenizer that it was trained from."
+            )
         self.inverse = _Inverse(model.transform)
         self.stack = None if model.decoder is None else _Stack(model.decoder)
         deviation = model.transform.deviation
