@@ -73,7 +73,7 @@ def test_bad_usage_is_refused_before_anything_is_written(cli, clips, tmp_path, s
     assert refused(tried("--dtype", "float8"), 2, "no choice 'float8'")
     assert refused(tried("--fps", "fast"), 2, "fps is 'fast'")
     assert refused(tried("--shard", "4/4"), 2, "shard is 4/4")
-    assert refused(tried("--shard", "x"), 2, "'x' is no share")
+    assert refused(tried("--shard", "x"), 2, "'x' is not a share")
     assert refused(tried("--workers", 0), 2, "workers is 0")
     assert refused(tried("--channels", 99), 2, "channels")
     assert refused(tried("--short-side", 0), 2, "short_side is 0")

@@ -220,5 +220,5 @@ def _share(text: str) -> "Share":
 
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share; give one such as 0/16, the first of 16.")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share; give one such as 0/16, the first of 16.")
     return Share(int(match[1]), int(match[2]))

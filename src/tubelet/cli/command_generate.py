@@ -123,5 +123,5 @@ def _size(text: str) -> tuple[int, int]:
     """Read ``96x64``: columns and rows."""
     match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; give columns x rows, such as 96x64.")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; give columns x rows, such as 96x64.")
     return int(match[1]), int(match[2])

@@ -119,7 +119,7 @@ def _span(text: str) -> tuple[int, int]:
     """Read ``2`` or ``1..3``."""
     match = re.fullmatch(r"([1-9]\d?)(?:\.\.([1-9]\d?))?", text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of things; give one such as 2 or 1..3.")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of things; give one such as 2 or 1..3.")
     return int(match[1]), int(match[2] or match[1])
 
 
@@ -127,5 +127,5 @@ def _size(text: str) -> tuple[int, int]:
     """Read ``96x64``: columns and rows."""
     match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; give columns x rows, such as 96x64.")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; give columns x rows, such as 96x64.")
     return int(match[1]), int(match[2])

@@ -1,7 +1,7 @@
 """Rounding that weighs error against bits.
 
-A symbol that is far more seldom than its neighbour towards zero is worth its bits only if it takes enough
-error away: each channel has a dead zone that follows its own table, as wide as its bits are dear.
+A symbol that is far rarer than its neighbour towards zero is worth its bits only if it takes enough
+error away: each channel has a dead zone that follows its own table, as wide as its bits are expensive.
 """
 
 import numpy as np

@@ -1,10 +1,10 @@
 """The laws as checks: `check_tokenizer` runs `LAWS` on any tokenizer, ours or yours."""
 
+from tubelet.testing.compare import LawBrokenError
 from tubelet.testing.laws import (
     LAWS,
     Draw,
     Law,
-    LawBrokenError,
     check_ahead,
     check_any_clip,
     check_causality,

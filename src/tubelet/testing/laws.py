@@ -9,19 +9,15 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from tubelet.errors import LatentError
-from tubelet.testing.subject import ROUNDING, AnyTokenizer, PartsSubject, size_of, subject_of
+from tubelet.testing.compare import LawBrokenError, check_close, check_equal
+from tubelet.testing.subject import AnyTokenizer, PartsSubject, size_of, subject_of
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.parts import joined
 from tubelet.tokenizers.posterior import Posterior
 from tubelet.tokenizers.streams.state import StreamState
-from tubelet.types import Known, Latents, Video
-
-
-class LawBrokenError(AssertionError):
-    """A tokenizer breaks a law; the message says which, and by how much."""
+from tubelet.types import Known, Video
 
 
 def check_tokenizer(tokenizer: AnyTokenizer, *, generator: torch.Generator, clips: int = 3) -> None:
@@ -48,12 +44,12 @@ def check_cut_anywhere(tokenizer: AnyTokenizer, video: Video, *, cuts: Sequence[
     """Law 1: pieces of any lengths give what one go gives: streams bit for bit, the whole within rounding."""
     subject = subject_of(tokenizer)
     latents = subject.encode_in_runs(video, [])
-    _equal("1 (cut anywhere), encoding", subject.encode_in_runs(video, cuts), latents)
-    _close("1 (cut anywhere), encoding whole", subject.encode(video), latents)
+    check_equal("1 (cut anywhere), encoding", subject.encode_in_runs(video, cuts), latents)
+    check_close("1 (cut anywhere), encoding whole", subject.encode(video), latents)
     decoded = subject.decode_in_runs(latents, video, [])
     step_cuts = [cut * subject.steps(latents) // max(video.shape[2], 1) for cut in cuts]
-    _equal("1 (cut anywhere), decoding", subject.decode_in_runs(latents, video, step_cuts), decoded)
-    _close("1 (cut anywhere), decoding whole", subject.decode(latents, video), decoded)
+    check_equal("1 (cut anywhere), decoding", subject.decode_in_runs(latents, video, step_cuts), decoded)
+    check_close("1 (cut anywhere), decoding whole", subject.decode(latents, video), decoded)
 
 
 def check_tile_anywhere(tokenizer: AnyTokenizer, video: Video, *, tile: tuple[int, int]) -> None:
@@ -61,10 +57,10 @@ def check_tile_anywhere(tokenizer: AnyTokenizer, video: Video, *, tile: tuple[in
     subject = subject_of(tokenizer)
     latents = subject.encode(video)
     tiled = subject.encode_in_runs(video, [], tile=tile)
-    _close(f"2 (tile anywhere), encoding in tiles of {tile}", tiled, latents)
+    check_close(f"2 (tile anywhere), encoding in tiles of {tile}", tiled, latents)
     decoded = subject.decode(latents, video)
     tiled = subject.decode_in_runs(latents, video, [], tile=tile)
-    _close(f"2 (tile anywhere), decoding in tiles of {tile}", tiled, decoded)
+    check_close(f"2 (tile anywhere), decoding in tiles of {tile}", tiled, decoded)
 
 
 def check_causality(tokenizer: AnyTokenizer, video: Video, *, changed: int) -> None:
@@ -77,10 +73,10 @@ def check_causality(tokenizer: AnyTokenizer, video: Video, *, changed: int) -> N
     begun = subject.of_stream(subject.encoder().push(video[:, :, :changed])) if changed else {}
     for name, run in begun.items():
         steps = run.shape[2]
-        _equal("3 (causality)", altered[name][:, :, :steps], whole[name][:, :, :steps])
+        check_equal("3 (causality)", altered[name][:, :, :steps], whole[name][:, :, :steps])
         if past is not None:
             law = "3 (causality), of a clip that ends there"
-            _equal(law, past[name][:, :, :steps], whole[name][:, :, :steps])
+            check_equal(law, past[name][:, :, :steps], whole[name][:, :, :steps])
 
 
 def check_any_clip(tokenizer: AnyTokenizer, video: Video) -> None:
@@ -121,7 +117,7 @@ def check_seek_anywhere(tokenizer: AnyTokenizer, video: Video) -> None:
         late = subject.decoder(**size_of(video), first_step=first)
         sought = late.push(subject.to_stream(subject.cut(latents, first, step + 1)))
         sought = sought[:, :, sought.shape[2] - frames :]
-        _equal(f"6 (seek anywhere), from step {step}", sought, full[:, :, given : given + frames])
+        check_equal(f"6 (seek anywhere), from step {step}", sought, full[:, :, given : given + frames])
         given += frames
 
 
@@ -137,7 +133,7 @@ def check_prefixes(tokenizer: AnyTokenizer, video: Video, *, channels: int) -> N
     kept = {name: min(channels, most) for name, most in subject.channels.items()}
     latents, prefixes = subject.encode(video), subject.encode(video, kept)
     expected = {name: latent[:, : kept[name]] for name, latent in latents.items()}
-    _equal(f"7 (prefixes), {channels} channels", prefixes, expected)
+    check_equal(f"7 (prefixes), {channels} channels", prefixes, expected)
     decoded = subject.decode(prefixes, video)
     if decoded.shape != video.shape or not decoded.isfinite().all():
         raise LawBrokenError(f"law 7 (prefixes): {channels} channels do not decode to {tuple(video.shape)}")
@@ -152,7 +148,7 @@ def check_resuming(tokenizer: AnyTokenizer, video: Video, *, cut: int) -> None:
     stored = StreamState.from_tensors(stream.state().to_tensors())
     resumed = subject.encoder(state=stored)
     runs = [before, resumed.push(video[:, :, cut:]), resumed.finish()]
-    _equal("1 (cut anywhere), resumed encoding", joined([subject.of_stream(run) for run in runs]), whole)
+    check_equal("1 (cut anywhere), resumed encoding", joined([subject.of_stream(run) for run in runs]), whole)
     steps = subject.steps(whole)
     half = max(1, steps // 2)
     full = subject.decode_in_runs(whole, video, [])
@@ -161,7 +157,7 @@ def check_resuming(tokenizer: AnyTokenizer, video: Video, *, cut: int) -> None:
     stored = StreamState.from_tensors(decoder.state().to_tensors())
     rest = subject.to_stream(subject.cut(whole, half, steps))
     ended = subject.decoder(**size_of(video), state=stored).push(rest)
-    _equal("1 (cut anywhere), resumed decoding", torch.cat([begun, ended], dim=2), full)
+    check_equal("1 (cut anywhere), resumed decoding", torch.cat([begun, ended], dim=2), full)
 
 
 def check_refuses_nan(tokenizer: AnyTokenizer, video: Video) -> None:
@@ -195,15 +191,15 @@ def check_counts(
     subject = PartsSubject(tokenizer)
     whole = subject.decode(latents, video, known)
     streamed = subject.decoder(**size).push(latents, counts=known)
-    _close("1 (cut anywhere), decoding with counts", streamed, whole)
+    check_close("1 (cut anywhere), decoding with counts", streamed, whole)
     tiled = subject.decoder(**size, tile=tile).push(latents, counts=known)
-    _close(f"2 (tile anywhere), decoding with counts in tiles of {tile}", tiled, whole)
+    check_close(f"2 (tile anywhere), decoding with counts in tiles of {tile}", tiled, whole)
     decoder = subject.decoder(**size)
     runs = [
         decoder.push(subject.cut(latents, step, step + 1), counts=subject.cut(known, step, step + 1))
         for step in range(subject.steps(latents))
     ]
-    _equal("1 (cut anywhere), decoding with counts step by step", torch.cat(runs, dim=2), streamed)
+    check_equal("1 (cut anywhere), decoding with counts step by step", torch.cat(runs, dim=2), streamed)
 
 
 def check_ahead(
@@ -237,11 +233,11 @@ def check_ahead(
         return torch.cat(runs, dim=2)
 
     once = streamed([])
-    _close("1 (cut anywhere), predicting", once, whole)
-    _equal("1 (cut anywhere), predicting in runs", streamed([cut]), once)
-    _close(f"2 (tile anywhere), predicting in tiles of {tile}", streamed([], tile), whole)
+    check_close("1 (cut anywhere), predicting", once, whole)
+    check_equal("1 (cut anywhere), predicting in runs", streamed([cut]), once)
+    check_close(f"2 (tile anywhere), predicting in tiles of {tile}", streamed([], tile), whole)
     known = subject.decoder(**size).push(latents)
-    _equal("3 (causality), of frames before those that are predicted", once[:, :, :full], known)
+    check_equal("3 (causality), of frames before those that are predicted", once[:, :, :full], known)
 
 
 def check_posterior(tokenizer: ContinuousTokenizer, video: Video, *, cut: int, tile: tuple[int, int]) -> None:
@@ -264,9 +260,11 @@ def check_posterior(tokenizer: ContinuousTokenizer, video: Video, *, cut: int, t
     once = streamed([])
     for name in ("mean", "log_variance"):
         expected = getattr(once, name)
-        _equal(f"1 (cut anywhere), {name} of the posterior", getattr(streamed([cut]), name), expected)
-        _close(f"1 (cut anywhere), {name} of the posterior, whole", getattr(whole, name), expected)
-        _close(f"2 (tile anywhere), {name} of the posterior", getattr(streamed([], tile), name), expected)
+        check_equal(f"1 (cut anywhere), {name} of the posterior", getattr(streamed([cut]), name), expected)
+        check_close(f"1 (cut anywhere), {name} of the posterior, whole", getattr(whole, name), expected)
+        check_close(
+            f"2 (tile anywhere), {name} of the posterior", getattr(streamed([], tile), name), expected
+        )
 
 
 def check_ready_to_use(tokenizer: AnyTokenizer, clips: Sequence[Video], *, within: float) -> None:
@@ -370,35 +368,3 @@ LAWS: tuple[Law, ...] = (
 )
 """Every law that a process can check on any clip. Law 9 is about files, law 10 about typical clips
 (`check_ready_to_use`); 11 and 12 are about budgets and generative decoders, and come with them."""
-
-
-def _equal(law: str, found: Tensor | Latents, expected: Tensor | Latents) -> None:
-    for name, one, other in _pairs(found, expected):
-        if one.shape != other.shape or not torch.equal(one, other):
-            raise LawBrokenError(f"law {law}{name}: not the same bits; {_difference(one, other)}")
-
-
-def _close(law: str, found: Tensor | Latents, expected: Tensor | Latents) -> None:
-    for name, one, other in _pairs(found, expected):
-        allowed = ROUNDING[other.dtype]
-        scale = max(1.0, float(other.abs().max())) if other.numel() else 1.0
-        same = one.shape == other.shape
-        if not same or (one.numel() and float((one - other).abs().max()) > allowed * scale):
-            raise LawBrokenError(
-                f"law {law}{name}: beyond rounding ({allowed} of {scale:.3g}); {_difference(one, other)}"
-            )
-
-
-def _pairs(found: Tensor | Latents, expected: Tensor | Latents) -> list[tuple[str, Tensor, Tensor]]:
-    """What is compared, and how the law's name goes on."""
-    if isinstance(found, Tensor) or isinstance(expected, Tensor):
-        assert isinstance(found, Tensor) and isinstance(expected, Tensor)
-        return [("", found, expected)]
-    several = len(expected) > 1
-    return [(f", part {name!r}" if several else "", found[name], expected[name]) for name in expected]
-
-
-def _difference(found: Tensor, expected: Tensor) -> str:
-    if found.shape != expected.shape:
-        return f"shape {tuple(found.shape)} instead of {tuple(expected.shape)}"
-    return f"largest difference {float((found - expected).abs().max()):.3g}"

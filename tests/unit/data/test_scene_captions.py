@@ -148,7 +148,7 @@ def without(path: str, content: dict, *, value: object = None) -> dict:
 )
 def test_json_that_is_no_scene_is_refused(path, value):
     content = without(path, scene_to_json(Scene()), value=value)
-    with pytest.raises(ResultsError, match=r"this is no scene: .* Render the clips again\."):
+    with pytest.raises(ResultsError, match=r"this is not a scene: .* Render the clips again\."):
         scene_from_json(content)
-    with pytest.raises(ResultsError, match="this is no scene"):
+    with pytest.raises(ResultsError, match="this is not a scene"):
         scene_from_json([content])

@@ -42,8 +42,8 @@ def test_several_videos_have_their_seeds_in_their_names(generate, tmp_path):
     ("words", "code", "message"),
     [
         (("", "-o", "a.mp4"), 2, "holds no word that the generator knows; it knows circle, left"),
-        (("red", "-o", "a.mp4", "--size", "64"), 2, "is no size; give columns x rows"),
-        (("red", "-o", "a.mp4", "--size", "0x64"), 2, "is no size"),
+        (("red", "-o", "a.mp4", "--size", "64"), 2, "is not a size; give columns x rows"),
+        (("red", "-o", "a.mp4", "--size", "0x64"), 2, "is not a size"),
         (("red", "-o", "a.mp4", "--count", "0"), 2, "--count is 0; it lies between 1 and 1000"),
         (("red", "-o", "a.mp4", "--frames", "0"), 2, "0 frames are asked for"),
         (("red", "-o", "a.mp4", "--guidance", "-1"), 2, "guidance between 0 and 100"),

@@ -35,7 +35,7 @@ def scene_from_json(content: object) -> Scene:
         given["ground"], given["camera"] = Ground(**ground), Camera(**_given(Camera, given["camera"]))
         return Scene(**given)
     except OptionError as error:
-        raise ResultsError(f"this is no scene: {error} Render the clips again.") from error
+        raise ResultsError(f"this is not a scene: {error} Render the clips again.") from error
 
 
 def _thing(content: object) -> Thing:

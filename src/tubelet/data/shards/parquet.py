@@ -133,7 +133,7 @@ class ParquetShard:
         try:
             return text_to_json(metadata[_HEADER].decode("utf-8"))
         except (KeyError, ValueError) as error:
-            raise DatasetError(f"{self._path} is no shard of tubelet. Encode it again.") from error
+            raise DatasetError(f"{self._path} is not a shard of tubelet. Encode it again.") from error
 
     def read(self, key: str, place: Mapping[str, int]) -> Record:
         """The record of a key, from the place that `ParquetShards.write` gave.
@@ -166,7 +166,7 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except (arrow_packages().lib.ArrowException, OSError) as error:
         raise DatasetError(
-            f"{path} is no shard of tubelet, or damaged: {error!s:.100}. Encode it again."
+            f"{path} is not a shard of tubelet, or damaged: {error!s:.100}. Encode it again."
         ) from error
 
 

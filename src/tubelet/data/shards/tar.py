@@ -95,7 +95,7 @@ class TarShard:
             return text_to_json(os.pread(self._file.fileno(), min(size, _LARGEST), _BLOCK).decode("utf-8"))
         except (tarfile.TarError, ValueError) as error:
             raise DatasetError(
-                f"{self._path} is no shard of tubelet, or damaged: {error!s:.100}. Encode it again."
+                f"{self._path} is not a shard of tubelet, or damaged: {error!s:.100}. Encode it again."
             ) from error
 
     def read(self, key: str, place: Mapping[str, int]) -> Record:

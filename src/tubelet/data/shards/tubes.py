@@ -73,7 +73,7 @@ class TubeShard:
             return read_json(self._path / SHARD_FACTS, most=1 << 24)
         except (OSError, ValueError) as error:
             raise DatasetError(
-                f"{self._path} is no shard of tubelet, or damaged: {error!s:.100}. Encode it again."
+                f"{self._path} is not a shard of tubelet, or damaged: {error!s:.100}. Encode it again."
             ) from error
 
     def read(self, key: str, place: Mapping[str, int]) -> Record:

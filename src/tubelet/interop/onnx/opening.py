@@ -50,5 +50,5 @@ def _session(runtime: Any, path: Path, threads: int) -> tuple[Any, StepFacts]:  
     try:
         session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has an exception of its own for each kind of damage
-        raise CheckpointError(f"{path} is no ONNX file that can be run: {error!s:.200}") from error
+        raise CheckpointError(f"{path} is not an ONNX file that can be run: {error!s:.200}") from error
     return session, text_to_facts(session.get_modelmeta().custom_metadata_map.get(KEY), path)

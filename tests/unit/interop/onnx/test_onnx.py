@@ -126,7 +126,7 @@ def test_damage_is_named(folder, small_made, tmp_path):
         read_onnx(tmp_path)
     broken = shutil.copytree(folder, tmp_path / "broken")
     (broken / DECODER).write_bytes((folder / DECODER).read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match="no ONNX file"):
+    with pytest.raises(CheckpointError, match="not an ONNX file"):
         read_onnx(broken)
     export_onnx(checkpoint(small_made), tmp_path / "other")
     shutil.copy(tmp_path / "other" / DECODER, broken / DECODER)
