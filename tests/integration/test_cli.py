@@ -11,6 +11,7 @@ from commands import Ended, refused
 
 import tubelet
 from tubelet.cli.parser import COMMANDS
+from tubelet.generate.dit.files import shipped_generators
 
 COMMAND = Path(sys.executable).with_name("tubelet")
 
@@ -106,11 +107,12 @@ def test_info_tells_people_the_same_names_as_programs(cli, name, request):
     assert [line.split()[0] for line in cli("info", path).out.splitlines()] == list(facts)
 
 
-def test_models_lists_every_shipped_tokenizer(cli):
+def test_models_lists_every_shipped_tokenizer_and_generator(cli):
     ended = cli("models")
     assert ended.code == 0
-    listed = [line.split()[0] for line in ended.out.splitlines()[2:]]
-    assert listed == tubelet.shipped()
+    tables = [table.splitlines()[2:] for table in ended.out.split("\n\n")]
+    listed = [[line.split()[0] for line in table] for table in tables]
+    assert listed == [tubelet.shipped(), shipped_generators()]
 
 
 @pytest.mark.parametrize("name", ["", *(command.NAME for command in COMMANDS)])

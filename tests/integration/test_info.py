@@ -138,7 +138,7 @@ def test_a_latent_that_an_evaluation_kept(told, tmp_path):
 
 def test_models_as_json_is_the_table(cli):
     models = json.loads(cli("models", "--json").out)
-    table = cli("models").out.splitlines()[2:]
+    table = cli("models").out.split("\n\n")[0].splitlines()[2:]
     assert [model["name"] for model in models] == [line.split()[0] for line in table]
     found = {model["name"]: model for model in models}
     assert found["tubelet-m"]["default"] and found["tubelet-m"]["stride"] == [4, 8, 8]

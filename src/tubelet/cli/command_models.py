@@ -27,7 +27,7 @@ class _Model(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--json", action="store_true", help="print the tokenizers as JSON instead")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -45,12 +45,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _show_generators() -> None:
     """Print a table of what makes videos of text, if any comes with the package."""
-    from tubelet.generate.dit.files import SHIPPED, read_generator, shipped_generators
+    from tubelet.generate.dit.files import SHIPPED, read_empty_generator, shipped_generators
 
     rows: list[tuple[str, ...]] = []
     for name in shipped_generators():
-        model = read_generator(name)
-        config = model.network.config
+        network, _ = read_empty_generator(SHIPPED / name)
+        config = network.config
         size = sum(path.stat().st_size for path in (SHIPPED / name).iterdir())
         shape = f"{config.steps} steps of {config.rows}x{config.columns}"
         rows.append((name, config.tokenizer, shape, f"{len(config.words)} words", f"{size / 1e6:.2f} MB"))

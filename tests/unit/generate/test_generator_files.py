@@ -70,7 +70,7 @@ def test_damage_is_named(stored, tmp_path):
     with pytest.raises(CheckpointError):
         read_generator(stored)
     (stored / "config.json").write_text('{"format": 1}')
-    with pytest.raises(CheckpointError, match="is no generator of tubelet"):
+    with pytest.raises(CheckpointError, match="is not a generator of tubelet"):
         read_generator(stored)
     (stored / "config.json").write_text('{"format": 2, "generator": "dit", "config": {}, "sha256": ""}')
     with pytest.raises(CheckpointError, match="Upgrade it"):

@@ -104,20 +104,7 @@ def read_generator(
         OptionError: there is no such device here.
     """
     place, folder = find_device(device), find_generator(DEFAULT if name is None else name)
-    path = folder / "config.json"
-    try:
-        facts = read_json(path, most=_CONFIG_BYTES)
-        version, kind, numbers, sha256 = (facts[key] for key in ("format", "generator", "config", "sha256"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{path} is no generator of tubelet: {error!r:.200}. Fetch it again."
-        ) from error
-    if version != FORMAT or kind != KIND:
-        raise CheckpointError(
-            f"{path} holds a {kind!r:.40} of format {version!r:.40}; this program reads {KIND!r} of format "
-            f"{FORMAT}. Upgrade it."
-        )
-    network = _empty(numbers, folder)
+    network, sha256 = read_empty_generator(folder)
     weights = read_weights(folder / WEIGHTS, network.state_dict())
     network.load_state_dict({key: widened(each) for key, each in weights.items()}, assign=True)
     own = fingerprint(network.config, network.state_dict())
@@ -137,6 +124,28 @@ def read_generator(
         )
     network.eval().requires_grad_(requires_grad=False)
     return TextToVideo(name=network.config.name, network=network.to(place), sha256=own, tokenizer=known)
+
+
+def read_empty_generator(folder: Path) -> tuple[DiT, str]:
+    """The network of a generator without memory for its weights, and the fingerprint that it should have.
+
+    Raises:
+        CheckpointError: the configuration is missing, damaged or newer than this program.
+    """
+    path = folder / "config.json"
+    try:
+        facts = read_json(path, most=_CONFIG_BYTES)
+        version, kind, numbers, sha256 = (facts[key] for key in ("format", "generator", "config", "sha256"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} is not a generator of tubelet: {error!r:.200}. Fetch it again."
+        ) from error
+    if version != FORMAT or kind != KIND:
+        raise CheckpointError(
+            f"{path} holds a {kind!r:.40} of format {version!r:.40}; this program reads {KIND!r} of format "
+            f"{FORMAT}. Upgrade it."
+        )
+    return _empty(numbers, folder), sha256
 
 
 def find_generator(name: str | Path) -> Path:
