@@ -87,7 +87,7 @@ def test_what_is_no_shard_says_so(write, kind, tmp_path):
         path.write_bytes(b"nothing of ours" * 100)
     else:
         path.mkdir()
-    with pytest.raises(DatasetError, match="no shard of tubelet"), FORMATS[kind].opened(path) as shard:
+    with pytest.raises(DatasetError, match="not a shard of tubelet"), FORMATS[kind].opened(path) as shard:
         shard.header()
 
 
