@@ -5,7 +5,7 @@ import pytest
 
 from tubelet.cli.main import main
 from tubelet.data.crops import open_crops
-from tubelet.data.feed import Draw, Feed
+from tubelet.data.feed import Draw, crop_feed
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_folder_becomes_windows_for_training(videos, capsys):
         assert text in shown
     crops = open_crops(data)
     assert [clip.name for clip in crops.clips] == ["a.mkv"]
-    with Feed(crops, Draw(batch=2, frames=5, side=16), seed=0) as batches:
+    with crop_feed(crops, Draw(batch=2, frames=5, side=16), seed=0) as batches:
         batch = next(batches)
     assert batch.shape == (2, 5, 16, 16, 3)
     assert len(np.unique(batch)) > 10

@@ -1,20 +1,15 @@
 """Batches of random windows of prepared crops, the same for every number of processes, made ahead."""
 
-import itertools
-import time
-from collections.abc import Generator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import final
 
 import numpy as np
 from jaxtyping import UInt8
 
+from tubelet.data.batches_ahead import BatchesAhead
 from tubelet.data.crops import Crops
 from tubelet.data.scenes import SceneOptions, draw_scene
 from tubelet.data.scenes.words import KINDS
 from tubelet.errors import OptionError
-from tubelet.threads import ahead
 from tubelet.types import Frames
 
 Batch = UInt8[np.ndarray, "b T H W 3"]
@@ -126,12 +121,10 @@ def draw_batch(crops: Crops, draw: Draw, *, seed: int, step: int, indices: range
     return np.stack([draw_clip(crops, draw, seed=seed, step=step, index=index) for index in indices])
 
 
-@final
-class Feed:
-    """The batches of all steps from `first_step` on, made ahead in a thread; a context manager and iterator.
-
-    It never ends by itself; leaving the context ends it and its thread. An error in the thread is raised at
-    the batch that it hit.
+def crop_feed(
+    crops: Crops, draw: Draw, *, seed: int, first_step: int = 0, indices: range | None = None
+) -> BatchesAhead[Batch]:
+    """The batches of all steps from `first_step` on, made ahead in a thread.
 
     Args:
         crops: where windows are cut from.
@@ -140,46 +133,13 @@ class Feed:
         first_step: of the first batch; the step to go on with after a restart.
         indices: the windows of each batch that this process needs; None for all.
 
-    Attributes:
-        waited_seconds: how long the consumer has waited for batches so far.
-
     Raises:
         OptionError: the windows do not fit into the crops.
     """
-
-    def __init__(
-        self, crops: Crops, draw: Draw, *, seed: int, first_step: int = 0, indices: range | None = None
-    ) -> None:
-        draw.check(crops)
-        self.waited_seconds = 0.0
-        self._crops = crops
-        self._draw = draw
-        self._seed = seed
-        self._step = first_step
-        self._indices = range(draw.batch) if indices is None else indices
-        self._batches: Generator[Batch] | None = None
-
-    def __enter__(self) -> "Feed":
-        self._batches = ahead(self._draw_all(), depth=_DEPTH)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._batches is not None:
-            self._batches.close()
-
-    def __iter__(self) -> "Feed":
-        return self
-
-    def __next__(self) -> Batch:
-        began = time.perf_counter()
-        batch = None if self._batches is None else next(self._batches, None)
-        self.waited_seconds += time.perf_counter() - began
-        if batch is None:
-            raise RuntimeError("a feed gives batches inside its `with` block only, and none after an error.")
-        return batch
-
-    def _draw_all(self) -> Generator[Batch]:
-        for step in itertools.count(self._step):
-            yield draw_batch(self._crops, self._draw, seed=self._seed, step=step, indices=self._indices)
+    draw.check(crops)
+    wanted = range(draw.batch) if indices is None else indices
+    return BatchesAhead(
+        lambda step: draw_batch(crops, draw, seed=seed, step=step, indices=wanted),
+        first=first_step,
+        depth=_DEPTH,
+    )

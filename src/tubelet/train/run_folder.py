@@ -99,7 +99,7 @@ def read_run(path: Path) -> dict[str, Any]:
         _ = where["machine"]["cores"], _end_of(facts)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
-            f"{path} is damaged: {error!r:.200}. Start the run anew, with --force."
+            f"{path} is damaged: {error!r:.200}. Start the run again, with --force."
         ) from error
     return facts
 

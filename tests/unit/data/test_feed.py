@@ -9,7 +9,7 @@ import pytest
 
 from tubelet.data import feed
 from tubelet.data.crops import Clip, Crops, Cut, Index
-from tubelet.data.feed import Draw, Feed, draw_batch, draw_clip
+from tubelet.data.feed import Draw, crop_feed, draw_batch, draw_clip
 from tubelet.errors import OptionError
 
 WHOLE = Draw(batch=6, frames=9, side=16, flip=False)
@@ -114,7 +114,7 @@ def test_windows_are_writable_copies(crops):
 
 @pytest.mark.parametrize("indices", [None, range(2, 4)])
 def test_a_feed_gives_what_draw_batch_gives_from_any_step_on(crops, indices):
-    with Feed(crops, SMALL, seed=2, first_step=5, indices=indices) as batches:
+    with crop_feed(crops, SMALL, seed=2, first_step=5, indices=indices) as batches:
         for step in range(5, 15):
             expected = draw_batch(crops, SMALL, seed=2, step=step, indices=indices or range(6))
             np.testing.assert_array_equal(next(batches), expected)
@@ -122,14 +122,14 @@ def test_a_feed_gives_what_draw_batch_gives_from_any_step_on(crops, indices):
 
 def test_leaving_a_feed_ends_its_thread(crops):
     before = threading.active_count()
-    with Feed(crops, SMALL, seed=2) as batches:
+    with crop_feed(crops, SMALL, seed=2) as batches:
         next(batches)
         assert threading.active_count() == before + 1
     assert threading.active_count() == before
     with pytest.raises(RuntimeError, match="with"):
         next(batches)
     with pytest.raises(RuntimeError, match="with"):
-        next(Feed(crops, SMALL, seed=2))
+        next(crop_feed(crops, SMALL, seed=2))
 
 
 def test_an_error_in_the_thread_reaches_the_consumer_in_its_place(crops, monkeypatch):
@@ -141,7 +141,7 @@ def test_an_error_in_the_thread_reaches_the_consumer_in_its_place(crops, monkeyp
         return whole(*arguments, step=step, **numbers)
 
     monkeypatch.setattr(feed, "draw_batch", failing)
-    with Feed(crops, SMALL, seed=2, first_step=2) as batches:
+    with crop_feed(crops, SMALL, seed=2, first_step=2) as batches:
         next(batches)
         next(batches)
         with pytest.raises(OSError, match="the disk is gone"):
@@ -159,7 +159,7 @@ def test_a_feed_makes_ahead_and_counts_only_what_its_consumer_waits(crops, monke
         return whole(*arguments, **numbers)
 
     monkeypatch.setattr(feed, "draw_batch", slow)
-    with Feed(crops, SMALL, seed=2) as batches:
+    with crop_feed(crops, SMALL, seed=2) as batches:
         next(batches)
         assert batches.waited_seconds >= 0.3
         while len(made) < 3:
@@ -181,7 +181,7 @@ def test_windows_larger_than_crops_are_refused(crops, draw):
     with pytest.raises(OptionError, match="9 of 16x16"):
         draw_clip(crops, draw, seed=0, step=0, index=0)
     with pytest.raises(OptionError, match="9 of 16x16"):
-        Feed(crops, draw, seed=0)
+        crop_feed(crops, draw, seed=0)
 
 
 def test_indices_outside_the_batch_are_refused(crops):

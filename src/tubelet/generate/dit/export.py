@@ -106,7 +106,7 @@ def _network_config(facts: dict[str, Any], run: Path) -> DiTConfig:
             words=words,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise TrainingError(f"{run / RUN_FILE} is damaged: {error!r:.200}. Start the run anew.") from error
+        raise TrainingError(f"{run / RUN_FILE} is damaged: {error!r:.200}. Start the run again.") from error
 
 
 def _card(name: str, network: DiT, run: Path, facts: dict[str, Any], progress: float) -> str:

@@ -1,17 +1,14 @@
 """Training a diffusion transformer on captioned latents: the task of `tubelet train dit`."""
 
-import itertools
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, final
 
 import torch
 from einops import rearrange
-from jaxtyping import Int64
 from torch import Tensor, nn
 
+from tubelet.data.batches_ahead import BatchesAhead
 from tubelet.generate.captioned import CaptionedClips, CaptionedLatents, continuous_of, encode_captioned
 from tubelet.generate.dit.flow import FlowBatch, channel_weights, draw_flow_batch, flow_loss, noisy
 from tubelet.generate.dit.network import DiT
@@ -20,14 +17,12 @@ from tubelet.generate.dit.train_config import DiTTrainConfig, FlowStage
 from tubelet.generate.scenes import SceneClips
 from tubelet.generate.text import PromptVocabulary
 from tubelet.generate.token_files import TokenFiles
-from tubelet.threads import ahead
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
 from tubelet.train.processes import is_first_process
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
 
-_DEPTH = 2
 _SHOWN = 4
 """Captions of which clips are shown in TensorBoard."""
 
@@ -128,9 +123,12 @@ class DiTTask:
     def set_trainable(self, network: DiT, stage: FlowStage | None) -> None:
         """Everything is trained."""
 
-    def batches(self, stage: FlowStage, *, first: int, indices: range) -> "FlowFeed":
+    def batches(self, stage: FlowStage, *, first: int, indices: range) -> BatchesAhead[FlowBatch]:
         """Random clips, with noise."""
-        return FlowFeed(self._latents, self._words, self.config, first=first, indices=indices)
+        return BatchesAhead(
+            lambda step: draw_flow_batch(self._latents, self._words, self.config, step=step, indices=indices),
+            first=first,
+        )
 
     def outcome(
         self,
@@ -172,51 +170,6 @@ class DiTTask:
         )
         frames = video[:, :, :: max(1, grouping.stride.t)]
         return {"made": rearrange(frames, "b c t h w -> c (b h) (t w)").clamp(-1, 1) / 2 + 0.5}
-
-
-@final
-class FlowFeed:
-    """The batches of all iterations from `first` on, made ahead in a thread; a context manager and iterator.
-
-    Attributes:
-        waited_seconds: how long the consumer has waited for batches so far.
-    """
-
-    def __init__(
-        self,
-        latents: CaptionedLatents,
-        words: Int64[Tensor, "n l"],
-        config: DiTTrainConfig,
-        *,
-        first: int,
-        indices: range,
-    ) -> None:
-        self.waited_seconds = 0.0
-        self._latents, self._words, self._config = latents, words, config
-        self._first, self._indices = first, indices
-        self._batches: Generator[FlowBatch] | None = None
-
-    def __enter__(self) -> "FlowFeed":
-        self._batches = ahead(self._all(), depth=_DEPTH)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._batches is not None:
-            self._batches.close()
-
-    def __next__(self) -> FlowBatch:
-        began = time.perf_counter()
-        batch = None if self._batches is None else next(self._batches, None)
-        self.waited_seconds += time.perf_counter() - began
-        if batch is None:
-            raise RuntimeError("a feed gives batches inside its `with` block only, and none after an error.")
-        return batch
-
-    def _all(self) -> Generator[FlowBatch]:
-        for step in itertools.count(self._first):
-            yield draw_flow_batch(self._latents, self._words, self._config, step=step, indices=self._indices)
 
 
 def _progress_messages(on_message: Callable[[str], None]) -> Callable[[int, int], None]:

@@ -1,19 +1,16 @@
 """Training a prior on the symbols of crops: the task that `tubelet train prior` gives to the loop."""
 
-import itertools
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, final
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from tubelet.data.batches_ahead import BatchesAhead
 from tubelet.data.crops import Crops, open_crops
-from tubelet.threads import ahead
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
 from tubelet.train.prior.config import PriorStage, PriorTrainConfig
@@ -23,7 +20,6 @@ from tubelet.train.prior.network import Cost, PriorNetwork, Symbols, groups_of
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
 
-_DEPTH = 2
 _LEAST_BITS = 0.1
 _SAMPLES = 256
 
@@ -104,9 +100,16 @@ class PriorTask:
     def set_trainable(self, network: PriorNetwork, stage: PriorStage | None) -> None:
         """Everything is trained."""
 
-    def batches(self, stage: PriorStage, *, first: int, indices: range) -> "SymbolFeed":
+    def batches(self, stage: PriorStage, *, first: int, indices: range) -> BatchesAhead[Symbols]:
         """Random windows of the latents as symbols."""
-        return SymbolFeed(self._latents, self.config, stage, first=first, indices=indices)
+
+        def batch_at(step: int) -> Symbols:
+            windows = [
+                draw_window(self._latents, self.config, stage, step=step, index=index) for index in indices
+            ]
+            return to_symbols(windows, self._latents)
+
+        return BatchesAhead(batch_at, first=first)
 
     def outcome(
         self,
@@ -147,49 +150,6 @@ class PriorTask:
             four_passes=self.config.four_passes,
             seed=self.config.seed,
         )
-
-
-@final
-class SymbolFeed:
-    """The batches of all iterations from `first` on, made ahead in a thread; a context manager and iterator.
-
-    Attributes:
-        waited_seconds: how long the consumer has waited for batches so far.
-    """
-
-    def __init__(
-        self, latents: Latents, config: PriorTrainConfig, stage: PriorStage, *, first: int, indices: range
-    ) -> None:
-        self.waited_seconds = 0.0
-        self._latents, self._config, self._stage = latents, config, stage
-        self._first, self._indices = first, indices
-        self._batches: Generator[Symbols] | None = None
-
-    def __enter__(self) -> "SymbolFeed":
-        self._batches = ahead(self._all(), depth=_DEPTH)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._batches is not None:
-            self._batches.close()
-
-    def __next__(self) -> Symbols:
-        began = time.perf_counter()
-        batch = None if self._batches is None else next(self._batches, None)
-        self.waited_seconds += time.perf_counter() - began
-        if batch is None:
-            raise RuntimeError("a feed gives batches inside its `with` block only, and none after an error.")
-        return batch
-
-    def _all(self) -> Generator[Symbols]:
-        for step in itertools.count(self._first):
-            windows = [
-                draw_window(self._latents, self._config, self._stage, step=step, index=index)
-                for index in self._indices
-            ]
-            yield to_symbols(windows, self._latents)
 
 
 def _figures(cost: Cost, positions: int) -> dict[str, Any]:

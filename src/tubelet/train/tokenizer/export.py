@@ -104,7 +104,7 @@ def read_facts(run: Path) -> dict[str, Any]:
         of_kind(facts["clips"], list, "clips")
         of_kind(facts["crops"], int, "crops")
     except (KeyError, TypeError) as error:
-        raise TrainingError(f"{path} is damaged: {error!r:.200}. Start the run anew.") from error
+        raise TrainingError(f"{path} is damaged: {error!r:.200}. Start the run again.") from error
     return facts
 
 

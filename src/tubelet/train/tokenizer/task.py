@@ -10,9 +10,10 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from tubelet import checkpoint
+from tubelet.data.batches_ahead import BatchesAhead
 from tubelet.data.crops import Crops, open_crops
 from tubelet.data.feed import Batch as Windows
-from tubelet.data.feed import Draw, Feed
+from tubelet.data.feed import Draw, crop_feed
 from tubelet.errors import OptionError
 from tubelet.losses.adversarial import SpaceTimeDiscriminator
 from tubelet.models.klt.config import KLTConfig
@@ -131,9 +132,9 @@ class TokenizerTask:
         """Freeze the transform unless the run trains it, and the encoder where the stage does not."""
         set_trainable(network, encoder=stage is None or stage.encoder, transform=self.config.transform)
 
-    def batches(self, stage: Stage, *, first: int, indices: range) -> Feed:
+    def batches(self, stage: Stage, *, first: int, indices: range) -> BatchesAhead[Windows]:
         """Random windows of the crops."""
-        return Feed(
+        return crop_feed(
             self._crops, _draw(self.config, stage), seed=self.config.seed, first_step=first, indices=indices
         )
 

@@ -1,11 +1,7 @@
 """Pairs of clips: windows of crops, or rendered scenes whose true swap is known; made ahead in a thread."""
 
-import itertools
-import time
-from collections.abc import Generator
 from dataclasses import replace
-from types import TracebackType
-from typing import NamedTuple, final
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,12 +10,10 @@ from jaxtyping import UInt8
 from tubelet.data.crops import Crops
 from tubelet.data.feed import Draw, draw_clip
 from tubelet.data.scenes import Scene, SceneOptions, draw_scene
-from tubelet.threads import ahead
 from tubelet.train.tokenizer.batches import to_video
 from tubelet.train.twin.config import TwinStage, TwinTrainConfig
 from tubelet.types import Video
 
-_DEPTH = 2
 _SCENES = 6
 """Which stream of random numbers: those of windows and of what the decoder gets are others."""
 
@@ -94,42 +88,3 @@ def is_rendered(index: int, fraction: float) -> bool:
 def to_videos(pairs: Pairs, device: torch.device) -> PairsOfVideo:
     """Stored frames as model input."""
     return PairsOfVideo(*(to_video(clips, device) for clips in pairs))
-
-
-@final
-class PairFeed:
-    """The batches of all iterations from `first` on, made ahead in a thread; a context manager and iterator.
-
-    Attributes:
-        waited_seconds: how long the consumer has waited for batches so far.
-    """
-
-    def __init__(
-        self, crops: Crops, config: TwinTrainConfig, stage: TwinStage, *, first: int, indices: range
-    ) -> None:
-        self.waited_seconds = 0.0
-        self._crops, self._config, self._stage = crops, config, stage
-        self._first, self._indices = first, indices
-        self._batches: Generator[Pairs] | None = None
-
-    def __enter__(self) -> "PairFeed":
-        self._batches = ahead(self._all(), depth=_DEPTH)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._batches is not None:
-            self._batches.close()
-
-    def __next__(self) -> Pairs:
-        began = time.perf_counter()
-        batch = None if self._batches is None else next(self._batches, None)
-        self.waited_seconds += time.perf_counter() - began
-        if batch is None:
-            raise RuntimeError("a feed gives batches inside its `with` block only, and none after an error.")
-        return batch
-
-    def _all(self) -> Generator[Pairs]:
-        for step in itertools.count(self._first):
-            yield draw_pairs(self._crops, self._config, self._stage, step=step, indices=self._indices)

@@ -8,6 +8,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from tubelet.data.batches_ahead import BatchesAhead
 from tubelet.data.crops import Crops, open_crops
 from tubelet.data.feed import Draw
 from tubelet.losses.pair import Loss
@@ -20,7 +21,7 @@ from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
 from tubelet.train.twin.config import TwinStage, TwinTrainConfig
 from tubelet.train.twin.network import TwinNetwork, draw_known
-from tubelet.train.twin.pairs import PairFeed, Pairs, draw_pairs, to_videos
+from tubelet.train.twin.pairs import Pairs, draw_pairs, to_videos
 from tubelet.types import Video
 
 KIND = "twin"
@@ -99,9 +100,11 @@ class TwinTask:
         """Freeze the linear model, and the encoder where the stage does not train it."""
         network.model.set_trainable(encoder=stage is None or stage.encoder, transform=False)
 
-    def batches(self, stage: TwinStage, *, first: int, indices: range) -> PairFeed:
+    def batches(self, stage: TwinStage, *, first: int, indices: range) -> BatchesAhead[Pairs]:
         """Pairs of windows of the crops, and of rendered scenes."""
-        return PairFeed(self._crops, self.config, stage, first=first, indices=indices)
+        return BatchesAhead(
+            lambda step: draw_pairs(self._crops, self.config, stage, step=step, indices=indices), first=first
+        )
 
     def outcome(
         self,

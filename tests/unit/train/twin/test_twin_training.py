@@ -22,7 +22,7 @@ from tubelet.train.tokenizer import export
 from tubelet.train.twin.config import TwinStage, TwinTrainConfig
 from tubelet.train.twin.export import export_twin, is_twin
 from tubelet.train.twin.network import TwinNetwork, draw_known
-from tubelet.train.twin.pairs import PairFeed, draw_pairs, draw_scenes, exchanged, is_rendered
+from tubelet.train.twin.pairs import draw_pairs, draw_scenes, exchanged, is_rendered
 from tubelet.train.twin.task import TwinTask, train_twin
 
 MODEL = TwinConfig(
@@ -103,8 +103,9 @@ def test_every_share_of_a_batch_is_that_of_the_whole(crops):
     assert len(windows.swapped) == 0
 
 
-def test_the_feed_goes_on_where_a_run_stopped(crops):
-    with PairFeed(crops, config(), STAGE, first=1, indices=range(2)) as feed:
+def test_the_feed_goes_on_where_a_run_stopped(crops, tmp_path):
+    task = TwinTask(config(), crops, data=tmp_path)
+    with task.batches(STAGE, first=1, indices=range(2)) as feed:
         batch = next(feed)
     expected = draw_pairs(crops, config(), STAGE, step=1, indices=range(2))
     assert np.array_equal(batch.clips, expected.clips)
