@@ -12,8 +12,8 @@ from tubelet.errors import CheckpointError, OptionError
 from tubelet.evaluate.cases import AbsentError, Case, Size
 from tubelet.evaluate.picture import Picture
 from tubelet.evaluate.speed.grid import Variant
+from tubelet.evaluate.speed.worker import Service, setting_for
 from tubelet.evaluate.speed.worker import answers as answered
-from tubelet.evaluate.speed.worker import setting_for
 from tubelet.evaluate.systems.opening import open_system
 from tubelet.evaluate.systems.system import System
 from tubelet.evaluate.systems.timing import Times, Timing
@@ -234,7 +234,20 @@ def test_a_worker_says_why_it_cannot_start(small_folder):
     assert "linear" in json.loads(only)["absent"]
 
 
-def test_a_round_lasts_as_long_as_it_is_told(small_folder):
-    long = json.dumps({"do": "round", "least_seconds": 0.05})
-    *_, one = answers(small_folder, WARM, long)
-    assert one["encode"] + one["decode"] < 0.05
+@pytest.mark.parametrize(("least", "times"), [(0.0, 1), (0.29, 1), (0.5, 2), (1.0, 4)])
+def test_a_round_lasts_as_long_as_it_is_told(least, times):
+    done: list[Times] = []
+
+    def work() -> Times:
+        done.append(Times(encode=0.2, decode=0.1, first_frame=0.05))
+        return done[-1]
+
+    timing = Timing(
+        device=torch.device("cpu"), in_streams=True, about={}, prepare=lambda case: work, cost=lambda: None
+    )
+    service = Service(timing, compiled=False)
+    service.answer(json.loads(WARM))
+    done.clear()
+    medians = service.answer({"do": "round", "least_seconds": least})
+    assert len(done) == times
+    assert (medians["encode"], medians["decode"], medians["first_frame"]) == (0.2, 0.1, 0.05)
