@@ -99,7 +99,7 @@ def test_several_clips_go_into_a_folder(cli, video_file, folder, tmp_path):
     (tmp_path / "tubes").mkdir()
     ended = cli("tokenize", *clips, "-o", tmp_path / "tubes", "--tokenizer", folder)
     assert ended.code == 0 and ended.out.count("bits per pixel") == 2
-    assert {path.name for path in (tmp_path / "tubes").iterdir()} == {"a.tube", "b.tube"}
+    assert {path.name for path in (tmp_path / "tubes").glob("[!.]*")} == {"a.tube", "b.tube"}
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_clips_that_cannot_be_read_are_named_and_the_table_is_without_them(cli, 
     captions = [word for each in ("first", "x", "y", "last") for word in ("--caption", each)]
     ended = cli("tokenize", *some_bad, "-o", table, "--tokenizer", folder, "--json", figures, *captions)
     assert ended.code == 1 and "2 clips, 12 frames" in ended.out
-    assert "no tokens of junk.mp4: " in ended.err and "no tokens of missing.mkv: " in ended.err
+    assert all(f"nothing of {path}: " in ended.err for path in some_bad[1:3])
     with TokenTable(table) as opened:
         rows = [(clip.facts.source, clip.facts.caption, clip.grid.frames) for clip in opened]
     assert rows == [("a.mkv", "first", 9), ("b.mkv", "last", 3)]
@@ -129,8 +129,8 @@ def test_clips_that_cannot_be_read_are_named_and_the_folder_is_without_them(cli,
     (tmp_path / "tubes").mkdir()
     ended = cli("tokenize", *some_bad, "-o", tmp_path / "tubes", "--tokenizer", folder)
     assert ended.code == 1 and ended.out.count("bits per pixel") == 2
-    assert "no tokens of junk.mp4: " in ended.err and "no tokens of missing.mkv: " in ended.err
-    assert {path.name for path in (tmp_path / "tubes").iterdir()} == {"a.tube", "b.tube"}
+    assert all(f"nothing of {path}: " in ended.err for path in some_bad[1:3])
+    assert {path.name for path in (tmp_path / "tubes").glob("[!.]*")} == {"a.tube", "b.tube"}
 
 
 @pytest.mark.parametrize("output", ["clips.parquet", "tubes"])
@@ -138,7 +138,7 @@ def test_no_table_and_no_figures_are_made_of_bad_clips_alone(cli, some_bad, fold
     (tmp_path / "tubes").mkdir()
     figures = tmp_path / "x.json"
     ended = cli("tokenize", *some_bad[1:3], "-o", tmp_path / output, "--tokenizer", folder, "--json", figures)
-    assert ended.code == 1 and "none of the 2 clips gives tokens" in ended.err
+    assert ended.code == 1 and "none of the 2 clips gives " in ended.err
     assert not (tmp_path / "clips.parquet").exists() and not list((tmp_path / "tubes").iterdir())
     assert not figures.exists()
 
@@ -151,7 +151,7 @@ def test_a_clip_whose_size_changes_midway_counts_for_nothing(cli, video_file, fo
             whole.write(as_transport_stream(part, tmp_path / "part.ts"))
     table = tmp_path / "clips.parquet"
     ended = cli("tokenize", video_file("a.mkv"), changing, "-o", table, "--tokenizer", folder)
-    assert ended.code == 1 and "no tokens of changing.ts: " in ended.err and "64x48" in ended.err
+    assert ended.code == 1 and f"nothing of {changing}: " in ended.err and "64x48" in ended.err
     assert "9 frames, 3 steps" in ended.out
 
 
@@ -162,7 +162,7 @@ def test_several_clips_go_into_no_other_file(cli, video_file, folder, tmp_path):
     (tmp_path / "more").mkdir()
     clips[1].rename(tmp_path / "more" / "a.mkv")
     ended = cli("tokenize", clips[0], tmp_path / "more" / "a.mkv", "-o", tmp_path, "--tokenizer", folder)
-    assert refused(ended, 2, "2 inputs are called 'a'")
+    assert refused(ended, 2, "both called 'a'")
 
 
 def test_info_tells_about_a_file_of_tokens(cli, tube):

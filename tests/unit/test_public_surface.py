@@ -20,14 +20,15 @@ OPTIONS = {
         "--also --device --drift --force --help --keep-videos --latents --manifest "
         "--output --protocol --seed --weights --with --workers DATA"
     ),
-    "tokenize": "--caption --device --force --help --json --memory --no-audio --output --tokenizer IN",
+    "tokenize": "--caption --device --force --help --json --memory --no-audio --on-error --output "
+    "--tokenizer SOURCE",
     "detokenize": "--clip --device --force --help --memory --no-audio --output --tokenizer IN",
     "report": "--anchor --budget --force --help --measure --output --title RESULTS",
     "reconstruct": "--channels --device --force --help --json --memory --no-audio --output --side-by-side "
     "--step --tokenizer IN",
     "continue": "--device --force --help --memory --no-audio --output --seconds --tokenizer IN",
     "encode": "--bitrate --bits-per-pixel --budget --channels --device --force --help --json --memory "
-    "--no-audio --no-prior --output --psnr --quality --step --tokenizer --two-pass IN",
+    "--no-audio --no-prior --on-error --output --psnr --quality --step --tokenizer --two-pass SOURCE",
     "encode-dataset": "--augment --captions --channels --clip-seconds --device --dry-run --dtype --format "
     "--fps --help --json --measure --memory --on-error --output --overlap --shard --shard-size "
     "--short-side --step --tokenizer --workers SOURCE",

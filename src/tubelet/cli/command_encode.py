@@ -1,8 +1,9 @@
-"""Encode a video into a .tube file.
+"""Encode videos into .tube files.
 
 The file holds the quantised latent, entropy-coded in chunks that each decode alone, and the audio as it was.
 It is decoded by `tubelet decode`, from any point, at any smaller number of channels. With a budget, channels
-go where they matter most.
+go where they matter most. Several videos (also folders, patterns and lists) go into a folder, a file each;
+the same command goes on where it ended, and a clip that fails is named and costs the others nothing.
 
 for example:
   tubelet encode holiday.mp4 -o holiday.tube
@@ -10,26 +11,34 @@ for example:
   tubelet encode holiday.mp4 -o small.tube --budget 8
   tubelet encode holiday.mp4 -o small.tube --bits-per-pixel 0.05 --two-pass
   tubelet encode holiday.mp4 -o small.tube --bitrate 500k
+  tubelet encode clips/ -o tubes
 """
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tubelet.cli import budgets, options
+from tubelet.cli import budgets, options, sources
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
 
 if TYPE_CHECKING:
     from tubelet.codec.report import TubeReport
+    from tubelet.jobs.sources import Row
+    from tubelet.video.ranges import AnyVideo
 
 NAME = "encode"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("input", type=Path, metavar="IN", help="a video, an image, a GIF, or frames as .npy")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.tube", help="file to write")
+    sources.add_sources(parser, what=f"a video, an image, a GIF, or frames as .npy; or {sources.SOURCES}")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help=".tube file to write, or a folder"
+    )
+    sources.add_on_error(parser)
     options.add_tokenizer(parser)
     options.add_channels(parser)
     options.add_step(parser)
@@ -40,14 +49,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Encode, then say what the file holds."""
+    """Encode, then say what the files hold."""
     from tubelet.codec.encode import encode_file
     from tubelet.results import write_results
 
+    rows = sources.rows_of(arguments)
+    if not sources.is_one_file(arguments, rows):
+        _encode_several(arguments, rows)
+        return
+    source = Path(rows[0].path)
     options.check_outputs(
         [arguments.output],
         arguments.json,
-        inputs=[arguments.input],
+        inputs=[source],
         tokenizer=arguments.tokenizer,
         force=arguments.force,
     )
@@ -56,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
         given = options.file_options(arguments, shown)
         given["prior"] = not arguments.no_prior
         report = encode_file(
-            arguments.input,
+            source,
             arguments.output,
             tokenizer=arguments.tokenizer,
             channels=arguments.channels,
@@ -68,8 +82,54 @@ def run(arguments: argparse.Namespace) -> None:
     with options.tables_beside(arguments.json):
         show_table(tube_rows(arguments.output, report))
     if arguments.json is not None:
-        figures = {name: getattr(report, name) for name in report.__slots__}
-        write_results(arguments.json, protocol="tubelet encode", figures=figures, force=arguments.force)
+        write_results(
+            arguments.json, protocol="tubelet encode", figures=asdict(report), force=arguments.force
+        )
+
+
+def _encode_several(arguments: argparse.Namespace, rows: "Sequence[Row]") -> None:
+    """Into a folder, file by file."""
+    from tubelet.checkpoint import read_continuous
+    from tubelet.codec.encode import encode_file
+
+    budget = budgets.budget_of(arguments)
+    work = sources.FolderWork(arguments, rows, suffix=".tube")
+    checkpoint = read_continuous(arguments.tokenizer, device=arguments.device)
+    settings = {
+        "content": "a latent",
+        "tokenizer": checkpoint.name,
+        "tokenizer_sha256": checkpoint.sha256,
+        "channels": arguments.channels,
+        "step": arguments.step,
+        "budget": None if budget is None else repr(budget),
+        "two_pass": arguments.two_pass,
+        "prior": not arguments.no_prior,
+        "audio": not arguments.no_audio,
+    }
+
+    def make(video: "AnyVideo", target: Path) -> "TubeReport":
+        return encode_file(
+            video,
+            target,
+            tokenizer=checkpoint,
+            channels=arguments.channels,
+            step=arguments.step,
+            budget=budget,
+            two_pass=arguments.two_pass,
+            prior=not arguments.no_prior,
+            audio=not arguments.no_audio,
+            memory=arguments.memory,
+            force=True,
+        )
+
+    work.do(
+        "encoding",
+        make,
+        made_from=settings,
+        figures=asdict,
+        table=tube_rows,
+        protocol="tubelet encode",
+    )
 
 
 def _mean(report: "TubeReport") -> str:

@@ -143,11 +143,11 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _bulk(arguments: argparse.Namespace) -> "BulkEncoding":
     from tubelet.jobs.bulk.bulk import BulkEncoding
-    from tubelet.jobs.bulk.captions import with_captions
     from tubelet.jobs.bulk.plan import plan_clips
     from tubelet.jobs.bulk.settings import BulkSettings
-    from tubelet.jobs.bulk.sources import read_sources
     from tubelet.jobs.bulk.split import Split, split_rows
+    from tubelet.jobs.captions import with_captions
+    from tubelet.jobs.sources import read_sources
 
     settings = BulkSettings(
         tokenizer=arguments.tokenizer,

@@ -2,8 +2,9 @@
 
 The suffix of the output chooses the format: .tube (entropy-coded, with timestamps and audio, decoded from any
 point), .npz (the digits of one clip, for numpy), .parquet (a table with a row for each clip, for data
-loaders). Several inputs go into one .parquet file, or as .tube files into a folder; what cannot be read is
-named and left out, and the exit code is 1.
+loaders). Several inputs (also folders, patterns and lists) go into one .parquet file, or as .tube files into
+a folder. What is done there already is not done again; what cannot be read is named and left out, and the
+exit code is 1.
 
 for example:
   tubelet tokenize holiday.mp4 -o holiday.tube
@@ -13,36 +14,33 @@ for example:
 """
 
 import argparse
-import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tubelet.cli import options
+from tubelet.cli import options, sources
 from tubelet.cli.console import show_table
-from tubelet.cli.progress import Progress, progress
-from tubelet.errors import DamageWarning, OptionError, OutputError, TubeletError, VideoError
-from tubelet.files import fitted_name
+from tubelet.cli.progress import progress
+from tubelet.errors import OptionError, TubeletError
 from tubelet.files.names import text_name
 
 if TYPE_CHECKING:
-    from tubelet.checkpoint import Checkpoint
     from tubelet.codec.tokens.tally import TokenReport
-    from tubelet.tokenizers.discrete import DiscreteTokenizer
+    from tubelet.jobs.sources import Row
+    from tubelet.video.ranges import AnyVideo
 
 NAME = "tokenize"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
+    sources.add_sources(parser, what=f"videos, images, GIFs, frames as .npy; also {sources.SOURCES}")
     parser.add_argument(
-        "inputs", type=Path, nargs="+", metavar="IN", help="videos, images, GIFs, or frames as .npy"
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="file to write, or a folder"
     )
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help="file to write, or an existing folder"
-    )
+    sources.add_on_error(parser)
     parser.add_argument(
         "--caption",
         action="append",
@@ -56,131 +54,159 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Tokenize, then say what the files hold."""
-    from tubelet.codec.tokens.tokenize import as_discrete
+    rows = sources.rows_of(arguments)
+    table = arguments.output.suffix.lower() == ".parquet" and not arguments.output.is_dir()
+    rows = _captioned(rows, arguments.caption, has_room=table or arguments.output.suffix.lower() == ".npz")
+    if table:
+        _into_table(arguments, rows)
+    elif sources.is_one_file(arguments, rows):
+        _into_file(arguments, rows[0])
+    else:
+        _into_folder(arguments, rows)
+
+
+def _into_file(arguments: argparse.Namespace, row: "Row") -> None:
+    """One clip."""
+    from tubelet.codec.tokens.tokenize import as_discrete, tokenize_file
+
+    _check_output(arguments, [row])
+    checkpoint = as_discrete(arguments.tokenizer, arguments.device)
+    with progress("tokenizing") as shown:
+        given = options.file_options(arguments, shown)
+        report = tokenize_file(
+            row.video, arguments.output, tokenizer=checkpoint, caption=row.caption, **given
+        )
+    _say(arguments, report, {})
+
+
+def _into_table(arguments: argparse.Namespace, rows: "Sequence[Row]") -> None:
+    """Clips into one table."""
+    from tubelet.codec.tokens.tokenize import as_discrete, tokenize_files
+    from tubelet.errors import VideoError
+
+    several = len(rows) > 1 or not sources.is_one_file(arguments, rows)
+    _check_output(arguments, rows, goes_on=several)
+    checkpoint = as_discrete(arguments.tokenizer, arguments.device)
+    failed: dict[str, str] = {}
+    kept: list[Path] = []
+    shown_names = {Path(row.path): row.shown for row in rows}
+
+    def skip(path: Path, error: TubeletError) -> None:
+        if arguments.on_error == "stop" or not several:
+            raise error if not several else VideoError(f"{shown_names[path]}: {error}")
+        failed[text_name(shown_names[path])] = text_name(str(error))
+
+    unit = "clips" if several else "frames"
+    with progress("tokenizing", total=len(rows) if several else None, unit=unit) as shown:
+        given = options.file_options(arguments, shown)
+        report = tokenize_files(
+            [row.video for row in rows],
+            arguments.output,
+            tokenizer=checkpoint,
+            names=_names(rows),
+            captions=[row.caption for row in rows],
+            extend=several,
+            on_skip=skip,
+            on_keep=kept.append,
+            **given,
+        )
+    if kept:
+        with options.tables_beside(arguments.json):
+            show_table([("done before", f"{len(kept)} of {len(rows)} clips")])
+    _say(arguments, report, failed)
+    sources.warn_of_failures(failed, len(rows))
+
+
+def _into_folder(arguments: argparse.Namespace, rows: "Sequence[Row]") -> None:
+    """Clips into a folder, a .tube file each."""
+    from tubelet.codec.tokens.tokenize import as_discrete, tokenize_file
+
+    work = sources.FolderWork(arguments, rows, suffix=".tube")
+    checkpoint = as_discrete(arguments.tokenizer, arguments.device)
+
+    def make(video: "AnyVideo", target: Path) -> "TokenReport":
+        return tokenize_file(
+            video,
+            target,
+            tokenizer=checkpoint,
+            audio=not arguments.no_audio,
+            memory=arguments.memory,
+            force=True,
+        )
+
+    work.do(
+        "tokenizing",
+        make,
+        made_from={
+            "content": "tokens",
+            "tokenizer": checkpoint.name,
+            "tokenizer_sha256": checkpoint.sha256,
+            "audio": not arguments.no_audio,
+        },
+        figures=_figures,
+        table=_rows,
+        protocol="tubelet tokenize",
+    )
+
+
+def _check_output(arguments: argparse.Namespace, rows: "Sequence[Row]", *, goes_on: bool = False) -> None:
+    options.check_outputs(
+        [arguments.output],
+        arguments.json,
+        inputs=[Path(row.path) for row in rows],
+        tokenizer=arguments.tokenizer,
+        force=arguments.force or goes_on,
+    )
+
+
+def _say(arguments: argparse.Namespace, report: "TokenReport", failed: dict[str, str]) -> None:
+    """Print what a file holds, and write its figures."""
     from tubelet.results import write_results
 
-    targets = _targets(arguments.inputs, arguments.output)
-    options.check_outputs(
-        targets,
-        arguments.json,
-        inputs=arguments.inputs,
-        tokenizer=arguments.tokenizer,
-        force=arguments.force,
-    )
-    captions = _captions(arguments.caption, arguments.inputs, targets)
-    checkpoint = as_discrete(arguments.tokenizer, arguments.device)
-    work = _Work(arguments, checkpoint, captions)
-    figures: list[dict[str, Any]] = []
-    with progress("tokenizing", total=_total_frames(arguments.inputs)) as shown:
-        for target, sources in targets.items():
-            report = work.tokenize(sources, target, shown)
-            if report is None:
-                continue
-            with options.tables_beside(arguments.json):
-                show_table(_rows(target, report))
-            rates = {"bits_per_pixel": report.bits_per_pixel, "nominal": report.nominal_bits_per_pixel}
-            figures.append({"file": text_name(str(target)), **asdict(report), **rates})
-    if not figures:
-        raise VideoError(f"none of the {len(arguments.inputs)} clips gives tokens.")
+    with options.tables_beside(arguments.json):
+        show_table(_rows(arguments.output, report))
     if arguments.json is not None:
+        files = [{"file": text_name(str(arguments.output)), **_figures(report)}]
         write_results(
             arguments.json,
             protocol="tubelet tokenize",
-            figures={"files": figures, "skipped": work.skipped},
+            figures={"files": files, "skipped": failed},
             force=arguments.force,
         )
 
 
-class _Work:
-    """Clips to files of tokens; of several clips, one that gives none is said and left out.
+def _figures(report: "TokenReport") -> dict[str, Any]:
+    rates = {"bits_per_pixel": report.bits_per_pixel, "nominal": report.nominal_bits_per_pixel}
+    return asdict(report) | rates
 
-    Attributes:
-        skipped: why, for each such clip.
-    """
 
-    def __init__(
-        self,
-        arguments: argparse.Namespace,
-        checkpoint: "Checkpoint[DiscreteTokenizer]",
-        captions: list[str] | None,
-    ) -> None:
-        self._several = len(arguments.inputs) > 1
-        self._arguments, self._checkpoint = arguments, checkpoint
-        self._captions = captions
-        self.skipped: dict[str, str] = {}
+def _names(rows: "Sequence[Row]") -> list[str]:
+    """What clips are called in a table: by the file, or by all that names the clip where two share that."""
+    from tubelet.codec.tokens.tokenize import name_of
+    from tubelet.video.ranges import range_text
 
-    def tokenize(self, sources: Sequence[Path], target: Path, shown: Progress) -> "TokenReport | None":
-        """Fill one file; none if its only clip is left out."""
-        from tubelet.codec.tokens.tokenize import tokenize_file, tokenize_files
+    short = [name_of(row.video) for row in rows]
+    often = Counter(short)
+    return [
+        name if often[name] == 1 else f"{row.name}{range_text(row.start, row.end)}"
+        for name, row in zip(short, rows, strict=True)
+    ]
 
-        given = options.file_options(self._arguments, shown)
-        if self._several:
-            del given["on_total"]  # that of all clips is known
-        if target.suffix.lower() == ".parquet":
-            skip = self._skip if self._several else None
-            return tokenize_files(
-                sources, target, tokenizer=self._checkpoint, captions=self._captions, on_skip=skip, **given
+
+def _captioned(rows: "list[Row]", captions: list[str] | None, *, has_room: bool) -> "list[Row]":
+    """The clips with their captions; what has no room for them is refused before any work is done."""
+    if captions is not None:
+        if len(captions) != len(rows):
+            raise OptionError(
+                f"--caption is given {len(captions)} times for {len(rows)} inputs; each has one."
             )
-        caption = None if self._captions is None else self._captions[0]
-        try:
-            return tokenize_file(sources[0], target, tokenizer=self._checkpoint, caption=caption, **given)
-        except TubeletError as error:
-            if not self._several or isinstance(error, OutputError):
-                raise
-            self._skip(sources[0], error)
-            return None
-
-    def _skip(self, source: Path, error: TubeletError) -> None:
-        self.skipped[text_name(str(source))] = text_name(str(error))
-        warnings.warn(f"no tokens of {source.name}: {error}", DamageWarning, stacklevel=2)
-
-
-def _total_frames(inputs: Sequence[Path]) -> int | None:
-    """Frames of several clips, as they claim; none if one does not say, or cannot be read, or it is alone."""
-    from tubelet.video.probe import probe
-
-    if len(inputs) == 1:
-        return None
-    total = 0
-    for source in inputs:
-        try:
-            frames = probe(source).frames
-        except VideoError:
-            return None
-        if frames is None:
-            return None
-        total += frames
-    return total
-
-
-def _targets(inputs: Sequence[Path], output: Path) -> dict[Path, list[Path]]:
-    """Which clips go into which file."""
-    if not output.is_dir() and (len(inputs) == 1 or output.suffix.lower() == ".parquet"):
-        return {output: list(inputs)}
-    if not output.is_dir():
-        raise OptionError(
-            f"{len(inputs)} inputs go to {output}, which is not a folder; several go into one, or into one "
-            ".parquet file. Create the folder, or name a .parquet file."
-        )
-    name, often = Counter(path.stem for path in inputs).most_common(1)[0]
-    if often > 1:
-        raise OptionError(
-            f"{often} inputs are called {name!r}, and {name}.tube is one file; give each its own name."
-        )
-    return {output / fitted_name(path.stem, ".tube"): [path] for path in inputs}
-
-
-def _captions(
-    captions: list[str] | None, inputs: Sequence[Path], targets: Iterable[Path]
-) -> list[str] | None:
-    """The captions, one for each input; they are refused before any work is done."""
-    if captions is None:
-        return None
-    if len(captions) != len(inputs):
-        raise OptionError(f"--caption is given {len(captions)} times for {len(inputs)} inputs; each has one.")
-    if any(target.suffix.lower() == ".tube" for target in targets):
-        raise OptionError(".tube has no room for captions; write .npz or .parquet, or leave --caption out.")
-    return captions
+        if not has_room:
+            raise OptionError(
+                ".tube has no room for captions; write .npz or .parquet, or leave --caption out."
+            )
+        return [row._replace(caption=caption) for row, caption in zip(rows, captions, strict=True)]
+    # Those of a list are for what has room.
+    return rows if has_room else [row._replace(caption=None) for row in rows]
 
 
 def _rows(path: Path, report: "TokenReport") -> list[tuple[str, str]]:

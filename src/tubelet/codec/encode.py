@@ -22,7 +22,7 @@ from tubelet.codec.tube import open_tube
 from tubelet.errors import OptionError
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.video.read import open_video
+from tubelet.video.ranges import AnyVideo, open_any
 
 _LEVELS = 3.0
 """Levels of quality by which the squared error falls by about a third: what the search takes for one."""
@@ -32,7 +32,7 @@ _NEAR = 0.97
 
 
 def encode_file(
-    source: Path | str,
+    source: AnyVideo,
     target: Path | str,
     *,
     tokenizer: GivenCheckpoint = None,
@@ -45,7 +45,7 @@ def encode_file(
     """Encode a video, an image or an array of frames into a ``.tube`` file.
 
     Args:
-        source: any file that `tubelet.video` reads.
+        source: any file that `tubelet.video` reads, or a `VideoRange` of one, which has no sound.
         target: the file to write; it appears when it is whole.
         tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none.
         channels: how many of the ordered channels to store; all by default.
@@ -101,7 +101,7 @@ def _over_passes(settings: Options, budget: Budget | None, *, two_pass: bool) ->
 
 def _quality_of(
     wanted: TargetPSNR,
-    source: Path | str,
+    source: AnyVideo,
     *,
     tokenizer: GivenCheckpoint,
     channels: int | None,
@@ -129,10 +129,10 @@ def _quality_of(
     return found.result
 
 
-def _psnr(source: Path | str, tube: Path, checkpoint: Checkpoint[ContinuousTokenizer]) -> float:
+def _psnr(source: AnyVideo, tube: Path, checkpoint: Checkpoint[ContinuousTokenizer]) -> float:
     """How well the frames of a file are those of its source, in dB."""
     psnr = ClipPSNR()
-    with open_tube(tube, tokenizer=checkpoint) as opened, open_video(source) as video:
+    with open_tube(tube, tokenizer=checkpoint) as opened, open_any(source) as video:
         frames = (frame for run in video.runs() for frame in run.frames)
         for frame, back in zip(frames, opened, strict=True):
             psnr.update(frame[None], back[None])

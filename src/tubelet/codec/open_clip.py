@@ -18,7 +18,8 @@ from tubelet.files import check_suffix, check_target
 from tubelet.threads import ahead
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.video.info import VideoInfo
-from tubelet.video.read import OpenVideo, Run, open_video
+from tubelet.video.ranges import AnyVideo, open_any, path_of
+from tubelet.video.read import OpenVideo, Run
 
 GivenCheckpoint = str | Path | Checkpoint[ContinuousTokenizer] | None
 """A shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none."""
@@ -61,7 +62,7 @@ class OpenClip(NamedTuple):
 
 @contextmanager
 def open_clip(
-    source: Path | str,
+    source: AnyVideo,
     target: Path | str,
     *,
     tokenizer: GivenCheckpoint,
@@ -74,9 +75,9 @@ def open_clip(
         TubeletError: as `encode_file`.
     """
     target = Path(target)
-    with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
+    with open_any(source) as video, closing(read_ahead(video, settings)) as runs:
         check_suffix(target, (".tube",), "a file of a latent")
-        check_target(target, sources=[Path(source)], force=settings.force)
+        check_target(target, sources=[path_of(source)], force=settings.force)
         info, checkpoint = video.info, as_checkpoint(tokenizer, settings.device)
         kept = kept_channels(checkpoint.tokenizer, channels)
         memory = left_for_streams(settings.memory, checkpoint.tokenizer, info.height, info.width, reads=True)

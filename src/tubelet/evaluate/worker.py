@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tubelet.errors import TubeletError
 from tubelet.evaluate.clips import open_clip, windows
 from tubelet.evaluate.measurement import Measured, Measurement, mean_of
 from tubelet.evaluate.protocols import Protocol
@@ -18,6 +17,7 @@ from tubelet.evaluate.sets import FeatureRuns
 from tubelet.evaluate.systems.opening import open_system
 from tubelet.evaluate.systems.system import Reconstruction, Setting, System
 from tubelet.evaluate.weights import Weights, networks
+from tubelet.jobs.failures import FAILURES
 from tubelet.jobs.parts import parts_beside, write_part
 from tubelet.jobs.plan import Job
 from tubelet.jobs.serving import do_jobs, serve, use_threads
@@ -25,9 +25,6 @@ from tubelet.metrics.drift import drift
 
 PASSES = (1, 2, 5, 10)
 """After how many reconstructions of a reconstruction drift is measured."""
-
-_FAILURES = (TubeletError, OSError, RuntimeError, ValueError, ArithmeticError, MemoryError)
-"""What one clip may raise without ending the evaluation of the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +102,7 @@ class Worker:
         """
         try:
             found = self._measure(job)
-        except _FAILURES as error:
+        except FAILURES as error:
             found = {"error": f"{type(error).__name__}: {error}"}
         write_part(job.target, {"made_from": job.made_from} | found)
 

@@ -9,7 +9,6 @@ from tubelet.bitstream.counts import Table
 from tubelet.metrics.usage import DigitUsage, Usage
 from tubelet.quantizers.digits import Bases, Digits, codebook_sizes
 from tubelet.tokenizers.token_grid import TokenGrid
-from tubelet.video.info import VideoInfo
 
 COUNTED = 1 << 20
 """Values of the largest codebook whose usage is counted; that of a larger one could take any memory."""
@@ -70,10 +69,10 @@ class Tally:
         self._frames = self._pixels = self._steps = self._positions = 0
         self.clips = 0
 
-    def put(self, digits: Digits, frames: int, info: VideoInfo) -> None:
-        """Count digits, and the frames that were read meanwhile."""
+    def put(self, digits: Digits, frames: int, *, pixels: int) -> None:
+        """Count digits, and the frames that they are of, of so many pixels each."""
         self._frames += frames
-        self._pixels += frames * info.height * info.width
+        self._pixels += frames * pixels
         self._steps += digits.shape[2]
         self._positions += digits[0, 0].numel()
         start = 0

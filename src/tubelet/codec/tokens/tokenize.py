@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Unpack
 
@@ -20,6 +20,7 @@ from tubelet.codec.sinks import TubeSink, filled
 from tubelet.codec.symbols import TokenQuantizer, only, symbols_to_digits
 from tubelet.codec.tokens.array import write_token_array
 from tubelet.codec.tokens.clip import ClipFacts, TokenClip, check_caption
+from tubelet.codec.tokens.kept import ClipName, KeptClips
 from tubelet.codec.tokens.table import TokenTableWriter
 from tubelet.codec.tokens.tally import Tally, TokenReport, entropy_bytes
 from tubelet.errors import OptionError, TubeletError, VideoError
@@ -28,15 +29,16 @@ from tubelet.files.names import text_name
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.video.info import VideoInfo
+from tubelet.video.ranges import AnyVideo, VideoRange, open_any, path_of, range_text
 from tubelet.video.rate import constant_rate
-from tubelet.video.read import Run, open_video
+from tubelet.video.read import Run
 
 SUFFIXES = (".tube", ".npz", ".parquet")
 """The suffixes that a file of tokens can be written with."""
 
 
 def tokenize_file(
-    source: Path | str,
+    source: AnyVideo,
     target: Path | str,
     *,
     tokenizer: str | Path | Checkpoint[DiscreteTokenizer] | None = None,
@@ -46,7 +48,7 @@ def tokenize_file(
     """Turn a video, an image or an array of frames into a file of tokens.
 
     Args:
-        source: any file that `tubelet.video` reads.
+        source: any file that `tubelet.video` reads, or a `VideoRange` of one, which has no sound.
         target: the file to write; it appears when it is whole. ``.tube`` takes a clip of any length in
             bounded memory; ``.npz`` and ``.parquet`` hold all digits of the clip at once.
         tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none.
@@ -71,39 +73,47 @@ def tokenize_file(
         raise OptionError(
             f"{target} has no room for a caption ({caption!r:.80}); .npz and .parquet have. Leave it out."
         )
-    check_target(target, sources=[Path(source)], force=settings.force)
+    check_target(target, sources=[path_of(source)], force=settings.force)
     checkpoint = as_discrete(tokenizer, settings.device)
     tally = Tally(checkpoint.tokenizer.bases)
     if suffix == ".tube":
         return _stream(source, target, checkpoint, tally, settings)
-    clip = _gather(source, checkpoint, tally, settings, caption=caption)
+    clip = _gather(source, checkpoint, tally, settings, name=name_of(source), caption=caption)
     size = write_token_array(target, clip.grid, clip.facts, force=settings.force)
     return tally.report(size, entropy_bytes=entropy_bytes(clip.grid))
 
 
 def tokenize_files(
-    sources: Sequence[Path | str],
+    sources: Sequence[AnyVideo],
     target: Path | str,
     *,
     tokenizer: str | Path | Checkpoint[DiscreteTokenizer] | None = None,
+    names: Sequence[str] | None = None,
     captions: Sequence[str | None] | None = None,
+    extend: bool = False,
     on_skip: Callable[[Path, TubeletError], None] | None = None,
+    on_keep: Callable[[Path], None] = lambda _: None,
     **options: Unpack[FileOptions],
 ) -> TokenReport:
     """Turn clips into one table of tokens, a row each; memory holds the digits of about a million tokens.
 
     Args:
-        sources: any files that `tubelet.video` reads.
+        sources: any files that `tubelet.video` reads, or ranges of them.
         target: the ``.parquet`` file to write; it appears when it is whole.
         tokenizer: as `tokenize_file`.
+        names: what each clip is called in the table; the names of the files for none.
         captions: what is seen in each clip, in words, or none; as many as clips.
+        extend: whether clips that a table in `target` holds, of the same name, bytes and caption, are taken
+            from there, instead of refusing to replace it.
         on_skip: called with each clip that gives no tokens, and why; the table is without it. For none, the
             first such clip ends the work, and there is no table.
+        on_keep: called with each clip that is taken from the table that was there.
         **options: see `FileOptions`; a table has no room for audio, and `on_total` is called for each clip.
 
     Raises:
         TubeletError: as `tokenize_file`; OptionError if there is no source, or no package for tables;
-            VideoError if all clips are skipped.
+            VideoError if all clips are skipped; OutputError if the table that is there holds other clips, or
+            is of another tokenizer.
     """
     settings, target = Options(**options), Path(target)
     if not sources or target.suffix.lower() != ".parquet":
@@ -111,29 +121,71 @@ def tokenize_files(
             f"{len(sources)} clips go into {target}; one or more go into one .parquet. Give each a file."
         )
     said: Sequence[str | None] = [None] * len(sources) if captions is None else captions
-    if len(said) != len(sources):
-        raise OptionError(f"{len(said)} captions for {len(sources)} clips; give each one, or none at all.")
+    called = list(map(name_of, sources)) if names is None else names
+    if not len(said) == len(called) == len(sources):
+        raise OptionError(
+            f"{len(said)} captions and {len(called)} names for {len(sources)} clips; give each one, or "
+            "none at all."
+        )
     for caption in said:
         check_caption(caption)
-    check_target(target, sources=map(Path, sources), force=settings.force)
+    check_target(target, sources=map(path_of, sources), force=settings.force or extend)
     checkpoint = as_discrete(tokenizer, settings.device)
-    bases = checkpoint.tokenizer.bases
-    tally = Tally(bases)
+    tally = Tally(checkpoint.tokenizer.bases)
     entropy = 0.0
-    with TokenTableWriter(target, bases=bases, force=settings.force) as table:
-        for source, caption in zip(sources, said, strict=True):
+    with ExitStack() as stack:
+        there = target if extend and not settings.force else None
+        before = stack.enter_context(KeptClips(there, checkpoint.name, checkpoint.sha256))
+        before.check_all_wanted(set(called))
+        table = stack.enter_context(
+            TokenTableWriter(target, bases=checkpoint.tokenizer.bases, force=settings.force or extend)
+        )
+        for source, name, caption in zip(sources, called, said, strict=True):
             try:
-                clip = _gather(source, checkpoint, tally, settings, caption=caption)
+                clip = _taken(source, before, tally, name=name, caption=caption)
+                if clip is not None:
+                    on_keep(path_of(source))
+                else:
+                    clip = _gather(source, checkpoint, tally, settings, name=name, caption=caption)
             except TubeletError as error:
                 if on_skip is None:
                     raise
-                on_skip(Path(source), error)
+                on_skip(path_of(source), error)
                 continue
             table.append(clip.grid, clip.facts)
             entropy += entropy_bytes(clip.grid)
         if not table.clips:
             raise VideoError(f"none of the {len(sources)} clips gives tokens, so there is no {target}.")
     return tally.report(table.bytes_total, entropy_bytes=entropy)
+
+
+def name_of(source: AnyVideo) -> str:
+    """What a clip is called in files of tokens: the name of its file, and its range."""
+    of_range = range_text(source.start, source.end) if isinstance(source, VideoRange) else ""
+    return text_name(path_of(source).name) + of_range
+
+
+def _taken(
+    source: AnyVideo, before: KeptClips, tally: Tally, *, name: str, caption: str | None
+) -> TokenClip | None:
+    """A clip of the table that is there, counted; none if it does not hold it."""
+    clip = None
+    if len(before):
+        with suppress(OSError):  # reading it says why
+            clip = before.take(ClipName(name, _digest(path_of(source)), caption))
+    if clip is not None:
+        _count(tally, clip.grid)
+    return clip
+
+
+def _count(tally: Tally, grid: TokenGrid) -> None:
+    tally.clips += 1
+    tally.put(grid.digits, grid.frames, pixels=grid.height * grid.width)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def as_discrete(
@@ -148,14 +200,14 @@ def as_discrete(
 
 
 def _stream(
-    source: Path | str,
+    source: AnyVideo,
     target: Path,
     checkpoint: Checkpoint[DiscreteTokenizer],
     tally: Tally,
     settings: Options,
 ) -> TokenReport:
     """Into a ``.tube`` file, chunk by chunk."""
-    with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
+    with open_any(source) as video, closing(read_ahead(video, settings)) as runs:
         info, tokenizer = video.info, checkpoint.tokenizer
         audio = info.audio if settings.audio else None
         prior = prior_header(checkpoint.sha256) if settings.prior else None
@@ -165,7 +217,7 @@ def _stream(
             for piece in _pieces(runs, tokenizer, info, settings):
                 put(piece)
                 digits = symbols_to_digits(only(piece.symbols), tokenizer.bases)
-                tally.put(digits, len(piece.timestamps), info)
+                tally.put(digits, len(piece.timestamps), pixels=info.height * info.width)
     tally.clips = 1
     report = sink.report()
     return tally.report(
@@ -174,15 +226,16 @@ def _stream(
 
 
 def _gather(
-    source: Path | str,
+    source: AnyVideo,
     checkpoint: Checkpoint[DiscreteTokenizer],
     tally: Tally,
     settings: Options,
     *,
+    name: str,
     caption: str | None,
 ) -> TokenClip:
     """Tokenize a clip into memory; it is counted when all of it could be read."""
-    with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
+    with open_any(source) as video, closing(read_ahead(video, settings)) as runs:
         info, tokenizer = video.info, checkpoint.tokenizer
         digits, times = [], []
         for piece in _pieces(runs, tokenizer, info, settings):
@@ -198,15 +251,12 @@ def _gather(
         height=info.height,
         width=info.width,
     )
-    tally.clips += 1
-    tally.put(grid.digits, grid.frames, info)
-    with info.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    _count(tally, grid)
     facts = ClipFacts(
-        source=text_name(info.path.name),
+        source=name,
         tokenizer=checkpoint.name,
         tokenizer_sha256=checkpoint.sha256,
-        source_sha256=digest,
+        source_sha256=_digest(info.path),
         fps=constant_rate(timestamps, info),
         caption=caption,
     )

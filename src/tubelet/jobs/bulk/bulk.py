@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from tubelet.errors import OptionError
 from tubelet.jobs.bulk.plan import PlannedClip
 from tubelet.jobs.bulk.settings import BulkSettings
-
-OnError = Literal["skip", "stop"]
-"""What becomes of the work when a clip fails."""
+from tubelet.jobs.failures import OnError
 
 SHARD_BYTES = 256 * 10**6
 """Bytes of a shard, about, unless somebody says otherwise."""

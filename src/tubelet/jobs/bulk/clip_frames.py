@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from tubelet.codec.memory import frames_per_run
-from tubelet.errors import VideoError
 from tubelet.jobs.bulk.settings import BulkSettings
 from tubelet.threads import ahead
 from tubelet.video.info import USUAL_RATE, VideoInfo
-from tubelet.video.read import Run, first_tick, open_video, read_from
+from tubelet.video.ranges import range_runs
+from tubelet.video.read import Run, open_video
 from tubelet.video.resize import shrink_to_short_side, shrunk_size
 
 
@@ -57,31 +57,12 @@ def open_clip_frames(
         if start is None and end is None:
             runs = video.runs(run=size)
         else:
-            runs = _range(path, info, next(video.runs(run=1)), start, end, run=size)
+            runs = range_runs(video, start, end, run=size)
         if settings.rate is not None:
             runs = at_rate(runs, info, settings.rate)
             shown = replace(shown, time_base=1 / settings.rate, average_rate=settings.rate)
         with closing(ahead(_shown(runs, side, mirrored=mirrored))) as given:
             yield ClipFrames(shown, given)
-
-
-def _range(
-    path: Path, info: VideoInfo, first: Run, start: float | None, end: float | None, *, run: int
-) -> Iterator[Run]:
-    """The frames of a range, whose times count from the first frame of the video."""
-    origin = int(first.timestamps[0]) * info.time_base
-    begin = origin + Fraction(start or 0)
-    stop = None if end is None else origin + Fraction(end)
-    found = False
-    for each in read_from(path, begin, end=stop, run=run):
-        found = True
-        if stop is not None and each.end is not None:
-            # The last frame is shown no longer than the range lasts.
-            each = replace(each, end=min(each.end, max(first_tick(stop, info.time_base), 1)))  # noqa: PLW2901
-        yield each
-    if not found:
-        until = "its end" if end is None else f"{end:g} s"
-        raise VideoError(f"{path} has no frame from {start or 0:g} s to {until}. Give a range inside it.")
 
 
 def _shown(runs: Iterator[Run], side: int | None, *, mirrored: bool) -> Iterator[Run]:

@@ -25,10 +25,10 @@ from tubelet.data.shards.record import Record, array_to_bytes
 from tubelet.data.shards.statistics import moments_of
 from tubelet.errors import DamageWarning, ShapeError, VideoError
 from tubelet.jobs.bulk.clip_frames import ClipFrames, open_clip_frames
-from tubelet.jobs.bulk.identity import Digests, Source, signature_of
 from tubelet.jobs.bulk.measure import psnr_of
 from tubelet.jobs.bulk.plan import PlannedClip
 from tubelet.jobs.bulk.settings import AnyCheckpoint, BulkSettings
+from tubelet.jobs.identity import Digests, Source, signature_of
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.packing import packed_kind

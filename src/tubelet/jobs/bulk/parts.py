@@ -11,8 +11,8 @@ from tubelet.data.shards.record import Record, facts_to_bytes
 from tubelet.data.shards.tar import record_to_tar, tar_to_members
 from tubelet.errors import DatasetError
 from tubelet.files import replacing
-from tubelet.jobs.bulk.identity import Signature
 from tubelet.jobs.bulk.plan import PlannedClip
+from tubelet.jobs.identity import Signature
 from tubelet.json_text import text_to_json
 
 SUFFIX = ".part"

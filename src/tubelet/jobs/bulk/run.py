@@ -20,7 +20,8 @@ from tubelet.errors import OutputError, VideoError
 from tubelet.files import locked, output_errors
 from tubelet.files.leftovers import OWN
 from tubelet.files.lock import LOCK_FILE
-from tubelet.jobs.bulk import identity
+from tubelet.jobs import identity
+from tubelet.jobs.bulk import known_sources
 from tubelet.jobs.bulk.bulk import BulkEncoding, BulkReport
 from tubelet.jobs.bulk.estimate import shards_for
 from tubelet.jobs.bulk.plan import PlannedClip
@@ -32,7 +33,7 @@ from tubelet.jobs.pool import cores
 THREADS = 1
 """Threads of each process: always as many, so that no sum is added up in another order."""
 
-_OWN = {DESCRIPTION, ERRORS, SHARDS, WORK, identity.FOLDER, LOCK_FILE}
+_OWN = {DESCRIPTION, ERRORS, SHARDS, WORK, known_sources.FOLDER, LOCK_FILE}
 
 
 class Prospect(NamedTuple):

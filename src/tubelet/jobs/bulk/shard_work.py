@@ -15,7 +15,8 @@ from tubelet.data.shards.writing import end_replacement, pending_path, write_sha
 from tubelet.errors import DatasetError
 from tubelet.files import locked, output_errors
 from tubelet.files.leftovers import remove
-from tubelet.jobs.bulk import identity, parts
+from tubelet.jobs import identity
+from tubelet.jobs.bulk import known_sources, parts
 from tubelet.jobs.bulk.plan import PlannedClip
 
 WORK = "work"
@@ -58,7 +59,7 @@ class ShardWork:
         self._header = description.header()
         self._path = description.shard_path(folder, number)
         self._index_path = description.index_path(folder, number)
-        self._sources_path = folder / identity.FOLDER / self._index_path.name
+        self._sources_path = folder / known_sources.FOLDER / self._index_path.name
         self._digests = digests
         self._work = folder / WORK / self._index_path.stem
         self._lock = ExitStack()
@@ -68,7 +69,7 @@ class ShardWork:
     def look(self) -> None:
         """See what is done."""
         self._index = self._read_index()
-        sources = identity.KnownSources(self._sources_path, self._digests)
+        sources = known_sources.KnownSources(self._sources_path, self._digests)
         entries = () if self._index is None else self._index.entries
         self.kept = {
             entry.key: entry
@@ -199,4 +200,4 @@ class ShardWork:
             failures = list(self._failures.values())
             write_shard(self._folder, self._description, self._number, rows, record_of, failures=failures)
         # After the index, because what these say is that its digests are of the files as they are.
-        identity.write_signatures(self._sources_path, signatures)
+        known_sources.write_signatures(self._sources_path, signatures)

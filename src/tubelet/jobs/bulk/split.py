@@ -9,7 +9,7 @@ from pathlib import Path
 from tubelet.errors import OptionError, TubeletError, VideoError
 from tubelet.jobs.bulk.clip_frames import open_clip_frames
 from tubelet.jobs.bulk.settings import BulkSettings
-from tubelet.jobs.bulk.sources import Row
+from tubelet.jobs.sources import Row
 from tubelet.video.info import USUAL_RATE
 from tubelet.video.probe import probe
 from tubelet.video.read import read

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, final
 
-from tubelet.errors import CheckpointError, OutputError, TubeletError
+from tubelet.errors import CheckpointError, OutputError
 from tubelet.jobs.bulk.encode_clip import encode_clip
-from tubelet.jobs.bulk.identity import Digests
 from tubelet.jobs.bulk.parts import ClipPart, write_part
 from tubelet.jobs.bulk.plan import PlannedClip
 from tubelet.jobs.bulk.settings import AnyCheckpoint, BulkSettings, read_checkpoint
+from tubelet.jobs.failures import FAILURES, reason_of
+from tubelet.jobs.identity import Digests
 from tubelet.jobs.serving import serve, use_threads
-
-_FAILURES = (TubeletError, OSError, RuntimeError, ValueError, ArithmeticError, MemoryError)
-"""What one clip may raise without ending the work on the others."""
 
 
 @final
@@ -49,9 +47,8 @@ class Worker:
             done = encode_clip(clip, self._checkpoint, self._settings, self._digests)
         except OutputError:
             raise
-        except _FAILURES as error:
-            kind = "" if isinstance(error, TubeletError) else f"{type(error).__name__}: "
-            return {"failed": f"{kind}{error}"}
+        except FAILURES as error:
+            return {"failed": reason_of(error)}
         part = ClipPart(done.record, done.source.signature)
         write_part(Path(request["part"]), part, made_from=request["made_from"])
         return {"frames": done.frames, "pixels": done.pixels}

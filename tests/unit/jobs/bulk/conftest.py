@@ -12,8 +12,8 @@ from tubelet.jobs.bulk.bulk import BulkEncoding, BulkReport
 from tubelet.jobs.bulk.plan import plan_clips
 from tubelet.jobs.bulk.processes import Answered
 from tubelet.jobs.bulk.settings import BulkSettings, read_checkpoint
-from tubelet.jobs.bulk.sources import read_sources
 from tubelet.jobs.bulk.worker import Worker
+from tubelet.jobs.sources import read_sources
 
 
 class Here:

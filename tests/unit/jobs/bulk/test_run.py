@@ -20,7 +20,7 @@ from tubelet.jobs.bulk.bulk import Share
 from tubelet.jobs.bulk.plan import plan_clips
 from tubelet.jobs.bulk.run import BulkEncoding, prospect
 from tubelet.jobs.bulk.settings import BulkSettings
-from tubelet.jobs.bulk.sources import read_sources
+from tubelet.jobs.sources import read_sources
 from tubelet.video.read import read
 
 SMALL = 4000

@@ -16,8 +16,8 @@ from tubelet.errors import OptionError
 from tubelet.jobs.bulk.plan import plan_clips
 from tubelet.jobs.bulk.run import BulkEncoding, encode_dataset
 from tubelet.jobs.bulk.settings import BulkSettings
-from tubelet.jobs.bulk.sources import read_sources
 from tubelet.jobs.bulk.split import Split, split_rows
+from tubelet.jobs.sources import read_sources
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.video.read import read
 

@@ -9,9 +9,9 @@ import pytest
 from pyarrow import parquet
 
 from tubelet.errors import OptionError
-from tubelet.jobs.bulk.captions import with_captions
 from tubelet.jobs.bulk.plan import plan_clips
-from tubelet.jobs.bulk.sources import Row, read_sources
+from tubelet.jobs.captions import with_captions
+from tubelet.jobs.sources import Row, read_sources
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ ROWS = [
 
 def test_lists_of_every_kind_say_the_same(tmp_path):
     wanted = [
-        Row("a.mp4", str(tmp_path / "a.mp4"), 1.5, 3.0, ROWS[0]["caption"]),
-        Row("b c.mp4", str(tmp_path / "b c.mp4")),
+        Row("a.mp4", str(tmp_path / "a.mp4"), 1.5, 3.0, ROWS[0]["caption"], "a.mp4"),
+        Row("b c.mp4", str(tmp_path / "b c.mp4"), below="b c.mp4"),
     ]
     (tmp_path / "list.csv").write_text(
         'caption,path,start,end,more\n"a cat, ""asleep""\nand happy",a.mp4,1.5,3,1\n,b c.mp4,,,\n'
@@ -71,9 +71,9 @@ def test_lists_of_every_kind_say_the_same(tmp_path):
 def test_lines_are_paths_or_objects():
     lines = io.StringIO('one.mp4\n\n{"path": "two.mp4", "end": 2}\r\n/three.mp4\n')
     assert read_sources(["-"], lines=lines) == [
-        Row("one.mp4", "one.mp4"),
-        Row("two.mp4", "two.mp4", None, 2.0),
-        Row("/three.mp4", "/three.mp4"),
+        Row("one.mp4", "one.mp4", below="one.mp4"),
+        Row("two.mp4", "two.mp4", None, 2.0, below="two.mp4"),
+        Row("/three.mp4", "/three.mp4", below="three.mp4"),
     ]
 
 
@@ -96,6 +96,14 @@ def test_a_row_that_means_nothing_is_named_with_its_line(line, said):
     with pytest.raises(OptionError, match=said) as raised:
         read_sources(["-"], lines=["first.mp4", line])
     assert "standard input, line 2" in str(raised.value)
+
+
+def test_a_file_that_is_missing_is_a_clip_that_fails_where_that_is_asked_for(tmp_path):
+    (row,) = read_sources([str(tmp_path / "no.mp4")], missing_fail=True)
+    assert row.path == str(tmp_path / "no.mp4")
+    for other in ("*.mp4", "no folder"):
+        with pytest.raises(OptionError, match="is not there"):
+            read_sources([str(tmp_path / other)], missing_fail=True)
 
 
 def test_what_is_not_there_is_refused(tmp_path):

@@ -7,17 +7,10 @@ clocks of file systems are coarse.
 """
 
 import hashlib
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from tubelet.errors import VideoError
-from tubelet.files import output_errors, replacing
-from tubelet.json_text import read_json
-
-FOLDER = ".sources"
-"""Where signatures lie, below the folder of the data set; without it the next run reads all sources."""
 
 _COARSE = 2_000_000_000
 """Nanoseconds within which a file may change twice and look the same."""
@@ -72,49 +65,19 @@ class Digests:
                 raise VideoError(f"{path} cannot be read: {error.strerror}.") from error
         return Source(self._known[place], signature)
 
+    def is_unchanged(self, path: str, sha256: str, *, known: Signature | None, written: int) -> bool:
+        """Whether a file holds what it held when its digest was this; one that is gone has not changed.
 
-class KnownSources:
-    """The sources of a shard's clips as they were, by path.
-
-    Args:
-        path: of the file that keeps them.
-        digests: of files that were read since.
-    """
-
-    def __init__(self, path: Path, digests: Digests) -> None:
-        self._path = path
-        self._digests = digests
-        self._written = 0
-        self._signatures: dict[str, Signature] = {}
-        try:
-            content = read_json(path)
-            self._written = path.stat().st_mtime_ns
-            self._signatures = {name: Signature(*map(int, each)) for name, each in content.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
-            self._signatures = {}
-
-    def is_unchanged(self, path: str, sha256: str) -> bool:
-        """Whether a file holds what it held when its digest was this; one that is gone has not changed."""
+        Args:
+            path: of the file.
+            sha256: the digest.
+            known: what the system said of the file then; none if nobody noted it.
+            written: nanoseconds, when that was noted.
+        """
         found = signature_of(Path(path))
-        if found is None:
-            return True
-        known = self._signatures.get(path)
-        if known == found and found.status_changed < self._written - _COARSE:
+        if found is None or (known == found and found.status_changed < written - _COARSE):
             return True
         try:
-            return self._digests.of(Path(path)).sha256 == sha256
+            return self.of(Path(path)).sha256 == sha256
         except VideoError:
             return True
-
-
-def write_signatures(path: Path, signatures: Mapping[str, Signature]) -> None:
-    """Keep the signatures of a shard's sources, by path, for the next run.
-
-    Raises:
-        OutputError: they cannot be written.
-    """
-    kept = {name: list(signatures[name]) for name in sorted(signatures)}
-    with output_errors(path):
-        path.parent.mkdir(exist_ok=True)
-    with replacing(path, force=True) as beside:
-        beside.write_text(json.dumps(kept, indent=0) + "\n", encoding="utf-8")

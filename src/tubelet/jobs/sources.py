@@ -16,6 +16,7 @@ from tubelet.data.clips import find_clips
 from tubelet.errors import OptionError
 from tubelet.files.names import text_name
 from tubelet.json_text import text_to_json
+from tubelet.video.ranges import VideoRange, range_text
 
 STANDARD_INPUT = "-"
 
@@ -40,6 +41,8 @@ class Row(NamedTuple):
         start: seconds after the first frame at which the clip begins; none for the beginning.
         end: seconds after the first frame at which it ends; none for the end.
         caption: what is seen, in words; none if nobody said.
+        below: where it lies below the folder or list that it was found in; the name of the file where it was
+            given by itself.
     """
 
     name: str
@@ -47,9 +50,23 @@ class Row(NamedTuple):
     start: float | None = None
     end: float | None = None
     caption: str | None = None
+    below: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The clip, as messages name it."""
+        return f"{self.path}{range_text(self.start, self.end)}"
+
+    @property
+    def video(self) -> Path | VideoRange:
+        """What reads it: the file, or a range of it."""
+        whole = self.start is None and self.end is None
+        return Path(self.path) if whole else VideoRange(Path(self.path), self.start, self.end)
 
 
-def read_sources(sources: Sequence[str], *, lines: Iterable[str] | None = None) -> list[Row]:
+def read_sources(
+    sources: Sequence[str], *, lines: Iterable[str] | None = None, missing_fail: bool = False
+) -> list[Row]:
     """The clips that sources stand for; no video is opened.
 
     Args:
@@ -58,16 +75,40 @@ def read_sources(sources: Sequence[str], *, lines: Iterable[str] | None = None) 
             ``caption``, ``.txt`` with a path a line, whose relative paths begin at the list's folder; ``-``,
             the same as ``.txt`` or ``.jsonl`` from `lines`.
         lines: what ``-`` stands for; standard input for none.
+        missing_fail: whether a name that nothing has is a clip, which fails when it is read; else it is
+            refused here.
 
     Raises:
         OptionError: a source is not there, a list cannot be read, or a row means nothing.
     """
     rows: list[Row] = []
     for source in sources:
-        rows.extend(_rows_of(source, sys.stdin if lines is None else lines))
+        try:
+            rows.extend(_rows_of(source, sys.stdin if lines is None else lines))
+        except _MissingError:
+            if not missing_fail or glob.has_magic(source) or not Path(source).suffix:
+                raise
+            rows.append(_given(source))
     if not rows:
         raise OptionError(f"{', '.join(sources)} holds no clip; at least one is needed.")
     return rows
+
+
+def is_file(source: str) -> bool:
+    """Whether a source names a video itself, which need not be there, and stands for no others."""
+    path = Path(source)
+    if source == STANDARD_INPUT or path.is_dir() or path.suffix.lower() in LISTS:
+        return False
+    return path.exists() or not glob.has_magic(source)
+
+
+class _MissingError(OptionError):
+    """Nothing has this name."""
+
+
+def _given(source: str) -> Row:
+    """A file that was named by itself."""
+    return _row({"path": source}, Path(), source)._replace(below=Path(source).name)
 
 
 def _rows_of(source: str, lines: Iterable[str]) -> Iterable[Row]:
@@ -79,19 +120,20 @@ def _rows_of(source: str, lines: Iterable[str]) -> Iterable[Row]:
     if path.is_dir():
         name = path.resolve().name
         return [
-            Row(name=text_name(f"{name}/{each.relative_to(path).as_posix()}"), path=str(each))
+            Row(name=text_name(f"{name}/{below}"), path=str(each), below=below)
             for each in find_clips(path)
+            for below in [each.relative_to(path).as_posix()]
         ]
     if path.suffix.lower() in LISTS:
         return _from_list(path)
     if path.exists():
-        return [_row({"path": source}, Path(), source)]
+        return [_given(source)]
     if glob.has_magic(source):
         matches = glob.glob(source, recursive=True)  # noqa: PTH207  a path has no patterns of its own folder
         found = sorted(each for each in matches if Path(each).is_file())
         if found:
-            return [_row({"path": each}, Path(), source) for each in found]
-    raise OptionError(f"{source} is not there; give folders, videos, patterns or lists of clips.")
+            return [_given(each) for each in found]
+    raise _MissingError(f"{source} is not there; give folders, videos, patterns or lists of clips.")
 
 
 def _from_list(path: Path) -> Iterator[Row]:
@@ -175,9 +217,11 @@ def _row(fields: Mapping[str | Any, Any], folder: Path, where: str) -> Row:
     except OptionError as error:
         raise OptionError(f"{where}: {error}") from error
     if _URL.match(path):
-        return Row(path, path, start, end, caption or None)
+        return Row(path, path, start, end, caption or None, path.rpartition("/")[2])
     name = os.path.normpath(path)
-    return Row(text_name(name), str(folder / name), start, end, caption or None)
+    within = not (os.path.isabs(name) or name.startswith(".."))  # noqa: PTH117
+    below = name if within else Path(name).name
+    return Row(text_name(name), str(folder / name), start, end, caption or None, below)
 
 
 def _time(value: object, name: str, where: str) -> float | None:

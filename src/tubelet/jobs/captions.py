@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tubelet.codec.tokens.clip import check_caption
 from tubelet.errors import OptionError
-from tubelet.jobs.bulk.sources import Row, read_sources
+from tubelet.jobs.sources import Row, read_sources
 
 SIDECAR = "sidecar"
 """Each video ``a.mp4`` has its caption in ``a.txt``."""
