@@ -15,13 +15,14 @@ from second_device import second_device
 from tubelet.checkpoint import load
 from tubelet.cli import command_compare, command_evaluate
 from tubelet.cli.console import guarded
-from tubelet.errors import OptionError, OutputError, ShapeError
+from tubelet.errors import OptionError, OutputError, ShapeError, VideoError
 from tubelet.evaluate.compare import compare_files
 from tubelet.evaluate.evaluation import Evaluation
 from tubelet.evaluate.protocols import find_protocol
 from tubelet.evaluate.run import evaluate
 from tubelet.evaluate.weights import Weights
 from tubelet.evaluate.worker import Worker
+from tubelet.jobs.sources import read_sources
 from tubelet.metrics.ms_ssim import ClipMSSSIM
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.metrics.tof import ClipTOF
@@ -360,3 +361,29 @@ def test_videos_that_do_not_fit_are_refused_with_the_cure(video_file):
         compare_files(one, video_file("large.mkv", frames=20, height=16, width=18), measures=("psnr_db",))
     found = compare_files(one, one, frames=18, measures=("psnr_db",))
     assert (found.frames, found.measured.figures["psnr_db"]) == (18, float("inf"))
+
+
+def test_a_list_of_clips_and_ranges_is_evaluated(request_for, clips):
+    (clips / "list.csv").write_text("path,start,end\na.mkv,,0.1\na.mkv,0.1,\nb.mkv,,\nno.mkv,,\n")
+    rows = tuple(read_sources([str(clips / "list.csv")]))
+    results = figures(evaluate(request_for(data=clips / "list.csv", rows=rows)))
+    assert results["data"] == "list.csv"
+    assert list(results["clips"]) == ["a.mkv#t=0,0.1", "a.mkv#t=0.1", "b.mkv", "no.mkv"]
+    (system,) = results["systems"].values()
+    assert "no such file" in system["clips"]["no.mkv"]["error"]
+    lengths = [results["clips"][name]["frames"] for name in list(results["clips"])[:3]]
+    assert lengths[0] + lengths[1] == 6 and lengths[2] == 5
+
+
+def test_the_first_bad_clip_ends_an_evaluation_if_that_is_asked_for(request_for, clips, tmp_path):
+    (clips / "a2.mkv").write_bytes(b"junk")
+    with pytest.raises(VideoError, match=r"a2\.mkv with .*cannot be read"):
+        evaluate(request_for(on_error="stop"))
+    assert len(list((tmp_path / "results" / "parts").iterdir())) == 2
+
+
+def test_clips_of_one_name_are_refused(request_for, clips):
+    rows = tuple(read_sources([str(clips / "a.mkv"), str(clips / "b.mkv")]))
+    twice = tuple(row._replace(name="same") for row in rows)
+    with pytest.raises(OptionError, match="2 clips are called same"):
+        evaluate(request_for(rows=twice))

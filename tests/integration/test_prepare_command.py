@@ -50,3 +50,15 @@ def test_options_without_meaning_are_bad_usage(videos, capsys):
     assert prepare(videos, videos / "data", "--per-clip", "0") == 2
     assert prepare(videos, videos / "data", "--crop", "64") == 2
     assert "none of the 3 clips gives a crop" in capsys.readouterr().err
+
+
+def test_a_list_with_a_bad_clip_is_prepared_without_it_or_stops_there(videos, video_file, capsys):
+    (videos / "list.csv").write_text("path,start,end\na.mkv,,0.4\nno.mkv,,\nb_val.mkv,,\n")
+    assert prepare(videos / "list.csv", videos / "stopped", "--on-error", "stop") == 1
+    assert "no.mkv" in capsys.readouterr().err
+    assert prepare(videos / "list.csv", videos / "data") == 1
+    assert "1 of 3 clips are damaged or cannot be read" in capsys.readouterr().err
+    assert [clip.name for clip in open_crops(videos / "data").clips] == ["a.mkv#t=0,0.4", "b_val.mkv"]
+    video_file("no.mkv", frames=20, height=40, width=64)
+    assert prepare(videos / "list.csv", videos / "data") == 0
+    assert len(open_crops(videos / "data").clips) == 3

@@ -18,7 +18,7 @@ OPTIONS = {
     "compare": "--force --frames --help --output A B",
     "evaluate": (
         "--also --device --drift --force --help --keep-videos --latents --manifest "
-        "--output --protocol --seed --weights --with --workers DATA"
+        "--on-error --output --protocol --seed --weights --with --workers SOURCE"
     ),
     "tokenize": "--caption --device --force --help --json --memory --no-audio --on-error --output "
     "--tokenizer SOURCE",
@@ -43,7 +43,7 @@ OPTIONS = {
     "--stride DATA",
     "scenes": "--bounce --combinations --count --force --format --fps --frames --grounds --grow --help "
     "--kinds --objects --output --pan --seed --size --spin --still",
-    "prepare": "--crop --exclude --force --frames --help --output --per-clip --seed VIDEOS",
+    "prepare": "--crop --exclude --force --frames --help --on-error --output --per-clip --seed SOURCE",
     "train": "--data --force --help --output --resume --shard --time-limit RECIPE",
     "export-checkpoint": "--data --force --help --output RUN",
     "export": "--channels --force --format --help --output NAME|DIR",

@@ -1,4 +1,4 @@
-"""Measure tokenizers and codecs on a folder of clips, by one protocol.
+"""Measure tokenizers and codecs on clips, by one protocol.
 
 Systems are texts:
   tubelet-m@16                 the first 16 channels of the latent, not quantised
@@ -18,12 +18,14 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tubelet.cli import options
+from tubelet.cli import options, sources
 from tubelet.cli.tables import show
 from tubelet.errors import DamageWarning
 from tubelet.files import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tubelet.evaluate.weights import Weights
     from tubelet.report.read import Results
 
@@ -32,7 +34,8 @@ NAME = "evaluate"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("data", type=Path, metavar="DATA", help="folder of clips")
+    sources.add_sources(parser)
+    sources.add_on_error(parser)
     parser.add_argument(
         "--with", dest="systems", nargs="+", required=True, metavar="SYSTEM", help="what is measured"
     )
@@ -49,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--manifest",
         type=Path,
         metavar="FILE",
-        help="tags of the clips (default: DATA/manifest.csv or .json)",
+        help="tags of the clips (default: manifest.csv or .json in the folder of the clips)",
     )
     parser.add_argument(
         "--also", nargs="+", default=[], metavar="MEASURE", help="further measures, such as vmaf (slow)"
@@ -91,8 +94,12 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.report.read import read_own
     from tubelet.report.terminal import damaged_clips, failed_clips
 
+    only = Path(arguments.sources[0])
+    in_folder = len(arguments.sources) == 1 and (only.is_dir() or not only.exists())
     evaluation = Evaluation(
-        data=arguments.data,
+        data=only if len(arguments.sources) == 1 else Path(_title(arguments.sources)),
+        rows=None if in_folder else tuple(sources.rows_of(arguments)),
+        on_error=arguments.on_error,
         systems=tuple(arguments.systems),
         protocol=find_protocol(arguments.protocol),
         folder=arguments.output,
@@ -134,6 +141,11 @@ def run(arguments: argparse.Namespace) -> None:
             DamageWarning,
             stacklevel=1,
         )
+
+
+def _title(given: "Sequence[str]") -> str:
+    """What several sources are called."""
+    return " + ".join(Path(each).name or each for each in given)
 
 
 def show_results(results: "Results") -> None:

@@ -1,7 +1,7 @@
-"""Cut a folder of videos into crops, from which a tokenizer is trained without decoding video again.
+"""Cut videos into crops, from which a tokenizer is trained without decoding video again.
 
 Every clip gives the same number of crops, at random times, places, frame rates and sizes. An interrupted
-preparation goes on when the same command is given again.
+preparation goes on when the same command is given again, and what failed is tried again.
 
 for example:
   tubelet prepare clips/ -o data
@@ -11,20 +11,27 @@ for example:
 import argparse
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from tubelet.cli import sources
 from tubelet.cli.console import show_table
 from tubelet.cli.options import bytes_text
 from tubelet.cli.progress import progress
-from tubelet.errors import DamageWarning
+from tubelet.errors import DamageWarning, OptionError, VideoError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tubelet.data.crops import Clip
+    from tubelet.video.ranges import AnyVideo
 
 NAME = "prepare"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument(
-        "videos", type=Path, metavar="VIDEOS", help="folder of clips; folders below it are searched"
-    )
+    sources.add_sources(parser)
+    sources.add_on_error(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DATA", help="folder to write")
     parser.add_argument("--crop", type=int, default=160, metavar="PX", help="rows and columns (default: 160)")
     parser.add_argument("--frames", type=int, default=33, help="of a crop (default: 33)")
@@ -40,19 +47,26 @@ def run(arguments: argparse.Namespace) -> None:
     """Cut the crops, and say what there is and what to do with it."""
     from collections import Counter
 
-    from tubelet.data.clips import find_clips
     from tubelet.data.cutting import PrepareConfig
     from tubelet.data.prepare import prepare_crops
 
     config = PrepareConfig(
         crop=arguments.crop, frames=arguments.frames, per_clip=arguments.per_clip, seed=arguments.seed
     )
-    found = find_clips(arguments.videos, exclude=arguments.exclude)
-    # Crops are arrays, which are clips too, and may lie in the same folder.
-    clips = [clip for clip in found if not clip.resolve().is_relative_to(arguments.output.resolve())]
+    clips = _clips(arguments)
+
+    def on_skip(video: "AnyVideo", clip: "Clip") -> None:
+        if clip.damaged and arguments.on_error == "stop":
+            raise VideoError(f"{video}: {clip.skipped}")
+
     with progress("preparing", total=len(clips), unit="clips") as advance:
         crops = prepare_crops(
-            clips, arguments.output, config, force=arguments.force, on_clip=lambda _: advance(1)
+            clips,
+            arguments.output,
+            config,
+            force=arguments.force,
+            on_clip=lambda _: advance(1),
+            on_skip=on_skip,
         )
     reasons = Counter(clip.skipped for clip in crops.skipped)
     show_table(
@@ -79,3 +93,25 @@ def run(arguments: argparse.Namespace) -> None:
             DamageWarning,
             stacklevel=1,
         )
+
+
+def _clips(arguments: argparse.Namespace) -> "Sequence[AnyVideo]":
+    """The clips that are not left out.
+
+    Raises:
+        OptionError: all are.
+    """
+    crops = arguments.output.resolve()
+    rows = sources.rows_of(arguments)
+    clips = [
+        row.video
+        for row in rows
+        if not any(Path(row.path).match(pattern) for pattern in arguments.exclude)
+        # Crops are arrays, which are clips too, and may lie in the same folder.
+        and not Path(row.path).resolve().is_relative_to(crops)
+    ]
+    if not clips:
+        raise OptionError(
+            f"none of the {len(rows)} clips of {', '.join(arguments.sources)} is left; at least one is needed."
+        )
+    return clips

@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +12,7 @@ from tubelet.errors import DamageWarning, OptionError, VideoError
 from tubelet.files.names import text_name
 from tubelet.types import Frames
 from tubelet.video.info import VideoInfo
-from tubelet.video.probe import probe
-from tubelet.video.read import read
+from tubelet.video.ranges import AnyVideo, open_any
 from tubelet.video.resize import Small, shrink
 
 Block = UInt8[np.ndarray, "n t side side 3"]
@@ -117,22 +115,23 @@ class Cropped(NamedTuple):
     damaged: bool
 
 
-def crops_of(path: Path, number: int, config: PrepareConfig) -> Cropped | Skipped:
+def crops_of(clip: AnyVideo, number: int, config: PrepareConfig) -> Cropped | Skipped:
     """Give the crops of a clip, or why there are none.
 
     A clip whose end is missing gives crops of what is left. One with damage before the last frame of a crop
     gives none: frames that a decoder patched up look sound, and a network would learn them.
 
     Args:
-        path: the clip.
+        clip: a video, or a range of one.
         number: of the clip among all; with the seed it decides which crops are cut.
         config: how many, and of which size.
     """
     try:
-        info = probe(path)
+        with open_any(clip) as opened:
+            info = opened.info
         length = _claimed_length(info)
         if length < config.frames:
-            length = _counted_length(path)
+            length = _counted_length(clip)
         # A clip that ends before its time is planned again, with the length that was found.
         while True:
             generator = np.random.default_rng((config.seed, number))
@@ -141,7 +140,7 @@ def crops_of(path: Path, number: int, config: PrepareConfig) -> Cropped | Skippe
                 return Skipped(_why_none(info, length, config), damaged=bool(info.damage))
             with warnings.catch_warnings(record=True) as heard:
                 warnings.simplefilter("always")
-                found = _cut_out(path, info, cuts, config)
+                found = _cut_out(clip, info, cuts, config)
             if not isinstance(found, int):
                 break
             length = found
@@ -167,11 +166,12 @@ def _claimed_length(info: VideoInfo) -> int:
     return round(min((info.duration_seconds or 0.0) * float(info.average_rate or 0), _LONGEST))
 
 
-def _counted_length(path: Path) -> int:
+def _counted_length(clip: AnyVideo) -> int:
     count = 0
     try:
-        for run in read(path):
-            count += len(run.frames)
+        with open_any(clip) as opened:
+            for run in opened.runs():
+                count += len(run.frames)
     except VideoError:
         # The frames before a damage are good.
         if not count:
@@ -179,7 +179,7 @@ def _counted_length(path: Path) -> int:
     return count
 
 
-def _cut_out(path: Path, info: VideoInfo, cuts: list[Cut], config: PrepareConfig) -> Block | int:
+def _cut_out(clip: AnyVideo, info: VideoInfo, cuts: list[Cut], config: PrepareConfig) -> Block | int:
     """Give the crops, or the number of frames if the clip ends before they do.
 
     Raises:
@@ -191,9 +191,10 @@ def _cut_out(path: Path, info: VideoInfo, cuts: list[Cut], config: PrepareConfig
     run_length = max(1, _RUN_BYTES // (info.height * info.width * 3))
     begin = 0
     try:
-        for run in read(path, run=run_length, stop=stop):
-            _fill(block, cuts, places, run.frames, begin)
-            begin += len(run.frames)
+        with open_any(clip) as opened:
+            for run in opened.runs(run=run_length, stop=stop):
+                _fill(block, cuts, places, run.frames, begin)
+                begin += len(run.frames)
     except VideoError:
         if not begin:
             raise

@@ -27,6 +27,7 @@ from tubelet.files.lock import LOCK_FILE
 from tubelet.files.names import text_name
 from tubelet.json_text import text_to_json
 from tubelet.types import Frames
+from tubelet.video.ranges import AnyVideo, VideoRange, path_of, range_text
 
 LEAST_DEVIATION = 2.0
 """A crop is blank if no channel deviates more from its mean, in levels of 255 (root mean square)."""
@@ -39,13 +40,13 @@ UNFINISHED = "unfinished.jsonl"
 
 
 def prepare_crops(
-    clips: Sequence[Path],
+    clips: Sequence[AnyVideo],
     folder: Path,
     config: PrepareConfig,
     *,
     force: bool = False,
     on_clip: Callable[[int], None] = lambda _: None,
-    on_skip: Callable[[Path, str], None] = lambda _path, _reason: None,
+    on_skip: Callable[[AnyVideo, Clip], None] = lambda _video, _clip: None,
 ) -> Crops:
     """Cut crops out of clips into a folder; goes on where the same preparation was interrupted.
 
@@ -53,13 +54,13 @@ def prepare_crops(
     than it claims. Memory holds the crops of one clip and some frames.
 
     Args:
-        clips: files of video. Those that cannot be read or are damaged, or are too short, too small or blank,
-            are skipped.
+        clips: files of video, or ranges of them. Those that cannot be read or are damaged, or are too short,
+            too small or blank, are skipped. What is damaged is tried again by the next run.
         folder: where the crops go; made if it is missing.
         config: what is cut out of each clip.
         force: whether another preparation in that folder is replaced.
         on_clip: called with the number of clips done so far.
-        on_skip: called with each clip that gives no crop, and why.
+        on_skip: called with each clip that gives no crop, and why. What it raises ends the work.
 
     Raises:
         OptionError: no clip gives a crop, as the crops are too large for all of them, or they are blank.
@@ -69,11 +70,12 @@ def prepare_crops(
     """
     if not clips:
         raise OptionError("0 clips were given; at least one is needed.")
-    sizes = [path.stat().st_size if path.is_file() else 0 for path in clips]
+    paths = list(map(path_of, clips))
+    sizes = [path.stat().st_size if path.is_file() else 0 for path in paths]
     header: dict[str, Any] = {
         "format": FORMAT,
         "settings": asdict(config),
-        "clips": [[text_name(path.name), size] for path, size in zip(clips, sizes, strict=True)],
+        "clips": [[_name_of(clip), size] for clip, size in zip(clips, sizes, strict=True)],
     }
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; crops go into a folder. Name a new one.")
@@ -86,23 +88,28 @@ def prepare_crops(
 
 
 def _prepare_all(
-    clips: Sequence[Path],
+    clips: Sequence[AnyVideo],
     folder: Path,
     config: PrepareConfig,
     header: dict[str, Any],
     on_clip: Callable[[int], None],
-    on_skip: Callable[[Path, str], None],
+    on_skip: Callable[[AnyVideo, Clip], None],
 ) -> None:
     """Cut what is not cut yet, and write the index."""
     done = _resume(folder, header)
+    before = len(done)
     with (folder / UNFINISHED).open("a", encoding="utf-8") as log:
-        for number, (path, (name, size)) in enumerate(zip(clips, header["clips"], strict=True)):
-            if number >= len(done):
-                done.append(_prepare_clip(path, number, folder, config, Clip(name=name, size=size)))
-                log.write(json.dumps(asdict(done[-1])) + "\n")
-                log.flush()
-            if done[number].skipped:
-                on_skip(path, done[number].skipped)
+        for number, (video, (name, size)) in enumerate(zip(clips, header["clips"], strict=True)):
+            if number >= before or _has_failed(done[number]):
+                found = _prepare_clip(video, number, folder, config, Clip(name=name, size=size))
+                if found.skipped:
+                    on_skip(video, found)
+                done[number:] = [found, *done[number + 1 :]]
+                if number >= before:
+                    log.write(json.dumps(asdict(found)) + "\n")
+                    log.flush()
+            elif done[number].skipped:
+                on_skip(video, done[number])
             on_clip(number + 1)
     if not any(clip.cuts for clip in done):
         # Nothing was cut, so nothing stays that other settings would have to replace.
@@ -112,6 +119,17 @@ def _prepare_all(
         index = header | {"clips": [asdict(clip) for clip in done]}
         beside.write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
     (folder / UNFINISHED).unlink()
+
+
+def _has_failed(clip: Clip) -> bool:
+    """Whether a clip gave no crop for a reason that may be gone when it is tried again."""
+    return bool(clip.skipped) and clip.damaged
+
+
+def _name_of(video: AnyVideo) -> str:
+    """What a clip is called: its file's name, and its range."""
+    of_range = range_text(video.start, video.end) if isinstance(video, VideoRange) else ""
+    return text_name(path_of(video).name) + of_range
 
 
 def _no_crops(skipped: Sequence[Clip]) -> OptionError | VideoError:
@@ -129,9 +147,9 @@ def is_blank(crop: Frames) -> bool:
     return bool(crop.std(axis=(0, 1, 2), dtype=np.float32).max() <= LEAST_DEVIATION)
 
 
-def _prepare_clip(path: Path, number: int, folder: Path, config: PrepareConfig, clip: Clip) -> Clip:
+def _prepare_clip(video: AnyVideo, number: int, folder: Path, config: PrepareConfig, clip: Clip) -> Clip:
     """Write the crops of a clip; give the clip with where they are, or why there are none."""
-    found = crops_of(path, number, config)
+    found = crops_of(video, number, config)
     if isinstance(found, Skipped):
         return replace(clip, skipped=found.reason, damaged=found.damaged)
     block = found.block
@@ -174,6 +192,9 @@ def _is_done(folder: Path, header: dict[str, Any], *, force: bool) -> bool:
         _write_log(folder, header, [])
         (folder / INDEX).unlink(missing_ok=True)
         return False
+    if finished and any(map(_has_failed, clips := read_index(folder).clips)):
+        _write_log(folder, header, clips)
+        return False
     if finished:
         (folder / UNFINISHED).unlink(missing_ok=True)
     return finished
@@ -187,7 +208,11 @@ def _header_of(folder: Path) -> dict[str, Any]:
     """What a folder says of the preparation in it; nothing if it says nothing."""
     if (folder / INDEX).exists():
         index = read_index(folder)
-        return {"settings": index.settings, "clips": [[clip.name, clip.size] for clip in index.clips]}
+        return {
+            "settings": index.settings,
+            "clips": [[clip.name, clip.size] for clip in index.clips],
+            "failed": [number for number, clip in enumerate(index.clips) if _has_failed(clip)],
+        }
     try:
         with (folder / UNFINISHED).open(encoding="utf-8") as log:
             header = text_to_json(log.readline())
@@ -204,7 +229,14 @@ def _differences(before: dict[str, Any], header: dict[str, Any]) -> Iterator[str
     for name, value in header["settings"].items():
         if before["settings"][name] != value:
             yield f"its {name} is {before['settings'][name]}, not {value}"
-    if before["clips"] != header["clips"]:
+    # A file that failed may have been replaced.
+    failed = set(before.get("failed", ()))
+    clips = [
+        [name, None if number in failed else size]
+        for each in (before["clips"], header["clips"])
+        for number, (name, size) in enumerate(each)
+    ]
+    if clips[: len(before["clips"])] != clips[len(before["clips"]) :]:
         yield f"its {len(before['clips'])} clips are not these {len(header['clips'])}"
 
 
@@ -219,7 +251,7 @@ def _resume(folder: Path, header: dict[str, Any]) -> list[Clip]:
             clip = clip_from_json(text_to_json(line), header["settings"])
         except (KeyError, TypeError, ValueError):
             break
-        if (clip.name, clip.size) != (name, size):
+        if clip.name != name or (clip.size != size and not _has_failed(clip)):
             break
         if clip.cuts and not (folder / shard_name(len(done))).exists():
             break

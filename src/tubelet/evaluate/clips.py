@@ -4,7 +4,6 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,11 +11,9 @@ import numpy as np
 from tubelet.errors import DamageWarning, ShapeError, TubeletWarning
 from tubelet.evaluate.frame_buffer import FrameBuffer
 from tubelet.evaluate.protocols import Protocol
-from tubelet.files.names import text_name
 from tubelet.types import Frames
 from tubelet.video.info import USUAL_RATE
-from tubelet.video.probe import probe
-from tubelet.video.read import read
+from tubelet.video.ranges import AnyVideo, open_any, path_of
 from tubelet.video.resize import Small, shrink_to_short_side
 
 
@@ -36,7 +33,7 @@ class Clip(NamedTuple):
     damage: tuple[str, ...]
 
 
-def open_clip(path: Path, protocol: Protocol) -> Clip:
+def open_clip(video: AnyVideo, protocol: Protocol) -> Clip:
     """Read a clip by a protocol.
 
     Raises:
@@ -45,15 +42,16 @@ def open_clip(path: Path, protocol: Protocol) -> Clip:
     """
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
-        rate = probe(path).average_rate or USUAL_RATE
         buffer: FrameBuffer | None = None
-        for run in read(path, stop=protocol.frames):
-            frames = fitted(run.frames, protocol)
-            if buffer is None:
-                buffer = FrameBuffer(height=frames.shape[1], width=frames.shape[2])
-            buffer.add(frames)
+        with open_any(video) as opened:
+            rate = opened.info.average_rate or USUAL_RATE
+            for run in opened.runs(stop=protocol.frames):
+                frames = fitted(run.frames, protocol)
+                if buffer is None:
+                    buffer = FrameBuffer(height=frames.shape[1], width=frames.shape[2])
+                buffer.add(frames)
     if buffer is None:
-        raise ShapeError(f"{path.name} gives no frame; a clip has at least one.")
+        raise ShapeError(f"{path_of(video).name} gives no frame; a clip has at least one.")
     return Clip(buffer.frames(), rate, _said(heard, TubeletWarning), _said(heard, DamageWarning))
 
 
@@ -96,12 +94,12 @@ def windows(frames: Frames, protocol: Protocol) -> Iterator[Frames]:
         yield np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part
 
 
-def identity(path: Path, folder: Path) -> dict[str, Any]:
-    """Who a clip is: its name below the folder, its bytes and their SHA-256."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {
-        "name": text_name(path.relative_to(folder).as_posix()),
-        "bytes": path.stat().st_size,
-        "sha256": digest,
-    }
+def identity(video: AnyVideo, name: str) -> dict[str, Any]:
+    """Who a clip is: its name, the bytes of its file and their SHA-256; none of one that cannot be read."""
+    path = path_of(video)
+    try:
+        with path.open("rb") as file:
+            digest, size = hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+    except OSError:
+        digest, size = "", 0  # reconstructing it says why
+    return {"name": name, "bytes": size, "sha256": digest}

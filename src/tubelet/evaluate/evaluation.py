@@ -11,6 +11,8 @@ from tubelet.evaluate.results_file import FORMAT
 from tubelet.evaluate.systems.system_specs import check_texts
 from tubelet.evaluate.weights import Weights
 from tubelet.evaluate.worker import Settings
+from tubelet.jobs.failures import OnError
+from tubelet.jobs.sources import Row
 
 GPU_WORKERS = 4
 """Processes that share a GPU, unless somebody says otherwise: each has its own networks there."""
@@ -21,7 +23,7 @@ class Evaluation:
     """What is to be evaluated.
 
     Attributes:
-        data: folder of clips.
+        data: folder of clips; where `rows` says which they are, what that is of.
         systems: texts (see `tubelet.evaluate.systems.system_specs`), each once.
         protocol: how.
         folder: of the results; made if it is missing.
@@ -36,6 +38,8 @@ class Evaluation:
             network, stay on the CPU.
         workers: processes at work; for none as many as cores, and on a GPU not more than `GPU_WORKERS`.
         force: whether another evaluation in `folder` is replaced.
+        rows: the clips; all in the folder `data` for none.
+        on_error: whether a clip that fails is left out of the figures, or ends the work.
     """
 
     data: Path
@@ -52,6 +56,8 @@ class Evaluation:
     device: str = "cpu"
     workers: int | None = None
     force: bool = False
+    rows: tuple[Row, ...] | None = None
+    on_error: OnError = "skip"
 
     def __post_init__(self) -> None:
         check_texts(self.systems)
@@ -61,6 +67,11 @@ class Evaluation:
             raise OptionError(f"{self.keep} videos are to be kept; it is 0 or more.")
         if unknown := [name for name in self.measures if name not in CLIP_MEASURES]:
             raise OptionError(f"there is no measure {unknown[0]!r}; there are {', '.join(CLIP_MEASURES)}.")
+
+    @property
+    def title(self) -> str:
+        """What is evaluated, in a word."""
+        return self.data.resolve().name
 
     @property
     def settings(self) -> Settings:

@@ -1,6 +1,6 @@
 """The content of the results of an evaluation, put together from its parts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tubelet.evaluate.tags import Tags
 from tubelet.jobs.parts import read_part
 from tubelet.jobs.plan import Job
 from tubelet.results import version_of
+from tubelet.video.ranges import AnyVideo
 
 _PACKAGES = ("opencv-python-headless", "imageio-ffmpeg", "diffusers", "einops", "safetensors")
 
@@ -21,7 +22,7 @@ _PACKAGES = ("opencv-python-headless", "imageio-ffmpeg", "diffusers", "einops", 
 def gather(
     evaluation: Evaluation,
     jobs: Sequence[Job],
-    identities: dict[Path, dict[str, Any]],
+    identities: Mapping[AnyVideo, dict[str, Any]],
     facts: dict[str, dict[str, Any]],
     tags: Tags,
 ) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def gather(
     return {
         "format": FORMAT,
         "protocol": evaluation.protocol.to_json(),
-        "data": evaluation.data.resolve().name,
+        "data": evaluation.title,
         "intervals": {
             "way": "bootstrap over clips",
             "level": LEVEL,

@@ -10,7 +10,7 @@ import numpy as np
 from tubelet.evaluate.clips import open_clip, windows
 from tubelet.evaluate.evaluation import Evaluation
 from tubelet.evaluate.latent_preview import LatentPreview, latent_preview
-from tubelet.evaluate.worker import Worker
+from tubelet.evaluate.worker import Worker, video_of
 from tubelet.files import output_errors, replacing
 from tubelet.jobs.plan import Job
 from tubelet.types import Frames
@@ -51,7 +51,7 @@ def keep_videos(
         if name not in kept:
             continue
         text = job.work["system"]
-        clip = open_clip(Path(job.work["clip"]), protocol)
+        clip = open_clip(video_of(job), protocol)
         stem = job.target.stem
         if "source" not in kept[name]:
             kept[name]["source"] = _write(folder, f"{stem.split('--')[0]}--source", clip.frames, clip.rate)

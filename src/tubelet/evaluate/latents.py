@@ -1,7 +1,6 @@
 """What the latents and the tokens of a data set look like, all clips together."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from tubelet.errors import TubeletError
@@ -9,9 +8,10 @@ from tubelet.evaluate.clips import open_clip, windows
 from tubelet.evaluate.protocols import Protocol
 from tubelet.evaluate.systems.system import System
 from tubelet.types import Frames
+from tubelet.video.ranges import AnyVideo
 
 
-def diagnose(system: System, clips: Sequence[Path], protocol: Protocol) -> dict[str, Any]:
+def diagnose(system: System, clips: Sequence[AnyVideo], protocol: Protocol) -> dict[str, Any]:
     """Encode all clips once more, and describe what comes out.
 
     Args:
@@ -32,10 +32,10 @@ def diagnose(system: System, clips: Sequence[Path], protocol: Protocol) -> dict[
     return statistics.to_json()
 
 
-def _parts(clips: Sequence[Path], protocol: Protocol) -> Iterator[Frames]:
-    for path in clips:
+def _parts(clips: Sequence[AnyVideo], protocol: Protocol) -> Iterator[Frames]:
+    for video in clips:
         try:
-            clip = open_clip(path, protocol)
+            clip = open_clip(video, protocol)
         except TubeletError:
             continue
         yield from windows(clip.frames, protocol)

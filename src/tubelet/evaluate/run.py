@@ -5,14 +5,15 @@ same figures on one machine, except times and what is said of the run itself.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from tubelet.data.clips import find_clips
-from tubelet.errors import OptionError, OutputError
+from tubelet.errors import OptionError, OutputError, VideoError
 from tubelet.evaluate import keep
 from tubelet.evaluate.clips import identity
 from tubelet.evaluate.evaluation import GPU_WORKERS, Evaluation
@@ -23,11 +24,13 @@ from tubelet.evaluate.tags import Tags, find_manifest, read_tags
 from tubelet.evaluate.worker import Worker
 from tubelet.files import locked, output_errors
 from tubelet.files.leftovers import sweep
+from tubelet.files.names import text_name
 from tubelet.jobs import parts
 from tubelet.jobs.plan import Job, missing
 from tubelet.jobs.pool import cores, run_here, run_in_processes
 from tubelet.json_text import read_json
 from tubelet.results import circumstances, write_results
+from tubelet.video.ranges import AnyVideo, VideoRange, path_of, range_text
 
 
 def evaluate(
@@ -42,7 +45,8 @@ def evaluate(
         on_part: called with the number of parts that are there, and of all.
 
     Raises:
-        OptionError: there are no clips, or a text names no system.
+        OptionError: there are no clips, two have one name, or a text names no system.
+        VideoError: a clip failed, and `on_error` is ``stop``.
         CheckpointError: a tokenizer, or weights of a measure, cannot be read.
         OutputError: the folder holds another evaluation, another process works there, or the disk is full or
             refuses something.
@@ -66,12 +70,12 @@ def evaluate(
 def _evaluate(
     evaluation: Evaluation,
     worker: Worker,
-    clips: Sequence[Path],
+    clips: Mapping[AnyVideo, str],
     tags: Tags,
     on_part: Callable[[int, int], None],
 ) -> Path:
     """Evaluate in a folder that no other process writes to."""
-    identities = {path: identity(path, evaluation.data) for path in clips}
+    identities = {video: identity(video, name) for video, name in clips.items()}
     facts = {text: worker.system(text).facts() for text in evaluation.systems}
     jobs = _plan(evaluation, identities, facts)
     workers = _workers(evaluation, len(jobs))
@@ -80,7 +84,7 @@ def _evaluate(
     results["run"] = {"workers": workers, "threads": threads, "device": evaluation.device}
     if evaluation.latents:
         for text in evaluation.systems:
-            results["systems"][text] |= diagnose(worker.system(text), clips, evaluation.protocol)
+            results["systems"][text] |= diagnose(worker.system(text), list(clips), evaluation.protocol)
     if evaluation.keep:
         results["videos"] = keep.keep_videos(evaluation, results, jobs, worker)
     target = evaluation.folder / RESULTS
@@ -88,10 +92,20 @@ def _evaluate(
     return target
 
 
-def _clips(evaluation: Evaluation) -> list[Path]:
-    """The clips of the folder; videos that an evaluation kept there are none."""
+def _clips(evaluation: Evaluation) -> dict[AnyVideo, str]:
+    """The clips and their names; videos that an evaluation kept in its folder are none."""
     kept = evaluation.folder.resolve()
-    clips = [path for path in find_clips(evaluation.data) if not path.resolve().is_relative_to(kept)]
+    if evaluation.rows is None:
+        folder = evaluation.data
+        named: list[tuple[AnyVideo, str]] = [
+            (path, text_name(path.relative_to(folder).as_posix())) for path in find_clips(folder)
+        ]
+    else:
+        named = [(row.video, f"{row.name}{range_text(row.start, row.end)}") for row in evaluation.rows]
+    clips = {video: name for video, name in named if not path_of(video).resolve().is_relative_to(kept)}
+    name, often = Counter(clips.values()).most_common(1)[0] if clips else ("", 1)
+    if often > 1:
+        raise OptionError(f"{often} clips are called {name}. Give the folder above them, or a list.")
     if not clips:
         raise OptionError(
             f"all clips in {evaluation.data} are results in {evaluation.folder}. Name another folder."
@@ -99,8 +113,14 @@ def _clips(evaluation: Evaluation) -> list[Path]:
     return clips
 
 
+def _work_of(video: AnyVideo) -> dict[str, Any]:
+    """Where a clip lies, for another process."""
+    times = {"range": [video.start, video.end]} if isinstance(video, VideoRange) else {}
+    return {"clip": str(path_of(video))} | times
+
+
 def _plan(
-    evaluation: Evaluation, identities: dict[Path, dict[str, Any]], facts: dict[str, dict[str, Any]]
+    evaluation: Evaluation, identities: Mapping[AnyVideo, dict[str, Any]], facts: dict[str, dict[str, Any]]
 ) -> list[Job]:
     """A job for every clip and system; those of a system together, so that each process opens it once."""
     around = circumstances()
@@ -109,10 +129,10 @@ def _plan(
         Job(
             target=parts.part_path(evaluation.folder, clip["name"], text),
             made_from=evaluation.decides | {"clip": clip, "system": about, "versions": versions},
-            work={"clip": str(path), "system": text},
+            work=_work_of(video) | {"system": text},
         )
         for text, about in facts.items()
-        for path, clip in identities.items()
+        for video, clip in identities.items()
     ]
 
 
@@ -128,10 +148,12 @@ def _work(
     done = len(jobs) - len(left)
     on_part(done, len(jobs))
 
-    def on_done() -> None:
+    def on_done(job: Job) -> None:
         nonlocal done
         done += 1
         on_part(done, len(jobs))
+        if evaluation.on_error == "stop":
+            _raise_failure(job)
 
     if workers == 1:
         run_here(left, worker, on_done)
@@ -142,6 +164,17 @@ def _work(
         left, "tubelet.evaluate.worker", arguments, workers=workers, threads=threads, on_done=on_done
     )
     return threads
+
+
+def _raise_failure(job: Job) -> None:
+    """Raise if a clip gave no figures.
+
+    Raises:
+        VideoError: it did not.
+    """
+    part = parts.read_part(job.target, made_from=job.made_from) or {}
+    if "error" in part:
+        raise VideoError(f"{job.made_from['clip']['name']} with {job.work['system']}: {part['error']}")
 
 
 def _check_is_mine(evaluation: Evaluation) -> None:
@@ -158,7 +191,7 @@ def _check_is_mine(evaluation: Evaluation) -> None:
         line, data = before["figures"]["protocol"]["line"], before["figures"]["data"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(f"{target} holds no evaluation ({error!r}). Name another folder.") from error
-    mine = evaluation.data.resolve().name
+    mine = evaluation.title
     if (line, data) != (evaluation.protocol.line, mine):
         raise OutputError(
             f"{target} holds figures of {data} by {line.partition(':')[0]}; those of {mine} by "

@@ -22,6 +22,7 @@ from tubelet.jobs.parts import parts_beside, write_part
 from tubelet.jobs.plan import Job
 from tubelet.jobs.serving import do_jobs, serve, use_threads
 from tubelet.metrics.drift import drift
+from tubelet.video.ranges import AnyVideo, VideoRange
 
 PASSES = (1, 2, 5, 10)
 """After how many reconstructions of a reconstruction drift is measured."""
@@ -114,7 +115,7 @@ class Worker:
         """
         settings, given = self._settings, self._networks
         system = self.system(job.work["system"])
-        clip = open_clip(Path(job.work["clip"]), settings.protocol)
+        clip = open_clip(video_of(job), settings.protocol)
         measured: list[Measured] = []
         costs: list[Reconstruction] = []
         pixels = 0
@@ -154,6 +155,12 @@ class Worker:
             "seconds_encode": sum(each.seconds_encode for each in costs),
             "seconds_decode": sum(each.seconds_decode for each in costs),
         }
+
+
+def video_of(job: Job) -> AnyVideo:
+    """The clip of a job."""
+    path, times = Path(job.work["clip"]), job.work.get("range")
+    return path if times is None else VideoRange(path, *times)
 
 
 def _known_features(job: Job) -> dict[str, list[list[float]]]:

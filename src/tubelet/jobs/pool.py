@@ -18,20 +18,20 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def run_here(jobs: Sequence[Job], worker: Worker, on_done: Callable[[], None]) -> None:
+def run_here(jobs: Sequence[Job], worker: Worker, on_done: Callable[[Job], None]) -> None:
     """Do jobs in this process, one after the other.
 
     Args:
         jobs: in the order in which they are done.
         worker: what does them.
-        on_done: called after each.
+        on_done: called with each when it is done.
 
     Raises:
         OutputError: a part cannot be written.
     """
     for job in jobs:
         worker.do(job)
-        on_done()
+        on_done(job)
 
 
 def run_in_processes(
@@ -41,7 +41,7 @@ def run_in_processes(
     *,
     workers: int,
     threads: int,
-    on_done: Callable[[], None],
+    on_done: Callable[[Job], None],
 ) -> None:
     """Do jobs in fresh processes, each of which takes the next one when it is done with its last.
 
@@ -53,7 +53,7 @@ def run_in_processes(
         arguments: what that is told.
         workers: how many processes.
         threads: of each.
-        on_done: called after each job, in the thread that called this.
+        on_done: called with each job when it is done, in the thread that called this.
 
     Raises:
         OutputError: a part cannot be written, or a process was ended from outside.
@@ -61,7 +61,7 @@ def run_in_processes(
     waiting: Queue[Job] = Queue()
     for job in jobs:
         waiting.put(job)
-    finished: Queue[Exception | None] = Queue()
+    finished: Queue[Job | Exception] = Queue()
     with ExitStack() as stack:
         processes = [Process(module, arguments, threads=threads) for _ in range(min(workers, len(jobs)))]
         for process in processes:
@@ -72,22 +72,22 @@ def run_in_processes(
                 for process in processes:
                     leaders.submit(_lead, process, waiting, finished)
                 for _ in jobs:
-                    error = finished.get()
-                    if error is not None:
-                        raise error
-                    on_done()
+                    done = finished.get()
+                    if isinstance(done, Exception):
+                        raise done
+                    on_done(done)
             finally:
                 for process in processes:
                     process.kill()
 
 
-def _lead(process: Process, waiting: "Queue[Job]", finished: "Queue[Exception | None]") -> None:
+def _lead(process: Process, waiting: "Queue[Job]", finished: "Queue[Job | Exception]") -> None:
     """Give a process one job after the other until none is left."""
     try:
         process.answer()
         while (job := _next(waiting)) is not None:
             answer = process.ask(job.to_json())
-            finished.put(OutputError(answer["no_output"]) if "no_output" in answer else None)
+            finished.put(OutputError(answer["no_output"]) if "no_output" in answer else job)
     except EndedError as error:
         text = f"a job was not done: {error}. What is done is kept: go on with fewer --workers."
         finished.put(OutputError(text))

@@ -4,7 +4,9 @@ import contextlib
 import json
 import tracemalloc
 import warnings
+from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -15,6 +17,8 @@ from tubelet.data.crops import open_crops
 from tubelet.data.cutting import SCALES, STRIDES, PrepareConfig, plan_cuts
 from tubelet.data.prepare import is_blank, prepare_crops
 from tubelet.errors import OptionError, OutputError, VideoError
+from tubelet.video.ranges import VideoRange, open_any
+from tubelet.video.read import read
 from tubelet.video.resize import shrink
 
 SMALL = PrepareConfig(crop=16, frames=5, per_clip=6, seed=3)
@@ -36,15 +40,20 @@ def array_clip(tmp_path):
 
 @pytest.fixture
 def reads(monkeypatch):
-    """The arguments of every call of `read`."""
+    """The arguments of every reading of frames."""
     calls = []
 
-    def counted(path, **numbers):
-        calls.append((path.name, numbers))
-        yield from prepare_read(path, **numbers)
+    @contextmanager
+    def counted(clip):
+        with open_any(clip) as opened:
 
-    prepare_read = cutting.read
-    monkeypatch.setattr(cutting, "read", counted)
+            def runs(**numbers):
+                calls.append((clip.name, numbers))
+                return opened.runs(**numbers)
+
+            yield SimpleNamespace(info=opened.info, runs=runs)
+
+    monkeypatch.setattr(cutting, "open_any", counted)
     return calls
 
 
@@ -77,7 +86,7 @@ def test_crops_do_not_depend_on_how_frames_arrive(video_file, smooth, tmp_path, 
     monkeypatch.setattr(cutting, "_RUN_BYTES", run_bytes)
     path = video_file(frames=21, height=24, width=40)
     crops = prepare_crops([path], tmp_path / "data", SMALL)
-    frames = np.concatenate([run.frames.copy() for run in cutting.read(path)])
+    frames = np.concatenate([run.frames.copy() for run in read(path)])
     for index, cut in enumerate(crops.clips[0].cuts):
         np.testing.assert_array_equal(crops[index], obvious(frames, cut, SMALL))
 
@@ -211,7 +220,7 @@ def test_what_gives_no_crop_is_skipped_by_name(array_clip, tmp_path):
     ]
     skipped = []
     crops = prepare_crops(
-        paths, tmp_path / "data", SMALL, on_skip=lambda path, why: skipped.append((path, why))
+        paths, tmp_path / "data", SMALL, on_skip=lambda path, clip: skipped.append((path, clip.skipped))
     )
     assert [path for path, _ in skipped] == paths[:5]
     reasons = ["it has 4 frames; a crop takes 5", "50x15", "blank", "not an array", "no such file"]
@@ -249,7 +258,7 @@ def test_a_clip_that_ends_early_still_gives_all_its_crops(video_file, tmp_path, 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         crops = prepare_crops([path], tmp_path / "data", SMALL)
-        held = sum(len(run.frames) for run in cutting.read(path))
+        held = sum(len(run.frames) for run in read(path))
     assert 5 < held < 60
     assert len(crops) == SMALL.per_clip
     assert all(cut.first + 4 * cut.stride < held for cut in crops.clips[0].cuts)
@@ -333,3 +342,47 @@ def test_a_clip_whose_end_is_missing_gives_crops_of_what_is_left_and_says_so(fil
         (clip,) = prepare_crops([film], tmp_path / "data", SMALL).clips
     assert clip.damaged
     assert clip.cuts
+
+
+def test_what_failed_is_tried_again_and_what_is_done_is_not(array_clip, reads, tmp_path):
+    clips = [array_clip("a.npy"), array_clip("broken.npy"), array_clip("c.npy", seed=2)]
+    sound = clips[1].read_bytes()
+    clips[1].write_bytes(b"no array")
+    assert len(prepare_crops(clips, tmp_path / "data", SMALL).clips) == 2
+    clips[1].write_bytes(sound)
+    reads.clear()
+    crops = prepare_crops(clips, tmp_path / "data", SMALL)
+    assert {name for name, _ in reads} == {"broken.npy"} and len(crops.clips) == 3
+    whole = prepare_crops(clips, tmp_path / "whole", SMALL)
+    assert content(tmp_path / "data") == content(tmp_path / "whole") and len(whole.clips) == 3
+
+
+def test_what_is_raised_of_a_bad_clip_ends_the_work_and_what_is_done_stays(array_clip, reads, tmp_path):
+    clips = [array_clip("a.npy"), array_clip("broken.npy"), array_clip("c.npy", seed=2)]
+    sound = clips[1].read_bytes()
+    clips[1].write_bytes(b"no array")
+
+    def stop(_video, clip):
+        raise VideoError(clip.skipped)
+
+    with pytest.raises(VideoError, match="not an array"):
+        prepare_crops(clips, tmp_path / "data", SMALL, on_skip=stop)
+    clips[1].write_bytes(sound)
+    reads.clear()
+    with pytest.raises(OutputError, match="are not these 3"):
+        # Another list is another preparation.
+        prepare_crops([*clips[:2], clips[0]], tmp_path / "data", SMALL)
+    clips[1].write_bytes(b"no array")
+    prepare_crops(clips, tmp_path / "data", SMALL)
+    assert "a.npy" not in {name for name, _ in reads}
+
+
+def test_ranges_give_crops_of_their_frames(array_clip, tmp_path):
+    path = array_clip("a.npy", frames=48)
+    frames = np.load(path)
+    parts = [VideoRange(path, None, 1.0), VideoRange(path, 1.0, None)]
+    crops = prepare_crops(parts, tmp_path / "data", SMALL)
+    assert [clip.name for clip in crops.clips] == ["a.npy#t=0,1", "a.npy#t=1"]
+    for number, part in enumerate((frames[:24], frames[24:])):
+        for index, cut in zip(crops.of_clip(number), crops.clips[number].cuts, strict=True):
+            assert np.array_equal(crops[index], obvious(part, cut, SMALL))

@@ -39,7 +39,7 @@ def plan(tmp_path):
 def pooled(jobs: list[Job], *, workers: int = 2) -> int:
     count = 0
 
-    def on_done() -> None:
+    def on_done(_) -> None:
         nonlocal count
         count += 1
 
@@ -51,7 +51,7 @@ def test_parts_are_the_same_whatever_the_number_of_processes(plan):
     here, there = plan(5), plan(5, folder="two")
     worker = ToyWorker()
     seen: list[int] = []
-    run_here(here, worker, lambda: seen.append(len(worker.done)))
+    run_here(here, worker, lambda _: seen.append(len(worker.done)))
     assert seen == [1, 2, 3, 4, 5] and worker.done == [0, 1, 2, 3, 4]
     assert pooled(there) == 5
     assert [job.target.read_bytes() for job in here] == [job.target.read_bytes() for job in there]
@@ -60,17 +60,17 @@ def test_parts_are_the_same_whatever_the_number_of_processes(plan):
 
 def test_what_is_done_is_not_done_again(plan):
     jobs = plan(4)
-    run_here(jobs[:2], ToyWorker(), lambda: None)
+    run_here(jobs[:2], ToyWorker(), lambda _: None)
     assert missing(jobs) == jobs[2:]
-    run_here(missing(jobs), ToyWorker(), lambda: None)
+    run_here(missing(jobs), ToyWorker(), lambda _: None)
     assert not missing(jobs)
 
 
 def test_what_failed_or_was_made_from_something_else_is_done_again(plan):
     (job,) = plan(1, what={0: "fail"})
-    run_here([job], ToyWorker(), lambda: None)
+    run_here([job], ToyWorker(), lambda _: None)
     assert not is_done(job)
-    run_here(plan(1), ToyWorker(), lambda: None)
+    run_here(plan(1), ToyWorker(), lambda _: None)
     assert is_done(job)
     other = Job(target=job.target, made_from={"number": 0, "version": 2}, work=job.work)
     assert not is_done(other)
@@ -96,7 +96,7 @@ def test_a_part_that_cannot_be_written_ends_the_run(plan):
 
 def test_a_worker_that_cannot_begin_says_why(plan):
     with pytest.raises(OutputError, match="no_such_worker"):
-        run_in_processes(plan(2), "no_such_worker", [], workers=2, threads=1, on_done=lambda: None)
+        run_in_processes(plan(2), "no_such_worker", [], workers=2, threads=1, on_done=lambda _: None)
 
 
 def test_without_jobs_nothing_is_started():
