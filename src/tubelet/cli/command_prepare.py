@@ -112,6 +112,6 @@ def _clips(arguments: argparse.Namespace) -> "Sequence[AnyVideo]":
     ]
     if not clips:
         raise OptionError(
-            f"none of the {len(rows)} clips of {', '.join(arguments.sources)} is left; at least one is needed."
+            f"none of {len(rows)} clips of {', '.join(arguments.sources)} is left; at least one is needed."
         )
     return clips
