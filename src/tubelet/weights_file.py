@@ -1,4 +1,9 @@
-"""Weights in a .safetensors file, read once its head says that they are those of the model and no others."""
+"""Weights in a .safetensors file, read once its head says that they are those of the model and no others.
+
+A large matrix takes one byte a number where that loses nothing (`tubelet.eight_bits`): beside its integers
+the file holds their exponents, under the name of the matrix and ``.exponents``. Other matrices take two, as
+bfloat16, where that loses nothing.
+"""
 
 import json
 from collections.abc import Mapping
@@ -8,8 +13,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from safetensors.torch import save as tensors_to_bytes
+from torch import Tensor, nn
 
+from tubelet.eight_bits import Packed, exponents_shape, is_worth_packing, pack, round_to_eight_bits, unpack
 from tubelet.errors import CheckpointError
 from tubelet.files.names import utf8_path
 from tubelet.json_text import text_to_json
@@ -29,6 +36,29 @@ _NAMES = {
 """What a tensor may be stored as, by its type in the model: bfloat16 is half the bytes of some float32, and a
 model that computes in float64 is made as one of float32."""
 
+_PACKED = "I8"
+_MAY_BE_PACKED = (torch.float32, torch.float64)
+
+
+@torch.no_grad()
+def round_for_storage(network: nn.Module) -> None:
+    """Let every weight be one that takes a byte, or two: the network computes the same in bfloat16 then."""
+    for weights in network.parameters():
+        packed = is_worth_packing(weights)
+        weights.copy_(round_to_eight_bits(weights) if packed else weights.to(torch.bfloat16))
+
+
+def weights_to_bytes(weights: Mapping[str, Tensor]) -> bytes:
+    """The content of a file that holds some weights, in as few bytes as loses nothing."""
+    stored: dict[str, Tensor] = {}
+    for name, tensor in weights.items():
+        packed = pack(tensor) if tensor.dtype == torch.float32 and is_worth_packing(tensor) else None
+        if packed is None:
+            stored[name] = _narrowed(tensor)
+        else:
+            stored[name], stored[_exponents_of(name)] = packed
+    return tensors_to_bytes(stored)
+
 
 def read_weights(path: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Read the weights of a model.
@@ -40,6 +70,7 @@ def read_weights(path: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Returns:
         The tensors, by name, those in bfloat16 as they are; they may be the file itself, mapped into memory.
+        Those of eight bits a number are float32 again.
 
     Raises:
         CheckpointError: the file cannot be read; it holds other tensors, or of other shapes and types, which
@@ -49,7 +80,8 @@ def read_weights(path: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
         described = _head(path)
         _compare(described, wanted)
         with utf8_path(path) as named:
-            weights = load_file(named)
+            stored = load_file(named)
+        weights = {name: _unpacked(stored, name) for name in wanted}
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(
             f"the weights in {path} cannot be used: {error!s:.300}. Fetch them again."
@@ -78,21 +110,50 @@ def _head(path: Path) -> dict[str, Any]:
     return head
 
 
+def _unpacked(stored: Mapping[str, Tensor], name: str) -> Tensor:
+    exponents = stored.get(_exponents_of(name))
+    return stored[name] if exponents is None else unpack(Packed(stored[name], exponents))
+
+
+def _narrowed(tensor: Tensor) -> Tensor:
+    """A tensor of float32 as bfloat16, if that loses nothing: half the bytes on disk."""
+    half = tensor.to(torch.bfloat16)
+    exact = tensor.dtype == torch.float32 and tensor.ndim > 1 and torch.equal(half.to(torch.float32), tensor)
+    return half if exact else tensor
+
+
+def _is_packed(description: Mapping[str, Any], tensor: Tensor) -> bool:
+    """Whether a file has a matrix of a model in eight bits a number."""
+    return description["dtype"] == _PACKED and tensor.ndim == 2 and tensor.dtype in _MAY_BE_PACKED
+
+
+def _exponents_of(name: str) -> str:
+    return f"{name}.exponents"
+
+
 def _compare(described: dict[str, Any], wanted: Mapping[str, Tensor]) -> None:
     """Raise unless names, shapes and types are those of the model."""
-    if described.keys() != wanted.keys():
-        missing, unknown = sorted(wanted.keys() - described.keys()), sorted(described.keys() - wanted.keys())
+    shared = wanted.keys() & described.keys()
+    packed = {name for name in shared if _is_packed(described[name], wanted[name])}
+    expected = wanted.keys() | {_exponents_of(name) for name in packed}
+    if described.keys() != expected:
+        missing, unknown = sorted(expected - described.keys()), sorted(described.keys() - expected)
         raise ValueError(
             f"it lacks {json.dumps(missing[:3])} and has {json.dumps(unknown[:3])[:200]}, which no model of "
             "this configuration has"
         )
     for name, tensor in wanted.items():
         kind, shape = described[name]["dtype"], described[name]["shape"]
-        if shape != list(tensor.shape) or kind not in _NAMES[tensor.dtype]:
+        if name in packed:
+            beside = described[_exponents_of(name)]
+            right = (beside["dtype"], beside["shape"]) == (_PACKED, list(exponents_shape(*tensor.shape)))
+        else:
+            right = kind in _NAMES[tensor.dtype]
+        if shape != list(tensor.shape) or not right:
             raise ValueError(
                 f"size mismatch: {name} is {kind!s:.20} of shape {shape!s:.80}; the model has "
                 f"{tensor.dtype} of {list(tensor.shape)}"
             )
     kinds = {each["dtype"] for each in described.values()}
-    if "F64" in kinds and kinds & {"F32", "BF16"}:
+    if "F64" in kinds and kinds & {"F32", "BF16", _PACKED}:
         raise ValueError(f"its tensors are {', '.join(sorted(kinds))}; those of one model are alike")

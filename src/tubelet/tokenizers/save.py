@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from tubelet.errors import OptionError
@@ -17,6 +16,7 @@ from tubelet.files.names import text_name
 from tubelet.models.table import ModelConfig, model_to_json
 from tubelet.nn.precision import HALVES
 from tubelet.tokenizers.config import DiscreteConfig
+from tubelet.weights_file import weights_to_bytes
 
 Config = TypeVar("Config", ModelConfig, DiscreteConfig)
 
@@ -58,7 +58,7 @@ def save_weights(
 
     Args:
         config: the numbers that the tokenizer is built from.
-        weights: what it has learned; matrices take two bytes a number where that loses nothing.
+        weights: what it has learned; matrices take one byte a number, or two, where that loses nothing.
         folder: where.
         card: says in Markdown what it was made from and how good it is.
         force: replace a checkpoint that is there.
@@ -76,8 +76,7 @@ def save_weights(
     }
     with replacing_folder(folder, holds=FILES, force=force) as beside:
         # Written by Python, so that a full disk is the error that it always is.
-        content = tensors_to_bytes({name: _narrowed(tensor) for name, tensor in stored.items()})
-        (beside / WEIGHTS).write_bytes(content)
+        (beside / WEIGHTS).write_bytes(weights_to_bytes(stored))
         (beside / "card.md").write_text(card, encoding="utf-8")
         (beside / "config.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     return folder
@@ -154,10 +153,3 @@ def _stored(tensor: Tensor) -> Tensor:
     """A tensor as a checkpoint has it: on the CPU, and in float32 what networks compute with in halves."""
     plain = tensor.detach().cpu().contiguous()
     return plain.to(torch.float32) if plain.dtype in HALVES else plain
-
-
-def _narrowed(tensor: Tensor) -> Tensor:
-    """A tensor of float32 as bfloat16, if that loses nothing: half the bytes on disk."""
-    half = tensor.to(torch.bfloat16)
-    exact = tensor.dtype == torch.float32 and tensor.ndim > 1 and torch.equal(half.to(torch.float32), tensor)
-    return half if exact else tensor

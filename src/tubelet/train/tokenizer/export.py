@@ -2,7 +2,6 @@
 
 import json
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.state import checkpoints, read_ema, read_numbers
 from tubelet.train.tokenizer.batches import latents_of, parts_of
 from tubelet.train.tokenizer.network import Network
+from tubelet.weights_file import round_for_storage
 
 _WINDOWS = 512
 """Windows of the data from which mean and deviation of each channel are measured."""
@@ -38,7 +38,8 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     """Write the averaged weights of a run's newest checkpoint as a tokenizer.
 
     The latent's mean and standard deviation are measured on the training data and become part of the
-    tokenizer; weights of networks and codebooks are rounded to bfloat16, the transform stays as it is.
+    tokenizer; matrices of networks are rounded to eight bits a number, their other weights and
+    codebooks to bfloat16, the transform stays as it is.
 
     Args:
         run: folder of the run.
@@ -66,10 +67,11 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     network.eval().requires_grad_(requires_grad=False)
     tokenizer = network.tokenizer
     for each in tokenizer.model.networks():
-        round_to_bfloat16(each.parameters())
+        round_for_storage(each)
     # Codebooks, and not the few numbers of which each has its own meaning.
-    tensors = network.state_dict().items()
-    round_to_bfloat16(each for name, each in tensors if name.startswith("quantizer.") and each.ndim > 1)
+    for key, each in network.state_dict().items():
+        if key.startswith("quantizer.") and each.ndim > 1:
+            each.copy_(each.to(torch.bfloat16))
     crops = open_crops(data or Path(facts["folder"]))
     if quantizer is not None and network.quantizer is not None:
         config = DiscreteConfig(name=name, backbone=model, quantizer=quantizer)
@@ -106,12 +108,6 @@ def read_facts(run: Path) -> dict[str, Any]:
     except (KeyError, TypeError) as error:
         raise TrainingError(f"{path} is damaged: {error!r:.200}. Start the run again.") from error
     return facts
-
-
-def round_to_bfloat16(tensors: Iterable[Tensor]) -> None:
-    """Let every weight be one that bfloat16 holds: half the bytes, and the same tokenizer in both formats."""
-    for weights in tensors:
-        weights.copy_(weights.to(torch.bfloat16))
 
 
 def statistics_of(

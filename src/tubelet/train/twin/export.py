@@ -15,12 +15,12 @@ from tubelet.train.state import checkpoints, read_ema, read_numbers
 from tubelet.train.tokenizer.export import (
     card_of_run,
     read_facts,
-    round_to_bfloat16,
     statistics_of,
     unfinished_text,
 )
 from tubelet.train.twin.network import TwinNetwork
 from tubelet.train.twin.task import KIND
+from tubelet.weights_file import round_for_storage
 
 
 def is_twin(run: Path) -> bool:
@@ -37,7 +37,7 @@ def export_twin(run: Path, folder: Path, *, data: Path | None = None, force: boo
     """Write the averaged weights of a run's newest checkpoint as a tokenizer.
 
     Mean and standard deviation of each channel are measured on the training data, without rendered scenes;
-    the weights of networks are rounded to bfloat16, the linear model stays as it is.
+    the weights of networks are rounded as `round_for_storage` does, the linear model stays as it is.
 
     Args:
         run: folder of the run.
@@ -62,7 +62,7 @@ def export_twin(run: Path, folder: Path, *, data: Path | None = None, force: boo
         warnings.warn(f"{run} is not finished: {unfinished_text(progress)}", TubeletWarning, stacklevel=2)
     tokenizer = network.tokenizer.eval().requires_grad_(requires_grad=False)
     for each in tokenizer.model.networks():
-        round_to_bfloat16(each.parameters())
+        round_for_storage(each)
     tokenizer.model.standardise(statistics_of(tokenizer, open_crops(data or Path(facts["folder"]))))
     parts = ", ".join(f"{part.channels} of {part.name} ({part.stride})" for part in tokenizer.parts)
     about = f"Structure and dynamics, channels of zero mean and unit variance: {parts}"
