@@ -33,7 +33,7 @@ SHIPPED = Path(__file__).parent / "weights"
 """The folder of the priors that come with the package."""
 
 PRIORS: dict[str, str] = {
-    "46cebc31fca448c4aea844beb8ee1c903a41b6e64b68eb0f84c008530dcb2994": "tubelet-m-prior",
+    "d1e29f2558d45b0a1bc9668429e0dc769a13907b1734cd7ba0baf7259bef15d1": "tubelet-m-prior",
     "71a0aff7624fa426cadaf3381f247c0a66e9695365fbbe50892b6887684bf64c": "tubelet-fsq-prior",
 }
 """Which shipped prior is for which tokenizer, by the tokenizer's fingerprint."""

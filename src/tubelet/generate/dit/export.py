@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from tubelet.errors import OptionError, TrainingError, TubeletWarning
 from tubelet.files import check_folder
@@ -21,6 +20,7 @@ from tubelet.train.config import Optimizer
 from tubelet.train.journal import read_log
 from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.state import checkpoints, read_ema, read_numbers
+from tubelet.weights_file import round_for_storage
 
 
 def is_dit(run: Path) -> bool:
@@ -34,7 +34,7 @@ def is_dit(run: Path) -> bool:
 
 
 def export_dit(run: Path, folder: Path, *, force: bool = False) -> Path:
-    """Write the averaged weights of a run's newest checkpoint as a generator, rounded to bfloat16.
+    """Write the averaged weights of a run's newest checkpoint as a generator, as `round_for_storage` rounds.
 
     Args:
         run: folder of the run.
@@ -64,8 +64,7 @@ def export_dit(run: Path, folder: Path, *, force: bool = False) -> Path:
             stacklevel=2,
         )
     network.eval().requires_grad_(requires_grad=False)
-    for weights in network.parameters():
-        weights.copy_(weights.to(torch.bfloat16))
+    round_for_storage(network)
     name = text_name(folder.resolve().name)
     return save_generator(network, folder, card=_card(name, network, run, facts, progress), force=force)
 

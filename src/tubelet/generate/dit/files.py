@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from tubelet.devices import find_device
@@ -20,7 +19,7 @@ from tubelet.generate.dit.network import DiT
 from tubelet.json_fields import fields_from_json
 from tubelet.json_text import read_json
 from tubelet.tokenizers.save import widened
-from tubelet.weights_file import read_weights
+from tubelet.weights_file import read_weights, weights_to_bytes
 
 FORMAT = 1
 """The newest format of a generator."""
@@ -61,7 +60,7 @@ class TextToVideo:
 
 
 def save_generator(network: DiT, folder: Path, *, card: str, force: bool = False) -> Path:
-    """Write a generator; matrices take two bytes a number where that loses nothing.
+    """Write a generator; matrices take one byte a number, or two, where that loses nothing.
 
     Args:
         network: with its configuration.
@@ -81,8 +80,7 @@ def save_generator(network: DiT, folder: Path, *, card: str, force: bool = False
         "sha256": fingerprint(config, weights),
     }
     with replacing_folder(folder, holds=FILES, force=force) as beside:
-        content = tensors_to_bytes({name: _narrowed(each) for name, each in weights.items()})
-        (beside / WEIGHTS).write_bytes(content)
+        (beside / WEIGHTS).write_bytes(weights_to_bytes(weights))
         (beside / "card.md").write_text(card, encoding="utf-8")
         (beside / "config.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     return folder
@@ -196,9 +194,3 @@ def _empty(numbers: object, folder: Path) -> DiT:
         )
     with torch.device("meta"):
         return DiT(config)
-
-
-def _narrowed(tensor: Tensor) -> Tensor:
-    """A tensor of float32 as bfloat16, if that loses nothing."""
-    half = tensor.to(torch.bfloat16)
-    return half if tensor.ndim > 1 and torch.equal(half.to(torch.float32), tensor) else tensor
