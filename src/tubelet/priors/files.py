@@ -34,7 +34,7 @@ SHIPPED = Path(__file__).parent / "weights"
 
 PRIORS: dict[str, str] = {
     "d1e29f2558d45b0a1bc9668429e0dc769a13907b1734cd7ba0baf7259bef15d1": "tubelet-m-prior",
-    "71a0aff7624fa426cadaf3381f247c0a66e9695365fbbe50892b6887684bf64c": "tubelet-fsq-prior",
+    "a27dcc2378368d1200ce2865495a260c5ea458982f0307d94fa3728e56b42396": "tubelet-fsq-prior",
 }
 """Which shipped prior is for which tokenizer, by the tokenizer's fingerprint."""
 
