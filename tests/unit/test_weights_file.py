@@ -71,7 +71,7 @@ def test_exponents_that_do_not_belong_to_the_integers_are_refused(stored, expone
 
 def test_exponents_without_integers_are_refused(stored):
     changed(stored, large=LARGE)
-    with pytest.raises(CheckpointError, match="large.exponents"):
+    with pytest.raises(CheckpointError, match=r"large\.exponents"):
         read_weights(stored, WEIGHTS)
 
 
