@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow check lint types contracts bench figures clean
+.PHONY: demo test test-slow check lint types contracts bench figures docs docs-serve clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -40,6 +40,12 @@ bench: $(VENV)/.installed       ## quality and speed of the shipped tokenizers; 
 
 figures: $(VENV)/.installed     ## docs/figures.md and its plots, from experiments/results
 	$(BIN)/python -m tubelet.report.figures
+
+docs: $(VENV)/.installed        ## the site, to build/docs/site; a broken link or a page from elsewhere fails
+	$(BIN)/python scripts/docs build
+
+docs-serve: $(VENV)/.installed  ## the same at http://localhost:8000; pages that are edited are built again by a new start
+	$(BIN)/python scripts/docs serve
 
 clean:
 	rm -rf $(VENV) build demo *.egg-info src/*.egg-info

@@ -1,7 +1,7 @@
 """What a model is: one step of a fixed number of frames at a time, to the parts of a latent and back.
 
 Whole clips, streams, tiles, files, training and checks are written once, above this, and look inside no
-model. docs/models.md adds one of 60 lines.
+model. docs/guides/models.md adds one of 60 lines.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

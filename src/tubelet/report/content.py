@@ -17,7 +17,7 @@ _NOTHING: Mapping[str, Check] = MappingProxyType({})
 
 
 def check_evaluation(figures: object) -> None:
-    """Check the figures of an evaluation (docs/results-format.md) as far as reports use them.
+    """Check the figures of an evaluation (docs/reference/results-format.md) as far as reports use them.
 
     Raises:
         ValueError: something is missing, or of another kind; it says where.
@@ -39,7 +39,7 @@ def check_evaluation(figures: object) -> None:
 
 
 def check_benchmark(figures: object) -> None:
-    """Check the figures of a benchmark (docs/bench-format.md) as far as tables and plots use them.
+    """Check the figures of a benchmark (docs/reference/bench-format.md) as far as tables and plots use them.
 
     Raises:
         ValueError: something is missing, or of another kind; it says where.

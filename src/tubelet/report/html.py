@@ -83,7 +83,7 @@ def write_page(
         on_clip: called with 1, twice for each clip that was kept.
 
     Raises:
-        ResultsError: the results are not what docs/results-format.md says.
+        ResultsError: the results are not what docs/reference/results-format.md says.
         OptionError: the title is empty.
         OutputError: the file cannot be written.
     """

@@ -28,7 +28,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results(Stored):
-    """What docs/results-format.md describes.
+    """What docs/reference/results-format.md describes.
 
     Attributes:
         folder: of the results; paths of kept videos are below it.

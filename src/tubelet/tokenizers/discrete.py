@@ -28,7 +28,7 @@ class DiscreteTokenizer(nn.Module):
 
     Every position is quantised by itself and in float32, so streams and tiles give the tokens that their
     latents have: cuts change none on a CPU; tiles round the latent differently in its last bits, so a value
-    that lies on the edge of two digits may fall to the other side (docs/tokens.md has the share).
+    that lies on the edge of two digits may fall to the other side (docs/guides/tokens.md has the share).
 
     Attributes:
         backbone: the continuous tokenizer around the quantiser.

@@ -2,7 +2,7 @@
 
 FFmpeg's decoders conceal what is broken and flag the frame, and drop without a word what they cannot start
 from. Not every codec can tell: broken data of HEVC, VP8, VP9, AV1, MJPEG and FFV1 mostly decode to a picture
-that nothing marks as wrong (docs/damage.md).
+that nothing marks as wrong (docs/guides/damage.md).
 """
 
 from typing import NamedTuple

@@ -160,7 +160,7 @@ def test_pictures_that_an_edit_list_hides_are_sound(film, clip):
     ("suffix", "codec"), [(".mp4", "libx265"), (".webm", "libvpx-vp9"), (".mov", "mjpeg")]
 )
 def test_what_some_decoders_do_not_notice_stays_unsaid(film, noise, suffix, codec):
-    """The limit that docs/damage.md states: these decoders show spoiled data as if they were sound."""
+    """The limit that docs/guides/damage.md states: these decoders show spoiled data as if they were sound."""
     options = {
         "libx265": {"x265-params": "log-level=none:pools=none:frame-threads=1", "preset": "ultrafast"},
         "libvpx-vp9": {"b": "3000000", "cpu-used": "8", "deadline": "realtime"},

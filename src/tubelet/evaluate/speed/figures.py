@@ -11,7 +11,7 @@ from tubelet.evaluate.speed.grid import Variant
 PARTS = ("encode", "decode", "both")
 
 Row = dict[str, Any]
-"""A variant at a case, as docs/bench-format.md describes it."""
+"""A variant at a case, as docs/reference/bench-format.md describes it."""
 
 
 def complete(rows: Sequence[Row], first: str) -> list[Row]:

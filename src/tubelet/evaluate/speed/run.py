@@ -21,7 +21,7 @@ from tubelet.jobs.pool import cores
 from tubelet.results import version_of, write_results
 
 FORMAT = 1
-"""Of the file; docs/bench-format.md describes it."""
+"""Of the file; docs/reference/bench-format.md describes it."""
 
 PROTOCOL = (
     "tubelet bench: a clip is encoded and decoded, tensors in and tensors out on the device. It is a texture "

@@ -34,7 +34,7 @@ class Statistics(Protocol):
         ...
 
     def to_json(self) -> dict[str, Any]:
-        """What is known so far, under the name that docs/results-format.md has for it."""
+        """What is known so far, under the name that docs/reference/results-format.md has for it."""
         ...
 
 

@@ -56,7 +56,7 @@ class Timing:
     Attributes:
         device: where it computes.
         in_streams: whether clips go through it frame by frame, so that their length costs no memory.
-        about: what identifies it, and when its first frame comes, as docs/bench-format.md has them.
+        about: what identifies it, and when its first frame comes, as docs/reference/bench-format.md has them.
         prepare: takes a clip in; gives the function that encodes and decodes it.
         cost: counts operations; gives none where they depend on the picture.
     """
