@@ -11,7 +11,7 @@ from commands import Ended, refused
 
 import tubelet
 from tubelet.cli.parser import COMMANDS
-from tubelet.generate.dit.files import shipped_generators
+from tubelet.generate.checkpoint import shipped_generators
 
 COMMAND = Path(sys.executable).with_name("tubelet")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tubelet.checkpoint import shipped
-from tubelet.generate.dit.files import SHIPPED, read_generator, shipped_generators
+from tubelet.generate.checkpoint import SHIPPED, read_generator, shipped_generators
 from tubelet.generate.files import Request, generate_file
 from tubelet.video.read import read
 

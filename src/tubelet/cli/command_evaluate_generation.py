@@ -3,14 +3,17 @@
 The prompts are those of rendered scenes, so what must be seen is known: colour, shape, direction, speed
 (within a quarter) and number of things, read from the pixels by fixed rules. Combinations of colour, shape
 and direction that were held out of training stand in a column of their own. The floor is every clip against
-all other prompts, the ceiling the scenes themselves through the tokenizer.
+all other prompts, the ceiling the scenes themselves through the tokenizer. Beside these stand what each kind
+of generator is trained for: the flow loss, or the bits that the true clips take, per token and per pixel:
+exactly, of an autoregressive generator, and at most, of a masked one.
 
 for example:
   tubelet evaluate-generation tubelet-dit -o dit.json
-  tubelet evaluate-generation run-a run-b -o both.json --count 200 --guidance 4
+  tubelet evaluate-generation dit-a masked-b ar-c -o all.json --count 200 --guidance 4
 """
 
 import argparse
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,40 +37,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--things", type=int, default=1, metavar="N", help="in each clip (default: 1)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first clip (default: 0)")
-    parser.add_argument(
-        "--guidance",
-        type=float,
-        default=3.0,
-        metavar="G",
-        help="how closely prompts are followed (default: 3)",
-    )
-    parser.add_argument(
-        "--steps", type=int, default=25, metavar="N", help="from noise to video (default: 25)"
-    )
+    options.add_sampling(parser)
     options.add_device(parser)
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate, print a table, and write the figures."""
-    from tubelet.generate.dit.files import read_generator
-    from tubelet.generate.dit.sampler import FlowSampling
+    from tubelet.generate.checkpoint import read_generator
     from tubelet.generate.evaluation.evaluate import KINDS, PROTOCOL, EvaluationOptions, evaluate_generator
     from tubelet.results import write_results
 
     options.check_outputs([], arguments.output, inputs=[], force=arguments.force)
-    sampling = FlowSampling(steps=arguments.steps, guidance=arguments.guidance)
-    how = EvaluationOptions(
-        count=arguments.count, seed=arguments.seed, things=arguments.things, sampling=sampling
-    )
+    how = EvaluationOptions(count=arguments.count, seed=arguments.seed, things=arguments.things)
     models = [read_generator(name, device=arguments.device) for name in arguments.models]
+    samplings = [options.sampling(arguments, model) for model in models]
     found: dict[str, Any] = {}
     with progress("evaluating", total=len(models) * len(KINDS) * how.count, unit="clips") as advance:
-        for model in models:
-            figures = evaluate_generator(model, how, on_clips=advance)
-            facts = {"sha256": model.sha256, "tokenizer": model.tokenizer.name}
+        for model, sampling in zip(models, samplings, strict=True):
+            figures = evaluate_generator(model, replace(how, sampling=sampling), on_clips=advance)
+            facts = {
+                "sha256": model.sha256,
+                "kind": model.network.kind,
+                "tokenizer": model.tokenizer.name,
+                "sampling": asdict(sampling),
+            }
             found[model.name] = facts | figures
-    about = {"steps": how.sampling.steps, "guidance": how.sampling.guidance, "seed": how.seed}
+    about = {"seed": how.seed}
     with options.tables_beside(arguments.output):
         for name, figures in found.items():
             _show(name, figures, KINDS)
@@ -78,6 +74,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _show(name: str, figures: dict[str, Any], kinds: tuple[str, ...]) -> None:
     """A table of one generator: what is right, beside floor and ceiling."""
+    from tubelet.generate.evaluation.losses import LOSSES
+
     rows = []
     for attribute in figures[kinds[0]]["right"]:
         row = [attribute]
@@ -85,8 +83,9 @@ def _show(name: str, figures: dict[str, Any], kinds: tuple[str, ...]) -> None:
             shares = [figures[kind][part][attribute] for part in ("right", "floor", "ceiling")]
             row += [f"{100 * share:.1f} %" for share in shares]
         rows.append(tuple(row))
-    losses = [text for kind in kinds for text in (f"{figures[kind]['flow_loss']:.4f}", "", "")]
-    rows.append(("flow loss", *losses))
+    for loss in (name for name in LOSSES if name in figures[kinds[0]]):
+        values = [text for kind in kinds for text in (f"{figures[kind][loss]:.4f}", "", "")]
+        rows.append((loss.replace("_", " "), *values))
     header = ("right", *(text for kind in kinds for text in (kind, "floor", "ceiling")))
     print(f"{name}, {figures[kinds[0]]['prompts']} prompts of each kind\n")
     show_table(rows, header=header)

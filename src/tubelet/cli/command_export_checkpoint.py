@@ -35,13 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the checkpoint, and say where it is."""
     from tubelet.checkpoint import architecture
-    from tubelet.generate.dit.export import export_dit, is_dit
+    from tubelet.generate.export import export_generator, is_generator
     from tubelet.train.prior.export import export_prior, is_prior
     from tubelet.train.tokenizer.export import export_run
     from tubelet.train.twin.export import export_twin, is_twin
 
-    if is_dit(arguments.training):
-        folder = export_dit(arguments.training, arguments.output, force=arguments.force)
+    if is_generator(arguments.training):
+        folder = export_generator(arguments.training, arguments.output, force=arguments.force)
         use = f'tubelet generate "a red circle moves left" -o my.mp4 --model {folder}'
         show_table([("generator", str(folder)), ("trained in", str(arguments.training)), ("use it", use)])
         return

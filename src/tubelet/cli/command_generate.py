@@ -1,8 +1,8 @@
 """Make a video of a prompt in plain English.
 
-The generator makes latents, and its tokenizer decodes them; frames are written as they come, so a clip may be
-of any length. The same seed gives the same video; the file's metadata say prompt, seed and model. Words that
-the generator has not learned are named and left out; `tubelet models` lists the generators.
+The generator makes latents or tokens, and its tokenizer decodes them; frames are written as they come, so a
+clip may be of any length. The same seed gives the same video; the file's metadata say prompt, seed and model.
+Words that the generator has not learned are named and left out; `tubelet models` lists the generators.
 
 The suffix of the output chooses the format, as for `tubelet decode`. Of several videos, each gets its seed
 into its name: OUT.mp4 becomes OUT-0.mp4, OUT-1.mp4 and so on.
@@ -12,6 +12,7 @@ for example:
   tubelet generate "a large blue square moves up over a black background" -o blue.mp4 --seed 7 --count 4
   tubelet generate "a green cross goes down" -o long.mp4 --frames 65 --guidance 4
   tubelet generate "a white circle moves right" -o on.mp4 --image first.png
+  tubelet generate "a red square moves down" -o tokens.mp4 --model my-masked --temperature 0.9
 """
 
 import argparse
@@ -54,22 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--count", type=int, default=1, metavar="N", help="videos, of the next seeds too (default: 1)"
     )
-    parser.add_argument(
-        "--guidance",
-        type=float,
-        default=3.0,
-        metavar="G",
-        help="how closely the prompt is followed; 1 is the model as it is (default: 3)",
-    )
-    parser.add_argument(
-        "--steps", type=int, default=25, metavar="N", help="from noise to video (default: 25)"
-    )
-    parser.add_argument(
-        "--method",
-        choices=("euler", "heun"),
-        default="euler",
-        help="heun is more exact and takes twice as long a step (default: euler)",
-    )
+    options.add_sampling(parser)
     options.add_device(parser)
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 
@@ -77,8 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Make the videos, and say what was written."""
     from tubelet.files import check_targets
-    from tubelet.generate.dit.files import read_generator
-    from tubelet.generate.dit.sampler import FlowSampling
+    from tubelet.generate.checkpoint import read_generator
     from tubelet.generate.files import Request, generate_file
 
     request = Request(
@@ -87,21 +72,22 @@ def run(arguments: argparse.Namespace) -> None:
         frames=arguments.frames,
         size=None if arguments.size is None else arguments.size[::-1],
         image=arguments.image,
-        sampling=FlowSampling(steps=arguments.steps, guidance=arguments.guidance, method=arguments.method),
     )
     targets = _targets(arguments.output, request, arguments.count)
     sources = [] if arguments.image is None else [arguments.image]
     check_targets(targets, sources=sources, force=arguments.force)
     model = read_generator(arguments.model, tokenizer=arguments.tokenizer, device=arguments.device)
+    sampling = options.sampling(arguments, model)
     began = time.monotonic()
     with progress("generating", unit="frames") as shown:
         for target, each in targets.items():
-            made = generate_file(each, target, model=model, force=arguments.force, on_frames=shown)
+            request = replace(each, sampling=sampling)
+            made = generate_file(request, target, model=model, force=arguments.force, on_frames=shown)
             show_table(
                 [
                     ("video", str(target)),
                     ("clip", f"{made.frames} frames, {made.width}x{made.height}, {made.fps:g} per second"),
-                    ("made by", f"{model.name}, seed {each.seed}, guidance {each.sampling.guidance:g}"),
+                    ("made by", f"{model.name}, seed {each.seed}, {sampling}"),
                 ]
             )
     show_table([("time", f"{time.monotonic() - began:.1f} s")])

@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _show_generators() -> None:
     """Print a table of what makes videos of text, if any comes with the package."""
-    from tubelet.generate.dit.files import SHIPPED, read_empty_generator, shipped_generators
+    from tubelet.generate.checkpoint import SHIPPED, read_empty_generator, shipped_generators
+    from tubelet.generate.kinds import KINDS
 
     rows: list[tuple[str, ...]] = []
     for name in shipped_generators():
@@ -53,10 +54,15 @@ def _show_generators() -> None:
         config = network.config
         size = sum(path.stat().st_size for path in (SHIPPED / name).iterdir())
         shape = f"{config.steps} steps of {config.rows}x{config.columns}"
-        rows.append((name, config.tokenizer, shape, f"{len(config.words)} words", f"{size / 1e6:.2f} MB"))
+        rows.append(
+            (
+                name, KINDS[network.kind].title, config.tokenizer, shape, f"{len(config.words)} words",
+                f"{size / 1e6:.2f} MB",
+            )
+        )  # fmt: skip
     if rows:
         print()
-        show_table(rows, header=("generator", "tokenizer", "latents", "vocabulary", "size"))
+        show_table(rows, header=("generator", "kind", "tokenizer", "at once", "vocabulary", "size"))
 
 
 def _model(name: str) -> _Model:

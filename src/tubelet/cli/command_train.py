@@ -1,4 +1,4 @@
-"""Train a tokenizer, the prior of one, or a generator of its latents, by a recipe.
+"""Train a tokenizer, the prior of one, or a generator of its latents or tokens, by a recipe.
 
 Every field of the recipe is an option too, by its path; `tubelet train RECIPE --help` lists them all. The
 recipe comes first. Start several processes with torchrun, and they train one tokenizer together.
@@ -9,6 +9,7 @@ for example:
   tubelet train m --data data -o run --iterations 1000 --model.width 128 --stages.0.batch 8
   tubelet train prior --tokenizer tubelet-m --data data -o run --time-limit 80m
   tubelet train dit -o run --time-limit 1h
+  tubelet train masked -o run --time-limit 1h
   tubelet train my.recipes:large --data data -o run --time-limit 6h
   torchrun --nproc-per-node 8 -m tubelet train m --data data -o run --time-limit 6h
 """
@@ -86,6 +87,8 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.cli.progress import run_progress
     from tubelet.generate.dit.task import train_dit
     from tubelet.generate.dit.train_config import DiTTrainConfig
+    from tubelet.generate.tokens.task import train_tokens
+    from tubelet.generate.tokens.train_config import TokenTrainConfig
     from tubelet.train.loop import RunOptions
     from tubelet.train.precision import computes_bfloat16
     from tubelet.train.prior.config import PriorTrainConfig
@@ -111,6 +114,8 @@ def run(arguments: argparse.Namespace) -> None:
         match config:
             case DiTTrainConfig():
                 state = train_dit(config, data=arguments.data, options=options)
+            case TokenTrainConfig():
+                state = train_tokens(config, data=arguments.data, options=options)
             case PriorTrainConfig():
                 state = train_prior(config, data=_crops(arguments), options=options)
             case TwinTrainConfig():

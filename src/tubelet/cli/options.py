@@ -17,6 +17,8 @@ from tubelet.files import STANDARD_OUTPUT, check_suffix, check_targets
 
 if TYPE_CHECKING:
     from tubelet.codec.options import FileOptions
+    from tubelet.generate.checkpoint import TextToVideo
+    from tubelet.generate.kinds import Sampling
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
@@ -91,6 +93,53 @@ def file_options(arguments: argparse.Namespace, shown: Progress) -> "FileOptions
         "on_total": shown.expect,
         "on_frames": shown,
     }
+
+
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    """Add ``--guidance``, ``--steps``, ``--method`` and ``--temperature``; `sampling` reads them."""
+    parser.add_argument(
+        "--guidance",
+        type=float,
+        metavar="G",
+        help="how closely the prompt is followed; 1 is the model as it is (default: the generator's kind has "
+        "its own, 2 to 3)",
+    )
+    parser.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help="from noise, or from hidden tokens, to video; an autoregressive generator has none (default: "
+        "about 25)",
+    )
+    parser.add_argument(
+        "--method",
+        choices=("euler", "heun"),
+        help="of diffusion: heun is more exact and takes twice as long a step (default: euler)",
+    )
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        metavar="T",
+        help="of tokens: below 1 the likelier ones are preferred, 0 takes the likeliest (default: 1)",
+    )
+
+
+def sampling(arguments: argparse.Namespace, model: "TextToVideo") -> "Sampling":
+    """How a generator is to make clips, by the arguments of `add_sampling`.
+
+    Raises:
+        OptionError: one of them has no meaning, or none for this kind of generator.
+    """
+    from tubelet.generate.kinds import sampling_for
+
+    return sampling_for(
+        model.network,
+        model.name,
+        guidance=arguments.guidance,
+        steps=arguments.steps,
+        method=arguments.method,
+        temperature=arguments.temperature,
+    )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Latents with captions, computed once for a run and mapped: what generators are trained on."""
+"""Clips with captions, encoded once for a run and mapped: what generators are trained on."""
 
 import json
 import time
@@ -13,36 +13,35 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from tubelet import checkpoint
-from tubelet.checkpoint import Checkpoint
 from tubelet.errors import OptionError, TrainingError
 from tubelet.files import replacing
+from tubelet.generate.known_tokenizer import KnownTokenizer, continuous_of, decodable, read_tokenizer
+from tubelet.generate.tokens.digits import split_bases, split_digits
 from tubelet.json_text import of_kind, read_json
-from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
-from tubelet.types import Latent
 
-_DATA = "latents.npy"
-_FACTS = "latents.json"
 _SAMPLES = 1024
 """Clips from which mean and deviation of each channel are measured."""
 
 _PAUSE = 0.5
 """Seconds between two looks whether another process is done."""
 
-KnownTokenizer = Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]
 
+class CaptionedClip(NamedTuple):
+    """A clip as its tokenizer gives it, and what is seen in it.
 
-class CaptionedLatent(NamedTuple):
-    """The latent of a clip, ``c t h w``, and what is seen in it."""
+    Attributes:
+        encoded: its latent, ``c t h w``; or its digits, whole numbers ``d t h w``, by a discrete tokenizer.
+        caption: what is seen.
+    """
 
-    latent: Float[Tensor, "c t h w"]
+    encoded: Tensor
     caption: str
 
 
 @runtime_checkable
 class CaptionedClips(Protocol):
-    """Where latents with captions come from."""
+    """Where clips with captions come from."""
 
     def facts(self) -> dict[str, Any]:
         """What says which clips they are, in values that JSON holds."""
@@ -57,8 +56,8 @@ class CaptionedClips(Protocol):
         """How many clips there are at most."""
         ...
 
-    def latents(self, known: KnownTokenizer) -> Iterator[CaptionedLatent]:
-        """The latents of all clips, of one shape."""
+    def encoded(self, known: KnownTokenizer) -> Iterator[CaptionedClip]:
+        """All clips, of one shape: latents by a continuous tokenizer, digits by a discrete one."""
         ...
 
 
@@ -94,33 +93,29 @@ class CaptionedLatents:
         return units.detach().cpu().float()[: len(deviation)] * deviation
 
 
-def read_tokenizer(name: str, *, device: str = "cpu") -> KnownTokenizer:
-    """Read a tokenizer of either kind.
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptionedDigits:
+    """Digits of captioned clips by one discrete tokenizer.
 
-    Raises:
-        CheckpointError: it is unknown or damaged.
-        OptionError: its latent has several parts.
+    Attributes:
+        values: ``n d t h w``, after `split_digits`.
+        captions: of each.
+        fps: frames per second.
+        tokenizer: who made them.
+        bases: how many values each digit has.
+        facts: which clips they are.
     """
-    known: KnownTokenizer = (
-        checkpoint.read_discrete(name, device=device)
-        if checkpoint.architecture(name) == "discrete"
-        else checkpoint.read_continuous(name, device=device)
-    )
-    if len(parts := continuous_of(known).parts) > 1:
-        raise OptionError(
-            f"{known.name} gives a latent of {len(parts)} parts, and generators make those of one. Choose "
-            "another tokenizer."
-        )
-    return known
+
+    values: np.ndarray
+    captions: tuple[str, ...]
+    fps: float
+    tokenizer: KnownTokenizer
+    bases: tuple[int, ...]
+    facts: dict[str, Any]
 
 
-def continuous_of(known: KnownTokenizer) -> ContinuousTokenizer:
-    """What makes video of latents: the tokenizer itself, or what is behind its digits."""
-    tokenizer = known.tokenizer
-    return tokenizer.backbone if isinstance(tokenizer, DiscreteTokenizer) else tokenizer
-
-
-def encode_captioned(
+def encode_latents(
     name: str,
     clips: CaptionedClips,
     folder: Path,
@@ -128,7 +123,9 @@ def encode_captioned(
     on_clip: Callable[[int, int], None],
     waits: bool = False,
 ) -> CaptionedLatents:
-    """Encode clips, or map what an earlier session or another process of the same run encoded.
+    """Encode clips to latents, or map what an earlier session or another process of the run encoded.
+
+    Of a discrete tokenizer they are what its digits stand for.
 
     Args:
         name: of the tokenizer.
@@ -142,38 +139,84 @@ def encode_captioned(
         OptionError: its latents have several parts, or there are no clips for it.
     """
     known = read_tokenizer(name)
-    facts = json.loads(json.dumps({"sha256": known.sha256, "clips": clips.facts()}))
-    stored = _stored(folder / _FACTS)
-    while waits and (stored is None or stored["facts"] != facts):
-        time.sleep(_PAUSE)
-        stored = _stored(folder / _FACTS)
-    if stored is None or stored["facts"] != facts:
-        captions = _encode(known, clips, folder / _DATA, on_clip)
-        stored = {"facts": facts, "captions": captions}
-        with replacing(folder / _FACTS, force=True) as beside:
-            beside.write_text(json.dumps(stored), encoding="utf-8")
-    values = np.load(folder / _DATA, mmap_mode="r", allow_pickle=False)
-    captions = tuple(stored["captions"])
-    if len(captions) > len(values):
-        raise TrainingError(
-            f"{folder / _DATA} holds {len(values)} latents for {len(captions)} captions; it is damaged. "
-            "Remove it, and it is made again."
-        )
+
+    def convert(encoded: Tensor) -> np.ndarray:
+        return decodable(known, encoded[None])[0].to("cpu", torch.float16).numpy()
+
+    files = _Files(folder / "latents.npy", folder / "latents.json")
+    values, captions = _encoded(known, clips, files, convert, on_clip, waits=waits)
     return CaptionedLatents(
-        values=values[: len(captions)],
-        captions=captions,
-        fps=clips.fps,
-        tokenizer=known,
-        facts=clips.facts(),
+        values=values, captions=captions, fps=clips.fps, tokenizer=known, facts=clips.facts()
     )
 
 
-def quantized(known: KnownTokenizer, latent: Latent) -> Latent:
-    """A latent as its tokenizer hands it to its decoder: of a discrete one, what its digits stand for."""
+def encode_digits(
+    name: str,
+    clips: CaptionedClips,
+    folder: Path,
+    *,
+    on_clip: Callable[[int, int], None],
+    waits: bool = False,
+) -> CaptionedDigits:
+    """Encode clips to digits; arguments and errors as `encode_latents`.
+
+    Raises:
+        OptionError: the tokenizer gives no tokens.
+    """
+    known = read_tokenizer(name)
     tokenizer = known.tokenizer
     if not isinstance(tokenizer, DiscreteTokenizer):
-        return latent
-    return tokenizer.quantizer.dequantize(tokenizer.quantizer.quantize(latent))
+        raise OptionError(
+            f"{known.name} gives latents, and a generator of tokens learns from tokens. Name a discrete "
+            "tokenizer, such as tubelet-fsq, by --tokenizer; or train dit."
+        )
+    bases = split_bases(tokenizer.bases)
+
+    def convert(encoded: Tensor) -> np.ndarray:
+        return split_digits(encoded[None].cpu(), tokenizer.bases)[0].to(torch.uint8).numpy()
+
+    files = _Files(folder / "digits.npy", folder / "digits.json")
+    values, captions = _encoded(known, clips, files, convert, on_clip, waits=waits)
+    return CaptionedDigits(
+        values=values, captions=captions, fps=clips.fps, tokenizer=known, bases=bases, facts=clips.facts()
+    )
+
+
+class _Files(NamedTuple):
+    """Where what is encoded lies: an array, and what says of which clips it is."""
+
+    data: Path
+    facts: Path
+
+
+def _encoded(
+    known: KnownTokenizer,
+    clips: CaptionedClips,
+    files: _Files,
+    convert: Callable[[Tensor], np.ndarray],
+    on_clip: Callable[[int, int], None],
+    *,
+    waits: bool,
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The array of all clips, mapped, and their captions; encoded first, if no one has done so."""
+    facts = json.loads(json.dumps({"sha256": known.sha256, "clips": clips.facts()}))
+    stored = _stored(files.facts)
+    while waits and (stored is None or stored["facts"] != facts):
+        time.sleep(_PAUSE)
+        stored = _stored(files.facts)
+    if stored is None or stored["facts"] != facts:
+        captions = _encode(known, clips, files.data, convert, on_clip)
+        stored = {"facts": facts, "captions": captions}
+        with replacing(files.facts, force=True) as beside:
+            beside.write_text(json.dumps(stored), encoding="utf-8")
+    values = np.load(files.data, mmap_mode="r", allow_pickle=False)
+    captions = tuple(stored["captions"])
+    if len(captions) > len(values):
+        raise TrainingError(
+            f"{files.data} holds {len(values)} {files.data.stem} for {len(captions)} captions; it is "
+            "damaged. Remove it, and it is made again."
+        )
+    return values[: len(captions)], captions
 
 
 def _stored(path: Path) -> dict[str, Any] | None:
@@ -190,13 +233,17 @@ def _stored(path: Path) -> dict[str, Any] | None:
 
 @torch.inference_mode()
 def _encode(
-    known: KnownTokenizer, clips: CaptionedClips, path: Path, on_clip: Callable[[int, int], None]
+    known: KnownTokenizer,
+    clips: CaptionedClips,
+    path: Path,
+    convert: Callable[[Tensor], np.ndarray],
+    on_clip: Callable[[int, int], None],
 ) -> list[str]:
-    """Write the latents of clips; give their captions."""
+    """Write clips as they are encoded; give their captions."""
     values: np.ndarray | None = None
     captions: list[str] = []
-    for index, (latent, caption) in enumerate(clips.latents(known)):
-        made = latent.to("cpu", torch.float16).numpy()
+    for index, (encoded, caption) in enumerate(clips.encoded(known)):
+        made = convert(encoded)
         if values is None:
             values = np.lib.format.open_memmap(path, "w+", made.dtype, (len(clips), *made.shape))
         values[index] = made

@@ -2,23 +2,23 @@
 
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tubelet.checks.clips import check_clip
 from tubelet.errors import OptionError
 from tubelet.files import check_suffix, check_target
-from tubelet.generate.captioned import continuous_of, quantized
-from tubelet.generate.dit.files import TextToVideo
-from tubelet.generate.dit.sampler import FlowSampling
-from tubelet.generate.dit.windows import Clip, make_steps
+from tubelet.generate.checkpoint import TextToVideo
+from tubelet.generate.kinds import KINDS, Sampling
+from tubelet.generate.known_tokenizer import continuous_of
 from tubelet.generate.text import PromptVocabulary
-from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.types import Frames, Latent
+from tubelet.generate.windows import Clip, make_steps
+from tubelet.types import Frames
 from tubelet.video.pixels import to_model
 from tubelet.video.read import read
 from tubelet.video.write import SUFFIXES, Writer
@@ -38,7 +38,7 @@ class Request:
         frames: how many; as many as the clips of training have for none.
         size: rows and columns of pixels; those of training for none.
         image: the picture that the video begins with, a file; none to make that too. It gives the size.
-        sampling: how exactly, and how close to the prompt.
+        sampling: how exactly, and how close to the prompt; as generators of the kind usually do for none.
 
     Raises:
         OptionError: a number has no meaning.
@@ -49,7 +49,7 @@ class Request:
     frames: int | None = None
     size: tuple[int, int] | None = None
     image: Path | None = None
-    sampling: FlowSampling = field(default_factory=FlowSampling)
+    sampling: Sampling | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= LARGEST_SEED:
@@ -155,7 +155,7 @@ class _Plan:
         clip = Clip(
             words=words[None], seed=request.seed, steps=grouping.steps(frames),
             cells=grouping.cells(height, width),
-            first=None if first is None else _encoded(tokenizer, first),
+            first=None if first is None else _encoded(model, first),
         )  # fmt: skip
         return cls(frames=frames, height=height, width=width, clip=clip)
 
@@ -163,8 +163,9 @@ class _Plan:
         """The frames, a latent step at a time."""
         tokenizer = continuous_of(model.tokenizer)
         decoder = tokenizer.stream_decoder(height=self.height, width=self.width, frames=self.frames)
-        for latent in make_steps(model.network, self.clip, request.sampling):
-            decoded = quantized(model.tokenizer, latent.to(tokenizer.device, tokenizer.dtype))
+        to_latent = KINDS[model.network.kind].to_latent
+        for made in make_steps(model.network, self.clip, request.sampling):
+            decoded = to_latent(model.tokenizer, made).to(tokenizer.device, tokenizer.dtype)
             for step in range(decoded.shape[2]):
                 yield decoder.push_frames(decoded[:, :, step : step + 1])
         decoder.finish()
@@ -177,26 +178,24 @@ def _first_frame(image: Path) -> Frames:
 
 
 @torch.no_grad()
-def _encoded(tokenizer: ContinuousTokenizer, first: Frames) -> Latent:
-    """The first latent step of a clip that begins with a frame.
+def _encoded(model: TextToVideo, first: Frames) -> Tensor:
+    """The first latent step of a clip that begins with a frame, as the network knows it.
 
     Raises:
         OptionError: the tokenizer knows no step of one frame.
     """
+    tokenizer = continuous_of(model.tokenizer)
     if not tokenizer.lead_frame:
         raise OptionError(
             "the tokenizer has no step for a first frame alone, so no picture can be given. Leave it out."
         )
     video = to_model(first).to(tokenizer.device, tokenizer.dtype)
     check_clip(video)
-    return tokenizer.encode(video)
+    return KINDS[model.network.kind].from_latent(model.tokenizer, tokenizer.encode(video))
 
 
 def _tags(request: Request, model: TextToVideo) -> dict[str, str]:
     """What the file says of itself."""
-    how = request.sampling
-    made = (
-        f"made by {model.name} {model.sha256[:16]}, seed {request.seed}, {how.steps} {how.method} steps, "
-        f"guidance {how.guidance:g}"
-    )
+    how = request.sampling or KINDS[model.network.kind].sampling()
+    made = f"made by {model.name} {model.sha256[:16]}, seed {request.seed}, {how}"
     return {"title": request.prompt, "comment": made}

@@ -19,8 +19,8 @@ from tubelet.data.scenes import (
     scene_at,
 )
 from tubelet.errors import OptionError
-from tubelet.generate.captioned import CaptionedLatent, KnownTokenizer, continuous_of, quantized
-from tubelet.train.tokenizer.batches import to_video
+from tubelet.generate.captioned import CaptionedClip
+from tubelet.generate.known_tokenizer import KnownTokenizer, encode_frames
 
 _AT_ONCE = 8
 """Clips that are encoded together."""
@@ -143,11 +143,10 @@ class SceneClips:
     def __len__(self) -> int:
         return self._data.clips
 
-    def latents(self, known: KnownTokenizer) -> Iterator[CaptionedLatent]:
+    def encoded(self, known: KnownTokenizer) -> Iterator[CaptionedClip]:
         """Render scenes, and encode them a few at a time."""
         scenes = islice(self._data.all_scenes(), self._data.clips)
         while some := list(islice(scenes, _AT_ONCE)):
-            video = to_video(np.stack([scene.frames() for scene in some]), continuous_of(known).device)
-            latents = quantized(known, continuous_of(known).encode(video))
-            for scene, latent in zip(some, latents, strict=True):
-                yield CaptionedLatent(latent, self._data.caption(scene))
+            encoded = encode_frames(known, np.stack([scene.frames() for scene in some]))
+            for scene, each in zip(some, encoded, strict=True):
+                yield CaptionedClip(each, self._data.caption(scene))

@@ -7,7 +7,8 @@ from typing import Any, final
 
 from tubelet.codec.tokens.read import read_tokens
 from tubelet.errors import OptionError, TubeletWarning
-from tubelet.generate.captioned import CaptionedLatent, KnownTokenizer
+from tubelet.generate.captioned import CaptionedClip
+from tubelet.generate.known_tokenizer import KnownTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.video.info import USUAL_RATE
 
@@ -50,8 +51,8 @@ class TokenFiles:
         """Clips with a caption."""
         return sum(clip.facts.caption is not None for path in self._files for clip in read_tokens(path))
 
-    def latents(self, known: KnownTokenizer) -> Iterator[CaptionedLatent]:
-        """What the digits of each clip stand for.
+    def encoded(self, known: KnownTokenizer) -> Iterator[CaptionedClip]:
+        """The digits of each clip.
 
         Raises:
             OptionError: the tokenizer gives no tokens, or the files are by another one.
@@ -72,18 +73,18 @@ class TokenFiles:
                         f"{path} was made with {facts.tokenizer}, another tokenizer than {known.name}; name "
                         "that one by --tokenizer."
                     )
-                latent = tokenizer.quantizer.dequantize(grid.digits)[0]
-                shape = shape or tuple(latent.shape)
+                digits = grid.digits[0]
+                shape = shape or tuple(digits.shape)
                 steps = shape[1]
-                if latent.shape[1] < steps or latent.shape[2:] != shape[2:]:
+                if digits.shape[1] < steps or digits.shape[2:] != shape[2:]:
                     warnings.warn(
-                        f"{facts.source} of {path.name} is left out: its latent is {_text(latent.shape)}, "
-                        f"that of the first clip {_text(shape)}.",
+                        f"{facts.source} of {path.name} is left out: its digits are {_text(digits.shape)}, "
+                        f"those of the first clip {_text(shape)}.",
                         TubeletWarning,
                         stacklevel=2,
                     )
                     continue
-                yield CaptionedLatent(latent[:, :steps], facts.caption)
+                yield CaptionedClip(digits[:, :steps], facts.caption)
 
 
 def _text(shape: tuple[int, ...]) -> str:

@@ -1,6 +1,7 @@
-"""Recipes for generators: what makes latents from text."""
+"""Recipes for generators: what makes latents or tokens from text."""
 
 from tubelet.generate.dit.train_config import DiTTrainConfig
+from tubelet.generate.tokens.train_config import TokenTrainConfig
 from tubelet.train.config import Optimizer
 
 
@@ -13,3 +14,22 @@ def dit() -> DiTTrainConfig:
     quarter of the width, 16 clips); an iteration takes 1.4 times as long with it.
     """
     return DiTTrainConfig(optimizer=Optimizer(kind="muon", lr=2e-3, others=0.5, ema=0.998))
+
+
+def masked() -> TokenTrainConfig:
+    """A masked transformer of 4.8 million weights that makes tokens from text, on rendered scenes.
+
+    ``tubelet train masked -o RUN --time-limit 50m``; scenes and data as for `dit`. Digits of tokens are
+    hidden and said one by one, in patches of 2x2 positions.
+    """
+    return TokenTrainConfig(order="masked", optimizer=Optimizer(kind="muon", lr=2e-3, others=0.5, ema=0.998))
+
+
+def ar() -> TokenTrainConfig:
+    """An autoregressive transformer of tokens from text, whose likelihood is exact, on rendered scenes.
+
+    ``tubelet train ar -o RUN --time-limit 50m``; scenes and data as for `dit`.
+    """
+    return TokenTrainConfig(
+        order="autoregressive", blocks=5, optimizer=Optimizer(kind="muon", lr=2e-3, others=0.5, ema=0.998)
+    )

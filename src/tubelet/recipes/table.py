@@ -7,12 +7,13 @@ from importlib import import_module
 
 from tubelet.errors import OptionError
 from tubelet.generate.dit.train_config import DiTTrainConfig
+from tubelet.generate.tokens.train_config import TokenTrainConfig
 from tubelet.recipes import fidelity, generators, gpu, prior, tokens, twin
 from tubelet.train.prior.config import PriorTrainConfig
 from tubelet.train.tokenizer.config import TrainConfig
 from tubelet.train.twin.config import TwinTrainConfig
 
-RunConfig = TrainConfig | TwinTrainConfig | PriorTrainConfig | DiTTrainConfig
+RunConfig = TrainConfig | TwinTrainConfig | PriorTrainConfig | DiTTrainConfig | TokenTrainConfig
 """What a recipe gives: a run of a tokenizer, of a prior, or of a generator."""
 
 RECIPES: dict[str, Callable[[], TrainConfig]] = {
@@ -37,7 +38,11 @@ TWIN_RECIPES: dict[str, Callable[[], TwinTrainConfig]] = {"twin": twin.twin}
 PRIOR_RECIPES: dict[str, Callable[[], PriorTrainConfig]] = {"prior": prior.prior}
 """Those of priors."""
 
-GENERATOR_RECIPES: dict[str, Callable[[], DiTTrainConfig]] = {"dit": generators.dit}
+GENERATOR_RECIPES: dict[str, Callable[[], DiTTrainConfig | TokenTrainConfig]] = {
+    "dit": generators.dit,
+    "masked": generators.masked,
+    "ar": generators.ar,
+}
 """Those of generators."""
 
 
@@ -62,7 +67,8 @@ def make_config(name: str) -> RunConfig:
     if not isinstance(config, RunConfig):
         raise OptionError(
             f"recipe {name!r} gives a {type(config).__name__}; a recipe gives a "
-            "tubelet.train.tokenizer.config.TrainConfig, a PriorTrainConfig or a DiTTrainConfig. Return one."
+            "tubelet.train.tokenizer.config.TrainConfig, a PriorTrainConfig, a DiTTrainConfig or a "
+            "TokenTrainConfig. Return one."
         )
     return config
 

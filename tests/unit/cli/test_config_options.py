@@ -195,6 +195,7 @@ def trained(monkeypatch):
     monkeypatch.setattr(run, "train", train)
     monkeypatch.setattr("tubelet.train.prior.task.train_prior", train)
     monkeypatch.setattr("tubelet.generate.dit.task.train_dit", train)
+    monkeypatch.setattr("tubelet.generate.tokens.task.train_tokens", train)
     monkeypatch.setattr("tubelet.train.twin.task.train_twin", train)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return calls

@@ -6,9 +6,10 @@ from einops import rearrange
 from torch.nn import functional as F
 
 from tubelet.errors import OptionError, ShapeError
+from tubelet.generate.attention import attention, project
 from tubelet.generate.dit.config import DiTConfig
 from tubelet.generate.dit.network import DiT
-from tubelet.generate.dit.rotary import rotate, rotations
+from tubelet.generate.rotary import rotate, rotations
 
 
 def velocity(network, **changes):
@@ -73,7 +74,7 @@ def test_both_kinds_of_attention_agree(network):
     block = network.blocks[0]
     features = torch.randn(2, 9, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     turns = rotations(1, 3, 3, features=16, prefix=0, device=torch.device("cpu")).to(torch.complex128)
-    own = block._attention(features, turns)
+    own = attention(project(block.attend(features), turns, heads=2), block.sharpness)
     parts = rearrange(block.attend(features), "b n (k h d) -> k b n h d", k=3, h=2)
     turned = [rotate(F.layer_norm(each, (16,))[:, :, None], turns)[:, :, 0] for each in parts[:2]]
     query, key, value = (rearrange(each, "b n h d -> b h n d") for each in (*turned, parts[2]))

@@ -15,14 +15,16 @@ from tubelet.checkpoint import read_discrete
 from tubelet.codec.tokens.array import write_token_array
 from tubelet.codec.tokens.clip import ClipFacts
 from tubelet.errors import OptionError, TrainingError, TubeletWarning
-from tubelet.generate.captioned import continuous_of, encode_captioned, read_tokenizer
-from tubelet.generate.dit.export import config_from_facts, export_dit, is_dit
-from tubelet.generate.dit.files import read_generator
+from tubelet.generate.captioned import encode_latents
+from tubelet.generate.checkpoint import read_generator
 from tubelet.generate.dit.task import DiTTask, train_dit
-from tubelet.generate.dit.train_config import DiTTrainConfig, FlowStage
+from tubelet.generate.dit.train_config import DiTTrainConfig
+from tubelet.generate.export import config_from_facts, export_generator, is_generator
 from tubelet.generate.files import Request, generate_frames
+from tubelet.generate.known_tokenizer import continuous_of, read_tokenizer
 from tubelet.generate.scenes import SceneClips, SceneData
 from tubelet.generate.token_files import TokenFiles
+from tubelet.generate.train_config import GeneratorStage
 from tubelet.models.klt.config import KLTConfig
 from tubelet.quantizers.config import FSQConfig
 from tubelet.tokenizers.config import DiscreteConfig
@@ -43,7 +45,7 @@ def config(tokenizer_folder):
         width=32,
         blocks=1,
         heads=2,
-        stages=(FlowStage(batch=4),),
+        stages=(GeneratorStage(batch=4),),
         scenes=SCENES,
         iterations=6,
         continued=0.3,
@@ -60,8 +62,8 @@ def trained(config, folder, *, data=None, **further):
 
 def test_a_run_becomes_a_generator_that_makes_videos(config, tmp_path, tokenizer_folder):
     state = trained(config, tmp_path / "run")
-    assert is_dit(tmp_path / "run")
-    folder = export_dit(tmp_path / "run", tmp_path / "mine")
+    assert is_generator(tmp_path / "run")
+    folder = export_generator(tmp_path / "run", tmp_path / "mine")
     model = read_generator(folder)
     assert (model.name, model.tokenizer.name) == ("mine", "tiny")
     assert (model.network.config.steps, model.network.config.fps) == (3, 30.0)
@@ -94,7 +96,7 @@ def test_latents_are_those_of_the_scenes_and_encoded_once(config, tmp_path, toke
     said = []
 
     def encoded():
-        return encode_captioned(
+        return encode_latents(
             tokenizer_folder, SceneClips(SCENES), tmp_path, on_clip=lambda done, of: said.append((done, of))
         )
 
@@ -112,7 +114,7 @@ def test_latents_are_those_of_the_scenes_and_encoded_once(config, tmp_path, toke
 
 def test_other_scenes_are_encoded_anew(tmp_path, tokenizer_folder):
     counts = [
-        len(encode_captioned(tokenizer_folder, SceneClips(data), tmp_path, on_clip=lambda *_: None).captions)
+        len(encode_latents(tokenizer_folder, SceneClips(data), tmp_path, on_clip=lambda *_: None).captions)
         for data in (SCENES, replace(SCENES, clips=2), SCENES)
     ]
     assert counts == [6, 2, 6]
@@ -120,7 +122,7 @@ def test_other_scenes_are_encoded_anew(tmp_path, tokenizer_folder):
 
 def test_a_process_that_waits_takes_what_another_one_encoded(tmp_path, tokenizer_folder):
     def encoded(*, waits):
-        return encode_captioned(
+        return encode_latents(
             tokenizer_folder, SceneClips(SCENES), tmp_path, on_clip=lambda *_: None, waits=waits
         )
 
@@ -167,7 +169,7 @@ def test_damaged_latents_are_named(config, tmp_path):
 
 
 def test_weights_of_channels_and_statistics_are_those_of_the_data(config, tmp_path, tokenizer_folder):
-    latents = encode_captioned(tokenizer_folder, SceneClips(SCENES), tmp_path, on_clip=lambda *_: None)
+    latents = encode_latents(tokenizer_folder, SceneClips(SCENES), tmp_path, on_clip=lambda *_: None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         network = DiTTask(config, latents).start()
@@ -178,7 +180,7 @@ def test_weights_of_channels_and_statistics_are_those_of_the_data(config, tmp_pa
 
 
 def test_pictures_show_clips_of_captions(config, tmp_path, tokenizer_folder):
-    latents = encode_captioned(tokenizer_folder, SceneClips(SCENES), tmp_path, on_clip=lambda *_: None)
+    latents = encode_latents(tokenizer_folder, SceneClips(SCENES), tmp_path, on_clip=lambda *_: None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         task = DiTTask(config, latents)
@@ -209,7 +211,7 @@ def tokens(tmp_path):
 def test_files_of_tokens_with_captions_are_trained_on(config, tmp_path, tokens):
     tokenizer, folder = tokens
     trained(replace(config, tokenizer=tokenizer), tmp_path / "run", data=folder)
-    model = read_generator(export_dit(tmp_path / "run", tmp_path / "mine"))
+    model = read_generator(export_generator(tmp_path / "run", tmp_path / "mine"))
     assert model.network.config.words == ("blue", "circle", "red")
     assert model.network.config.fps == 24.0
     frames = np.concatenate(list(generate_frames(Request(prompt="a red ball"), model=model)))
@@ -229,15 +231,15 @@ def test_tokens_of_another_tokenizer_are_refused(config, tmp_path, tokens, token
 def test_an_unfinished_run_says_so(config, tmp_path, stop_after):
     trained(config, tmp_path / "run", on_iteration=stop_after(2))
     with pytest.warns(TubeletWarning, match="is not finished: it stopped at"):
-        folder = export_dit(tmp_path / "run", tmp_path / "mine")
+        folder = export_generator(tmp_path / "run", tmp_path / "mine")
     assert "Not finished" in (folder / "card.md").read_text()
 
 
 def test_a_configuration_comes_back_from_the_run(config, tmp_path):
     trained(config, tmp_path / "run")
-    assert config_from_facts(read_run(tmp_path / "run" / "run.json")["config"]) == config
+    assert config_from_facts("dit", read_run(tmp_path / "run" / "run.json")["config"]) == config
     with pytest.raises(OptionError, match="holds no run of a generator"):
-        export_dit(tmp_path, tmp_path / "mine")
+        export_generator(tmp_path, tmp_path / "mine")
 
 
 @pytest.mark.parametrize(

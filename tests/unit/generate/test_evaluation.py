@@ -8,9 +8,8 @@ import pytest
 from tubelet.cli.main import main
 from tubelet.data.scenes import Appearance, Motion, Thing
 from tubelet.errors import OptionError
-from tubelet.generate.captioned import read_tokenizer
+from tubelet.generate.checkpoint import TextToVideo, save_generator
 from tubelet.generate.dit.config import DiTConfig
-from tubelet.generate.dit.files import TextToVideo, save_generator
 from tubelet.generate.dit.network import DiT
 from tubelet.generate.dit.sampler import FlowSampling
 from tubelet.generate.evaluation import evaluate as evaluation
@@ -22,6 +21,7 @@ from tubelet.generate.evaluation.evaluate import (
     prompts_of,
 )
 from tubelet.generate.evaluation.parse import ParsedThing
+from tubelet.generate.known_tokenizer import read_tokenizer
 from tubelet.generate.text import meaningful_words
 
 WORDS = (
@@ -152,7 +152,7 @@ def test_the_command_writes_figures_of_every_generator(scenes_model, tmp_path, c
     assert "flow loss" in shown
     stored = json.loads(target.read_text())
     assert stored["figures"]["models"].keys() == {"one", "two"}
-    assert stored["protocol"].startswith("generation-1")
+    assert stored["protocol"].startswith("generation-2")
     assert main([*command, "--count", "2"]) == 1
     assert main([*command, "--count", "1", "--force"]) == 2
 

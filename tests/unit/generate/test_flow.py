@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from tubelet.generate.captioned import CaptionedLatents, read_tokenizer
+from tubelet.generate.captioned import CaptionedLatents
 from tubelet.generate.dit.flow import channel_weights, draw_flow_batch, flow_loss, noisy
 from tubelet.generate.dit.train_config import DiTTrainConfig
+from tubelet.generate.known_tokenizer import read_tokenizer
 from tubelet.generate.text import NO_PROMPT
 
 CLIPS = 40

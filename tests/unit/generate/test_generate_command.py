@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tubelet.cli.main import main
-from tubelet.generate.dit.files import save_generator
+from tubelet.generate.checkpoint import save_generator
 from tubelet.generate.dit.network import DiT
 from tubelet.video.probe import probe
 

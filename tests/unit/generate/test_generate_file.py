@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tubelet.errors import OptionError, OutputError, TubeletWarning
-from tubelet.generate.captioned import continuous_of
 from tubelet.generate.dit.sampler import FlowSampling
-from tubelet.generate.dit.windows import make_steps
 from tubelet.generate.files import Request, generate_file, generate_frames
+from tubelet.generate.known_tokenizer import continuous_of
+from tubelet.generate.windows import make_steps
 from tubelet.video.pixels import from_model, to_model
 from tubelet.video.probe import probe
 from tubelet.video.read import read

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tubelet.errors import CheckpointError, OutputError
-from tubelet.generate.dit.files import FILES, find_generator, read_generator, save_generator
+from tubelet.generate.checkpoint import FILES, find_generator, read_generator, save_generator
 from tubelet.generate.dit.network import DiT
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tubelet.errors import OptionError
-from tubelet.generate.dit.sampler import FlowSampling, noise_of, sample
+from tubelet.generate.dit.sampler import FlowSampling, noise_of, sample_flow
 from tubelet.generate.text import no_prompt
 
 WORDS = torch.tensor([[2, 3, 0, 0], [4, 5, 3, 0], [5, 3, 0, 0]])
@@ -15,7 +15,7 @@ SHAPE = (3, 4, 6)
 
 def made(network, words=WORDS, seeds=(5, 6, 7), **further):
     further.setdefault("sampling", FlowSampling(steps=4))
-    return sample(network, words, seeds=list(seeds), shape=SHAPE, **further)
+    return sample_flow(network, words, seeds=list(seeds), shape=SHAPE, **further)
 
 
 def test_a_seed_gives_the_same_latent_twice_and_another_seed_another(network):

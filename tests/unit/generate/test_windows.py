@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from tubelet.errors import OptionError
-from tubelet.generate.dit import windows
+from tubelet.generate import windows
 from tubelet.generate.dit.network import DiT
-from tubelet.generate.dit.sampler import FlowSampling, sample
-from tubelet.generate.dit.windows import Clip, longest_clip, make_steps
+from tubelet.generate.dit.sampler import FlowSampling
+from tubelet.generate.kinds import sample
+from tubelet.generate.windows import Clip, longest_clip, make_steps
 
 SAMPLING = FlowSampling(steps=2)
 

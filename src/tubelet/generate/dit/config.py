@@ -54,3 +54,8 @@ class DiTConfig:
             raise OptionError(f"fps is {self.fps}; it is positive.")
         if len(set(self.words)) != len(self.words):
             raise OptionError("a word stands in the vocabulary twice; each is known once.")
+
+    @property
+    def claimed_weights(self) -> int:
+        """About how many weights the network has; asked before memory is taken for them."""
+        return 12 * self.blocks * self.width**2 + self.channels * self.patch**2 * self.width

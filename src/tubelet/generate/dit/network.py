@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubelet.errors import ShapeError
+from tubelet.generate.attention import attention, norm, project
 from tubelet.generate.dit.config import DiTConfig
-from tubelet.generate.dit.rotary import rotate, rotations
+from tubelet.generate.rotary import rotations
 from tubelet.generate.text import RESERVED
 from tubelet.types import Latent
 
@@ -38,6 +39,8 @@ class DiT(nn.Module):
         mean: of each channel of the training data.
         deviation: of each channel.
     """
+
+    kind = "dit"
 
     mean: Tensor
     deviation: Tensor
@@ -106,7 +109,7 @@ class DiT(nn.Module):
             features = block(features, shared, turns)
         features = features[:, self.config.slots :]
         scale, shift = shared[:, 0] + self.last[0], shared[:, 1] + self.last[1]
-        out = self.leave(_norm(features) * (1 + scale) + shift)
+        out = self.leave(norm(features) * (1 + scale) + shift)
         return rearrange(
             out.float(), "b (t h w) (c p q) -> b c t (h p) (w q)", t=steps, h=rows // p, p=p, q=p
         )
@@ -158,33 +161,12 @@ class Block(nn.Module):
     ) -> Float[Tensor, "b n f"]:
         """The features after this block; in float32, as they came."""
         scale, shift, gate, scale_hidden, shift_hidden, gate_hidden = (shared + self.table).unbind(dim=1)
-        inside = _norm(features) * (1 + scale) + shift
-        features = features + gate * self.join(self._attention(inside, turns))
-        inside = _norm(features) * (1 + scale_hidden) + shift_hidden
-        return features + gate_hidden * self.narrow(F.silu(self.widen(inside)))
-
-    def _attention(
-        self, features: Float[Tensor, "b n f"], turns: Complex[Tensor, "n p"]
-    ) -> Float[Tensor, "b n f"]:
-        """Every position with every other; queries and keys are normed, so that no product grows large."""
-        parts = rearrange(self.attend(features), "b n (k h d) -> b n k h d", k=3, h=self.heads)
-        wanted = rotate(_norm(parts[:, :, :2].float()), turns).to(parts.dtype)
-        query, key, value = (
-            rearrange(each, "b n h d -> b h n d") for each in (*wanted.unbind(dim=2), parts[:, :, 2])
+        inside = norm(features) * (1 + scale) + shift
+        features = features + gate * self.join(
+            attention(project(self.attend(inside), turns, heads=self.heads), self.sharpness)
         )
-        scale = self.sharpness / math.sqrt(query.shape[-1])
-        if query.device.type == "cpu":
-            # Torch's own takes two to four times as long there, with gradients and sequences of this length.
-            weights = (query @ rearrange(key, "b h n d -> b h d n")) * scale.to(query.dtype)
-            mixed = weights.softmax(dim=-1) @ value
-        else:
-            mixed = F.scaled_dot_product_attention(query * scale.to(query.dtype), key, value, scale=1.0)
-        return rearrange(mixed, "b h n d -> b n (h d)")
-
-
-def _norm(features: Tensor) -> Tensor:
-    """Zero mean and unit variance over the features of each position."""
-    return F.layer_norm(features, features.shape[-1:])
+        inside = norm(features) * (1 + scale_hidden) + shift_hidden
+        return features + gate_hidden * self.narrow(F.silu(self.widen(inside)))
 
 
 def _time_features(times: Float[Tensor, " b"]) -> Float[Tensor, "b f"]:

@@ -47,9 +47,12 @@ class FlowSampling:
         if self.method not in ("euler", "heun"):
             raise OptionError(f"the method is {self.method!r:.40}; it is euler or heun.")
 
+    def __str__(self) -> str:
+        return f"{self.steps} {self.method} steps, guidance {self.guidance:g}"
+
 
 @torch.no_grad()
-def sample(
+def sample_flow(
     network: DiT,
     words: Int64[Tensor, "b l"],
     *,

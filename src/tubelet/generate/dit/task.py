@@ -1,30 +1,25 @@
 """Training a diffusion transformer on captioned latents: the task of `tubelet train dit`."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, final
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 
 from tubelet.data.batches_ahead import BatchesAhead
-from tubelet.generate.captioned import CaptionedClips, CaptionedLatents, continuous_of, encode_captioned
+from tubelet.generate.captioned import CaptionedLatents, encode_latents
 from tubelet.generate.dit.flow import FlowBatch, channel_weights, draw_flow_batch, flow_loss, noisy
 from tubelet.generate.dit.network import DiT
-from tubelet.generate.dit.sampler import FlowSampling, sample
-from tubelet.generate.dit.train_config import DiTTrainConfig, FlowStage
-from tubelet.generate.scenes import SceneClips
+from tubelet.generate.dit.sampler import FlowSampling
+from tubelet.generate.dit.train_config import DiTTrainConfig
 from tubelet.generate.text import PromptVocabulary
-from tubelet.generate.token_files import TokenFiles
+from tubelet.generate.train_config import GeneratorStage
+from tubelet.generate.training import clips_as_strips, clips_of, progress_messages
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
 from tubelet.train.processes import is_first_process
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
-
-_SHOWN = 4
-"""Captions of which clips are shown in TensorBoard."""
 
 
 def train_dit(config: DiTTrainConfig, *, data: Path | None, options: RunOptions) -> TrainState:
@@ -42,19 +37,14 @@ def train_dit(config: DiTTrainConfig, *, data: Path | None, options: RunOptions)
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
     options.folder.mkdir(parents=True, exist_ok=True)
-    latents = encode_captioned(
+    latents = encode_latents(
         config.tokenizer,
         clips_of(config, data),
         options.folder,
-        on_clip=_progress_messages(options.on_message),
+        on_clip=progress_messages(options.on_message),
         waits=not is_first_process(),
     )
     return run_task(DiTTask(config, latents), options)
-
-
-def clips_of(config: DiTTrainConfig, data: Path | None) -> CaptionedClips:
-    """What a run is trained on."""
-    return SceneClips(config.scenes) if data is None else TokenFiles(data)
 
 
 @final
@@ -85,7 +75,7 @@ class DiTTask:
     def facts(self) -> dict[str, Any]:
         """The clips, the vocabulary and the tokenizer."""
         return {
-            "generator": "dit",
+            "generator": DiT.kind,
             "clips": self._latents.facts,
             "count": len(self._latents.captions),
             "tokenizer_sha256": self._latents.tokenizer.sha256,
@@ -116,14 +106,14 @@ class DiTTask:
         """The blocks."""
         return list(network.blocks)
 
-    def stage_at(self, progress: float) -> FlowStage:
+    def stage_at(self, progress: float) -> GeneratorStage:
         """The stage in which a run is."""
         return self.config.stage_at(progress)
 
-    def set_trainable(self, network: DiT, stage: FlowStage | None) -> None:
+    def set_trainable(self, network: DiT, stage: GeneratorStage | None) -> None:
         """Everything is trained."""
 
-    def batches(self, stage: FlowStage, *, first: int, indices: range) -> BatchesAhead[FlowBatch]:
+    def batches(self, stage: GeneratorStage, *, first: int, indices: range) -> BatchesAhead[FlowBatch]:
         """Random clips, with noise."""
         return BatchesAhead(
             lambda step: draw_flow_batch(self._latents, self._words, self.config, step=step, indices=indices),
@@ -151,32 +141,4 @@ class DiTTask:
 
     def pictures(self, network: DiT) -> dict[str, Tensor]:
         """A few clips made of captions, as strips of frames."""
-        chosen = range(0, len(self._words), max(1, len(self._words) // _SHOWN))[:_SHOWN]
-        words = self._words[list(chosen)].to(network.mean.device)
-        shape = tuple(self._latents.values.shape[2:])
-        network.eval()
-        latent = sample(
-            network, words, seeds=list(range(len(words))), shape=shape, sampling=FlowSampling(steps=8)
-        )
-        network.train()
-        tokenizer = continuous_of(self._latents.tokenizer)
-        grouping = tokenizer.grouping
-        steps, rows, columns = shape
-        video = tokenizer.decode(
-            latent.to(tokenizer.device, tokenizer.dtype),
-            frames=grouping.first_frame(steps),
-            height=rows * grouping.stride.h,
-            width=columns * grouping.stride.w,
-        )
-        frames = video[:, :, :: max(1, grouping.stride.t)]
-        return {"made": rearrange(frames, "b c t h w -> c (b h) (t w)").clamp(-1, 1) / 2 + 0.5}
-
-
-def _progress_messages(on_message: Callable[[str], None]) -> Callable[[int, int], None]:
-    """Says now and then how far the encoding is."""
-
-    def say(done: int, of: int) -> None:
-        if done == of or not done % 1000:
-            on_message(f"{done} of {of} clips are encoded.")
-
-    return say
+        return clips_as_strips(network, self._words, self._latents.tokenizer, FlowSampling(steps=8))

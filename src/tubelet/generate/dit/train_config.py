@@ -1,74 +1,27 @@
-"""Every number of a diffusion transformer's training, in frozen dataclasses."""
+"""Every number of a diffusion transformer's training, in a frozen dataclass."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tubelet.errors import OptionError
 from tubelet.generate.dit.config import DiTConfig
-from tubelet.generate.scenes import SceneData
-from tubelet.train.config import LoopConfig
+from tubelet.generate.train_config import GeneratorTrainConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlowStage:
-    """A part of a run.
-
-    Attributes:
-        until: fraction of the run at which it ends; that of the last stage is 1.
-        batch: clips per iteration, over all processes.
-    """
-
-    until: float = 1.0
-    batch: int = 32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiTTrainConfig(LoopConfig):
+class DiTTrainConfig(GeneratorTrainConfig):
     """A complete training run of a diffusion transformer.
 
     Attributes:
-        tokenizer: whose latents it makes: a shipped tokenizer or a folder.
-        width: features per position.
-        blocks: of the transformer.
-        heads: of the attention of each block.
-        patch: rows and columns of latent positions that become one.
-        slots: words of a caption that it reads.
-        stages: what is trained on, one after the other.
-        unprompted: fraction of the clips that are trained without their caption, for guidance.
-        given: fraction of the clips whose first step is given, as a picture to go on from.
-        continued: fraction of the iterations in which clips have lost their first step, and go on from one or
-            more of the others, so that longer clips can be made.
         weight_power: how much more a channel counts that moves pixels more; the loss of each is weighed by
             this power of its deviation in pixels.
-        scenes: what is rendered to train on, where no data are given.
     """
 
-    tokenizer: str = "tubelet-m16"
-    width: int = 256
-    blocks: int = 6
-    heads: int = 4
-    patch: int = 2
-    slots: int = 8
-    stages: tuple[FlowStage, ...] = (FlowStage(),)
-    unprompted: float = 0.1
-    given: float = 0.1
-    continued: float = 0.1
     weight_power: float = 0.5
-    scenes: SceneData = field(default_factory=SceneData)
 
     def __post_init__(self) -> None:
-        ends = [stage.until for stage in self.stages]
-        if not ends or ends != sorted(ends) or ends[-1] != 1.0:
-            raise OptionError(f"stages end at {ends}; ends must rise to 1, the whole run.")
-        shares = (self.unprompted, self.given, self.continued)
-        if not all(0 <= share <= 1 for share in shares) or not 0 <= self.weight_power <= 2:
-            raise OptionError(
-                f"unprompted, given and continued are {shares} and weight_power is {self.weight_power}; the "
-                "first three are fractions from 0 to 1, the last lies between 0 and 2."
-            )
-
-    def stage_at(self, progress: float) -> FlowStage:
-        """The stage in which a run is, by the fraction that is done."""
-        return next((stage for stage in self.stages if progress < stage.until), self.stages[-1])
+        GeneratorTrainConfig.__post_init__(self)
+        if not 0 <= self.weight_power <= 2:
+            raise OptionError(f"weight_power is {self.weight_power}; it lies between 0 and 2.")
 
     def network(
         self, *, tokenizer_sha256: str, shape: tuple[int, int, int, int], fps: float, words: tuple[str, ...]
@@ -85,10 +38,7 @@ class DiTTrainConfig(LoopConfig):
             OptionError: rows or columns are no multiples of the patch, or the width does not split.
         """
         channels, steps, rows, columns = shape
-        if rows % self.patch or columns % self.patch:
-            raise OptionError(
-                f"latents have {rows}x{columns} positions, and patch is {self.patch}; choose a divisor."
-            )
+        self.check_patch(rows, columns)
         return DiTConfig(
             name="dit", tokenizer=self.tokenizer, tokenizer_sha256=tokenizer_sha256, channels=channels,
             steps=steps, rows=rows, columns=columns, fps=fps, words=words, slots=self.slots, width=self.width,

@@ -1,7 +1,7 @@
 """How well a generator does what its prompts say, read from pixels alone; beside floor and ceiling."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
@@ -10,22 +10,22 @@ import torch
 
 from tubelet.data.scenes import Scene, Thing
 from tubelet.errors import OptionError
-from tubelet.generate.captioned import continuous_of, quantized
-from tubelet.generate.dit.files import TextToVideo
-from tubelet.generate.dit.flow import channel_weights, flow_loss, noisy
-from tubelet.generate.dit.sampler import FlowSampling, noise_of, sample
+from tubelet.generate.checkpoint import TextToVideo
+from tubelet.generate.evaluation.losses import losses_of
 from tubelet.generate.evaluation.parse import ParsedThing, parse_clip
+from tubelet.generate.kinds import KINDS as GENERATOR_KINDS
+from tubelet.generate.kinds import Sampling, sample
+from tubelet.generate.known_tokenizer import continuous_of, decodable, encode_frames
 from tubelet.generate.scenes import SceneData
 from tubelet.generate.text import PromptVocabulary, meaningful_words
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.tokenizer.batches import to_video
 from tubelet.types import Frames, Latent
 from tubelet.video.pixels import from_model
 
 PROTOCOL = (
-    "generation-1: prompts of rendered scenes that no training saw, one clip each; colour, shape, direction, "
+    "generation-2: prompts of rendered scenes that no training saw, one clip each; colour, shape, direction, "
     "speed and number of things read from pixels by fixed rules; floor: each clip against all other prompts; "
-    "ceiling: the scenes themselves through the tokenizer; flow loss at fixed seeds and times"
+    "ceiling: the scenes themselves through the tokenizer; losses at fixed seeds, times and hidden digits"
 )
 
 ATTRIBUTES = ("colour", "shape", "direction", "speed", "count")
@@ -51,13 +51,13 @@ class EvaluationOptions:
         count: prompts of each kind.
         seed: of the first clip; the next ones have the next.
         things: in each scene.
-        sampling: how clips are made.
+        sampling: how clips are made; as generators of the kind usually do for none.
     """
 
     count: int = 64
     seed: int = 0
     things: int = 1
-    sampling: FlowSampling = field(default_factory=FlowSampling)
+    sampling: Sampling | None = None
 
     def __post_init__(self) -> None:
         if not 2 <= self.count <= 10_000 or self.seed < 0:
@@ -97,7 +97,7 @@ def evaluate_generator(
 
     Returns:
         By kind of prompts: shares of clips in which each attribute is right (``right``), the same of the
-        floor and the ceiling, the flow loss, and each clip with its prompt, seed and what was found.
+        floor and the ceiling, the losses, and each clip with its prompt, seed and what was found.
 
     Raises:
         OptionError: the generator does not know the words of rendered scenes.
@@ -140,15 +140,15 @@ def _evaluate(
     fps = model.network.config.fps
     parsed: list[list[ParsedThing]] = []
     ceiling: list[Checked] = []
-    losses: list[float] = []
+    losses: list[dict[str, float]] = []
     for start in range(0, len(scenes), _AT_ONCE):
         some = scenes[start : start + _AT_ONCE]
         seeds = [options.seed + start + index for index in range(len(some))]
         parsed += [parse_clip(clip, fps=fps) for clip in _generated(model, some, seeds, options.sampling)]
-        latent = _encoded(model, some)
-        back = [parse_clip(clip, fps=fps) for clip in _decoded(model, latent)]
+        encoded = _encoded(model, some)
+        back = [parse_clip(clip, fps=fps) for clip in _decoded(model, decodable(model.tokenizer, encoded))]
         ceiling += [check_clip_of(things, scene.things) for things, scene in zip(back, some, strict=True)]
-        losses += _flow_losses(model, some, latent)
+        losses += losses_of(model, _words(model, some), encoded)
         on_clips(len(some))
     checked = [check_clip_of(things, scene.things) for things, scene in zip(parsed, scenes, strict=True)]
     floor = [
@@ -161,7 +161,7 @@ def _evaluate(
         "right": _shares(checked),
         "floor": _shares(floor),
         "ceiling": _shares(ceiling),
-        "flow_loss": float(np.mean(losses)),
+        **{name: float(np.mean([each[name] for each in losses])) for name in losses[0]},
         "clips": [
             {
                 "prompt": scene.caption,
@@ -202,15 +202,15 @@ def prompts_of(model: TextToVideo, options: EvaluationOptions, kind: str) -> lis
 
 
 def _generated(
-    model: TextToVideo, scenes: Sequence[Scene], seeds: Sequence[int], sampling: FlowSampling
+    model: TextToVideo, scenes: Sequence[Scene], seeds: Sequence[int], sampling: Sampling | None
 ) -> list[Frames]:
     """Clips of the captions of scenes."""
     config = model.network.config
-    latent = sample(
+    made = sample(
         model.network, _words(model, scenes), seeds=seeds, shape=(config.steps, config.rows, config.columns),
         sampling=sampling,
     )  # fmt: skip
-    return _decoded(model, quantized(model.tokenizer, latent))
+    return _decoded(model, GENERATOR_KINDS[model.network.kind].to_latent(model.tokenizer, made))
 
 
 def _words(model: TextToVideo, scenes: Sequence[Scene]) -> torch.Tensor:
@@ -220,10 +220,8 @@ def _words(model: TextToVideo, scenes: Sequence[Scene]) -> torch.Tensor:
 
 
 @torch.no_grad()
-def _encoded(model: TextToVideo, scenes: Sequence[Scene]) -> Latent:
-    tokenizer = continuous_of(model.tokenizer)
-    video = to_video(np.stack([scene.frames() for scene in scenes]), tokenizer.device)
-    return quantized(model.tokenizer, tokenizer.encode(video))
+def _encoded(model: TextToVideo, scenes: Sequence[Scene]) -> torch.Tensor:
+    return encode_frames(model.tokenizer, np.stack([scene.frames() for scene in scenes]))
 
 
 @torch.no_grad()
@@ -237,27 +235,6 @@ def _decoded(model: TextToVideo, latent: Latent) -> list[Frames]:
         width=config.columns * stride.w,
     )
     return [from_model(clip[None]) for clip in video]
-
-
-@torch.no_grad()
-def _flow_losses(model: TextToVideo, scenes: Sequence[Scene], latent: Latent) -> list[float]:
-    """The loss of training on each clip, in the mean over fixed times, with fixed noise."""
-    network, config = model.network, model.network.config
-    data = network.normalise(latent.to(network.mean.device, network.mean.dtype))
-    shape = (config.channels, config.rows, config.columns)
-    noise = torch.stack([noise_of(index, range(config.steps), shape) for index in range(len(scenes))])
-    noise = noise.to(data.device, data.dtype)
-    (units,) = continuous_of(model.tokenizer).model.pixel_units().values()
-    deviations = units[: config.channels].to(data.device, data.dtype) * network.deviation
-    weights = channel_weights(deviations, 0.5)
-    given = torch.zeros(len(scenes), dtype=torch.int64, device=data.device)
-    words = _words(model, scenes).to(data.device)
-    total = torch.zeros(len(scenes), device=data.device, dtype=data.dtype)
-    for time in _TIMES:
-        times = torch.full((len(scenes),), time, device=data.device, dtype=data.dtype)
-        velocity = network(noisy(data, noise, times, given), times, words, given, lead=True)
-        total += flow_loss(velocity, data, noise, given, weights)
-    return (total / len(_TIMES)).tolist()
 
 
 def _shares(checked: Sequence[Checked]) -> dict[str, float]:

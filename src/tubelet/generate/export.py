@@ -10,11 +10,13 @@ import numpy as np
 from tubelet.errors import OptionError, TrainingError, TubeletWarning
 from tubelet.files import check_folder
 from tubelet.files.names import text_name
-from tubelet.generate.dit.config import DiTConfig
-from tubelet.generate.dit.files import FILES, save_generator
+from tubelet.generate.checkpoint import FILES, save_generator
 from tubelet.generate.dit.network import DiT
-from tubelet.generate.dit.train_config import DiTTrainConfig, FlowStage
+from tubelet.generate.dit.train_config import DiTTrainConfig
+from tubelet.generate.kinds import KINDS, Network, NetworkConfig
 from tubelet.generate.scenes import SceneData
+from tubelet.generate.tokens.train_config import TokenTrainConfig
+from tubelet.generate.train_config import GeneratorStage
 from tubelet.json_text import of_kind
 from tubelet.train.config import Optimizer
 from tubelet.train.journal import read_log
@@ -23,17 +25,17 @@ from tubelet.train.state import checkpoints, read_ema, read_numbers
 from tubelet.weights_file import round_for_storage
 
 
-def is_dit(run: Path) -> bool:
-    """Whether a folder holds a run of a diffusion transformer.
+def is_generator(run: Path) -> bool:
+    """Whether a folder holds a run of a generator.
 
     Raises:
         TrainingError: what it says of itself is damaged.
     """
     path = run / RUN_FILE
-    return path.is_file() and read_run(path).get("generator") == "dit"
+    return path.is_file() and read_run(path).get("generator") in KINDS
 
 
-def export_dit(run: Path, folder: Path, *, force: bool = False) -> Path:
+def export_generator(run: Path, folder: Path, *, force: bool = False) -> Path:
     """Write the averaged weights of a run's newest checkpoint as a generator, as `round_for_storage` rounds.
 
     Args:
@@ -47,13 +49,13 @@ def export_dit(run: Path, folder: Path, *, force: bool = False) -> Path:
         OutputError: a generator is there and `force` is false.
     """
     check_folder(folder, holds=FILES, sources=[run], force=force)
-    if not is_dit(run) or not checkpoints(run):
+    if not is_generator(run) or not checkpoints(run):
         raise OptionError(
-            f"{run} holds no run of a generator with a checkpoint; give the folder that `tubelet train dit "
-            "-o` was given, after its first checkpoint."
+            f"{run} holds no run of a generator with a checkpoint; give the folder that `tubelet train dit, "
+            "masked or ar -o` was given, after its first checkpoint."
         )
     facts = read_run(run / RUN_FILE)
-    network = DiT(_network_config(facts, run))
+    network = KINDS[facts["generator"]].network(_network_config(facts, run))
     newest = checkpoints(run)[-1]
     read_ema(newest, network)
     progress = float(read_numbers(newest)["progress"])
@@ -69,46 +71,49 @@ def export_dit(run: Path, folder: Path, *, force: bool = False) -> Path:
     return save_generator(network, folder, card=_card(name, network, run, facts, progress), force=force)
 
 
-def config_from_facts(numbers: dict[str, Any]) -> DiTTrainConfig:
-    """The configuration that a run was begun with.
+def config_from_facts(kind: str, numbers: dict[str, Any]) -> DiTTrainConfig | TokenTrainConfig:
+    """The configuration that a run of a kind of generators was begun with.
 
     Raises:
-        OptionError: it is of no run of a diffusion transformer of this program.
+        OptionError: it is of no run of a generator of this program.
     """
     try:
         scenes: dict[str, Any] = {
             key: tuple(each) if isinstance(each, list) else each for key, each in numbers["scenes"].items()
         }
-        return DiTTrainConfig(
-            **numbers
-            | {
-                "stages": tuple(FlowStage(**stage) for stage in numbers["stages"]),
-                "optimizer": Optimizer(
-                    **numbers["optimizer"] | {"betas": tuple(numbers["optimizer"]["betas"])}
-                ),
-                "scenes": SceneData(**scenes),
-            }
-        )
+        optimizer = numbers["optimizer"] | {"betas": tuple(numbers["optimizer"]["betas"])}
+        values = numbers | {
+            "stages": tuple(GeneratorStage(**stage) for stage in numbers["stages"]),
+            "optimizer": Optimizer(**optimizer),
+            "scenes": SceneData(**scenes),
+        }
+        return DiTTrainConfig(**values) if kind == DiT.kind else TokenTrainConfig(**values)
     except (KeyError, TypeError, AttributeError) as error:
         raise OptionError(f"the run is of no generator of this program ({error!r:.200}).") from error
 
 
-def _network_config(facts: dict[str, Any], run: Path) -> DiTConfig:
+def _network_config(facts: dict[str, Any], run: Path) -> NetworkConfig:
     try:
-        shape = tuple(of_kind(side, int, "shape") for side in facts["shape"])
+        config = config_from_facts(facts["generator"], facts["config"])
+        sha256 = of_kind(facts["tokenizer_sha256"], str, "tokenizer_sha256")
+        fps = float(of_kind(facts["fps"], (int, float), "fps"))
         words = tuple(of_kind(word, str, "words") for word in facts["words"])
-        channels, steps, rows, columns = shape
-        return config_from_facts(facts["config"]).network(
-            tokenizer_sha256=of_kind(facts["tokenizer_sha256"], str, "tokenizer_sha256"),
-            shape=(channels, steps, rows, columns),
-            fps=float(of_kind(facts["fps"], (int, float), "fps")),
-            words=words,
+        shape = [of_kind(side, int, "shape") for side in facts["shape"]]
+        if isinstance(config, DiTTrainConfig):
+            channels, steps, rows, columns = shape
+            return config.network(
+                tokenizer_sha256=sha256, shape=(channels, steps, rows, columns), fps=fps, words=words
+            )
+        steps, rows, columns = shape
+        bases = tuple(of_kind(base, int, "bases") for base in facts["bases"])
+        return config.network(
+            tokenizer_sha256=sha256, bases=bases, shape=(steps, rows, columns), fps=fps, words=words
         )
     except (KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"{run / RUN_FILE} is damaged: {error!r:.200}. Start the run again.") from error
 
 
-def _card(name: str, network: DiT, run: Path, facts: dict[str, Any], progress: float) -> str:
+def _card(name: str, network: Network, run: Path, facts: dict[str, Any], progress: float) -> str:
     """What the generator is, what it was made from, and how it went."""
     log = [line for line in read_log(run) if isinstance(line.get("total"), int | float)]
     last = log[-1] if log else {"iteration": 0, "seconds": 0.0}
@@ -117,9 +122,9 @@ def _card(name: str, network: DiT, run: Path, facts: dict[str, Any], progress: f
     unfinished = f"- **Not finished**: it stopped at {progress:.0%} of its length.\n" if progress < 1 else ""
     return f"""# {name}
 
-A diffusion transformer of {weights / 1e6:.1f} million weights that makes latents of {config.tokenizer} from
-text: {config.steps} steps of {config.rows} x {config.columns} positions at once, longer clips window by
-window. It knows {len(config.words)} words: {", ".join(config.words[:120])}.
+A generator ({KINDS[network.kind].title}, {weights / 1e6:.1f} million weights) of {_made(network)} of
+{config.tokenizer} from text: {config.steps} steps of {config.rows} x {config.columns} positions at once,
+longer clips window by window. It knows {len(config.words)} words: {", ".join(config.words[:120])}.
 
 - **Made by** `{where["command"]}`, {last["iteration"]} iterations in {last["seconds"] / 3600:.2f} hours on
   {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.
@@ -139,6 +144,10 @@ window. It knows {len(config.words)} words: {", ".join(config.words[:120])}.
 """
 
 
+def _made(network: Network) -> str:
+    return "latents" if isinstance(network, DiT) else "tokens"
+
+
 def _source_text(facts: dict[str, Any]) -> str:
     clips = facts.get("clips", {})
     return "rendered scenes only" if "scenes" in clips else f"{len(clips.get('files', {}))} files of tokens"
@@ -146,7 +155,7 @@ def _source_text(facts: dict[str, Any]) -> str:
 
 def _curve(log: list[dict[str, Any]]) -> str:
     """The mean loss of each tenth of a run."""
-    rows = ["| hours | iteration | flow loss | gradient |", "|---|---|---|---|"]
+    rows = ["| hours | iteration | loss | gradient |", "|---|---|---|---|"]
     for part in np.array_split(np.arange(len(log)), min(10, max(1, len(log)))):
         if len(part):
             lines = [log[index] for index in part.tolist()]

@@ -13,25 +13,25 @@ from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.files import replacing_folder
 from tubelet.files.names import text_name
-from tubelet.generate.captioned import KnownTokenizer, read_tokenizer
-from tubelet.generate.dit.config import DiTConfig
 from tubelet.generate.dit.network import DiT
+from tubelet.generate.kinds import KINDS, Network, NetworkConfig
+from tubelet.generate.known_tokenizer import KnownTokenizer, read_tokenizer
+from tubelet.generate.tokens.digits import split_bases
 from tubelet.json_fields import fields_from_json
 from tubelet.json_text import read_json
+from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.save import widened
 from tubelet.weights_file import read_weights, weights_to_bytes
 
 FORMAT = 1
 """The newest format of a generator."""
 
-KIND = "dit"
-
 WEIGHTS = "weights.safetensors"
 
 FILES = ("config.json", WEIGHTS, "card.md")
 """What the folder of a generator holds."""
 
-SHIPPED = Path(__file__).parent.parent / "weights"
+SHIPPED = Path(__file__).parent / "weights"
 """The folder of the generators that come with the package."""
 
 DEFAULT = "tubelet-dit"
@@ -50,16 +50,16 @@ class TextToVideo:
         name: what files call it.
         network: ready to use: evaluation mode, no gradients.
         sha256: of its configuration and weights.
-        tokenizer: whose latents it makes.
+        tokenizer: whose latents or tokens it makes.
     """
 
     name: str
-    network: DiT
+    network: Network
     sha256: str
     tokenizer: KnownTokenizer
 
 
-def save_generator(network: DiT, folder: Path, *, card: str, force: bool = False) -> Path:
+def save_generator(network: Network, folder: Path, *, card: str, force: bool = False) -> Path:
     """Write a generator; matrices take one byte a number, or two, where that loses nothing.
 
     Args:
@@ -75,7 +75,7 @@ def save_generator(network: DiT, folder: Path, *, card: str, force: bool = False
     weights = {name: each.detach().cpu().contiguous() for name, each in network.state_dict().items()}
     facts = {
         "format": FORMAT,
-        "generator": KIND,
+        "generator": network.kind,
         "config": asdict(config),
         "sha256": fingerprint(config, weights),
     }
@@ -89,7 +89,7 @@ def save_generator(network: DiT, folder: Path, *, card: str, force: bool = False
 def read_generator(
     name: str | Path | None = None, *, tokenizer: str | Path | None = None, device: str = "cpu"
 ) -> TextToVideo:
-    """Read a generator, and the tokenizer whose latents it makes; nothing in them is executed.
+    """Read a generator, and the tokenizer that decodes what it makes; nothing in them is executed.
 
     Args:
         name: a shipped generator or a folder; the default generator for none.
@@ -111,20 +111,21 @@ def read_generator(
             f"the generator in {folder} has SHA-256 {own[:16]}… and its config.json says {sha256!s:.16}…; "
             "they must agree. It was changed or damaged: fetch it again."
         )
-    if float(network.deviation.min()) <= 0:
+    if isinstance(network, DiT) and float(network.deviation.min()) <= 0:
         raise CheckpointError(f"in {folder} a channel has no deviation. Fetch the weights again.")
     known = read_tokenizer(str(tokenizer or network.config.tokenizer), device=device)
     if known.sha256 != network.config.tokenizer_sha256:
         raise CheckpointError(
-            f"the generator in {folder} makes latents of {network.config.tokenizer} with SHA-256 "
+            f"the generator in {folder} was trained with {network.config.tokenizer} of SHA-256 "
             f"{network.config.tokenizer_sha256:.16}…, and {known.name} has {known.sha256:.16}…. Name the "
             "tokenizer that it was trained with."
         )
+    _check_digits(network, known, folder)
     network.eval().requires_grad_(requires_grad=False)
     return TextToVideo(name=network.config.name, network=network.to(place), sha256=own, tokenizer=known)
 
 
-def read_empty_generator(folder: Path) -> tuple[DiT, str]:
+def read_empty_generator(folder: Path) -> tuple[Network, str]:
     """The network of a generator without memory for its weights, and the fingerprint that it should have.
 
     Raises:
@@ -138,12 +139,12 @@ def read_empty_generator(folder: Path) -> tuple[DiT, str]:
         raise CheckpointError(
             f"{path} is not a generator of tubelet: {error!r:.200}. Fetch it again."
         ) from error
-    if version != FORMAT or kind != KIND:
+    if version != FORMAT or not isinstance(kind, str) or kind not in KINDS:
         raise CheckpointError(
-            f"{path} holds a {kind!r:.40} of format {version!r:.40}; this program reads {KIND!r} of format "
-            f"{FORMAT}. Upgrade it."
+            f"{path} holds a {kind!r:.40} of format {version!r:.40}; this program reads {', '.join(KINDS)}, "
+            f"of format {FORMAT}. Upgrade it."
         )
-    return _empty(numbers, folder), sha256
+    return _empty(kind, numbers, folder), sha256
 
 
 def find_generator(name: str | Path) -> Path:
@@ -158,7 +159,7 @@ def find_generator(name: str | Path) -> Path:
     known = ", ".join(shipped_generators()) or "none"
     raise CheckpointError(
         f"{str(name)!r} is neither a shipped generator nor a folder with a config.json; shipped are {known}. "
-        "`tubelet train dit -o RUN` and `tubelet export-checkpoint RUN` make one."
+        "`tubelet train dit -o RUN`, or masked or ar, and `tubelet export-checkpoint RUN` make one."
     )
 
 
@@ -169,7 +170,7 @@ def shipped_generators() -> list[str]:
     return sorted(folder.name for folder in SHIPPED.iterdir() if (folder / "config.json").is_file())
 
 
-def fingerprint(config: DiTConfig, weights: Mapping[str, Tensor]) -> str:
+def fingerprint(config: NetworkConfig, weights: Mapping[str, Tensor]) -> str:
     """SHA-256 of all that a generator's latents depend on; names do not change it."""
     numbers = {key: value for key, value in asdict(config).items() if key not in ("name", "tokenizer")}
     digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode())
@@ -180,17 +181,33 @@ def fingerprint(config: DiTConfig, weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _empty(numbers: object, folder: Path) -> DiT:
+def _empty(kind: str, numbers: object, folder: Path) -> Network:
     """The network of a configuration, without memory for its weights, whatever sizes it claims."""
     try:
-        config = fields_from_json(DiTConfig, numbers, str(folder / "config.json"))
+        config = fields_from_json(KINDS[kind].config, numbers, str(folder / "config.json"))
     except OptionError as error:
         raise CheckpointError(
             f"the configuration in {folder} makes no generator: {error!s:.200}. Fetch it again."
         ) from error
-    if 12 * config.blocks * config.width**2 + config.channels * config.patch**2 * config.width > _LARGEST:
+    if config.claimed_weights > _LARGEST:
         raise CheckpointError(
             f"the configuration in {folder} claims over {_LARGEST} weights. Fetch it again."
         )
     with torch.device("meta"):
-        return DiT(config)
+        return KINDS[kind].network(config)
+
+
+def _check_digits(network: Network, known: KnownTokenizer, folder: Path) -> None:
+    """See whether a network of tokens makes those that its tokenizer has.
+
+    Raises:
+        CheckpointError: it does not.
+    """
+    if isinstance(network, DiT):
+        return
+    bases = split_bases(known.tokenizer.bases) if isinstance(known.tokenizer, DiscreteTokenizer) else None
+    if bases != network.config.bases:
+        raise CheckpointError(
+            f"the generator in {folder} makes digits of {network.config.bases} values, and those of "
+            f"{known.name} have {bases}. Fetch the weights again."
+        )

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Int64
 from torch import Tensor
-from torch.nn import functional as F
 
 from tubelet.errors import OptionError
-from tubelet.generate.dit.network import DiT
-from tubelet.generate.dit.sampler import FlowSampling, sample
-from tubelet.types import Latent
+from tubelet.generate.kinds import Network, Sampling, sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,23 +20,23 @@ class Clip:
         seed: of the noise.
         steps: latent steps of the clip.
         cells: latent rows and columns.
-        first: the first step, to go on from; none to make it too.
+        first: the first step, to go on from, as the network knows it; none to make it too.
     """
 
     words: Int64[Tensor, "1 l"]
     seed: int
     steps: int
     cells: tuple[int, int]
-    first: Latent | None = None
+    first: Tensor | None = None
 
 
-def longest_clip(network: DiT) -> int | None:
+def longest_clip(network: Network) -> int | None:
     """Latent steps of the longest clip that a network can make; none if there is no end."""
     return None if network.config.steps > 2 else network.config.steps
 
 
-def make_steps(network: DiT, clip: Clip, sampling: FlowSampling) -> Iterator[Latent]:
-    """The latent of a clip in runs of steps; memory does not grow with its length.
+def make_steps(network: Network, clip: Clip, sampling: Sampling | None = None) -> Iterator[Tensor]:
+    """A clip in runs of latent steps, as its network knows them; memory does not grow with its length.
 
     The first window is as long as those of training; each later one is a step shorter, because what is first
     in a clip stands still and comes once, and the first half of it is the end of the one before. So a shorter
@@ -60,17 +58,18 @@ def make_steps(network: DiT, clip: Clip, sampling: FlowSampling) -> Iterator[Lat
         size = whole - int(first > 0)
         given = 0 if known is None else known.shape[2]
         start = first - given if first else 0
-        latent = sample(
+        made = sample(
             network, clip.words, seeds=[clip.seed], shape=(size, rows, columns), sampling=sampling,
             first_step=start, known=known,
         )  # fmt: skip
-        fresh = latent[:, :, (given if first else 0) :][:, :, : clip.steps - first]
+        fresh = made[:, :, (given if first else 0) :][:, :, : clip.steps - first]
         yield fresh[:, :, :, : clip.cells[0], : clip.cells[1]]
         first += fresh.shape[2]
-        known = latent[:, :, -max(1, (whole - 1) // 2) :]
+        known = made[:, :, -max(1, (whole - 1) // 2) :]
 
 
-def _padded(latent: Latent, rows: int, columns: int) -> Tensor:
+def _padded(step: Tensor, rows: int, columns: int) -> Tensor:
     """A step whose last row and column are repeated up to whole patches."""
-    missing = (0, columns - latent.shape[4], 0, rows - latent.shape[3])
-    return F.pad(latent, (*missing, 0, 0), mode="replicate")
+    row = torch.arange(rows, device=step.device).clamp_max(step.shape[3] - 1)
+    column = torch.arange(columns, device=step.device).clamp_max(step.shape[4] - 1)
+    return step[:, :, :, row][:, :, :, :, column]

@@ -1,0 +1,1 @@
+"""Tokens one after the other: a causal transformer whose likelihood is exact."""

@@ -1,0 +1,1 @@
+"""Masked tokens: a transformer that fills in hidden digits, the surest first."""

@@ -1,0 +1,1 @@
+"""What masked and autoregressive generators have in common: digits, their grid, blocks and training."""

@@ -1,0 +1,62 @@
+"""What samplers of tokens have in common: guidance of logits, and noise by seed and place."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from tubelet.errors import OptionError
+from tubelet.generate.text import no_prompt
+
+LARGEST_GUIDANCE = 100.0
+LARGEST_TEMPERATURE = 100.0
+
+
+def check_guidance_and_temperature(guidance: float, temperature: float) -> None:
+    """See whether both have a meaning.
+
+    Raises:
+        OptionError: one has none.
+    """
+    if not 0 <= guidance <= LARGEST_GUIDANCE:
+        raise OptionError(f"guidance is {guidance}; it lies between 0 and {LARGEST_GUIDANCE:g}.")
+    if not 0 <= temperature <= LARGEST_TEMPERATURE:
+        raise OptionError(f"temperature is {temperature}; it lies between 0 and {LARGEST_TEMPERATURE:g}.")
+
+
+def with_free(words: Int64[Tensor, "b l"], guidance: float) -> Int64[Tensor, "_ l"]:
+    """Prompts, and for guidance as many clips without one behind them."""
+    if guidance == 1:
+        return words
+    return torch.cat([words, no_prompt(words.shape[1]).to(words.device).expand(len(words), -1)])
+
+
+def guided(logits: Float[Tensor, "_ ..."], guidance: float) -> Float[Tensor, "b ..."]:
+    """Logits of `with_free` clips, moved away from those without a prompt (arXiv:2207.12598).
+
+    Guidance 1 is the model as it is.
+    """
+    if guidance == 1:
+        return logits
+    prompted, free = logits.chunk(2)
+    return free + guidance * (prompted - free)
+
+
+def uniform(
+    seeds: Sequence[int], steps: range, shape: tuple[int, ...], *, stream: int
+) -> Float[Tensor, "b t ..."]:
+    """Even random numbers in (0, 1) of latent steps of clips: each step's follow from seed and number.
+
+    Args:
+        seeds: of the clips.
+        steps: of the clips, from 0.
+        shape: of what a step has.
+        stream: another one gives other numbers.
+    """
+    each = [
+        [np.random.default_rng((seed, step, stream)).random(shape, dtype=np.float64) for step in steps]
+        for seed in seeds
+    ]
+    return torch.from_numpy(np.array(each)).clamp(1e-12, 1 - 1e-12)

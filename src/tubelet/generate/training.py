@@ -1,0 +1,70 @@
+"""What the tasks of all generators have in common: their clips, and the clips that they show."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from einops import rearrange
+from torch import Tensor, nn
+
+from tubelet.generate.captioned import CaptionedClips
+from tubelet.generate.kinds import KINDS, Network, Sampling, sample
+from tubelet.generate.known_tokenizer import KnownTokenizer, continuous_of
+from tubelet.generate.scenes import SceneClips
+from tubelet.generate.token_files import TokenFiles
+from tubelet.generate.train_config import GeneratorTrainConfig
+
+_SHOWN = 4
+"""Captions of which clips are shown in TensorBoard."""
+
+
+def clips_of(config: GeneratorTrainConfig, data: Path | None) -> CaptionedClips:
+    """What a run is trained on: files of tokens with captions in a folder, or rendered scenes for none."""
+    return SceneClips(config.scenes) if data is None else TokenFiles(data)
+
+
+def progress_messages(on_message: Callable[[str], None]) -> Callable[[int, int], None]:
+    """Says now and then how far the encoding is."""
+
+    def say(done: int, of: int) -> None:
+        if done == of or not done % 1000:
+            on_message(f"{done} of {of} clips are encoded.")
+
+    return say
+
+
+def clips_as_strips(
+    network: Network, words: Tensor, known: KnownTokenizer, sampling: Sampling
+) -> dict[str, Tensor]:
+    """A few clips made of captions, as strips of frames: a row for each.
+
+    Args:
+        network: as it is in training.
+        words: of all captions.
+        known: the tokenizer.
+        sampling: how clips are made.
+    """
+    config, tokenizer = network.config, continuous_of(known)
+    chosen = range(0, len(words), max(1, len(words) // _SHOWN))[:_SHOWN]
+    made = _made(network, words[list(chosen)], sampling)
+    latent = KINDS[network.kind].to_latent(known, made)
+    grouping = tokenizer.grouping
+    video = tokenizer.decode(
+        latent.to(tokenizer.device, tokenizer.dtype),
+        frames=grouping.first_frame(config.steps),
+        height=config.rows * grouping.stride.h,
+        width=config.columns * grouping.stride.w,
+    )
+    frames = video[:, :, :: max(1, grouping.stride.t)]
+    return {"made": rearrange(frames, "b c t h w -> c (b h) (t w)").clamp(-1, 1) / 2 + 0.5}
+
+
+def _made(network: Network, words: Tensor, sampling: Sampling) -> Tensor:
+    """Clips of prompts, by a network that goes on being trained."""
+    module: nn.Module = network
+    config = network.config
+    module.eval()
+    shape = (config.steps, config.rows, config.columns)
+    device = next(module.parameters()).device
+    made = sample(network, words.to(device), seeds=list(range(len(words))), shape=shape, sampling=sampling)
+    module.train()
+    return made
