@@ -32,7 +32,7 @@ def test_several_videos_have_their_seeds_in_their_names(generate, tmp_path):
     assert code == 0
     assert sorted(path.name for path in tmp_path.glob("*.mp4")) == ["a-7.mp4", "a-8.mp4"]
     assert "17 frames, 48x32, 30 per second" in shown
-    assert "made by  tiny, seed 8, guidance 3" in shown
+    assert "made by  tiny, seed 8, 2 euler steps, guidance 3" in shown
     assert generate("red left", "-o", "b.mp4", "--seed", "8", "--size", "20x9", "--frames", "3")[0] == 0
     info = probe(tmp_path / "b.mp4")
     assert (info.width, info.height, info.frames) == (20, 9, 3)

@@ -53,7 +53,7 @@ def test_nothing_is_replaced_unless_so_said(stored, network):
         ({"width": "32"}, "must be a whole number"),
         ({"rows": 0}, "must be between"),
         ({"depth": 2}, "unknown to this program"),
-        ({"tokenizer": "klt-4x8x8"}, "makes latents of klt-4x8x8"),
+        ({"tokenizer": "klt-4x8x8"}, "was trained with klt-4x8x8"),
     ],
 )
 def test_what_was_changed_is_not_believed(stored, changes, message):

@@ -5,8 +5,10 @@ import sys
 import pytest
 
 from tubelet.checkpoint import architecture as load_architecture
-from tubelet.checkpoint import load
 from tubelet.errors import OptionError
+from tubelet.generate.dit.train_config import DiTTrainConfig
+from tubelet.generate.known_tokenizer import continuous_of, read_tokenizer
+from tubelet.generate.tokens.digits import split_bases
 from tubelet.recipes.table import GENERATOR_RECIPES, PRIOR_RECIPES, RECIPES, first_line, make_config, recipes
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.tokenizer.config import TrainConfig
@@ -55,13 +57,18 @@ def test_a_recipe_of_a_prior_ends_as_the_prior_computes(name):
 @pytest.mark.parametrize("name", GENERATOR_RECIPES)
 def test_a_recipe_of_a_generator_fits_the_latents_of_its_tokenizer(name):
     config = make_config(name)
-    tokenizer = load(config.tokenizer)
-    shape = tokenizer.grouping.grid(config.scenes.frames, config.scenes.height, config.scenes.width)
-    assert tokenizer.grouping.first_frame(shape[0]) == config.scenes.frames
-    network = config.network(
-        tokenizer_sha256="", shape=(tokenizer.channels, *shape), fps=config.scenes.fps, words=("red",)
-    )
-    assert network.channels == 16
+    known = read_tokenizer(config.tokenizer)
+    grouping = continuous_of(known).grouping
+    steps, rows, columns = grouping.grid(config.scenes.frames, config.scenes.height, config.scenes.width)
+    assert grouping.first_frame(steps) == config.scenes.frames
+    facts = {"tokenizer_sha256": "", "fps": config.scenes.fps, "words": ("red",)}
+    if isinstance(config, DiTTrainConfig):
+        shape = (continuous_of(known).channels, steps, rows, columns)
+        assert config.network(shape=shape, **facts).channels == 16
+    else:
+        bases = split_bases(known.tokenizer.bases)
+        network = config.network(bases=bases, shape=(steps, rows, columns), **facts)
+        assert network.patch_bases == (8, 8, 8, 5, 5, 5) * 4
 
 
 @pytest.mark.parametrize("name", recipes())
