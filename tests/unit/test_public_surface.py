@@ -47,10 +47,10 @@ OPTIONS = {
     "train": "--data --force --help --output --resume --shard --time-limit RECIPE",
     "export-checkpoint": "--data --force --help --output RUN",
     "export": "--channels --force --format --help --output NAME|DIR",
-    "evaluate-generation": "--count --device --force --guidance --help --output --seed --steps "
-    "--things MODEL",
+    "evaluate-generation": "--count --device --force --guidance --help --method --output --seed "
+    "--steps --temperature --things MODEL",
     "generate": "--count --device --force --frames --guidance --help --image --method --model --output "
-    "--seed --size --steps --tokenizer PROMPT",
+    "--seed --size --steps --temperature --tokenizer PROMPT",
     "weights": "--force --help --output NETWORK SOURCE",
     "demo": "--channels --device --force --help --output --step --tokenizer",
 }
