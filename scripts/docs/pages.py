@@ -37,6 +37,7 @@ NAVIGATION: dict[str, str | list[str]] = {
         "guides/evaluate.md",
         "guides/diffusers.md",
         "guides/export.md",
+        "guides/page.md",
         "guides/generate.md",
         "guides/motion.md",
         "guides/structure.md",

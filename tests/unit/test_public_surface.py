@@ -47,6 +47,7 @@ OPTIONS = {
     "train": "--data --force --help --output --resume --shard --time-limit RECIPE",
     "export-checkpoint": "--data --force --help --output RUN",
     "export": "--channels --force --format --help --output NAME|DIR",
+    "serve": "--force --help --host --output --port --tokenizer",
     "evaluate-generation": "--count --device --force --guidance --help --method --output --seed "
     "--steps --temperature --things MODEL",
     "generate": "--count --device --force --frames --guidance --help --image --method --model --output "

@@ -38,6 +38,17 @@ def read_onnx(folder: Path | str, *, threads: int = 0) -> Checkpoint[ContinuousT
     return Checkpoint(name=facts.name, tokenizer=tokenizer, sha256=facts.sha256)
 
 
+def read_facts(path: Path) -> StepFacts:
+    """What an exported file says of its tokenizer.
+
+    Raises:
+        OptionError: onnx is not installed.
+        CheckpointError: the file says nothing of a tokenizer, or it is damaged.
+    """
+    model = export_package("onnx").load(str(path))
+    return text_to_facts({each.key: each.value for each in model.metadata_props}.get(KEY), path)
+
+
 def _session(runtime: Any, path: Path, threads: int) -> tuple[Any, StepFacts]:  # noqa: ANN401  a package
     """A session, and what its file says of itself."""
     if not path.is_file():

@@ -1,0 +1,120 @@
+"""The files of the page: those that were built, a tokenizer as ONNX, and a clip to begin with."""
+
+import gzip
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from tubelet import __version__
+from tubelet.checkpoint import Checkpoint
+from tubelet.data.photographs import DEMO_FRAMES, check_photographs, moving_photographs
+from tubelet.errors import OutputError
+from tubelet.files import output_errors, replacing_folder
+from tubelet.interop.onnx.export import DECODER, ENCODER, export_onnx
+from tubelet.interop.onnx.opening import read_facts
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.video.write import Writer
+
+STATIC = Path(__file__).with_name("static")
+"""What was built of ``web/``."""
+
+FACTS, CLIP = "facts.json", "clip.mp4"
+MADE = (f"{ENCODER}.gz", f"{DECODER}.gz", FACTS, CLIP)
+"""What is made for a tokenizer, beside what was built."""
+
+CLIP_SIZE = (288, 512)
+"""Rows and columns of the clip to begin with."""
+
+_FORMAT = 1
+"""Of what is kept between runs; other programs make their own."""
+
+
+def static_names() -> list[str]:
+    """The names of the files that were built."""
+    return sorted(each.name for each in STATIC.iterdir())
+
+
+def write_site(checkpoint: Checkpoint[ContinuousTokenizer], folder: Path, *, force: bool = False) -> Path:
+    """Write the page as a folder that any web host can serve.
+
+    Args:
+        checkpoint: the tokenizer that it computes with.
+        folder: where to.
+        force: whether such a folder is replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        OptionError: a package is missing, or the tokenizer has no form that browsers run.
+        OutputError: the folder exists or cannot be written.
+    """
+    names = static_names()
+    with replacing_folder(folder, holds=(*names, *MADE), force=force) as beside:
+        for name in names:
+            shutil.copyfile(STATIC / name, beside / name)
+        _make(checkpoint, beside)
+    return folder
+
+
+@contextmanager
+def site_files(
+    checkpoint: Checkpoint[ContinuousTokenizer], cache: Path | None = None
+) -> Iterator[Mapping[str, Path]]:
+    """The files of the page by name; what is made for a tokenizer is kept for the next time.
+
+    Args:
+        checkpoint: the tokenizer that it computes with.
+        cache: folder of what is kept; ``~/.cache/tubelet`` by default. Where it cannot be written, a
+            temporary one is used.
+
+    Raises:
+        OptionError: a package is missing, or the tokenizer has no form that browsers run.
+    """
+    built = {name: STATIC / name for name in static_names()}
+    kept = (cache or default_cache()) / f"page-{_FORMAT}-{__version__}-{checkpoint.sha256[:16]}"
+    if all((kept / name).is_file() for name in MADE):
+        yield built | {name: kept / name for name in MADE}
+        return
+    try:
+        with replacing_folder(kept, holds=MADE, force=True) as beside:
+            _make(checkpoint, beside)
+    except (OutputError, OSError):
+        with tempfile.TemporaryDirectory(prefix="tubelet-") as folder:
+            _make(checkpoint, Path(folder))
+            yield built | {name: Path(folder) / name for name in MADE}
+        return
+    yield built | {name: kept / name for name in MADE}
+
+
+def default_cache() -> Path:
+    """Where what is made is kept between runs."""
+    return Path.home() / ".cache" / "tubelet"
+
+
+def _make(checkpoint: Checkpoint[ContinuousTokenizer], folder: Path) -> None:
+    """Write the files of `MADE`."""
+    check_photographs()
+    with output_errors(folder), tempfile.TemporaryDirectory(prefix="tubelet-") as place:
+        exported = export_onnx(checkpoint, Path(place) / "onnx")
+        for name in (ENCODER, DECODER):
+            packed = gzip.compress((exported / name).read_bytes(), compresslevel=6, mtime=0)
+            (folder / f"{name}.gz").write_bytes(packed)
+        facts = json.dumps(asdict(read_facts(exported / ENCODER)), sort_keys=True)
+        (folder / FACTS).write_text(facts + "\n", encoding="utf-8")
+        _write_clip(folder / CLIP)
+
+
+def _write_clip(target: Path) -> None:
+    """Scenes made of photographs, with the motion of a camera."""
+    height, width = CLIP_SIZE
+    with Writer(target, width=width, height=height, time_base=Fraction(1, 24)) as writer:
+        for index, frame in enumerate(moving_photographs(DEMO_FRAMES, height=height, width=width)):
+            writer.write(frame[None], np.array([index]))

@@ -1,0 +1,323 @@
+"""The page of `tubelet serve` in a browser: it shows what torch computes, and everybody can use it."""
+
+import re
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("onnxscript", reason="onnxscript is not installed")
+pytest.importorskip("skimage", reason="scikit-image is not installed")
+
+from page_in_browser import OpenPage  # noqa: E402  it needs playwright
+
+from tubelet.checkpoint import find, read_continuous  # noqa: E402
+from tubelet.serve.server import PageServer  # noqa: E402
+from tubelet.serve.site import site_files  # noqa: E402
+from tubelet.video.pixels import from_model, to_model  # noqa: E402
+from tubelet.video.write import Writer  # noqa: E402
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to show the page")
+
+FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+FRAMES = 9
+
+
+@pytest.fixture(scope="module")
+def checkpoint():
+    return read_continuous(find("tubelet-s"))
+
+
+@pytest.fixture(scope="module")
+def files(checkpoint, tmp_path_factory) -> Iterator[Mapping[str, Path]]:
+    with site_files(checkpoint, tmp_path_factory.mktemp("cache")) as files:
+        yield files
+
+
+@pytest.fixture(scope="module")
+def url(files) -> Iterator[str]:
+    with PageServer(files, port=0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.url
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *FAKE_CAMERA])
+        yield browser
+        browser.close()
+
+
+def opened(browser: Any, url: str, width: int, height: int, **options: Any) -> Iterator[OpenPage]:
+    """The page in a window; in the end nothing may have gone wrong, and nobody else been asked."""
+    page = OpenPage(browser.new_page(viewport={"width": width, "height": height}, **options), url)
+    yield page.open()
+    page.page.close()
+    assert page.problems == []
+    assert all(request.startswith((url, "data:", f"blob:{url}")) for request in page.requests)
+
+
+@pytest.fixture(scope="module")
+def shared(browser, url) -> Iterator[OpenPage]:
+    """One page for all tests that say what they need of it."""
+    for page in opened(browser, url, 1400, 900):
+        page.has_read(97)
+        yield page
+
+
+@pytest.fixture
+def fresh(browser, url) -> Iterator[OpenPage]:
+    yield from opened(browser, url, 900, 700)
+
+
+@pytest.fixture
+def phone(browser, url) -> Iterator[OpenPage]:
+    yield from opened(browser, url, 400, 860, has_touch=True)
+
+
+@pytest.fixture
+def clip(tmp_path) -> Path:
+    """Nine frames of an odd size, in which something moves."""
+    target = tmp_path / "small.mp4"
+    rows, columns = np.mgrid[:50, :70]
+    with Writer(target, width=70, height=50, time_base=Fraction(1, 10)) as writer:
+        for index in range(FRAMES):
+            wave = 128 + 90 * np.sin((columns + 3 * index) / 7) * np.cos(rows / 9)
+            frame = np.stack([wave, wave[::-1], 255 - wave], axis=-1).astype(np.uint8)
+            writer.write(frame[None], np.array([index]))
+    return target
+
+
+def frames_of(page: OpenPage, canvas: str, count: int) -> np.ndarray:
+    shown = []
+    for frame in range(count):
+        page.seek(frame)
+        shown.append(page.pixels(canvas))
+    return np.stack(shown)
+
+
+def by_torch(checkpoint, source: np.ndarray, channels: int) -> np.ndarray:
+    tokenizer = checkpoint.tokenizer.eval()
+    count, height, width = source.shape[:3]
+    with torch.no_grad():
+        latent = tokenizer.encode(to_model(source))[:, :channels]
+        return from_model(tokenizer.decode(latent, frames=count, height=height, width=width))
+
+
+def assert_same_pictures(found: np.ndarray, expected: np.ndarray) -> None:
+    apart = np.abs(found.astype(int) - expected)
+    assert apart.max() <= 1
+    assert (apart > 0).mean() < 1e-3
+
+
+@pytest.mark.parametrize("channels", [64, 5])
+def test_the_browser_shows_what_torch_computes(shared, checkpoint, channels):
+    shared.page.locator("#step").select_option("0")
+    shared.set("#channels", channels)
+    source = frames_of(shared, "#source", FRAMES)
+    found = frames_of(shared, "#result", FRAMES)
+    assert_same_pictures(found, by_torch(checkpoint, source, channels))
+
+
+def test_a_frame_far_inside_is_that_of_the_whole_clip(shared, checkpoint):
+    """The decoder starts a few steps before; what came before them makes no difference."""
+    shared.page.locator("#step").select_option("0")
+    shared.set("#channels", 16)
+    shared.seek(57)
+    jumped = shared.pixels("#result")
+    shared.seek(3)
+    for frame in range(1, 58, 4):
+        shared.seek(frame)
+    shared.seek(57)
+    assert_same_pictures(shared.pixels("#result"), jumped)
+
+
+def test_the_slider_acts_at_once(shared):
+    shared.page.locator("#step").select_option("1")
+    shared.set("#channels", 4)
+    shared.seek(20)
+    found = []
+    for channels in (1, 8, 64):
+        before = shared.text("#psnr")
+        shared.set("#channels", channels)
+        shared.waits_for_another("#psnr", before)
+        assert shared.text("#kept") == str(channels)
+        assert len(shared.page.locator(".tile:not(.left-out)").all()) == channels
+        assert shared.text("#numbers").startswith({1: "768 : 1", 8: "96 : 1", 64: "12 : 1"}[channels])
+        found.append(shared.decibels())
+    assert found[0] + 4 < found[1] < found[2] - 4
+
+
+def test_coarser_steps_take_fewer_bits(shared):
+    shared.set("#channels", 32)
+    shared.seek(20)
+    rates = []
+    for step in ("1", "4"):
+        before = shared.text("#bits-sub")
+        shared.page.locator("#step").select_option(step)
+        shared.waits_for_another("#bits-sub", before)
+        rates.append(float(shared.text("#bits-sub").split()[0]))
+    assert rates[1] < 0.7 * rates[0]
+
+
+def test_everything_has_a_key(shared):
+    page = shared.page
+    shared.seek(20)
+    page.locator("#stage").focus()
+    for key, number in (("ArrowRight", 22), ("ArrowLeft", 21), ("Shift+ArrowRight", 31)):
+        page.keyboard.press(key)
+        sync_api.expect(page.locator("#frame-number")).to_have_text(f"{number} / 97")
+    kept = int(shared.text("#kept"))
+    page.keyboard.press("+")
+    assert int(shared.text("#kept")) == kept + 1
+    page.keyboard.press("-")
+    assert int(shared.text("#kept")) == kept
+    for key, mode in (("h", "error"), ("h", "wipe"), ("s", "pair"), ("s", "wipe")):
+        page.keyboard.press(key)
+        assert page.locator("#stage").get_attribute("data-mode") == mode
+    before = page.locator("#handle").get_attribute("aria-valuenow")
+    page.keyboard.press("[")
+    assert page.locator("#handle").get_attribute("aria-valuenow") != before
+    page.keyboard.press("?")
+    sync_api.expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.locator("#stage").focus()
+    page.keyboard.press(" ")
+    sync_api.expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
+    page.keyboard.press(" ")
+    sync_api.expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
+
+
+def test_every_control_is_reached_by_the_keyboard(shared):
+    page = shared.page
+    page.locator(".skip").focus()
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id"))
+    wanted = {
+        "theme",
+        "help",
+        "built-in",
+        "open",
+        "camera",
+        "side",
+        "stage",
+        "handle",
+        "play",
+        "frame",
+        "mode",
+    }
+    assert wanted | {"channels", "step"} <= reached
+
+
+def test_every_control_has_a_name(shared):
+    named = "button, select, input:not([hidden]), [role=slider], [role=img]"
+    for control in shared.page.locator(named).all():
+        name = control.evaluate("(one) => one.ariaLabel || one.labels?.[0]?.textContent || one.textContent")
+        assert name.strip(), control.evaluate("(one) => one.outerHTML")
+
+
+def test_the_error_is_dark_where_nothing_is_lost(shared):
+    shared.set("#channels", 64)
+    shared.page.locator("#step").select_option("0")
+    shared.seek(20)
+    shared.page.locator("#mode").select_option("error")
+    good = shared.pixels("#result").mean()
+    shared.set("#channels", 2)
+    sync_api.expect(shared.page.locator("#numbers")).to_have_text("384 : 1")
+    assert shared.pixels("#result").mean() > 2 * good
+    shared.page.locator("#mode").select_option("wipe")
+
+
+def luminance(colour: str) -> float:
+    channels = [int(value) / 255 for value in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted([luminance(one), luminance(other)], reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_is_enough(shared, scheme):
+    shared.page.emulate_media(color_scheme=scheme)
+    colours = shared.page.evaluate(
+        """(names) => Object.fromEntries(names.map((name) => {
+            const probe = document.body.appendChild(document.createElement("i"));
+            probe.style.color = `var(--${name})`;
+            const found = getComputedStyle(probe).color;
+            probe.remove();
+            return [name, found];
+        }))""",
+        ["paper", "card", "faint", "ink", "soft", "accent", "bad", "edge"],
+    )
+    for ground in ("paper", "card", "faint"):
+        for text in ("ink", "soft", "accent", "bad"):
+            assert contrast(colours[ground], colours[text]) >= 4.5, (ground, text)
+    for ground in ("paper", "card"):
+        assert contrast(colours[ground], colours["edge"]) >= 3
+
+
+WRONG = {
+    "notes.txt": (b"no video at all, but some words " * 40, "notes.txt is not a video that can be read here"),
+    "empty.mp4": (b"", "empty.mp4 is empty."),
+    "broken.png": (b"\x89PNG\r\n\x1a\n and then nothing", "broken.png is not a picture"),
+}
+
+
+def test_a_wrong_file_is_named_and_the_page_goes_on(fresh):
+    problem = fresh.page.locator("#problem")
+    for name, (content, said) in WRONG.items():
+        kind = "image/png" if name.endswith("png") else "video/mp4"
+        fresh.choose({"name": name, "mimeType": kind, "buffer": content})
+        sync_api.expect(problem).to_contain_text(said)
+    fresh.seek(1)
+    fresh.page.locator("#built-in").click()
+    sync_api.expect(problem).to_be_hidden()
+
+
+def test_a_video_of_any_size_is_shown(fresh, clip, checkpoint):
+    fresh.choose(clip)
+    fresh.shows(70, 50)
+    fresh.has_read(FRAMES)
+    fresh.page.locator("#step").select_option("0")
+    source = frames_of(fresh, "#source", FRAMES)
+    found = frames_of(fresh, "#result", FRAMES)
+    assert_same_pictures(found, by_torch(checkpoint, source, 16))
+
+
+def test_on_a_phone_nothing_is_wider_than_the_window(phone):
+    for mode in ("wipe", "pair", "error"):
+        phone.page.locator("#mode").select_option(mode)
+        assert phone.page.locator("html").evaluate("(root) => root.scrollWidth <= root.clientWidth")
+    for control in phone.page.locator("button:visible:not(.tile, .marks button), select:visible").all():
+        assert control.bounding_box()["height"] >= 34
+
+
+def test_the_camera_is_shown_until_it_is_stopped(fresh):
+    camera = fresh.page.locator("#camera")
+    camera.click()
+    sync_api.expect(fresh.page.locator("#source-name")).to_have_text("camera")
+    sync_api.expect(fresh.page.locator("#frame-number")).to_have_text(re.compile(r"^\d+ / ([5-9]|\d\d+)$"))
+    camera.click()
+    sync_api.expect(camera).to_have_attribute("aria-pressed", "false")
+    fresh.seek(1)
+
+
+def test_threads_are_used_where_there_are_cores(shared):
+    assert shared.page.evaluate("crossOriginIsolated")
+    cores = shared.page.evaluate("navigator.hardwareConcurrency")
+    assert f"{min(cores, 4)} threads" in shared.text("#model") or cores == 1

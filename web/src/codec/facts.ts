@@ -1,0 +1,47 @@
+// What an exported tokenizer says of itself, and how frames fall into its steps.
+
+/** `tubelet.interop.onnx.facts.StepFacts`, as far as the page needs it. */
+export interface Facts {
+  name: string;
+  sha256: string;
+  /** Frames, rows and columns of pixels of a position. */
+  stride: [number, number, number];
+  channels: number;
+  lead_frame: boolean;
+  variational: boolean;
+  /** Steps that decoding must start before the first step that is wanted. */
+  warm_up: number;
+  /** Channels of what the encoder, and the decoder, remember; none without a network. */
+  encoder_past: number;
+  decoder_past: number;
+  coding_units: number[];
+}
+
+/** Rows and columns, of pixels or of positions. */
+export interface Size {
+  height: number;
+  width: number;
+}
+
+/** The first frame that a step holds; for the step past the end, the number of frames. */
+export function firstFrame(facts: Facts, step: number): number {
+  const [t] = facts.stride;
+  if (!facts.lead_frame) return step * t;
+  return step === 0 ? 0 : 1 + (step - 1) * t;
+}
+
+export function framesIn(facts: Facts, step: number): number {
+  return firstFrame(facts, step + 1) - firstFrame(facts, step);
+}
+
+/** The step that holds a frame. */
+export function stepOf(facts: Facts, frame: number): number {
+  const [t] = facts.stride;
+  return facts.lead_frame ? Math.ceil(frame / t) : Math.floor(frame / t);
+}
+
+/** Positions of a frame of pixels. */
+export function cellsOf(facts: Facts, size: Size): Size {
+  const [, h, w] = facts.stride;
+  return { height: Math.ceil(size.height / h), width: Math.ceil(size.width / w) };
+}

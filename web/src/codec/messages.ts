@@ -1,0 +1,31 @@
+// What the page asks of the worker that computes, and what it answers.
+
+import type { Settings, Shown, LatentStep } from "./clip";
+import type { Facts, Size } from "./facts";
+import type { Pixels } from "./pixels";
+
+/** Functions of the worker, by name: what goes in, what comes out. */
+export interface Calls {
+  load: { given: { base: string }; answer: { facts: Facts; threads: number } };
+  begin: { given: Size; answer: undefined };
+  push: { given: { frames: Pixels[] }; answer: undefined };
+  adopt: { given: { steps: LatentStep[] }; answer: undefined };
+  show: { given: { step: number; settings: Settings }; answer: Shown };
+}
+
+export type Name = keyof Calls;
+
+export interface Call<N extends Name = Name> {
+  id: number;
+  name: N;
+  given: Calls[N]["given"];
+}
+
+/** The answer to a call, or the text of what went wrong. */
+export interface Answer {
+  id: number;
+  answer?: Calls[Name]["answer"];
+  error?: string;
+  /** Milliseconds that it took in the worker. */
+  time: number;
+}

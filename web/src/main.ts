@@ -1,0 +1,73 @@
+// The page, put together.
+
+import { Engine } from "./codec/engine";
+import { fetchBytes } from "./fetching";
+import { openCamera } from "./media/camera";
+import { openFile } from "./media/file";
+import { type Source, SourceError } from "./media/source";
+import { Player, type View } from "./player";
+import { Controls } from "./view/controls";
+import { element, setText } from "./view/elements";
+import { showFigures } from "./view/figures";
+import { LatentView } from "./view/latent";
+import { Stage } from "./view/stage";
+
+const base = new URL("./", location.href).href;
+const problem = element("problem", HTMLElement);
+
+/** Say what went wrong; nothing for none. */
+function tell(error: unknown): void {
+  const text = error === null ? "" : error instanceof SourceError ? error.message : `Something went wrong: ${error instanceof Error ? error.message : String(error)}`;
+  problem.textContent = text;
+  problem.hidden = text === "";
+  if (text) setText("waiting", "");
+}
+
+async function builtIn(side: number): Promise<Source> {
+  const bytes = await fetchBytes(new URL("clip.mp4", base).href);
+  return openFile(new File([bytes], "built-in clip", { type: "video/mp4" }), side);
+}
+
+async function start(): Promise<void> {
+  setText("waiting", "Loading the runtime and the tokenizer…");
+  const engine = new Engine();
+  const { facts, threads } = await engine.ask("load", { base });
+  const channels = facts.channels;
+  setText("model", `${facts.name} · ${threads === 1 ? "one thread" : `${threads} threads`}`);
+  const stage = new Stage();
+  const latent = new LatentView(channels, (kept) => controls.setChannels(kept));
+  const show = (view: View) => {
+    setText("waiting", "");
+    stage.draw(view.source, view.decoded, view.clip.size);
+    const [, h, w] = facts.stride;
+    const cells = { height: Math.ceil(view.clip.size.height / h), width: Math.ceil(view.clip.size.width / w) };
+    latent.draw(view.shown.latent, cells, player.settings.channels);
+    showFigures(view, player, facts);
+    controls.showFrame(view);
+  };
+  const player = new Player(engine, facts, show);
+  const controls = new Controls(player, stage, facts);
+
+  let opening = 0;
+  /** Open a source; what is asked for last wins. */
+  const open = async (make: (side: number) => Promise<Source>): Promise<void> => {
+    const turn = ++opening;
+    tell(null);
+    setText("waiting", "Opening…");
+    try {
+      const source = await make(controls.side);
+      if (turn !== opening) return source.close();
+      await player.open(source);
+      controls.showClip(facts);
+    } catch (error) {
+      if (turn === opening) tell(error);
+    }
+  };
+  player.addEventListener("problem", (event) => tell((event as CustomEvent<unknown>).detail));
+  controls.onopen = (file) => open((side) => openFile(file, side));
+  controls.oncamera = () => open(openCamera);
+  controls.onbuiltin = () => open(builtIn);
+  await open(builtIn);
+}
+
+start().catch(tell);

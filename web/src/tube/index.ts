@@ -1,0 +1,3 @@
+// Files of symbols: read and written as SPEC.md says.
+
+export {};

@@ -1,0 +1,188 @@
+// Buttons, sliders, keys, and files that are dropped.
+
+import type { Facts } from "../codec/facts";
+import type { Player, View } from "../player";
+import { element, setText } from "./elements";
+import { frameRate } from "./figures";
+import type { Mode, Stage } from "./stage";
+
+const PLAY = '<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M4 2.5v11l9-5.5z"/></svg>';
+const PAUSE = '<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M3.5 2.5h3v11h-3zm6 0h3v11h-3z"/></svg>';
+
+/** Numbers of channels that have a mark at the slider. */
+const MARKS = [1, 4, 8, 16, 32, 48, 64];
+
+export class Controls {
+  onopen: (file: File) => void = () => {};
+  oncamera: () => void = () => {};
+  onbuiltin: () => void = () => {};
+
+  private readonly channels = element("channels", HTMLInputElement);
+  private readonly step = element("step", HTMLSelectElement);
+  private readonly mode = element("mode", HTMLSelectElement);
+  private readonly frame = element("frame", HTMLInputElement);
+  private readonly play = element("play", HTMLButtonElement);
+  private readonly file = element("file", HTMLInputElement);
+  private last: "builtin" | "camera" | File = "builtin";
+
+  constructor(private readonly player: Player, private readonly stage: Stage, facts: Facts) {
+    this.channels.max = String(facts.channels);
+    this.channels.value = String(Math.min(16, facts.channels));
+    this.addMarks(facts.channels);
+    this.channels.addEventListener("input", () => this.settingsChanged());
+    this.step.addEventListener("change", () => this.settingsChanged());
+    this.mode.addEventListener("change", () => this.setMode(this.mode.value as Mode));
+    const gain = element("gain", HTMLSelectElement);
+    gain.addEventListener("change", () => stage.setGain(Number(gain.value)));
+    this.play.addEventListener("click", () => player.toggle());
+    this.frame.addEventListener("input", () => player.seek(Number(this.frame.value)));
+    player.addEventListener("change", () => this.showState());
+    this.addSources();
+    this.addKeys();
+    element("theme", HTMLButtonElement).addEventListener("click", switchTheme);
+    element("help", HTMLButtonElement).addEventListener("click", () => element("keys", HTMLDialogElement).showModal());
+    this.settingsChanged();
+    this.showState();
+  }
+
+  /** The longest side of what is encoded, in pixels. */
+  get side(): number {
+    return Number(element("side", HTMLSelectElement).value);
+  }
+
+  setChannels(kept: number): void {
+    this.channels.value = String(kept);
+    this.settingsChanged();
+  }
+
+  /** Say which clip is open. */
+  showClip(facts: Facts): void {
+    const { clip } = this.player;
+    if (!clip) return;
+    setText("source-name", clip.name);
+    setText("result-name", `decoded by ${facts.name}`);
+    setText("frame-number", "0 / 0");
+    this.showState();
+  }
+
+  /** Say which frame is shown. */
+  showFrame({ clip, frame }: View): void {
+    this.frame.value = String(frame);
+    this.frame.setAttribute("aria-valuetext", `frame ${frame + 1} of ${clip.frames.length}`);
+    setText("frame-number", `${frame + 1} / ${clip.frames.length}`);
+    const { width, height } = clip.size;
+    const from = clip.original.width === width ? "" : ` from ${clip.original.width} × ${clip.original.height}`;
+    const cut = clip.cut ? `, the first ${clip.frames.length} frames` : "";
+    setText("clip-facts", `${width} × ${height}${from}, ${frameRate(clip.times).toFixed(0)} frames/s${cut}`);
+  }
+
+  private settingsChanged(): void {
+    const kept = Number(this.channels.value);
+    setText("kept", String(kept));
+    this.channels.setAttribute("aria-valuetext", `${kept} of ${this.channels.max} channels`);
+    this.player.set({ channels: kept, coarseness: Number(this.step.value) });
+  }
+
+  private setMode(mode: Mode): void {
+    this.mode.value = mode;
+    this.stage.setMode(mode);
+    element("gain-choice", HTMLElement).hidden = mode !== "error";
+  }
+
+  private showState(): void {
+    const { clip, playing } = this.player;
+    this.play.innerHTML = playing ? PAUSE : PLAY;
+    this.play.setAttribute("aria-label", playing ? "Pause" : "Play");
+    const live = clip !== null && clip.live && !clip.ended;
+    this.frame.max = String(Math.max(0, (clip?.frames.length ?? 1) - 1));
+    this.frame.disabled = live;
+    element("camera", HTMLButtonElement).setAttribute("aria-pressed", String(live));
+    setText("camera", live ? "Stop the camera" : "Camera");
+  }
+
+  private addMarks(channels: number): void {
+    const marks = MARKS.filter((mark) => mark <= channels).map((mark) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.tabIndex = -1;
+      button.textContent = String(mark);
+      button.style.left = `${(100 * (mark - 1)) / Math.max(1, channels - 1)}%`;
+      button.addEventListener("click", () => this.setChannels(mark));
+      return button;
+    });
+    element("marks", HTMLElement).replaceChildren(...marks);
+  }
+
+  private addSources(): void {
+    element("open", HTMLButtonElement).addEventListener("click", () => this.file.click());
+    element("built-in", HTMLButtonElement).addEventListener("click", () => this.open("builtin"));
+    element("camera", HTMLButtonElement).addEventListener("click", () => {
+      const { clip } = this.player;
+      if (clip?.live && !clip.ended) {
+        this.player.close();
+        this.showState();
+      } else this.open("camera");
+    });
+    element("side", HTMLSelectElement).addEventListener("change", () => this.open(this.last));
+    this.file.addEventListener("change", () => {
+      if (this.file.files?.[0]) this.open(this.file.files[0]);
+      this.file.value = "";
+    });
+    document.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      document.body.classList.add("over");
+    });
+    document.addEventListener("dragleave", (event) => {
+      if (event.relatedTarget === null) document.body.classList.remove("over");
+    });
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      document.body.classList.remove("over");
+      const file = event.dataTransfer?.files[0];
+      if (file) this.open(file);
+    });
+  }
+
+  private open(what: "builtin" | "camera" | File): void {
+    this.last = what;
+    if (what === "builtin") this.onbuiltin();
+    else if (what === "camera") this.oncamera();
+    else this.onopen(what);
+  }
+
+  private addKeys(): void {
+    const toggleMode = (mode: Mode) => this.setMode(this.stage.mode === mode ? "wipe" : mode);
+    const keys: Record<string, (event: KeyboardEvent) => void> = {
+      " ": () => this.player.toggle(),
+      ArrowLeft: ({ shiftKey }) => this.player.move(shiftKey ? -10 : -1),
+      ArrowRight: ({ shiftKey }) => this.player.move(shiftKey ? 10 : 1),
+      "-": () => this.stepChannels(-1),
+      "+": () => this.stepChannels(1),
+      "=": () => this.stepChannels(1),
+      "[": () => this.stage.moveWipe(-0.02),
+      "]": () => this.stage.moveWipe(0.02),
+      h: () => toggleMode("error"),
+      s: () => toggleMode("pair"),
+      o: () => this.file.click(),
+      "?": () => element("keys", HTMLDialogElement).showModal(),
+    };
+    document.addEventListener("keydown", (event) => {
+      const own = event.target instanceof Element && event.target.closest("input, select, button, dialog, a");
+      // Sliders keep their arrows, buttons their space.
+      const taken = own && (event.key === " " || event.key.startsWith("Arrow") || own.matches("dialog"));
+      if (taken || event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
+      event.preventDefault();
+      keys[event.key](event);
+    });
+  }
+
+  private stepChannels(way: number): void {
+    this.setChannels(Math.max(1, Math.min(Number(this.channels.max), Number(this.channels.value) + way)));
+  }
+}
+
+function switchTheme(): void {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+}

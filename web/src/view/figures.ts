@@ -1,0 +1,46 @@
+// What is written beside the pictures: numbers, bits, distance, speed.
+
+import type { Facts } from "../codec/facts";
+import type { Player, View } from "../player";
+import { setText } from "./elements";
+import { psnr } from "./stage";
+
+/** Say what the frame that is shown costs and is worth. */
+export function showFigures(view: View, player: Player, facts: Facts): void {
+  const { clip, shown } = view;
+  const { channels, coarseness } = player.settings;
+  const { positions, bits, steps } = shown.rate;
+  const [t] = facts.stride;
+  const fps = frameRate(clip.times);
+  const pixels = clip.size.height * clip.size.width;
+  const numbers = channels * positions;
+  const stepsPerSecond = fps / t;
+  const bitsPerStep = bits[channels] / steps;
+  setText("numbers", `${round((3 * t * pixels) / numbers)} : 1`);
+  setText("numbers-sub", `${scaled(numbers * stepsPerSecond)} numbers a second`);
+  setText("bits", `${scaled(bitsPerStep * stepsPerSecond)}bit/s`);
+  setText("bits-sub", coarseness
+    ? `${(bitsPerStep / (t * pixels)).toFixed(3)} a pixel, ${round((24 * t * pixels) / bitsPerStep)} : 1`
+    : "as 32-bit numbers");
+  const distance = psnr(view.source, view.decoded);
+  setText("psnr", Number.isFinite(distance) ? `${distance.toFixed(1)} dB` : "equal");
+  const time = player.encodeTime + player.decodeTime;
+  setText("speed", `${Math.round(player.rate)} frames/s`);
+  setText("speed-sub", `${round(player.encodeTime)} + ${round(player.decodeTime)} ms: up to ${Math.floor(1000 / time)}`);
+}
+
+/** Frames a second, in the mean; 24 for a picture. */
+export function frameRate(times: number[]): number {
+  const span = times[times.length - 1] - times[0];
+  return span > 0 ? (times.length - 1) / span : 24;
+}
+
+/** Three digits, and a prefix. */
+function scaled(value: number): string {
+  const [size, prefix] = value >= 1e6 ? [1e6, "M"] : value >= 1e3 ? [1e3, "k"] : [1, ""];
+  return `${round(value / size)} ${prefix}`;
+}
+
+function round(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1).replace(/\.0$/, "") : value.toFixed(1);
+}
