@@ -1,7 +1,7 @@
 """Configurations as JSON: dataclasses whose fields say which values they may take, read with suspicion."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -23,7 +23,7 @@ def fields_from_json(cls: type[Config], numbers: object, where: str) -> Config:
     """Rebuild a configuration; what its fields are by default may be left out.
 
     Args:
-        cls: a dataclass of whole numbers, numbers, truths, texts, and tuples of these.
+        cls: a dataclass of whole numbers, numbers, truths, texts, tuples of these, and such dataclasses.
         numbers: what the JSON says.
         where: what is named in errors, such as a folder.
 
@@ -40,7 +40,12 @@ def fields_from_json(cls: type[Config], numbers: object, where: str) -> Config:
     if missing := [name for name, field in known.items() if field.default is MISSING and name not in numbers]:
         raise CheckpointError(f"the configuration in {where} lacks {', '.join(missing)}. Fetch it again.")
     hints = get_type_hints(cls)
-    values = {name: _value(hints[name], known[name], value, where) for name, value in numbers.items()}
+    values = {
+        name: fields_from_json(hints[name], value, where)
+        if is_dataclass(hints[name])
+        else _value(hints[name], known[name], value, where)
+        for name, value in numbers.items()
+    }
     return cls(**values)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from parts_model import PartsModel
-from random_tokenizers import make_motion_tokenizer, make_tokenizer, make_twin
+from random_tokenizers import make_flow, make_motion_tokenizer, make_tokenizer, make_twin
 
 import tubelet
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -22,6 +22,7 @@ TOKENIZERS = {
     "network 8x16x16": lambda: make_tokenizer(cascade="8x16x16", blocks=1),
     "predicting network": lambda: make_tokenizer(blocks=1, ahead=3),
     "predicting network float64": lambda: make_tokenizer(blocks=2, ahead=2, dtype=torch.float64),
+    "flow": lambda: make_flow().refined(2, seed=3),
 }
 
 

@@ -2,6 +2,7 @@
 
 import torch
 
+from tubelet.models.flow.config import FlowConfig
 from tubelet.models.klt.config import KLTConfig
 from tubelet.models.motion.config import MotionConfig
 from tubelet.models.twin.config import TwinConfig
@@ -71,6 +72,22 @@ def make_twin() -> ContinuousTokenizer:
         rows, columns = basis.shape
         basis.copy_(torch.linalg.qr(torch.randn(columns, rows, generator=generator))[0].T)
     return tokenizer.eval()
+
+
+def make_flow(*, dtype: torch.dtype = torch.float32, lead_frame: bool = True) -> ContinuousTokenizer:
+    """A tokenizer with a flow, whose networks change everything."""
+    base = KLTConfig(
+        name="random", coefficients=(16,), channels=12, width=8, encoder_blocks=1, decoder_blocks=1
+    )
+    config = FlowConfig(name="random-flow", base=base, lead_frame=lead_frame, width=8, blocks=1)
+    tokenizer = ContinuousTokenizer.of(config).requires_grad_(requires_grad=False)
+    generator = torch.Generator().manual_seed(13)
+    for tensor in (*tokenizer.parameters(), tokenizer.model.refiner.business):
+        tensor.add_(0.1 * torch.randn(tensor.shape, generator=generator))
+    (level,) = tokenizer.model.base.transform.klts
+    rows, columns = level.basis.shape
+    level.basis.copy_(torch.linalg.qr(torch.randn(columns, rows, generator=generator))[0].T)
+    return tokenizer.to(dtype).eval()
 
 
 def make_motion_tokenizer() -> ContinuousTokenizer:

@@ -34,6 +34,23 @@ def test_what_json_knows_becomes_what_the_fields_are():
     assert isinstance(found.weight, float)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    name: str
+    inner: Config
+
+
+def test_a_configuration_may_hold_another():
+    numbers = {"name": "b", "inner": {"name": "a", "count": 4}}
+    assert fields_from_json(Outer, numbers, "here") == Outer(name="b", inner=Config(name="a", count=4))
+    for inner, message in (
+        ({"name": "a", "count": 10}, "between 1 and 9"),
+        (3, "the configuration in here is 3"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            fields_from_json(Outer, numbers | {"inner": inner}, "here")
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Write the checkpoint, and say where it is."""
     from tubelet.checkpoint import architecture
     from tubelet.generate.export import export_generator, is_generator
+    from tubelet.train.flow.export import export_flow, is_flow
     from tubelet.train.prior.export import export_prior, is_prior
     from tubelet.train.tokenizer.export import export_run
     from tubelet.train.twin.export import export_twin, is_twin
@@ -54,6 +55,11 @@ def run(arguments: argparse.Namespace) -> None:
     if is_twin(arguments.training):
         folder = export_twin(arguments.training, arguments.output, data=arguments.data, force=arguments.force)
         use = f"tubelet swap A.mp4 B.mp4 -o SWAP.mp4 --tokenizer {folder}"
+        show_table([("tokenizer", str(folder)), ("trained in", str(arguments.training)), ("use it", use)])
+        return
+    if is_flow(arguments.training):
+        folder = export_flow(arguments.training, arguments.output, force=arguments.force)
+        use = f"tubelet reconstruct my.mp4 --tokenizer {folder} --channels 4 --refine 4"
         show_table([("tokenizer", str(folder)), ("trained in", str(arguments.training)), ("use it", use)])
         return
     folder = export_run(arguments.training, arguments.output, data=arguments.data, force=arguments.force)

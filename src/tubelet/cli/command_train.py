@@ -72,7 +72,7 @@ def add_recipe(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
         add_fields(parser, config)
         parser.set_defaults(config=config)
     elif not words or {"-h", "--help"} & set(words):
-        lines = [f"  {name:<14}{first_line(recipe)}" for name, recipe in recipes().items()]
+        lines = [f"  {name:<17}{first_line(recipe)}" for name, recipe in recipes().items()]
         parser.epilog = "\n".join(["recipes:", *lines])
     else:
         parser.error(f"the command begins with {words[0]}; give the recipe first: {', '.join(recipes())}.")
@@ -89,6 +89,8 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.generate.dit.train_config import DiTTrainConfig
     from tubelet.generate.tokens.task import train_tokens
     from tubelet.generate.tokens.train_config import TokenTrainConfig
+    from tubelet.train.flow.config import FlowTrainConfig
+    from tubelet.train.flow.task import train_flow
     from tubelet.train.loop import RunOptions
     from tubelet.train.precision import computes_bfloat16
     from tubelet.train.prior.config import PriorTrainConfig
@@ -120,6 +122,8 @@ def run(arguments: argparse.Namespace) -> None:
                 state = train_prior(config, data=_crops(arguments), options=options)
             case TwinTrainConfig():
                 state = train_twin(config, data=_crops(arguments), options=options)
+            case FlowTrainConfig():
+                state = train_flow(config, data=_crops(arguments), options=options)
             case _:
                 state = train(config, data=_crops(arguments), options=options)
     if state.progress < 1:

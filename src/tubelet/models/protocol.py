@@ -264,3 +264,35 @@ class PredictiveModel(StepModel, Protocol):
             OptionError: it cannot learn to, or predicts another number of steps.
         """
         ...
+
+
+@runtime_checkable
+class GenerativeModel(StepModel, Protocol):
+    """A model whose decoder makes up what a latent does not say, out of noise.
+
+    Attributes:
+        refine: in how many steps; with none, nothing is left to chance.
+        seed: of the noise.
+    """
+
+    refine: int
+    seed: int
+
+    def refined(self, steps: int, *, seed: int) -> "GenerativeModel":
+        """The same weights with so many steps, and another seed.
+
+        Raises:
+            OptionError: one of them is out of range.
+        """
+        ...
+
+    def noise(self, rows: slice, columns: slice) -> Latents:
+        """What `decode_groups` and `decode_step` take beside the parts of a latent, of any number of steps.
+
+        It depends on the seed and on the place in the frame, and on nothing else.
+
+        Args:
+            rows: of cells, counted from the top of the frame.
+            columns: of cells, counted from its left.
+        """
+        ...

@@ -6,11 +6,12 @@ from typing import Any
 
 from tubelet.errors import CheckpointError
 from tubelet.json_fields import fields_from_json
+from tubelet.models.flow.config import FlowConfig
 from tubelet.models.klt.config import KLTConfig
 from tubelet.models.motion.config import MotionConfig
 from tubelet.models.twin.config import TwinConfig
 
-ModelConfig = KLTConfig | MotionConfig | TwinConfig
+ModelConfig = KLTConfig | MotionConfig | TwinConfig | FlowConfig
 """The numbers of any model, the `name` of its tokenizer and whether clips have a `lead_frame`.
 
 ``build()`` makes the model, ``start(crops)`` makes it as training begins with it.
@@ -18,7 +19,12 @@ ModelConfig = KLTConfig | MotionConfig | TwinConfig
 
 KLT = "klt"
 
-MODELS: dict[str, type[ModelConfig]] = {KLT: KLTConfig, "motion": MotionConfig, "twin": TwinConfig}
+MODELS: dict[str, type[ModelConfig]] = {
+    KLT: KLTConfig,
+    "motion": MotionConfig,
+    "twin": TwinConfig,
+    "flow": FlowConfig,
+}
 """Every model that a checkpoint may hold, by the kind that it names."""
 
 

@@ -8,6 +8,8 @@ Inside a stack channels come last: then a convolution of every step, a linear ma
 norm read memory in the order in which it lies.
 """
 
+from collections.abc import Sequence
+
 import torch
 from einops import rearrange, repeat
 from jaxtyping import Float
@@ -112,14 +114,15 @@ class RateGain(nn.Module):
 
     Args:
         width: channels that are scaled.
-        ahead: whether steps to come, which have no rate, have a gain of their own: the last row of the table.
+        others: how many gains there are for what else weights may say of a position, the last rows of the
+            table: that its step is yet to come, or where on the way from noise it is.
     """
 
     KNOTS = (0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
 
-    def __init__(self, width: int, *, ahead: bool = False) -> None:
+    def __init__(self, width: int, *, others: int = 0) -> None:
         super().__init__()
-        self.table = nn.Parameter(torch.zeros(len(self.KNOTS) + int(ahead), width))
+        self.table = nn.Parameter(torch.zeros(len(self.KNOTS) + others, width))
 
     def forward(self, rates: Rates) -> Features:
         """Gains of positions whose rates were weighed by `weigh`."""
@@ -127,10 +130,15 @@ class RateGain(nn.Module):
 
     @classmethod
     def weigh(cls, rates: Float[Tensor, "_ _ _ _ 1"]) -> Rates:
-        """Write rates from 0 to 1 as weights of the two knots that they lie between (hat functions)."""
-        knots = torch.tensor(cls.KNOTS, dtype=rates.dtype, device=rates.device)
-        rising = ((rates - knots[:-1]) / (knots[1:] - knots[:-1])).clamp(0, 1)
-        return F.pad(rising, (1, 0), value=1) - F.pad(rising, (0, 1))
+        """Write rates from 0 to 1 as weights of the two knots that they lie between."""
+        return hats(rates, cls.KNOTS)
+
+
+def hats(values: Float[Tensor, "_ _ _ _ 1"], knots: Sequence[float]) -> Float[Tensor, "_ _ _ _ k"]:
+    """Numbers between the first and the last knot as weights of the two that they lie between."""
+    places = torch.tensor(knots, dtype=values.dtype, device=values.device)
+    rising = ((values - places[:-1]) / (places[1:] - places[:-1])).clamp(0, 1)
+    return F.pad(rising, (1, 0), value=1) - F.pad(rising, (0, 1))
 
 
 class Block(nn.Module):
@@ -139,14 +147,14 @@ class Block(nn.Module):
     Of the blocks compared at equal training time on a CPU, this order gave the most dB (docs/lab-log.md).
     """
 
-    def __init__(self, width: int, *, memory: int = MEMORY, rated: bool = False, ahead: bool = False) -> None:
+    def __init__(self, width: int, *, memory: int = MEMORY, rated: bool = False, others: int = 0) -> None:
         super().__init__()
         self.norm = PositionNorm(width)
         self.look = SpatialConv(width, width)
         self.mix = CausalMix(width, width, memory=memory)
         self.draw = SpatialConv(width, width)
-        self.gain_in = RateGain(width, ahead=ahead) if rated else None
-        self.gain_out = RateGain(width, ahead=ahead) if rated else None
+        self.gain_in = RateGain(width, others=others) if rated else None
+        self.gain_out = RateGain(width, others=others) if rated else None
         _zero(self.draw.map)
 
     def forward(self, x: Features, past: Past | None, rates: Rates | None = None) -> tuple[Features, Past]:
@@ -185,7 +193,7 @@ class ResidualStack(nn.Module):
         blocks: how many refine.
         memory: latent steps that each block looks back; zero for a network without time.
         rated: whether the blocks have gains that depend on a position's rate.
-        ahead: whether they have gains for steps to come too.
+        others: how many more gains they have; see `RateGain`.
     """
 
     def __init__(
@@ -197,22 +205,22 @@ class ResidualStack(nn.Module):
         blocks: int,
         memory: int = MEMORY,
         rated: bool = False,
-        ahead: bool = False,
+        others: int = 0,
     ) -> None:
         super().__init__()
         self.width = width
         self.enter = nn.Linear(inputs, width)
         self.blocks = nn.ModuleList(
-            Block(width, memory=memory, rated=rated, ahead=ahead) for _ in range(blocks)
+            Block(width, memory=memory, rated=rated, others=others) for _ in range(blocks)
         )
         self.leave = nn.Linear(width, outputs)
         self._memory = memory
         self._rated = rated
-        self._ahead = ahead
+        self._others = others
         _zero(self.leave)
 
     def resized(
-        self, *, inputs: int | None = None, outputs: int | None = None, ahead: bool = False
+        self, *, inputs: int | None = None, outputs: int | None = None, others: int | None = None
     ) -> "ResidualStack":
         """A new stack that differs in what comes in or goes out, and has weights of its own."""
         return ResidualStack(
@@ -222,7 +230,7 @@ class ResidualStack(nn.Module):
             blocks=len(self.blocks),
             memory=self._memory,
             rated=self._rated,
-            ahead=self._ahead or ahead,
+            others=self._others if others is None else others,
         )
 
     @property

@@ -8,12 +8,15 @@ from importlib import import_module
 from tubelet.errors import OptionError
 from tubelet.generate.dit.train_config import DiTTrainConfig
 from tubelet.generate.tokens.train_config import TokenTrainConfig
-from tubelet.recipes import fidelity, generators, gpu, prior, tokens, twin
+from tubelet.recipes import fidelity, flow, generators, gpu, prior, tokens, twin
+from tubelet.train.flow.config import FlowTrainConfig
 from tubelet.train.prior.config import PriorTrainConfig
 from tubelet.train.tokenizer.config import TrainConfig
 from tubelet.train.twin.config import TwinTrainConfig
 
-RunConfig = TrainConfig | TwinTrainConfig | PriorTrainConfig | DiTTrainConfig | TokenTrainConfig
+RunConfig = (
+    TrainConfig | TwinTrainConfig | FlowTrainConfig | PriorTrainConfig | DiTTrainConfig | TokenTrainConfig
+)
 """What a recipe gives: a run of a tokenizer, of a prior, or of a generator."""
 
 RECIPES: dict[str, Callable[[], TrainConfig]] = {
@@ -35,6 +38,12 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
 TWIN_RECIPES: dict[str, Callable[[], TwinTrainConfig]] = {"twin": twin.twin}
 """Those of tokenizers of structure and dynamics."""
 
+FLOW_RECIPES: dict[str, Callable[[], FlowTrainConfig]] = {
+    "flow": flow.flow,
+    "flow_perceptual": flow.flow_perceptual,
+}
+"""Those of flows that refine a tokenizer."""
+
 PRIOR_RECIPES: dict[str, Callable[[], PriorTrainConfig]] = {"prior": prior.prior}
 """Those of priors."""
 
@@ -48,7 +57,7 @@ GENERATOR_RECIPES: dict[str, Callable[[], DiTTrainConfig | TokenTrainConfig]] = 
 
 def recipes() -> dict[str, Callable[[], RunConfig]]:
     """All of them, by name."""
-    return {**RECIPES, **TWIN_RECIPES, **PRIOR_RECIPES, **GENERATOR_RECIPES}
+    return {**RECIPES, **TWIN_RECIPES, **FLOW_RECIPES, **PRIOR_RECIPES, **GENERATOR_RECIPES}
 
 
 def make_config(name: str) -> RunConfig:
@@ -67,8 +76,8 @@ def make_config(name: str) -> RunConfig:
     if not isinstance(config, RunConfig):
         raise OptionError(
             f"recipe {name!r} gives a {type(config).__name__}; a recipe gives a "
-            "tubelet.train.tokenizer.config.TrainConfig, a PriorTrainConfig, a DiTTrainConfig or a "
-            "TokenTrainConfig. Return one."
+            "tubelet.train.tokenizer.config.TrainConfig, a TwinTrainConfig, a FlowTrainConfig, a "
+            "PriorTrainConfig, a DiTTrainConfig or a TokenTrainConfig. Return one."
         )
     return config
 

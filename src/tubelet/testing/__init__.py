@@ -1,5 +1,6 @@
 """The laws as checks: `check_tokenizer` runs `LAWS` on any tokenizer, ours or yours."""
 
+from tubelet.testing.chance import check_chance
 from tubelet.testing.compare import LawBrokenError
 from tubelet.testing.laws import (
     LAWS,
@@ -34,6 +35,7 @@ __all__ = [
     "check_ahead",
     "check_any_clip",
     "check_causality",
+    "check_chance",
     "check_counts",
     "check_cut_anywhere",
     "check_posterior",

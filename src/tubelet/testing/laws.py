@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 
 from tubelet.errors import LatentError
+from tubelet.models.protocol import GenerativeModel
+from tubelet.testing.chance import check_chance
 from tubelet.testing.compare import LawBrokenError, check_close, check_equal
 from tubelet.testing.subject import AnyTokenizer, PartsSubject, size_of, subject_of
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -346,6 +348,11 @@ def _posterior(tokenizer: AnyTokenizer, video: Video, draw: Draw) -> None:
         check_posterior(tokenizer, video, cut=draw(0, video.shape[2]), tile=draw.tile())
 
 
+def _chance(tokenizer: AnyTokenizer, video: Video, draw: Draw) -> None:
+    if isinstance(tokenizer, ContinuousTokenizer) and isinstance(tokenizer.model, GenerativeModel):
+        check_chance(tokenizer, video, steps=draw(1, 3), seed=draw(0, 99), tile=draw.tile())
+
+
 def _prefixes(tokenizer: AnyTokenizer, video: Video, draw: Draw) -> None:
     most = max(subject_of(tokenizer).channels.values())
     check_prefixes(tokenizer, video, channels=draw(1, most))
@@ -365,6 +372,7 @@ LAWS: tuple[Law, ...] = (
     Law(6, "seek anywhere", lambda t, video, _: check_seek_anywhere(t, video)),
     Law(7, "prefixes", _prefixes),
     Law(8, "numbers only", lambda t, video, _: check_refuses_nan(t, video)),
+    Law(12, "chance is a function of place", _chance),
 )
 """Every law that a process can check on any clip. Law 9 is about files, law 10 about typical clips
-(`check_ready_to_use`); 11 and 12 are about budgets and generative decoders, and come with them."""
+(`check_ready_to_use`), and law 11 about budgets."""

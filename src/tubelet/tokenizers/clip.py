@@ -8,13 +8,15 @@ from torch import Tensor, nn
 from tubelet.checks import check_device
 from tubelet.errors import OptionError
 from tubelet.models.protocol import StepModel
+from tubelet.tokenizers.ahead import continued
 from tubelet.tokenizers.checks import check_counts, check_parts, checked_latent
+from tubelet.tokenizers.generative import noise_of
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import PartGrids
 from tubelet.tokenizers.posterior import Posterior
 from tubelet.tokenizers.streams.decoder import KnownLatents
 from tubelet.tokenizers.streams.encoder import Steps
-from tubelet.types import Counts, Known, Latents, Part, Video
+from tubelet.types import Counts, Known, Latent, Latents, Part, Video
 
 _NO_DISTRIBUTION = (
     "this tokenizer knows no distribution, only a latent; one that does is built with variational=True. Use "
@@ -34,7 +36,9 @@ def decode_clip(
 ) -> Video:
     """Decode to a clip of this length and size, differentiably; the mirror of `encode_clip`."""
     grids = PartGrids(model, grouping)
-    groups = model.decode_groups(grids.filled(given.latents), None, grids.filled_known(given.known)).groups
+    rows, columns = grouping.cells(height, width)
+    latents = {**grids.filled(given.latents), **noise_of(model, slice(0, rows), slice(0, columns))}
+    groups = model.decode_groups(latents, None, grids.filled_known(given.known)).groups
     return grouping.ungroup(groups, frames=frames, height=height, width=width)
 
 
@@ -51,6 +55,30 @@ def check_size(
     for name, latent in latents.items():
         check_device(latent, model.device, "latent", owner="tokenizer")
         grids[name].check(latent, grouping, frames=frames, height=height, width=width)
+
+
+def checked(
+    model: StepModel, grouping: Grouping, given: KnownLatents, size: tuple[int, int, int], *, ahead: int
+) -> tuple[KnownLatents, int]:
+    """The latents of a clip of this length and size and of steps to come, and how many frames they are of.
+
+    Raises:
+        ShapeError: they are of another clip; or steps after a last one that is not full are wanted.
+        OptionError: one lies on another device, or steps are wanted of a model that predicts none.
+    """
+    frames, height, width = size
+    check_size(model, grouping, given.latents, frames=frames, height=height, width=width)
+    if not ahead:
+        return given, frames
+    longer = continued(model, grouping, *given, frames=frames, steps=ahead)
+    return KnownLatents(longer.latents, longer.known), longer.frames
+
+
+def take_latent(model: StepModel, latent: Latent, counts: Counts | Known | None) -> KnownLatents:
+    """As `take_parts`, of a model of one part."""
+    name = only_part(model.parts).name
+    known = counts if counts is None or isinstance(counts, Mapping) else {name: counts}
+    return take_parts(model, {name: latent}, known)
 
 
 def take_parts(model: StepModel, latents: Latents, known: Counts | Known | None) -> KnownLatents:

@@ -14,8 +14,8 @@ from tubelet.models.protocol import PredictiveModel, StepModel
 from tubelet.models.table import ModelConfig
 from tubelet.nn.precision import halving_only
 from tubelet.tokenizers import clip
-from tubelet.tokenizers.ahead import continued
 from tubelet.tokenizers.checks import RangeWatch, checked_channels, checked_video
+from tubelet.tokenizers.generative import refined_model
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import PartGrids, check_prefixes, joined
 from tubelet.tokenizers.posterior import Posterior
@@ -93,6 +93,19 @@ class ContinuousTokenizer(nn.Module):
     def ahead(self) -> int:
         """Latent steps after the last that it has learnt to predict; 0 if it has not."""
         return self.model.ahead if isinstance(self.model, PredictiveModel) else 0
+
+    def refined(self, steps: int, *, seed: int = 0) -> "ContinuousTokenizer":
+        """The same weights, with a decoder that gives one of the videos that a latent may stand for.
+
+        Args:
+            steps: of the flow; 0 for the plain decoder.
+            seed: which of these videos, 0 to 2⁶³ - 1; the same one gives the same video, however it is cut.
+
+        Raises:
+            OptionError: the tokenizer has no flow and `steps` is not 0; or a number is out of range.
+        """
+        model = refined_model(self.model, steps, seed=seed)
+        return ContinuousTokenizer(model, lead_frame=self.lead_frame, config=self._config)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -179,7 +192,7 @@ class ContinuousTokenizer(nn.Module):
                 than the tokenizer; or `counts` are none; or the tokenizer has several parts, or none `ahead`.
             LatentError: the latent holds NaN or infinity.
         """
-        given, size = self._take_latent(latent, counts), (height, width)
+        given, size = clip.take_latent(self.model, latent, counts), (height, width)
         return self._decode(given, frames=frames, size=size, ahead=ahead)
 
     def decode_parts(
@@ -284,8 +297,8 @@ class ContinuousTokenizer(nn.Module):
             ShapeError: the size or length is not positive.
         """
         clip.only_part(self.parts)
-        begin = partial(StreamDecoder, self.model, self.grouping, take=self._take_latent)
-        size = (height, width)
+        take, size = partial(clip.take_latent, self.model), (height, width)
+        begin = partial(StreamDecoder, self.model, self.grouping, take=take)
         return begin(size=size, frames=frames, first_step=first_step, memory=memory, tile=tile, state=state)
 
     def parts_decoder(
@@ -335,11 +348,7 @@ class ContinuousTokenizer(nn.Module):
 
     @property
     def config(self) -> ModelConfig:
-        """The numbers that it was built from.
-
-        Raises:
-            OptionError: nobody said so.
-        """
+        """The numbers that it was built from; raise `OptionError` if nobody said so."""
         return replace(known_config(self._config), lead_frame=self.lead_frame)
 
     def weights(self) -> dict[str, Tensor]:
@@ -380,19 +389,11 @@ class ContinuousTokenizer(nn.Module):
     def _decode(self, given: KnownLatents, *, frames: int, size: tuple[int, int], ahead: int) -> Video:
         """All steps of a clip at once; one cell and step at a time where that costs nothing."""
         height, width = size
-        clip.check_size(self.model, self.grouping, given.latents, frames=frames, height=height, width=width)
-        if ahead:
-            longer = continued(self.model, self.grouping, *given, frames=frames, steps=ahead)
-            given, frames = KnownLatents(longer.latents, longer.known), longer.frames
+        given, frames = clip.checked(self.model, self.grouping, given, (frames, *size), ahead=ahead)
         alone = not self.model.decoder_footprint().whole and not given.known
         if alone and not clip.needs_whole(self, *given.latents.values()):
             return self.parts_decoder(height=height, width=width, frames=frames).push(given.latents)
         return clip.decode_clip(self.model, self.grouping, given, frames=frames, height=height, width=width)
-
-    def _take_latent(self, latent: Latent, counts: Counts | Known | None) -> KnownLatents:
-        name = clip.only_part(self.parts).name
-        known = counts if counts is None or isinstance(counts, Mapping) else {name: counts}
-        return clip.take_parts(self.model, {name: latent}, known)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ContinuousTokenizer":  # noqa: FBT001, FBT002  as torch has it
         """``half()``, ``to(torch.bfloat16)`` and the like do what `networks_to` does."""

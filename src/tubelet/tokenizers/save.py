@@ -13,6 +13,7 @@ from torch import Tensor
 from tubelet.errors import OptionError
 from tubelet.files import replacing_folder
 from tubelet.files.names import text_name
+from tubelet.models.flow.config import FlowConfig
 from tubelet.models.table import ModelConfig, model_to_json
 from tubelet.nn.precision import HALVES
 from tubelet.tokenizers.config import DiscreteConfig
@@ -144,6 +145,8 @@ def _numbers(config: ModelConfig | DiscreteConfig) -> dict[str, Any]:
     usual = asdict(type(config)(name=""))
     numbers = model_to_json(config)
     kind = {"kind": numbers["kind"]} if "kind" in numbers else {}
+    if isinstance(config, FlowConfig):
+        numbers["base"], usual["base"] = _numbers(config.base), {}
     return kind | {
         key: value for key, value in numbers.items() if key not in _NO_NUMBERS and value != usual[key]
     }

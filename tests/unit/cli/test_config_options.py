@@ -197,6 +197,7 @@ def trained(monkeypatch):
     monkeypatch.setattr("tubelet.generate.dit.task.train_dit", train)
     monkeypatch.setattr("tubelet.generate.tokens.task.train_tokens", train)
     monkeypatch.setattr("tubelet.train.twin.task.train_twin", train)
+    monkeypatch.setattr("tubelet.train.flow.task.train_flow", train)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return calls
 

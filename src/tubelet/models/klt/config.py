@@ -110,5 +110,5 @@ class KLTConfig:
             blocks=blocks,
             memory=self.memory,
             rated=rated,
-            ahead=rated and self.ahead > 0,
+            others=int(rated and self.ahead > 0),
         )

@@ -11,7 +11,7 @@ encoder's channels drift from unit variance; `standardise` undoes that once and 
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import log
-from typing import final
+from typing import NamedTuple, final
 
 import torch
 from einops import rearrange
@@ -34,6 +34,20 @@ PART = "latent"
 
 FIRST_DEVIATION = 0.02
 """Standard deviation that an untrained posterior has, in those of the latent: too little to be seen."""
+
+
+class DecodedCoefficients(NamedTuple):
+    """What a decoder makes of a latent before it becomes frames.
+
+    Attributes:
+        rows: which rows of cells these are, counted from the top of the tile.
+        features: the latent, written out.
+        coefficients: all of them, of unit variance.
+    """
+
+    rows: slice
+    features: PrefixFeatures
+    coefficients: Latent
 
 
 @final
@@ -116,9 +130,20 @@ class KLTModel(nn.Module):
         latent, counts = latents[PART], known.get(PART)
         if self.decoder is None:
             return Decoded(self.transform.inverse(self._masked(self._unstandardised(latent), counts)), None)
-        features = self._features(latent, counts)
+        decoded, past = self.decode_coefficients(latents, past, known)
+        return Decoded(self.transform.inverse(decoded.coefficients), past)
+
+    def decode_coefficients(
+        self, latents: Latents, past: Past | None, known: Known
+    ) -> tuple["DecodedCoefficients", Past | None]:
+        """As `decode_groups`, the coefficients of the frames; there must be a decoder."""
+        assert self.decoder is not None, "a linear model has no decoder"
+        features = self._features(latents[PART], known.get(PART))
         correction, past = self.decoder(features.inputs, past, features.rates)
-        return Decoded(self._groups(features, correction), past)
+        height = latents[PART].shape[3]
+        return DecodedCoefficients(
+            slice(0, height), features, self._corrected_all(features, correction)
+        ), past
 
     def still(self, latents: Latents, known: Known) -> Latents:
         """The latent of a step that shows the last frame of another one all along: a guess at the next."""
@@ -141,7 +166,7 @@ class KLTModel(nn.Module):
             KLTCascade(self.transform.patches, self.transform.coefficients),
             channels=self.channels,
             encoder=self.encoder and self.encoder.resized(),
-            decoder=self.decoder.resized(outputs=2 * len(self.transform.deviation), ahead=True),
+            decoder=self.decoder.resized(outputs=2 * len(self.transform.deviation), others=1),
             variational=self.variational,
             ahead=ahead,
         )
@@ -184,6 +209,15 @@ class KLTModel(nn.Module):
             groups = self.decode_groups(latents, None, known).groups
             yield Rows(slice(0, groups.shape[3] // self.stride.h), groups)
             return
+        for rows, _, coefficients in self.coefficient_step(latents, past, known, strip=strip):
+            yield Rows(rows, self.transform.inverse(coefficients))
+
+    @torch.no_grad()
+    def coefficient_step(
+        self, latents: Latents, past: RunningPast, known: Known, *, strip: int
+    ) -> Iterator["DecodedCoefficients"]:
+        """As `decode_step`, the coefficients of the frames; there must be a decoder."""
+        assert self.decoder is not None, "a linear model has no decoder"
         latent, counts = latents[PART], known.get(PART)
         cells = (latent.shape[3], latent.shape[4])
         strips, rates = cut(*cells, strip), list[Rates]()
@@ -202,7 +236,8 @@ class KLTModel(nn.Module):
         step(self.decoder, hidden, past, rates[0] if same else torch.cat(rates, dim=2), strips)
         for rows in strips:
             correction = self.decoder.project_out(hidden[:, :, rows])
-            yield Rows(rows, self._groups(features_of(rows), correction))
+            features = features_of(rows)
+            yield DecodedCoefficients(rows, features, self._corrected_all(features, correction))
 
     def encoder_footprint(self) -> Footprint:
         """What a stream takes for the encoder."""
@@ -306,8 +341,8 @@ class KLTModel(nn.Module):
         assert self.prefix is not None, "a linear model has no decoder"
         return self.prefix(self._unstandardised(latent), counts)
 
-    def _groups(self, features: PrefixFeatures, correction: Float[Tensor, "b d t h w"]) -> Video:
-        """The frames of a latent, all of its channels written out, with the decoder's correction."""
+    def _corrected_all(self, features: PrefixFeatures, correction: Float[Tensor, "b d t h w"]) -> Latent:
+        """All coefficients of a latent, its channels written out, with the decoder's correction."""
         coefficients = len(self.transform.deviation)
         skip = F.pad(features.skip, (0, 0, 0, 0, 0, 0, 0, coefficients - self.channels))
         scale = correction_scale(self.transform.deviation, features.counts)
@@ -315,7 +350,7 @@ class KLTModel(nn.Module):
         if features.ahead is not None:
             # What moves in a step to come changes coefficients by their own size.
             corrected = corrected + features.ahead * correction[:, coefficients:]
-        return self.transform.inverse(corrected)
+        return corrected
 
     def encoder_units(self) -> Float[Tensor, " c"]:
         """What one of the encoder's output is worth in each channel of the linear latent (decision 0015)."""

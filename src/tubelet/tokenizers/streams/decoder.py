@@ -10,6 +10,7 @@ from einops import rearrange
 from tubelet.errors import OptionError, ShapeError
 from tubelet.models.protocol import PredictiveModel, Rows, StepModel
 from tubelet.tokenizers.ahead import LastStep, check_full, counts_ahead, predictive_model
+from tubelet.tokenizers.generative import noise_of
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import PartGrids
 from tubelet.tokenizers.streams.state import StreamState
@@ -96,6 +97,7 @@ class StreamDecoder(Generic[Taken]):
             chosen = plan_for(tile, cells, halo=halo, costs=costs, memory=memory)
         self._tile, self._strip = chosen.tile, chosen.strip
         self._tiles = tiles(cells, self._tile, halo=halo)
+        self._noise = [noise_of(model, tile.region_rows, tile.region_columns) for tile in self._tiles]
         self._past = [model.start_past(None) for _ in self._tiles] if state is None else state.past_of(model)
 
     def push(self, latent: Taken, *, counts: Counts | Known | None = None) -> Video:
@@ -246,11 +248,12 @@ class StreamDecoder(Generic[Taken]):
                 step, known = self._grids.filled(step), self._grids.filled_known(known)
             if self._predicts and (self._last is None or not self._last.ahead):
                 self._last = LastStep.copied(step, known)
-            for tile, past in zip(self._tiles, self._past, strict=True):
+            for tile, past, noise in zip(self._tiles, self._past, self._noise, strict=True):
                 latents = {
                     name: self._of_tile(name, part, tile).to(self._model.device)
                     for name, part in step.items()
                 }
+                latents.update(noise)
                 some = {
                     name: self._of_tile(name, counts, tile).to(self._model.device)
                     for name, counts in known.items()

@@ -1,0 +1,1 @@
+"""A frozen tokenizer whose decoder's output is refined by a flow from noise."""

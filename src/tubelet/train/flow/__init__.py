@@ -1,0 +1,1 @@
+"""Training the flow that refines a frozen tokenizer."""

@@ -1,0 +1,62 @@
+"""From a run of a flow to a tokenizer that anybody can load."""
+
+import warnings
+from pathlib import Path
+
+from tubelet.errors import TubeletWarning
+from tubelet.files import check_folder
+from tubelet.files.names import text_name
+from tubelet.json_fields import fields_from_json
+from tubelet.models.flow.config import FlowConfig
+from tubelet.tokenizers.save import FILES
+from tubelet.train.flow.network import FlowNetwork
+from tubelet.train.flow.task import KIND
+from tubelet.train.run_folder import RUN_FILE, read_run
+from tubelet.train.state import checkpoints, read_ema, read_numbers
+from tubelet.train.tokenizer.export import card_of_run, read_facts, round_to_bfloat16, unfinished_text
+
+
+def is_flow(run: Path) -> bool:
+    """Whether a folder holds a run of a flow.
+
+    Raises:
+        TrainingError: what it says of itself is damaged.
+    """
+    path = run / RUN_FILE
+    return path.is_file() and read_run(path).get("trains") == KIND
+
+
+def export_flow(run: Path, folder: Path, *, force: bool = False) -> Path:
+    """Write the averaged weights of a run's newest checkpoint as a tokenizer, the frozen one inside.
+
+    The weights of the flow are rounded to bfloat16; the frozen tokenizer stays what it is, so the latent is
+    its latent, number by number.
+
+    Args:
+        run: folder of the run.
+        folder: the checkpoint to write.
+        force: replace a checkpoint that is there.
+
+    Raises:
+        OptionError: the folder holds no run with a checkpoint.
+        TrainingError: the checkpoint is damaged.
+        OutputError: a checkpoint is there and `force` is false.
+    """
+    check_folder(folder, holds=FILES, sources=[run], force=force)
+    name = text_name(folder.resolve().name)
+    facts = read_facts(run)
+    config = fields_from_json(FlowConfig, facts["config"]["model"] | {"name": name}, str(run))
+    network = FlowNetwork(config.build(), config)
+    newest = checkpoints(run)[-1]
+    read_ema(newest, network)
+    progress = float(read_numbers(newest)["progress"])
+    if progress < 1:
+        warnings.warn(f"{run} is not finished: {unfinished_text(progress)}", TubeletWarning, stacklevel=2)
+    tokenizer = network.tokenizer.eval().requires_grad_(requires_grad=False)
+    round_to_bfloat16(network.model.refiner.network.parameters())
+    about = (
+        f"A flow that refines the frames of {config.base.name}, whose encoder, decoder and latent of "
+        f"{tokenizer.channels} ordered channels it holds unchanged"
+    )
+    card = card_of_run(name, tokenizer, run, facts, progress=progress, about=about)
+    return tokenizer.save(folder, card=card, force=force)

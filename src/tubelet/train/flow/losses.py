@@ -1,0 +1,61 @@
+"""The losses of a flow: of its velocity, and of what its sampler makes."""
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from tubelet.losses.detail import log_detail
+from tubelet.losses.pair import Loss
+from tubelet.losses.reconstruction import log_mse
+from tubelet.losses.sampling import sample
+from tubelet.losses.temporal import log_frame_difference
+from tubelet.perceptual.lpips import LPIPS
+from tubelet.train.flow.config import FlowTrainConfig
+from tubelet.train.flow.network import FlowNetwork, Frozen, State
+from tubelet.train.task import Place, Term
+from tubelet.train.tokenizer.draws import generator_of
+from tubelet.types import Video
+
+
+def velocity_loss(network: FlowNetwork, frozen: Frozen, found: State, wanted: State) -> Loss:
+    """The mean squared error of velocities, each coefficient by its share of what pixels lack.
+
+    The states have unit variance in every coefficient, of which most are hardly seen: they count by the root
+    of the power that they have in pixels.
+    """
+    model = network.model
+    size = model.base.transform.deviation * (frozen.rates @ model.refiner.deviation)
+    weight = size / size.mean(dim=-1, keepdim=True)
+    return (rearrange(weight, "b t h w k -> b k t h w") * (found - wanted).square()).mean()
+
+
+def sample_terms(
+    config: FlowTrainConfig, clips: Video, back: Video, place: Place, *, perceptual: LPIPS | None
+) -> dict[str, Term]:
+    """Every loss that compares clips with what the sampler makes of their latents."""
+    weights, floor = config.losses, config.losses.log_floor
+    terms: dict[str, Term] = {}
+    if weights.log_mse:
+        terms["log_mse"] = Term(weights.log_mse, log_mse(clips, back, floor=floor))
+    if weights.log_difference:
+        terms["log_difference"] = Term(weights.log_difference, log_frame_difference(clips, back, floor=floor))
+    if weights.log_detail:
+        terms["log_detail"] = Term(weights.log_detail, log_detail(clips, back))
+    if weights.perceptual and perceptual is not None:
+        terms["perceptual"] = Term(weights.perceptual, perceptual(*_some_frames(config, clips, back, place)))
+    return terms
+
+
+def _some_frames(config: FlowTrainConfig, clips: Video, back: Video, place: Place) -> tuple[Tensor, Tensor]:
+    """A few frames of every clip, and what came back of them."""
+    seen = [
+        sample(
+            clips[row : row + 1],
+            back[row : row + 1],
+            frames=config.losses.perceptual_frames,
+            generator=generator_of(config.seed, place.iteration, index),
+        )
+        for row, index in enumerate(place.indices)
+    ]
+    frames, decoded = (torch.cat(side) for side in zip(*seen, strict=True))
+    return frames, decoded
