@@ -18,8 +18,14 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tubelet.cli import options
+
+if TYPE_CHECKING:
+    from tubelet.recipes.table import RunConfig
+    from tubelet.train.loop import RunOptions
+    from tubelet.train.state import TrainState
 
 NAME = "train"
 
@@ -85,19 +91,8 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.cli.console import show_table
     from tubelet.cli.fields import with_fields
     from tubelet.cli.progress import run_progress
-    from tubelet.generate.dit.task import train_dit
-    from tubelet.generate.dit.train_config import DiTTrainConfig
-    from tubelet.generate.tokens.task import train_tokens
-    from tubelet.generate.tokens.train_config import TokenTrainConfig
-    from tubelet.train.flow.config import FlowTrainConfig
-    from tubelet.train.flow.task import train_flow
     from tubelet.train.loop import RunOptions
     from tubelet.train.precision import computes_bfloat16
-    from tubelet.train.prior.config import PriorTrainConfig
-    from tubelet.train.prior.task import train_prior
-    from tubelet.train.tokenizer.task import train
-    from tubelet.train.twin.config import TwinTrainConfig
-    from tubelet.train.twin.task import train_twin
 
     if "OMP_NUM_THREADS" not in os.environ:
         neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
@@ -113,19 +108,7 @@ def run(arguments: argparse.Namespace) -> None:
             on_iteration=lambda fraction, iteration, figures: show(fraction, iteration, figures.losses),
             on_message=print,
         )
-        match config:
-            case DiTTrainConfig():
-                state = train_dit(config, data=arguments.data, options=options)
-            case TokenTrainConfig():
-                state = train_tokens(config, data=arguments.data, options=options)
-            case PriorTrainConfig():
-                state = train_prior(config, data=_crops(arguments), options=options)
-            case TwinTrainConfig():
-                state = train_twin(config, data=_crops(arguments), options=options)
-            case FlowTrainConfig():
-                state = train_flow(config, data=_crops(arguments), options=options)
-            case _:
-                state = train(config, data=_crops(arguments), options=options)
+        state = _train(config, arguments, options)
     if state.progress < 1:
         raise KeyboardInterrupt(
             f"stopped after {state.iteration} iterations, {state.progress:.0%} of the run; a checkpoint is "
@@ -141,6 +124,35 @@ def run(arguments: argparse.Namespace) -> None:
                 ("use it", f"tubelet export-checkpoint {arguments.output} -o tubelet-mine"),
             ]
         )
+
+
+def _train(config: "RunConfig", arguments: argparse.Namespace, options: "RunOptions") -> "TrainState":
+    """Run what a recipe gave, each kind by its own task."""
+    from tubelet.generate.dit.task import train_dit
+    from tubelet.generate.dit.train_config import DiTTrainConfig
+    from tubelet.generate.tokens.task import train_tokens
+    from tubelet.generate.tokens.train_config import TokenTrainConfig
+    from tubelet.train.flow.config import FlowTrainConfig
+    from tubelet.train.flow.task import train_flow
+    from tubelet.train.prior.config import PriorTrainConfig
+    from tubelet.train.prior.task import train_prior
+    from tubelet.train.tokenizer.task import train
+    from tubelet.train.twin.config import TwinTrainConfig
+    from tubelet.train.twin.task import train_twin
+
+    match config:
+        case DiTTrainConfig():
+            return train_dit(config, data=arguments.data, options=options)
+        case TokenTrainConfig():
+            return train_tokens(config, data=arguments.data, options=options)
+        case PriorTrainConfig():
+            return train_prior(config, data=_crops(arguments), options=options)
+        case TwinTrainConfig():
+            return train_twin(config, data=_crops(arguments), options=options)
+        case FlowTrainConfig():
+            return train_flow(config, data=_crops(arguments), options=options)
+        case _:
+            return train(config, data=_crops(arguments), options=options)
 
 
 def _crops(arguments: argparse.Namespace) -> Path:
