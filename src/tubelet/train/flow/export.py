@@ -13,7 +13,8 @@ from tubelet.train.flow.network import FlowNetwork
 from tubelet.train.flow.task import KIND
 from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.state import checkpoints, read_ema, read_numbers
-from tubelet.train.tokenizer.export import card_of_run, read_facts, round_to_bfloat16, unfinished_text
+from tubelet.train.tokenizer.export import card_of_run, read_facts, unfinished_text
+from tubelet.weights_file import round_for_storage
 
 
 def is_flow(run: Path) -> bool:
@@ -53,7 +54,7 @@ def export_flow(run: Path, folder: Path, *, force: bool = False) -> Path:
     if progress < 1:
         warnings.warn(f"{run} is not finished: {unfinished_text(progress)}", TubeletWarning, stacklevel=2)
     tokenizer = network.tokenizer.eval().requires_grad_(requires_grad=False)
-    round_to_bfloat16(network.model.refiner.network.parameters())
+    round_for_storage(network.model.refiner.network.parameters())
     about = (
         f"A flow that refines the frames of {config.base.name}, whose encoder, decoder and latent of "
         f"{tokenizer.channels} ordered channels it holds unchanged"
