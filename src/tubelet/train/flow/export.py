@@ -30,7 +30,7 @@ def is_flow(run: Path) -> bool:
 def export_flow(run: Path, folder: Path, *, force: bool = False) -> Path:
     """Write the averaged weights of a run's newest checkpoint as a tokenizer, the frozen one inside.
 
-    The weights of the flow are rounded to bfloat16; the frozen tokenizer stays what it is, so the latent is
+    The weights of the flow are rounded to one or two bytes each; the frozen tokenizer stays what it is, so the latent is
     its latent, number by number.
 
     Args:
@@ -54,7 +54,7 @@ def export_flow(run: Path, folder: Path, *, force: bool = False) -> Path:
     if progress < 1:
         warnings.warn(f"{run} is not finished: {unfinished_text(progress)}", TubeletWarning, stacklevel=2)
     tokenizer = network.tokenizer.eval().requires_grad_(requires_grad=False)
-    round_for_storage(network.model.refiner.network.parameters())
+    round_for_storage(network.model.refiner.network)
     about = (
         f"A flow that refines the frames of {config.base.name}, whose encoder, decoder and latent of "
         f"{tokenizer.channels} ordered channels it holds unchanged"
