@@ -30,8 +30,8 @@ def is_flow(run: Path) -> bool:
 def export_flow(run: Path, folder: Path, *, force: bool = False) -> Path:
     """Write the averaged weights of a run's newest checkpoint as a tokenizer, the frozen one inside.
 
-    The weights of the flow are rounded to one or two bytes each; the frozen tokenizer stays what it is, so the latent is
-    its latent, number by number.
+    The weights of the flow are rounded to one or two bytes each; the frozen tokenizer stays what it is, so
+    the latent is its latent, number by number.
 
     Args:
         run: folder of the run.
