@@ -9,6 +9,9 @@ import cli_pages
 from links import Links
 from pages import DOCS, LISTS, ROOT, decisions, navigation, sources
 
+from tubelet.report.figures.parts import STORED
+from tubelet.report.zoo import zoo_text
+
 CONFIGURATION = ROOT / "mkdocs.yml"
 
 
@@ -51,7 +54,8 @@ def contents() -> tuple[dict[str, str], dict[str, Path]]:
         for path in sorted(DOCS.rglob("*"))
         if path.is_file() and path.suffix in {".svg", ".png", ".css"}
     }
-    made = {LISTS["docs/decisions"]: decisions(texts)} | cli_pages.pages() | api_pages.pages()
+    zoo = links.moved(zoo_text(ROOT / STORED), DOCS / "zoo.md", "zoo.md")
+    made = {"zoo.md": zoo, LISTS["docs/decisions"]: decisions(texts)} | cli_pages.pages() | api_pages.pages()
     return texts | made, links.assets | pictures
 
 

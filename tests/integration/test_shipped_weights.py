@@ -54,7 +54,8 @@ def test_its_cost_is_within_the_budget_of_its_size(checkpoint):
 
 def test_it_comes_with_a_card(checkpoint):
     card = (SHIPPED / checkpoint.name / "card.md").read_text(encoding="utf-8")
-    assert card.startswith(f"# {checkpoint.name}\n")
+    assert f"\n# {checkpoint.name}\n" in card
+    assert card.startswith("---\nlicense: apache-2.0\nlibrary_name: tubelet\n")
 
 
 def transform_of(checkpoint):

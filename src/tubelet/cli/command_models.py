@@ -2,27 +2,14 @@
 
 import argparse
 import json
-from math import prod
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from tubelet.cli.console import show_table
 
+if TYPE_CHECKING:
+    from tubelet.report.shipped import ShippedTokenizer
+
 NAME = "models"
-
-
-class _Model(NamedTuple):
-    """A shipped tokenizer; the names are those of the JSON."""
-
-    name: str
-    default: bool
-    gives: str
-    stride: list[int]
-    lead_frame: bool
-    channels: int
-    codebook_sizes: list[int] | None
-    numbers_in_per_number_out: float
-    networks: bool
-    bytes: int
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,8 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print a table, or what is in it as JSON."""
     from tubelet.checkpoint import shipped
+    from tubelet.report.shipped import describe
 
-    models = [_model(name) for name in shipped()]
+    models = [describe(name) for name in shipped()]
     if arguments.json:
         print(json.dumps([model._asdict() for model in models], indent=2))
         return
@@ -65,30 +53,7 @@ def _show_generators() -> None:
         show_table(rows, header=("generator", "kind", "tokenizer", "at once", "vocabulary", "size"))
 
 
-def _model(name: str) -> _Model:
-    """What there is to know of a tokenizer, from its configuration."""
-    from tubelet.checkpoint import DEFAULT, DEFAULT_DISCRETE, SHIPPED, read_empty
-
-    backbone, sizes = read_empty(name)
-    stride, ordered = list(backbone.stride), [part for part in backbone.parts if not part.exact]
-    numbers = sum(part.channels * prod(stride) // prod(part.stride) for part in ordered)
-    if sizes is not None:
-        numbers = len(sizes)
-    return _Model(
-        name=name,
-        default=name in {DEFAULT, DEFAULT_DISCRETE},
-        gives="latents" if sizes is None else "tokens",
-        stride=stride,
-        lead_frame=backbone.lead_frame,
-        channels=sum(part.channels for part in ordered),
-        codebook_sizes=None if sizes is None else list(sizes),
-        numbers_in_per_number_out=3 * prod(stride) / numbers,
-        networks=bool(backbone.model.networks()),
-        bytes=sum(path.stat().st_size for path in (SHIPPED / name).iterdir()),
-    )
-
-
-def _row(model: _Model) -> tuple[str, ...]:
+def _row(model: "ShippedTokenizer") -> tuple[str, ...]:
     """A tokenizer as a row of the table."""
     content, ratio = f"1 to {model.channels}", f"{model.numbers_in_per_number_out:.0f}:1 and up"
     kind = "network" if model.networks else "linear"
