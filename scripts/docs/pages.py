@@ -38,6 +38,7 @@ NAVIGATION: dict[str, str | list[str]] = {
         "guides/diffusers.md",
         "guides/export.md",
         "guides/page.md",
+        "guides/page.md",
         "guides/generate.md",
         "guides/motion.md",
         "guides/structure.md",
