@@ -38,7 +38,6 @@ NAVIGATION: dict[str, str | list[str]] = {
         "guides/diffusers.md",
         "guides/export.md",
         "guides/page.md",
-        "guides/page.md",
         "guides/generate.md",
         "guides/motion.md",
         "guides/structure.md",
