@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="DATA",
-        help="folder of crops (`tubelet prepare`); of a generator: of tokens with captions (`tubelet "
-        "tokenize`), or none for rendered scenes",
+        help="folder of crops (`tubelet prepare`); of a generator: of latents or tokens with captions "
+        "(`tubelet encode-dataset`, `tubelet tokenize`), or none for rendered scenes",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="folder of the run")
     parser.add_argument(

@@ -150,6 +150,8 @@ def _made(network: Network) -> str:
 
 def _source_text(facts: dict[str, Any]) -> str:
     clips = facts.get("clips", {})
+    if "shards" in clips:
+        return f"a data set of {len(clips['shards'])} shards"
     return "rendered scenes only" if "scenes" in clips else f"{len(clips.get('files', {}))} files of tokens"
 
 

@@ -1,13 +1,12 @@
 """Files of tokens with captions as training data: what `tubelet tokenize --caption` wrote."""
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, final
 
 from tubelet.codec.tokens.read import read_tokens
-from tubelet.errors import OptionError, TubeletWarning
-from tubelet.generate.captioned import CaptionedClip
+from tubelet.errors import OptionError
+from tubelet.generate.captioned import CaptionedClip, NamedClip, of_one_shape
 from tubelet.generate.known_tokenizer import KnownTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.video.info import USUAL_RATE
@@ -32,8 +31,8 @@ class TokenFiles:
         self._files = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
         if not self._files:
             raise OptionError(
-                f"{folder} holds no {' or '.join(_SUFFIXES)} of tokens; `tubelet tokenize CLIP -o FILE.npz "
-                "--caption TEXT` writes them."
+                f"{folder} holds no {' or '.join(_SUFFIXES)} of tokens, and no data set; `tubelet tokenize "
+                "CLIP -o FILE.npz --caption TEXT` writes the first, `tubelet encode-dataset` the other."
             )
         self._folder = folder
 
@@ -57,13 +56,14 @@ class TokenFiles:
         Raises:
             OptionError: the tokenizer gives no tokens, or the files are by another one.
         """
-        tokenizer = known.tokenizer
-        if not isinstance(tokenizer, DiscreteTokenizer):
+        if not isinstance(known.tokenizer, DiscreteTokenizer):
             raise OptionError(
                 f"{known.name} gives latents, and {self._folder} holds tokens; name the tokenizer that they "
                 "were made with, by --tokenizer."
             )
-        shape: tuple[int, ...] | None = None
+        return of_one_shape(self._captioned(known))
+
+    def _captioned(self, known: KnownTokenizer) -> Iterator[NamedClip]:
         for path in self._files:
             for grid, facts in read_tokens(path):
                 if facts.caption is None:
@@ -73,19 +73,6 @@ class TokenFiles:
                         f"{path} was made with {facts.tokenizer}, another tokenizer than {known.name}; name "
                         "that one by --tokenizer."
                     )
-                digits = grid.digits[0]
-                shape = shape or tuple(digits.shape)
-                steps = shape[1]
-                if digits.shape[1] < steps or digits.shape[2:] != shape[2:]:
-                    warnings.warn(
-                        f"{facts.source} of {path.name} is left out: its digits are {_text(digits.shape)}, "
-                        f"those of the first clip {_text(shape)}.",
-                        TubeletWarning,
-                        stacklevel=2,
-                    )
-                    continue
-                yield CaptionedClip(digits[:, :steps], facts.caption)
-
-
-def _text(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
+                yield NamedClip(
+                    f"{facts.source} of {path.name}", CaptionedClip(grid.digits[0], facts.caption)
+                )

@@ -7,6 +7,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from tubelet.generate.captioned import CaptionedClips
+from tubelet.generate.data_sets import DataSetClips, is_data_set
 from tubelet.generate.kinds import KINDS, Network, Sampling, sample
 from tubelet.generate.known_tokenizer import KnownTokenizer, continuous_of
 from tubelet.generate.scenes import SceneClips
@@ -18,8 +19,15 @@ _SHOWN = 4
 
 
 def clips_of(config: GeneratorTrainConfig, data: Path | None) -> CaptionedClips:
-    """What a run is trained on: files of tokens with captions in a folder, or rendered scenes for none."""
-    return SceneClips(config.scenes) if data is None else TokenFiles(data)
+    """What a run is trained on: rendered scenes for none, or the captioned clips of a folder.
+
+    Raises:
+        OptionError: the folder holds neither a data set nor files of tokens.
+        DatasetError: its data set is damaged.
+    """
+    if data is None:
+        return SceneClips(config.scenes)
+    return DataSetClips(data) if is_data_set(data) else TokenFiles(data)
 
 
 def progress_messages(on_message: Callable[[str], None]) -> Callable[[int, int], None]:

@@ -27,7 +27,8 @@ def train_dit(config: DiTTrainConfig, *, data: Path | None, options: RunOptions)
 
     Args:
         config: the run.
-        data: a folder of files of tokens with captions (``.npz``, ``.parquet``); rendered scenes for none.
+        data: a data set of `tubelet encode-dataset`, or a folder of files of tokens (``.npz``, ``.parquet``);
+            clips with captions count. Rendered scenes for none.
         options: where and how it runs; the latents are kept in its folder.
 
     Raises:

@@ -54,7 +54,8 @@ def train_tokens(config: TokenTrainConfig, *, data: Path | None, options: RunOpt
 
     Args:
         config: the run.
-        data: a folder of tokens with captions; rendered scenes for none.
+        data: a data set of `tubelet encode-dataset`, or a folder of files of tokens (``.npz``, ``.parquet``);
+            clips with captions count. Rendered scenes for none.
         options: where and how it runs; the digits are kept in its folder.
 
     Raises:
