@@ -18,7 +18,10 @@ pytest.importorskip("skimage", reason="scikit-image is not installed")
 
 from page_in_browser import OpenPage  # noqa: E402  it needs playwright
 
+from tubelet.bitstream.reader import TubeReader  # noqa: E402
 from tubelet.checkpoint import find, read_continuous  # noqa: E402
+from tubelet.codec.decode import decode_file  # noqa: E402
+from tubelet.codec.encode import encode_file  # noqa: E402
 from tubelet.serve.server import PageServer  # noqa: E402
 from tubelet.serve.site import site_files  # noqa: E402
 from tubelet.video.pixels import from_model, to_model  # noqa: E402
@@ -29,6 +32,7 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium t
 
 FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 FRAMES = 9
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +301,49 @@ def test_a_video_of_any_size_is_shown(fresh, clip, checkpoint):
     source = frames_of(fresh, "#source", FRAMES)
     found = frames_of(fresh, "#result", FRAMES)
     assert_same_pictures(found, by_torch(checkpoint, source, 16))
+
+
+def test_tubelet_decodes_what_the_page_saves(fresh, clip, tmp_path):
+    fresh.choose(clip)
+    fresh.shows(70, 50)
+    fresh.has_read(FRAMES)
+    fresh.page.locator("#step").select_option("0.5")
+    fresh.set("#channels", 12)
+    found = frames_of(fresh, "#result", FRAMES)
+    with fresh.page.expect_download() as download:
+        fresh.page.locator("#save").click()
+    assert download.value.suggested_filename == "small.tube"
+    saved, back = tmp_path / "saved.tube", tmp_path / "back.npy"
+    download.value.save_as(saved)
+    decode_file(saved, back)
+    assert_same_pictures(found, np.load(back))
+    with TubeReader(saved) as reader:
+        assert (reader.complete, reader.header.parts[0].channels) == (True, 12)
+        np.testing.assert_allclose(reader.timestamps() / 90000, np.arange(FRAMES) / 10, atol=1e-4)
+
+
+@pytest.mark.parametrize("budget", [None, 3])
+def test_the_page_shows_what_tubelet_encodes(fresh, clip, tmp_path, budget):
+    file, back = tmp_path / "small.tube", tmp_path / "back.npy"
+    encode_file(clip, file, tokenizer="tubelet-s", channels=20, budget=budget)
+    decode_file(file, back)
+    fresh.choose(file)
+    fresh.shows(70, 50)
+    sync_api.expect(fresh.page.locator("#channels")).to_have_attribute("max", "20")
+    fresh.set("#channels", 20)
+    assert_same_pictures(frames_of(fresh, "#result", FRAMES), np.load(back))
+    assert fresh.text("#psnr") == "none"
+    assert not fresh.page.locator("#source").is_visible()
+
+
+def test_a_file_of_another_tokenizer_says_what_opens_it(fresh):
+    fresh.choose(GOLDEN / "version1.tube")
+    problem = fresh.page.locator("#problem")
+    sync_api.expect(problem).to_contain_text("version1.tube: the file is one of golden")
+    sync_api.expect(problem).to_contain_text("tubelet serve --tokenizer golden")
+    fresh.choose({"name": "cut.tube", "mimeType": "", "buffer": b"no such thing"})
+    sync_api.expect(problem).to_contain_text("cut.tube: this is not a .tube file.")
+    fresh.seek(1)
 
 
 def test_on_a_phone_nothing_is_wider_than_the_window(phone):

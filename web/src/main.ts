@@ -28,6 +28,15 @@ async function builtIn(side: number): Promise<Source> {
   return openFile(new File([bytes], "built-in clip", { type: "video/mp4" }), side);
 }
 
+/** Hand a file to the user. */
+function download(bytes: Uint8Array<ArrayBuffer>, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
+  link.download = `${name.replace(/\.[^.]*$/, "").replaceAll(" ", "-")}.tube`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 async function start(): Promise<void> {
   setText("waiting", "Loading the runtime and the tokenizer…");
   const engine = new Engine();
@@ -63,8 +72,23 @@ async function start(): Promise<void> {
       if (turn === opening) tell(error);
     }
   };
+  /** Open a file of latents. */
+  const openTube = async (file: File): Promise<void> => {
+    const turn = ++opening;
+    tell(null);
+    setText("waiting", "Opening…");
+    try {
+      const incomplete = await player.openTube(file.name, new Uint8Array(await file.arrayBuffer()));
+      if (turn !== opening) return;
+      controls.showClip(facts);
+      if (incomplete) tell(new SourceError(`${file.name}: ${incomplete}. What is shown is what came before.`));
+    } catch (error) {
+      tell(new SourceError(`${file.name}: ${error instanceof Error ? error.message : String(error)}.`));
+    }
+  };
   player.addEventListener("problem", (event) => tell((event as CustomEvent<unknown>).detail));
-  controls.onopen = (file) => open((side) => openFile(file, side));
+  controls.onopen = (file) => (file.name.endsWith(".tube") ? openTube(file) : open((side) => openFile(file, side)));
+  controls.onsave = () => player.save().then((bytes) => download(bytes, player.clip!.name), tell);
   controls.oncamera = () => open(openCamera);
   controls.onbuiltin = () => open(builtIn);
   await open(builtIn);

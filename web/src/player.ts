@@ -15,6 +15,9 @@ export interface Clip {
   size: Size;
   original: Size;
   live: boolean;
+  /** Channels that its latent has. */
+  channels: number;
+  /** Frames of the source; none where a file holds the latent alone. */
   frames: Pixels[];
   /** Seconds since the clip began, of each frame. */
   times: number[];
@@ -29,7 +32,8 @@ export interface Clip {
 export interface View {
   clip: Clip;
   frame: number;
-  source: Pixels;
+  /** None where there is none. */
+  source: Pixels | null;
   decoded: Pixels;
   shown: Shown;
 }
@@ -74,6 +78,28 @@ export class Player extends EventTarget {
     });
   }
 
+  /** Show the latent of a .tube file. */
+  async openTube(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<string | null> {
+    const { size, channels, steps, times, incomplete } = await this.engine.ask("openTube", { bytes });
+    this.close();
+    this.playing = true;
+    this.start({ name, size, original: size, live: false, channels, frames: [], times, steps, ended: true, cut: false });
+    this.changed();
+    return incomplete;
+  }
+
+  /** The clip as a .tube file, with the channels and the step that are chosen. */
+  save(): Promise<Uint8Array<ArrayBuffer>> {
+    const { name, size, times } = this.clip!;
+    return this.engine.ask("save", { name, size, times, ...this.settings });
+  }
+
+  /** Whether there is something to save: a whole clip, of symbols. */
+  get savable(): boolean {
+    const { clip } = this;
+    return clip !== null && clip.ended && clip.frames.length > 0 && clip.frames.length <= firstFrame(this.facts, clip.steps) && this.settings.coarseness > 0;
+  }
+
   /** Let go of the source; what was read of it stays. */
   close(): void {
     this.source?.close();
@@ -105,12 +131,13 @@ export class Player extends EventTarget {
     this.version++;
     this.ready.clear();
     if (this.frame >= 0) this.wanted ??= this.frame;
+    this.changed();
   }
 
   /** Frames of steps that are encoded. */
   private get readable(): number {
     const { clip } = this;
-    return clip ? Math.min(clip.frames.length, firstFrame(this.facts, clip.steps)) : 0;
+    return clip ? Math.min(clip.times.length, firstFrame(this.facts, clip.steps)) : 0;
   }
 
   private changed(): void {
@@ -118,15 +145,17 @@ export class Player extends EventTarget {
   }
 
   private async begin(source: Source): Promise<void> {
-    this.clip = {
-      name: source.name, size: source.size, original: source.original, live: source.live,
-      frames: [], times: [], steps: 0, ended: false, cut: false,
-    };
+    const { name, size, original, live } = source;
+    this.start({ name, size, original, live, channels: this.facts.channels, frames: [], times: [], steps: 0, ended: false, cut: false });
+    await this.engine.ask("begin", size);
+  }
+
+  private start(clip: Clip): void {
+    this.clip = clip;
     this.version++;
     this.ready.clear();
     this.frame = -1;
     this.wanted = 0;
-    await this.engine.ask("begin", source.size);
   }
 
   /** Read and encode, step by step. */
@@ -209,7 +238,7 @@ export class Player extends EventTarget {
     this.shownAt = [...this.shownAt.filter((at) => at > now - 1000), now];
     this.rate = this.shownAt.length;
     const decoded = shown.frames[frame - firstFrame(this.facts, shown.step)];
-    this.onview({ clip, frame, source: clip.frames[frame], decoded, shown });
+    this.onview({ clip, frame, source: clip.frames[frame] ?? null, decoded, shown });
   }
 
   private async decode(step: number): Promise<void> {

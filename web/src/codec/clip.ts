@@ -28,6 +28,8 @@ export interface LatentStep {
   latent: Float32Array;
   /** Channels that each position has; all for none. */
   counts?: Int32Array;
+  /** What its chunk takes in the file that it is from. */
+  rate?: ChunkRate;
 }
 
 /** Steps whose symbols share a table in a file. */
@@ -42,6 +44,11 @@ export class ClipCodec {
 
   constructor(private readonly model: StepModel, private readonly size: Size) {
     this.cells = cellsOf(model.facts, size);
+  }
+
+  /** Steps that it has. */
+  get length(): number {
+    return this.steps.length;
   }
 
   private get facts(): Facts {
@@ -103,6 +110,8 @@ export class ClipCodec {
 
   /** What a file would hold of the chunk that has this step. */
   private rateOf(step: number, coarseness: number): ChunkRate {
+    const own = this.steps[step].rate;
+    if (own) return own;
     const chunk = Math.floor(step / CHUNK_STEPS);
     const key = `${chunk},${coarseness}`;
     const known = this.rates.get(key);

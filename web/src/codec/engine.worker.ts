@@ -1,8 +1,11 @@
 // The worker: one call at a time, in the order in which they come.
 
+import { readTube } from "../tube";
 import { ClipCodec } from "./clip";
+import { checkTokenizer, stepsOfTube } from "./from_tube";
 import type { Answer, Call, Calls, Name } from "./messages";
 import { StepModel } from "./model";
+import { tubeOf } from "./to_tube";
 
 let model: StepModel;
 let clip: ClipCodec;
@@ -20,9 +23,19 @@ const functions: { [N in Name]: (given: Calls[N]["given"]) => Promise<Calls[N]["
     await clip.push(frames);
     return undefined;
   },
-  async adopt({ steps }) {
-    steps.forEach((step) => clip.pushLatent(step));
-    return undefined;
+  async openTube({ bytes }) {
+    const tube = readTube(bytes);
+    checkTokenizer(tube.header, model.facts);
+    const { height, width, parts: [{ channels }], timeBase } = tube.header;
+    const opened = new ClipCodec(model, { height, width });
+    stepsOfTube(tube, model.facts).forEach((step) => opened.pushLatent(step));
+    clip = opened;
+    const ticks = tube.chunks.flatMap((chunk) => chunk.timestamps);
+    const times = ticks.map((tick) => (Number(tick - ticks[0]) * timeBase[0]) / timeBase[1]);
+    return { size: { height, width }, channels, steps: clip.length, times, incomplete: tube.incomplete };
+  },
+  async save(saved) {
+    return tubeOf(clip, model.facts, saved);
   },
   async show({ step, settings }) {
     const shown = await clip.show(step, settings);

@@ -1,15 +1,28 @@
 // What the page asks of the worker that computes, and what it answers.
 
-import type { Settings, Shown, LatentStep } from "./clip";
+import type { Settings, Shown } from "./clip";
 import type { Facts, Size } from "./facts";
 import type { Pixels } from "./pixels";
+import type { Saved } from "./to_tube";
+
+/** What a .tube file holds. */
+export interface OpenedTube {
+  size: Size;
+  channels: number;
+  steps: number;
+  /** Seconds since the clip began, of each frame. */
+  times: number[];
+  /** Why a part is missing; null if it is whole. */
+  incomplete: string | null;
+}
 
 /** Functions of the worker, by name: what goes in, what comes out. */
 export interface Calls {
   load: { given: { base: string }; answer: { facts: Facts; threads: number } };
   begin: { given: Size; answer: undefined };
   push: { given: { frames: Pixels[] }; answer: undefined };
-  adopt: { given: { steps: LatentStep[] }; answer: undefined };
+  openTube: { given: { bytes: Uint8Array<ArrayBuffer> }; answer: OpenedTube };
+  save: { given: Saved; answer: Uint8Array<ArrayBuffer> };
   show: { given: { step: number; settings: Settings }; answer: Shown };
 }
 

@@ -1,3 +1,6 @@
 // Files of symbols: read and written as SPEC.md says.
 
-export {};
+export { TubeError } from "./bytes";
+export type { Header, PartHeader } from "./header";
+export { type Chunk, type PartSymbols, type Tube, readTube } from "./reader";
+export { type ChunkOfSteps, type Facts, encodeSegment, writeTube } from "./writer";

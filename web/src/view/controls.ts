@@ -15,6 +15,7 @@ const MARKS = [1, 4, 8, 16, 32, 48, 64];
 export class Controls {
   onopen: (file: File) => void = () => {};
   oncamera: () => void = () => {};
+  onsave: () => void = () => {};
   onbuiltin: () => void = () => {};
 
   private readonly channels = element("channels", HTMLInputElement);
@@ -23,6 +24,7 @@ export class Controls {
   private readonly frame = element("frame", HTMLInputElement);
   private readonly play = element("play", HTMLButtonElement);
   private readonly file = element("file", HTMLInputElement);
+  private readonly save = element("save", HTMLButtonElement);
   private last: "builtin" | "camera" | File = "builtin";
 
   constructor(private readonly player: Player, private readonly stage: Stage, facts: Facts) {
@@ -61,6 +63,13 @@ export class Controls {
     if (!clip) return;
     setText("source-name", clip.name);
     setText("result-name", `decoded by ${facts.name}`);
+    const fromFile = clip.frames.length === 0 && clip.ended;
+    if (fromFile) setText("source-name", "no source: the file holds the latent alone");
+    if (fromFile) setText("result-name", `${clip.name}, decoded by ${facts.name}`);
+    this.limitChannels(clip.channels);
+    this.step.disabled = fromFile;
+    this.mode.disabled = fromFile;
+    this.settingsChanged();
     setText("frame-number", "0 / 0");
     this.showState();
   }
@@ -68,19 +77,26 @@ export class Controls {
   /** Say which frame is shown. */
   showFrame({ clip, frame }: View): void {
     this.frame.value = String(frame);
-    this.frame.setAttribute("aria-valuetext", `frame ${frame + 1} of ${clip.frames.length}`);
-    setText("frame-number", `${frame + 1} / ${clip.frames.length}`);
+    this.frame.setAttribute("aria-valuetext", `frame ${frame + 1} of ${clip.times.length}`);
+    setText("frame-number", `${frame + 1} / ${clip.times.length}`);
     const { width, height } = clip.size;
     const from = clip.original.width === width ? "" : ` from ${clip.original.width} × ${clip.original.height}`;
     const cut = clip.cut ? `, the first ${clip.frames.length} frames` : "";
     setText("clip-facts", `${width} × ${height}${from}, ${frameRate(clip.times).toFixed(0)} frames/s${cut}`);
   }
 
+  /** A file may hold fewer channels than the tokenizer has. */
+  private limitChannels(most: number): void {
+    if (this.channels.max === String(most)) return;
+    this.channels.max = String(most);
+    this.addMarks(most);
+  }
+
   private settingsChanged(): void {
     const kept = Number(this.channels.value);
     setText("kept", String(kept));
     this.channels.setAttribute("aria-valuetext", `${kept} of ${this.channels.max} channels`);
-    this.player.set({ channels: kept, coarseness: Number(this.step.value) });
+    this.player.set({ channels: kept, coarseness: this.step.disabled ? 0 : Number(this.step.value) });
   }
 
   private setMode(mode: Mode): void {
@@ -94,10 +110,11 @@ export class Controls {
     this.play.innerHTML = playing ? PAUSE : PLAY;
     this.play.setAttribute("aria-label", playing ? "Pause" : "Play");
     const live = clip !== null && clip.live && !clip.ended;
-    this.frame.max = String(Math.max(0, (clip?.frames.length ?? 1) - 1));
+    this.frame.max = String(Math.max(0, (clip?.times.length ?? 1) - 1));
     this.frame.disabled = live;
     element("camera", HTMLButtonElement).setAttribute("aria-pressed", String(live));
     setText("camera", live ? "Stop the camera" : "Camera");
+    this.save.disabled = !this.player.savable;
   }
 
   private addMarks(channels: number): void {
@@ -123,6 +140,7 @@ export class Controls {
         this.showState();
       } else this.open("camera");
     });
+    this.save.addEventListener("click", () => this.onsave());
     element("side", HTMLSelectElement).addEventListener("change", () => this.open(this.last));
     this.file.addEventListener("change", () => {
       if (this.file.files?.[0]) this.open(this.file.files[0]);

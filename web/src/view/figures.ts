@@ -19,14 +19,15 @@ export function showFigures(view: View, player: Player, facts: Facts): void {
   setText("numbers", `${round((3 * t * pixels) / numbers)} : 1`);
   setText("numbers-sub", `${scaled(numbers * stepsPerSecond)} numbers a second`);
   setText("bits", `${scaled(bitsPerStep * stepsPerSecond)}bit/s`);
-  setText("bits-sub", coarseness
+  setText("bits-sub", coarseness || !view.source
     ? `${(bitsPerStep / (t * pixels)).toFixed(3)} a pixel, ${round((24 * t * pixels) / bitsPerStep)} : 1`
     : "as 32-bit numbers");
-  const distance = psnr(view.source, view.decoded);
-  setText("psnr", Number.isFinite(distance) ? `${distance.toFixed(1)} dB` : "equal");
-  const time = player.encodeTime + player.decodeTime;
+  const distance = view.source ? psnr(view.source, view.decoded) : NaN;
+  setText("psnr", distance === Infinity ? "equal" : Number.isNaN(distance) ? "none" : `${distance.toFixed(1)} dB`);
+  setText("psnr-sub", view.source ? "of this frame" : "the file has no source");
+  const time = (view.source ? player.encodeTime : 0) + player.decodeTime;
   setText("speed", `${Math.round(player.rate)} frames/s`);
-  setText("speed-sub", `${round(player.encodeTime)} + ${round(player.decodeTime)} ms: up to ${Math.floor(1000 / time)}`);
+  setText("speed-sub", `${round(time)} ms a frame: up to ${Math.floor(1000 / time)}`);
 }
 
 /** Frames a second, in the mean; 24 for a picture. */

@@ -13,7 +13,7 @@ export class Stage {
   private readonly handle = element("handle", HTMLElement);
   private share = 0.5;
   private gain = 4;
-  private last: { source: Pixels; decoded: Pixels; size: Size } | null = null;
+  private last: { source: Pixels | null; decoded: Pixels; size: Size } | null = null;
 
   constructor() {
     this.element.addEventListener("pointerdown", (event) => {
@@ -51,11 +51,13 @@ export class Stage {
     this.setShare(this.share + way);
   }
 
-  draw(source: Pixels, decoded: Pixels, size: Size): void {
+  /** Draw a frame; without a source, what is decoded alone. */
+  draw(source: Pixels | null, decoded: Pixels, size: Size): void {
     this.last = { source, decoded, size };
     this.element.style.setProperty("--shape", String(size.width / size.height));
-    paint(this.source, source, size);
-    paint(this.result, this.mode === "error" ? difference(source, decoded, this.gain) : decoded, size);
+    this.element.classList.toggle("alone", source === null);
+    if (source) paint(this.source, source, size);
+    paint(this.result, source && this.mode === "error" ? difference(source, decoded, this.gain) : decoded, size);
   }
 
   private redraw(): void {

@@ -1,0 +1,222 @@
+"""The page's own reader and writer of .tube files, beside tubelet's: golden files, damaged ones, its own."""
+
+import base64
+import hashlib
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tubelet.bitstream.chunk import Chunk
+from tubelet.bitstream.reader import TubeReader
+from tubelet.bitstream.segment import encode_symbols
+from tubelet.serve.server import PageServer
+from tubelet.serve.site import STATIC
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to run the page's scripts")
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+READ = """async ({ content, edits, cuts }) => {
+    const { readTube, TubeError } = await import("./tube.js");
+    const bytes = Uint8Array.from(atob(content), (mark) => mark.charCodeAt(0));
+    const digest = async (chunks) => {
+        const symbols = chunks.flatMap((chunk) => chunk.parts.map((part) => part.symbols));
+        const all = await new Blob(symbols).arrayBuffer();
+        const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", all));
+        return Array.from(sum, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    };
+    const read = async (data) => {
+        try {
+            const tube = readTube(data);
+            const { header, end, incomplete } = tube;
+            const times = tube.chunks.map((chunk) => chunk.timestamps.map(String));
+            const each = await Promise.all(tube.chunks.map((chunk) => digest([chunk])));
+            return { header, times, end: String(end), incomplete, digest: await digest(tube.chunks), each };
+        } catch (error) {
+            if (error instanceof TubeError) return { said: error.message };
+            return { fault: String(error.stack) };
+        }
+    };
+    const found = [];
+    for (const [at, value] of edits) {
+        const changed = bytes.slice();
+        changed[at] ^= value;
+        found.push(await read(changed));
+    }
+    for (const length of cuts) found.push(await read(bytes.slice(0, length)));
+    return edits.length || cuts.length ? found : [await read(bytes)];
+}"""
+
+ENCODE = """async (values) => {
+    const { encodeSegment } = await import("./tube.js");
+    return Array.from(encodeSegment(Int32Array.from(values)));
+}"""
+
+WRITE = """async ({ facts, chunks }) => {
+    const { writeTube } = await import("./tube.js");
+    const given = chunks.map(({ symbols, timestamps }) => (
+        { symbols: symbols.map((step) => Int32Array.from(step)), timestamps }));
+    let text = "";
+    for (const byte of writeTube(facts, given)) text += String.fromCharCode(byte);
+    return btoa(text);
+}"""
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory) -> Iterator[Any]:
+    """A page with nothing on it, of the server that has the page's scripts."""
+    empty = tmp_path_factory.mktemp("page") / "index.html"
+    empty.write_text("<!doctype html><title>empty</title>")
+    with PageServer({"index.html": empty, "tube.js": STATIC / "tube.js"}, port=0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with sync_api.sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            page = browser.new_page()
+            page.goto(server.url)
+            yield page
+            browser.close()
+        server.shutdown()
+
+
+@pytest.fixture
+def read(scripts) -> Callable[..., list[dict[str, Any]]]:
+    def make(content: bytes, *, edits: Any = (), cuts: Any = ()) -> list[dict[str, Any]]:
+        given = {"content": base64.b64encode(content).decode(), "edits": list(edits), "cuts": list(cuts)}
+        return scripts.evaluate(READ, given)
+
+    return make
+
+
+def chunks_of(reader: TubeReader) -> list[Chunk]:
+    return [reader.read_chunk(number) for number in range(len(reader.chunks))]
+
+
+def by_tubelet(values: list[int]) -> bytes:
+    segment = encode_symbols(np.array(values, np.int32))
+    return segment.table + segment.payload
+
+
+@pytest.mark.parametrize("name", ["version1", "version2", "version3"])
+def test_golden_files_hold_the_same_symbols(read, name):
+    (found,) = read((GOLDEN / f"{name}.tube").read_bytes())
+    assert found.get("incomplete", found) is None
+    assert found["digest"] == json.loads((GOLDEN / f"{name}.json").read_text())["symbols"]
+    with TubeReader(GOLDEN / f"{name}.tube") as reader:
+        assert found["header"]["tokenizer"] == reader.header.tokenizer
+        assert found["header"]["version"] == reader.header.version
+        assert found["times"] == [[str(time) for time in one.timestamps] for one in chunks_of(reader)]
+        assert found["end"] in (str(reader.end), "null")
+
+
+@pytest.mark.parametrize("name", ["version3-prior", "version3-tokens"])
+def test_a_file_that_needs_a_prior_says_which(read, name):
+    (found,) = read((GOLDEN / f"{name}.tube").read_bytes())
+    assert "needs the prior" in found["said"]
+    assert "--no-prior" in found["said"]
+
+
+@pytest.mark.parametrize("name", ["version1", "version2", "version3"])
+def test_no_changed_byte_is_taken_for_the_file(read, name):
+    """Each change is noticed: nothing is read, or less than all, and that is said."""
+    content = (GOLDEN / f"{name}.tube").read_bytes()
+    whole = read(content)[0]["each"]
+    random = np.random.default_rng(0)
+    edits = [
+        (int(at), int(1 << random.integers(8))) for at in random.choice(len(content), 250, replace=False)
+    ]
+    for (at, _), found in zip(edits, read(content, edits=edits), strict=True):
+        assert "fault" not in found, (at, found)
+        assert found.get("said") or found["incomplete"], (at, found)
+        kept = found.get("each", [])
+        assert kept == whole[: len(kept)], (at, found)
+
+
+@pytest.mark.parametrize("name", ["version1", "version3"])
+def test_a_file_that_is_cut_short_keeps_its_whole_chunks(read, name):
+    content = (GOLDEN / f"{name}.tube").read_bytes()
+    cuts = [0, 1, 7, 13, 40, *range(100, len(content), 97), len(content) - 1]
+    results = read(content, cuts=cuts)
+    assert not any("fault" in found for found in results)
+    assert all(found.get("said") or found["incomplete"] for found in results)
+    kept = [len(found["times"]) for found in results if "times" in found]
+    assert kept == sorted(kept)
+    assert set(kept) == {1, 2, 3}
+
+
+def test_what_is_none_or_newer_is_said(read):
+    content = (GOLDEN / "version1.tube").read_bytes()
+    assert read(b"RIFF....WEBPVP8 and so on")[0]["said"] == "this is not a .tube file"
+    newer = content[:8] + (4).to_bytes(2, "little") + content[10:]
+    assert "version 4" in read(newer)[0]["said"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [5],
+        [7] * 40,
+        [0, 1] * 50,
+        [-(2**23) + 1, 2**23 - 1, 0],
+        [*range(-300, 300)] * 3,
+        [0] * 5000 + [9],
+        np.random.default_rng(1).geometric(0.2, 4000).tolist(),
+        np.random.default_rng(2).integers(-9, 9, 3000).tolist(),
+    ],
+)
+def test_its_segments_are_those_of_tubelet(scripts, values):
+    assert bytes(scripts.evaluate(ENCODE, values)) == by_tubelet(values)
+
+
+def test_carries_run_as_far_as_they_must(scripts):
+    """The very symbols of the specification's own test: the low end lies just below a power of two."""
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        values = np.where(random.random(3000) < 0.002, random.integers(1, 4, 3000), 0).tolist()
+        assert bytes(scripts.evaluate(ENCODE, values)) == by_tubelet(values)
+
+
+def test_tubelet_reads_what_the_page_writes(scripts, read, tmp_path):
+    random = np.random.default_rng(3)
+    lengths = [3, 2]
+    symbols = [random.integers(-4, 5, (steps, 2, 3, 4)) for steps in lengths]
+    facts = {
+        "tokenizer": "any",
+        "tokenizerSha256": "ab" * 32,
+        "stride": [4, 8, 8],
+        "leadFrame": True,
+        "height": 23,
+        "width": 30,
+        "rows": 3,
+        "columns": 4,
+        "steps": [1000, 2000],
+        "timeBase": [1, 1000],
+        "name": 'Füße "1"',
+    }
+    chunks = [
+        {"symbols": [step.ravel().tolist() for step in one], "timestamps": times}
+        for one, times in zip(
+            symbols, ([0, 40, 80, 120, 160, 200, 240, 280, 333], [400, 440, 480]), strict=True
+        )
+    ]
+    written = base64.b64decode(scripts.evaluate(WRITE, {"facts": facts, "chunks": chunks}))
+    target = tmp_path / "page.tube"
+    target.write_bytes(written)
+    with TubeReader(target) as reader:
+        assert reader.complete
+        assert (reader.header.tokenizer, reader.header.width, reader.header.stride) == ("any", 30, (4, 8, 8))
+        assert reader.header.source["name"] == 'Füße "1"'
+        for found, expected, times in zip(chunks_of(reader), symbols, chunks, strict=True):
+            np.testing.assert_array_equal(found.symbols, np.moveaxis(expected, 0, 1))
+            assert found.timestamps.tolist() == times["timestamps"]
+    (again,) = read(written)
+    assert again["incomplete"] is None
+    in_order = b"".join(np.moveaxis(one, 0, 1).astype("<i4").tobytes() for one in symbols)
+    assert again["digest"] == hashlib.sha256(in_order).hexdigest()

@@ -1,0 +1,62 @@
+// The latent of a .tube file, step by step, as the decoder takes it.
+
+import { type Chunk, type Header, type Tube, TubeError } from "../tube";
+import type { LatentStep } from "./clip";
+import { type Facts, cellsOf } from "./facts";
+import { dequantise } from "./quantiser";
+import type { ChunkRate } from "./rate";
+
+/** Fails with `TubeError` unless the file is one of the tokenizer that the page has. */
+export function checkTokenizer({ content, tokenizer, tokenizerSha256, parts }: Header, facts: Facts): void {
+  if (tokenizerSha256 !== facts.sha256) {
+    throw new TubeError(`the file is one of ${tokenizer}, and this page computes with ${facts.name}: "tubelet serve --tokenizer ${tokenizer}" serves a page that opens it`);
+  }
+  if (content !== "latent" || parts.length !== 1 || parts[0].channels > facts.channels) {
+    throw new TubeError(`the file is damaged: it holds what ${tokenizer} does not make`);
+  }
+}
+
+/** The steps of a file. A position that stores no channel repeats the step before, within its chunk. */
+export function stepsOfTube(tube: Tube, facts: Facts): LatentStep[] {
+  const [part] = tube.header.parts;
+  const { height, width } = cellsOf(facts, tube.header);
+  const positions = height * width;
+  return tube.chunks.flatMap((chunk) => {
+    const rate = rateOfChunk(chunk, facts.channels, positions);
+    let before: LatentStep | null = null;
+    return Array.from({ length: chunk.steps }, (_, step) => {
+      const symbols = symbolsOfStep(chunk, part.channels, step, positions);
+      const latent = new Float32Array(facts.channels * positions);
+      latent.set(dequantise(symbols, part.steps, positions, part.centroids));
+      const given = chunk.parts[0].counts?.slice(step * positions, (step + 1) * positions);
+      const counts = given ?? new Int32Array(positions).fill(part.channels);
+      if (before) repeat(before, latent, counts, positions);
+      before = { latent, counts, rate };
+      return before;
+    });
+  });
+}
+
+function symbolsOfStep({ parts: [part] }: Chunk, channels: number, step: number, positions: number): Int32Array {
+  const symbols = new Int32Array(channels * positions);
+  for (let channel = 0; channel < channels; channel++) {
+    const begin = (channel * part.steps + step) * positions;
+    symbols.set(part.symbols.subarray(begin, begin + positions), channel * positions);
+  }
+  return symbols;
+}
+
+function repeat(before: LatentStep, latent: Float32Array, counts: Int32Array, positions: number): void {
+  for (let at = 0; at < positions; at++) {
+    if (counts[at] > 0) continue;
+    counts[at] = before.counts![at];
+    for (let i = at; i < latent.length; i += positions) latent[i] = before.latent[i];
+  }
+}
+
+/** What the file takes for a chunk. */
+function rateOfChunk({ steps, parts: [part] }: Chunk, channels: number, positions: number): ChunkRate {
+  const bits = new Float64Array(channels + 1).fill(8 * part.mapSize);
+  for (let channel = 0; channel < channels; channel++) bits[channel + 1] = bits[channel] + 8 * (part.sizes[channel] ?? 0);
+  return { steps, positions, bits };
+}
