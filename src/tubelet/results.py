@@ -13,6 +13,7 @@ from typing import Any
 
 from tubelet.files import STANDARD_OUTPUT, replacing
 from tubelet.files.names import text_name
+from tubelet.files.urls import without_secrets
 from tubelet.json_text import without_infinities
 
 _PACKAGES = ("tubelet", "torch", "numpy", "av", "constriction")
@@ -21,7 +22,7 @@ _PACKAGES = ("tubelet", "torch", "numpy", "av", "constriction")
 def circumstances() -> dict[str, Any]:
     """Where, when and with what a figure was measured."""
     return {
-        "command": text_name(" ".join([_program(), *sys.argv[1:]])),
+        "command": text_name(" ".join([_program(), *map(without_secrets, sys.argv[1:])])),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "machine": {"cpu": _processor(), "cores": os.cpu_count(), "system": platform.platform()},

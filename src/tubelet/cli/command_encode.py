@@ -51,26 +51,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Encode, then say what the files hold."""
     from tubelet.codec.encode import encode_file
+    from tubelet.jobs.sources import local_copies
     from tubelet.results import write_results
 
     rows = sources.rows_of(arguments)
     if not sources.is_one_file(arguments, rows):
         _encode_several(arguments, rows)
         return
-    source = Path(rows[0].path)
     options.check_outputs(
         [arguments.output],
         arguments.json,
-        inputs=[source],
+        inputs=[Path(rows[0].path)],
         tokenizer=arguments.tokenizer,
         force=arguments.force,
     )
     budget = budgets.budget_of(arguments)
-    with progress("encoding") as shown:
+    with progress("encoding") as shown, local_copies(rows) as copies, copies.opened(rows[0].video) as video:
         given = options.file_options(arguments, shown)
         given["prior"] = not arguments.no_prior
         report = encode_file(
-            source,
+            video,
             arguments.output,
             tokenizer=arguments.tokenizer,
             channels=arguments.channels,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tubelet.data.crops import Clip
+    from tubelet.jobs.sources import Row
     from tubelet.video.ranges import AnyVideo
 
 NAME = "prepare"
@@ -49,24 +50,26 @@ def run(arguments: argparse.Namespace) -> None:
 
     from tubelet.data.cutting import PrepareConfig
     from tubelet.data.prepare import prepare_crops
+    from tubelet.jobs.sources import local_copies
 
     config = PrepareConfig(
         crop=arguments.crop, frames=arguments.frames, per_clip=arguments.per_clip, seed=arguments.seed
     )
     clips = _clips(arguments)
 
-    def on_skip(video: "AnyVideo", clip: "Clip") -> None:
+    def on_skip(_video: "AnyVideo", clip: "Clip") -> None:
         if clip.damaged and arguments.on_error == "stop":
-            raise VideoError(f"{video}: {clip.skipped}")
+            raise VideoError(f"{clip.name}: {clip.skipped}")
 
-    with progress("preparing", total=len(clips), unit="clips") as advance:
+    with progress("preparing", total=len(clips), unit="clips") as advance, local_copies(clips) as copies:
         crops = prepare_crops(
-            clips,
+            [row.video for row in clips],
             arguments.output,
             config,
             force=arguments.force,
             on_clip=lambda _: advance(1),
             on_skip=on_skip,
+            opened=copies.opened,
         )
     reasons = Counter(clip.skipped for clip in crops.skipped)
     show_table(
@@ -95,7 +98,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
 
 
-def _clips(arguments: argparse.Namespace) -> "Sequence[AnyVideo]":
+def _clips(arguments: argparse.Namespace) -> "Sequence[Row]":
     """The clips that are not left out.
 
     Raises:
@@ -104,7 +107,7 @@ def _clips(arguments: argparse.Namespace) -> "Sequence[AnyVideo]":
     crops = arguments.output.resolve()
     rows = sources.rows_of(arguments)
     clips = [
-        row.video
+        row
         for row in rows
         if not any(Path(row.path).match(pattern) for pattern in arguments.exclude)
         # Crops are arrays, which are clips too, and may lie in the same folder.

@@ -68,14 +68,13 @@ def run(arguments: argparse.Namespace) -> None:
 def _into_file(arguments: argparse.Namespace, row: "Row") -> None:
     """One clip."""
     from tubelet.codec.tokens.tokenize import as_discrete, tokenize_file
+    from tubelet.jobs.sources import local_copies
 
     _check_output(arguments, [row])
     checkpoint = as_discrete(arguments.tokenizer, arguments.device)
-    with progress("tokenizing") as shown:
+    with progress("tokenizing") as shown, local_copies([row]) as copies, copies.opened(row.video) as video:
         given = options.file_options(arguments, shown)
-        report = tokenize_file(
-            row.video, arguments.output, tokenizer=checkpoint, caption=row.caption, **given
-        )
+        report = tokenize_file(video, arguments.output, tokenizer=checkpoint, caption=row.caption, **given)
     _say(arguments, report, {})
 
 
@@ -83,13 +82,15 @@ def _into_table(arguments: argparse.Namespace, rows: "Sequence[Row]") -> None:
     """Clips into one table."""
     from tubelet.codec.tokens.tokenize import as_discrete, tokenize_files
     from tubelet.errors import VideoError
+    from tubelet.jobs.sources import local_copies
+    from tubelet.video.ranges import path_of
 
     several = len(rows) > 1 or not sources.is_one_file(arguments, rows)
     _check_output(arguments, rows, goes_on=several)
     checkpoint = as_discrete(arguments.tokenizer, arguments.device)
     failed: dict[str, str] = {}
     kept: list[Path] = []
-    shown_names = {Path(row.path): row.shown for row in rows}
+    shown_names = {path_of(row.video): row.shown for row in rows}
 
     def skip(path: Path, error: TubeletError) -> None:
         if arguments.on_error == "stop" or not several:
@@ -97,7 +98,10 @@ def _into_table(arguments: argparse.Namespace, rows: "Sequence[Row]") -> None:
         failed[text_name(shown_names[path])] = text_name(str(error))
 
     unit = "clips" if several else "frames"
-    with progress("tokenizing", total=len(rows) if several else None, unit=unit) as shown:
+    with (
+        progress("tokenizing", total=len(rows) if several else None, unit=unit) as shown,
+        local_copies(rows) as copies,
+    ):
         given = options.file_options(arguments, shown)
         report = tokenize_files(
             [row.video for row in rows],
@@ -106,6 +110,7 @@ def _into_table(arguments: argparse.Namespace, rows: "Sequence[Row]") -> None:
             names=_names(rows),
             captions=[row.caption for row in rows],
             extend=several,
+            opened=copies.opened,
             on_skip=skip,
             on_keep=kept.append,
             **given,

@@ -16,6 +16,7 @@ from tubelet import __version__
 from tubelet.cli.log import LOG, in_file, on_terminal
 from tubelet.errors import DamageWarning, OptionError, TubeletError
 from tubelet.files import printable
+from tubelet.files.urls import without_secrets
 
 DONE, FAILED, BAD_USAGE, INTERRUPTED, NOBODY_READS = 0, 1, 2, 130, 141
 """Exit codes; the last two are a shell's for what SIGINT and SIGPIPE end."""
@@ -66,7 +67,7 @@ def guarded(
             LOG.debug(
                 "tubelet %s, Python %s, %s", __version__, platform.python_version(), platform.platform()
             )
-            LOG.debug("command: %s", " ".join(sys.argv[1:]))
+            LOG.debug("command: %s", " ".join(map(without_secrets, sys.argv[1:])))
             _flushed(run)
             code = FAILED if damages else DONE
         except (Exception, KeyboardInterrupt) as error:

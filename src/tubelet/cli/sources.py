@@ -22,7 +22,9 @@ Report = TypeVar("Report")
 _FILES = (".tube", ".npz", ".parquet")
 """Suffixes that no new folder is given by mistake."""
 
-SOURCES = "folders, videos, patterns, lists (.csv, .jsonl, .parquet, .txt), or - for a list on standard input"
+SOURCES = (
+    "folders, videos, patterns, lists (.csv, .jsonl, .parquet, .txt), their URLs, or - for standard input"
+)
 
 
 def add_sources(parser: argparse.ArgumentParser, *, what: str = SOURCES) -> None:

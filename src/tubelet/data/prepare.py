@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def prepare_crops(
     force: bool = False,
     on_clip: Callable[[int], None] = lambda _: None,
     on_skip: Callable[[AnyVideo, Clip], None] = lambda _video, _clip: None,
+    opened: Callable[[AnyVideo], AbstractContextManager[AnyVideo]] = nullcontext,
 ) -> Crops:
     """Cut crops out of clips into a folder; goes on where the same preparation was interrupted.
 
@@ -61,6 +63,7 @@ def prepare_crops(
         force: whether another preparation in that folder is replaced.
         on_clip: called with the number of clips done so far.
         on_skip: called with each clip that gives no crop, and why. What it raises ends the work.
+        opened: gives the file of each clip when it is its turn, such as a copy of one that lies elsewhere.
 
     Raises:
         OptionError: no clip gives a crop, as the crops are too large for all of them, or they are blank.
@@ -83,7 +86,7 @@ def prepare_crops(
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
             if not _is_done(folder, header, force=force):
-                _prepare_all(clips, folder, config, header, on_clip, on_skip)
+                _prepare_all(clips, folder, config, header, on_clip, on_skip, opened)
             return open_crops(folder)
 
 
@@ -94,6 +97,7 @@ def _prepare_all(
     header: dict[str, Any],
     on_clip: Callable[[int], None],
     on_skip: Callable[[AnyVideo, Clip], None],
+    opened: Callable[[AnyVideo], AbstractContextManager[AnyVideo]],
 ) -> None:
     """Cut what is not cut yet, and write the index."""
     done = _resume(folder, header)
@@ -101,7 +105,12 @@ def _prepare_all(
     with (folder / UNFINISHED).open("a", encoding="utf-8") as log:
         for number, (video, (name, size)) in enumerate(zip(clips, header["clips"], strict=True)):
             if number >= before or _has_failed(done[number]):
-                found = _prepare_clip(video, number, folder, config, Clip(name=name, size=size))
+                clip = Clip(name=name, size=size)
+                try:
+                    with opened(video) as here:
+                        found = _prepare_clip(here, number, folder, config, clip)
+                except VideoError as error:
+                    found = replace(clip, skipped=text_name(str(error)), damaged=True)
                 if found.skipped:
                     on_skip(video, found)
                 done[number:] = [found, *done[number + 1 :]]

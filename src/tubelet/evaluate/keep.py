@@ -51,7 +51,7 @@ def keep_videos(
         if name not in kept:
             continue
         text = job.work["system"]
-        clip = open_clip(video_of(job), protocol)
+        clip = open_clip(video_of(job, worker.copies), protocol)
         stem = job.target.stem
         if "source" not in kept[name]:
             kept[name]["source"] = _write(folder, f"{stem.split('--')[0]}--source", clip.frames, clip.rate)

@@ -7,17 +7,21 @@ from tubelet.errors import TubeletError
 from tubelet.evaluate.clips import open_clip, windows
 from tubelet.evaluate.protocols import Protocol
 from tubelet.evaluate.systems.system import System
+from tubelet.jobs.remote import LocalCopies
 from tubelet.types import Frames
 from tubelet.video.ranges import AnyVideo
 
 
-def diagnose(system: System, clips: Sequence[AnyVideo], protocol: Protocol) -> dict[str, Any]:
+def diagnose(
+    system: System, clips: Sequence[AnyVideo], protocol: Protocol, copies: LocalCopies
+) -> dict[str, Any]:
     """Encode all clips once more, and describe what comes out.
 
     Args:
         system: what encodes.
         clips: those that can be read; the others are passed over, their errors are known.
         protocol: which frames.
+        copies: of clips that lie elsewhere.
 
     Returns:
         ``latent``, the fields of `LatentFigures`, for what has a latent; ``tokens``, those of `DigitFigures`
@@ -27,15 +31,16 @@ def diagnose(system: System, clips: Sequence[AnyVideo], protocol: Protocol) -> d
     if representation is None:
         return {}
     statistics = representation.statistics()
-    for part in _parts(clips, protocol):
+    for part in _parts(clips, protocol, copies):
         statistics.update(representation.encode(part))
     return statistics.to_json()
 
 
-def _parts(clips: Sequence[AnyVideo], protocol: Protocol) -> Iterator[Frames]:
+def _parts(clips: Sequence[AnyVideo], protocol: Protocol, copies: LocalCopies) -> Iterator[Frames]:
     for video in clips:
         try:
-            clip = open_clip(video, protocol)
+            with copies.opened(video) as here:
+                clip = open_clip(here, protocol)
         except TubeletError:
             continue
         yield from windows(clip.frames, protocol)

@@ -28,6 +28,8 @@ from tubelet.files.names import text_name
 from tubelet.jobs import parts
 from tubelet.jobs.plan import Job, missing
 from tubelet.jobs.pool import cores, run_here, run_in_processes
+from tubelet.jobs.remote import LocalCopies
+from tubelet.jobs.sources import local_copies
 from tubelet.json_text import read_json
 from tubelet.results import circumstances, write_results
 from tubelet.video.ranges import AnyVideo, VideoRange, path_of, range_text
@@ -64,18 +66,20 @@ def evaluate(
         _check_is_mine(evaluation)
         for below in (parts.FOLDER, keep.FOLDER):
             sweep(folder / below)
-        return _evaluate(evaluation, worker, clips, tags, on_part)
+        with worker.copies, local_copies(evaluation.rows or ()) as copies:
+            return _evaluate(evaluation, worker, clips, copies, tags, on_part)
 
 
 def _evaluate(
     evaluation: Evaluation,
     worker: Worker,
     clips: Mapping[AnyVideo, str],
+    copies: LocalCopies,
     tags: Tags,
     on_part: Callable[[int, int], None],
 ) -> Path:
     """Evaluate in a folder that no other process writes to."""
-    identities = {video: identity(video, name) for video, name in clips.items()}
+    identities = {video: _identity(video, name, copies) for video, name in clips.items()}
     facts = {text: worker.system(text).facts() for text in evaluation.systems}
     jobs = _plan(evaluation, identities, facts)
     workers = _workers(evaluation, len(jobs))
@@ -84,7 +88,9 @@ def _evaluate(
     results["run"] = {"workers": workers, "threads": threads, "device": evaluation.device}
     if evaluation.latents:
         for text in evaluation.systems:
-            results["systems"][text] |= diagnose(worker.system(text), list(clips), evaluation.protocol)
+            results["systems"][text] |= diagnose(
+                worker.system(text), list(clips), evaluation.protocol, copies
+            )
     if evaluation.keep:
         results["videos"] = keep.keep_videos(evaluation, results, jobs, worker)
     target = evaluation.folder / RESULTS
@@ -113,10 +119,13 @@ def _clips(evaluation: Evaluation) -> dict[AnyVideo, str]:
     return clips
 
 
-def _work_of(video: AnyVideo) -> dict[str, Any]:
-    """Where a clip lies, for another process."""
-    times = {"range": [video.start, video.end]} if isinstance(video, VideoRange) else {}
-    return {"clip": str(path_of(video))} | times
+def _identity(video: AnyVideo, name: str, copies: LocalCopies) -> dict[str, Any]:
+    """Who a clip is, wherever it lies; the digest of one that cannot be copied is empty."""
+    try:
+        with copies.opened(video) as here:
+            return identity(here, name)
+    except VideoError:
+        return identity(video, name)
 
 
 def _plan(
@@ -124,12 +133,19 @@ def _plan(
 ) -> list[Job]:
     """A job for every clip and system; those of a system together, so that each process opens it once."""
     around = circumstances()
+    urls: dict[AnyVideo, str] = {row.video: row.path for row in evaluation.rows or ()}
+
+    def work_of(video: AnyVideo) -> dict[str, Any]:
+        """Where a clip lies, for another process."""
+        times = {"range": [video.start, video.end]} if isinstance(video, VideoRange) else {}
+        return {"clip": urls.get(video, str(path_of(video)))} | times
+
     versions = around["versions"] | package_versions() | {"commit": around["commit"]}
     return [
         Job(
             target=parts.part_path(evaluation.folder, clip["name"], text),
             made_from=evaluation.decides | {"clip": clip, "system": about, "versions": versions},
-            work=_work_of(video) | {"system": text},
+            work=work_of(video) | {"system": text},
         )
         for text, about in facts.items()
         for video, clip in identities.items()

@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tubelet.evaluate.clips import open_clip, windows
@@ -20,6 +19,7 @@ from tubelet.evaluate.weights import Weights, networks
 from tubelet.jobs.failures import FAILURES
 from tubelet.jobs.parts import parts_beside, write_part
 from tubelet.jobs.plan import Job
+from tubelet.jobs.remote import LocalCopies
 from tubelet.jobs.serving import do_jobs, serve, use_threads
 from tubelet.metrics.drift import drift
 from tubelet.video.ranges import AnyVideo, VideoRange
@@ -71,6 +71,9 @@ class Settings:
 class Worker:
     """Measures clips. Holds the networks of measures, and the system that was asked for last.
 
+    Attributes:
+        copies: of clips that lie elsewhere.
+
     Raises:
         CheckpointError: weights of a measure cannot be read.
         OptionError: there is no such device here.
@@ -80,6 +83,7 @@ class Worker:
         self._settings = settings
         self._networks = networks(settings.weights, settings.device)
         self._opened: tuple[str, System] | None = None
+        self.copies = LocalCopies()
 
     def system(self, text: str) -> System:
         """A system, kept until another one is asked for.
@@ -115,7 +119,8 @@ class Worker:
         """
         settings, given = self._settings, self._networks
         system = self.system(job.work["system"])
-        clip = open_clip(video_of(job), settings.protocol)
+        with self.copies.naming():
+            clip = open_clip(video_of(job, self.copies), settings.protocol)
         measured: list[Measured] = []
         costs: list[Reconstruction] = []
         pixels = 0
@@ -157,9 +162,13 @@ class Worker:
         }
 
 
-def video_of(job: Job) -> AnyVideo:
-    """The clip of a job."""
-    path, times = Path(job.work["clip"]), job.work.get("range")
+def video_of(job: Job, copies: LocalCopies) -> AnyVideo:
+    """The clip of a job, as a local file.
+
+    Raises:
+        VideoError: it lies elsewhere and cannot be copied.
+    """
+    path, times = copies.path(job.work["clip"]), job.work.get("range")
     return path if times is None else VideoRange(path, *times)
 
 

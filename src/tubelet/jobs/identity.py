@@ -7,13 +7,18 @@ clocks of file systems are coarse.
 """
 
 import hashlib
-from pathlib import Path
+import os
 from typing import NamedTuple
 
 from tubelet.errors import VideoError
+from tubelet.files.urls import is_url, without_secrets
+from tubelet.jobs.remote import LocalCopies, remote_info, tag_number
 
 _COARSE = 2_000_000_000
 """Nanoseconds within which a file may change twice and look the same."""
+
+_NEVER = 1 << 62
+"""Nanoseconds; a time that is never past."""
 
 
 class Signature(NamedTuple):
@@ -32,52 +37,69 @@ class Source(NamedTuple):
     signature: Signature
 
 
-def signature_of(path: Path) -> Signature | None:
-    """What the system says of a file; none if it is not there."""
+def signature_of(location: str) -> Signature | None:
+    """What the system, or a server, says of a file; none if it is not there."""
+    if is_url(location):
+        info = remote_info(location)
+        if info is None:
+            return None
+        # A tag stands for the bytes; a time is doubted as always; without either nothing is believed.
+        when = 0 if info.tag else _NEVER if info.changed is None else info.changed
+        return Signature(tag_number(info), info.bytes, info.changed or 0, when)
     try:
-        found = path.stat()
+        found = os.stat(location)  # noqa: PTH116  a location may also be a URL
     except (OSError, ValueError):
         return None
     return Signature(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 class Digests:
-    """Digests of files, taken once for each file that does not change meanwhile."""
+    """Digests of files, taken once for each file that does not change meanwhile.
 
-    def __init__(self) -> None:
+    Args:
+        copies: of files that lie elsewhere.
+    """
+
+    def __init__(self, copies: LocalCopies | None = None) -> None:
+        self._copies = LocalCopies() if copies is None else copies
         self._known: dict[tuple[str, Signature], str] = {}
 
-    def of(self, path: Path) -> Source:
+    def of(self, location: str) -> Source:
         """The digest of a file.
+
+        Args:
+            location: a path or a URL.
 
         Raises:
             VideoError: it cannot be read.
         """
-        signature = signature_of(path)
+        signature = signature_of(location)
         if signature is None:
-            raise VideoError(f"{path}: no such file. Check the spelling and the folder.")
-        place = (str(path), signature)
+            self._copies.path(location)  # of a URL, this says what the server has against it
+            raise VideoError(f"{without_secrets(location)}: no such file. Check the spelling and the folder.")
+        place = (location, signature)
         if place not in self._known:
+            path = self._copies.path(location)
             try:
                 with path.open("rb") as file:
                     self._known[place] = hashlib.file_digest(file, "sha256").hexdigest()
             except OSError as error:
-                raise VideoError(f"{path} cannot be read: {error.strerror}.") from error
+                raise VideoError(f"{without_secrets(location)} cannot be read: {error.strerror}.") from error
         return Source(self._known[place], signature)
 
-    def is_unchanged(self, path: str, sha256: str, *, known: Signature | None, written: int) -> bool:
+    def is_unchanged(self, location: str, sha256: str, *, known: Signature | None, written: int) -> bool:
         """Whether a file holds what it held when its digest was this; one that is gone has not changed.
 
         Args:
-            path: of the file.
+            location: of the file.
             sha256: the digest.
             known: what the system said of the file then; none if nobody noted it.
             written: nanoseconds, when that was noted.
         """
-        found = signature_of(Path(path))
+        found = signature_of(location)
         if found is None or (known == found and found.status_changed < written - _COARSE):
             return True
         try:
-            return self.of(Path(path)).sha256 == sha256
+            return self.of(location).sha256 == sha256
         except VideoError:
             return True

@@ -4,17 +4,19 @@ import csv
 import glob
 import math
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
-from typing import Any, NamedTuple
+from io import BytesIO, TextIOWrapper
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, NamedTuple
 
 from tubelet.codec.tokens.clip import check_caption
-from tubelet.data.clips import find_clips
+from tubelet.data.clips import SUFFIXES, find_clips
 from tubelet.errors import OptionError
 from tubelet.files.names import text_name
+from tubelet.files.urls import is_url, name_in, without_secrets
+from tubelet.jobs.remote import LocalCopies, list_remote, read_remote
 from tubelet.json_text import text_to_json
 from tubelet.video.ranges import VideoRange, range_text
 
@@ -26,7 +28,6 @@ LISTS = (".csv", ".jsonl", ".parquet", ".txt")
 LONGEST_TIME = 1e9
 """Seconds; a time is below."""
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _PATH_COLUMNS = ("path", "file", "video", "filename", "url")
 _BATCH = 1 << 14
 
@@ -37,7 +38,7 @@ class Row(NamedTuple):
     Attributes:
         name: what it is called, wherever the files lie: below the folder that was given, as it stands in a
             list, or as it was given.
-        path: where the file is.
+        path: where the file is: a path, or a URL with all that opens it.
         start: seconds after the first frame at which the clip begins; none for the beginning.
         end: seconds after the first frame at which it ends; none for the end.
         caption: what is seen, in words; none if nobody said.
@@ -53,13 +54,23 @@ class Row(NamedTuple):
     below: str = ""
 
     @property
+    def place(self) -> str:
+        """Where the file is, without what opens doors: what is stored and shown."""
+        return without_secrets(self.path)
+
+    @property
     def shown(self) -> str:
         """The clip, as messages name it."""
-        return f"{self.path}{range_text(self.start, self.end)}"
+        return f"{self.place}{range_text(self.start, self.end)}"
+
+    @property
+    def url(self) -> str | None:
+        """The URL of a file that is not here; none of one that is."""
+        return self.path if is_url(self.path) else None
 
     @property
     def video(self) -> Path | VideoRange:
-        """What reads it: the file, or a range of it."""
+        """What reads it: the file, or a range of it; of a URL, what `LocalCopies` knows its copy by."""
         whole = self.start is None and self.end is None
         return Path(self.path) if whole else VideoRange(Path(self.path), self.start, self.end)
 
@@ -97,6 +108,8 @@ def read_sources(
 def is_file(source: str) -> bool:
     """Whether a source names a video itself, which need not be there, and stands for no others."""
     path = Path(source)
+    if is_url(source):
+        return not _is_remote_folder(source) and path.suffix.lower() not in LISTS
     if source == STANDARD_INPUT or path.is_dir() or path.suffix.lower() in LISTS:
         return False
     return path.exists() or not glob.has_magic(source)
@@ -108,15 +121,15 @@ class _MissingError(OptionError):
 
 def _given(source: str) -> Row:
     """A file that was named by itself."""
-    return _row({"path": source}, Path(), source)._replace(below=Path(source).name)
+    return _row({"path": source}, "", source)._replace(below=Path(source).name)
 
 
 def _rows_of(source: str, lines: Iterable[str]) -> Iterable[Row]:
     path = Path(source)
     if source == STANDARD_INPUT:
-        return _from_lines(lines, Path(), "standard input")
-    if _URL.match(source):
-        return [_row({"path": source}, Path(), source)]
+        return _from_lines(lines, "", "standard input")
+    if is_url(source):
+        return _from_url(source)
     if path.is_dir():
         name = path.resolve().name
         return [
@@ -136,6 +149,44 @@ def _rows_of(source: str, lines: Iterable[str]) -> Iterable[Row]:
     raise _MissingError(f"{source} is not there; give folders, videos, patterns or lists of clips.")
 
 
+def _from_url(url: str) -> Iterable[Row]:
+    """The rows that a URL stands for: a file, all videos below a folder, those of a pattern, or a list.
+
+    Raises:
+        OptionError: the server does not list them, or the list cannot be read.
+    """
+    suffix = PurePosixPath(name_in(url)).suffix.lower()
+    if _is_remote_folder(url):
+        found = list_remote(url, SUFFIXES)
+        if not found:
+            raise OptionError(f"{without_secrets(url)} holds no clip; at least one is needed.")
+        before = url.partition("*")[0].rpartition("/")[0] + "/" if "*" in url else url.rstrip("/") + "/"
+        return [_row({"path": each}, "", url)._replace(below=_below(each, before)) for each in found]
+    if suffix not in LISTS:
+        return [_row({"path": url}, "", url)]
+    folder, shown = url.rpartition("/")[0], without_secrets(url)
+    content = BytesIO(read_remote(url))
+    try:
+        if suffix == ".parquet":
+            return [_row(each, folder, shown) for each in _parquet_rows(content, shown)]
+        lines = TextIOWrapper(content, encoding="utf-8-sig", newline="")
+        if suffix == ".csv":
+            return [_row(each, folder, shown) for each in csv.DictReader(lines)]
+        return list(_from_lines(lines, folder, shown))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise OptionError(f"the list {shown} cannot be read: {error!s:.200}.") from error
+
+
+def _is_remote_folder(url: str) -> bool:
+    """Whether a URL stands for several files; one whose name has no suffix is taken for a folder."""
+    return "*" in url or not PurePosixPath(name_in(url)).suffix
+
+
+def _below(url: str, folder: str) -> str:
+    """Where a file lies below a folder; its name if it does not."""
+    return url[len(folder) :] if url.startswith(folder) else name_in(url)
+
+
 def _from_list(path: Path) -> Iterator[Row]:
     """The rows of a file that lists clips.
 
@@ -147,18 +198,19 @@ def _from_list(path: Path) -> Iterator[Row]:
             case ".csv":
                 with path.open(encoding="utf-8-sig", newline="") as file:
                     for number, fields in enumerate(csv.DictReader(file), 2):
-                        yield _row(fields, path.parent, f"{path}, line {number}")
+                        yield _row(fields, str(path.parent), f"{path}, line {number}")
             case ".parquet":
-                for number, fields in enumerate(_parquet_rows(path), 1):
-                    yield _row(fields, path.parent, f"{path}, row {number}")
+                with path.open("rb") as table:
+                    for number, fields in enumerate(_parquet_rows(table, str(path)), 1):
+                        yield _row(fields, str(path.parent), f"{path}, row {number}")
             case _:
                 with path.open(encoding="utf-8-sig") as file:
-                    yield from _from_lines(file, path.parent, str(path))
+                    yield from _from_lines(file, str(path.parent), str(path))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise OptionError(f"the list {path} cannot be read: {error!s:.200}.") from error
 
 
-def _from_lines(lines: Iterable[str], folder: Path, where: str) -> Iterator[Row]:
+def _from_lines(lines: Iterable[str], folder: str, where: str) -> Iterator[Row]:
     """A path a line, or an object of JSON a line."""
     for number, line in enumerate(lines, 1):
         text, place = line.rstrip("\r\n"), f"{where}, line {number}"
@@ -175,7 +227,7 @@ def _from_lines(lines: Iterable[str], folder: Path, where: str) -> Iterator[Row]
         yield _row(fields, folder, place)
 
 
-def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
+def _parquet_rows(file: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
     try:
         arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ModuleNotFoundError as error:
@@ -184,18 +236,17 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
             "`pip install 'tubelet[tokens]'`, or give a .csv."
         ) from error
     try:
-        with path.open("rb") as file:
-            table = parquet.ParquetFile(file)
-            wanted = [*_PATH_COLUMNS, "start", "end", "caption"]
-            columns = [name for name in table.schema_arrow.names if name in wanted]
-            for batch in table.iter_batches(batch_size=_BATCH, columns=columns):
-                yield from batch.to_pylist()
+        table = parquet.ParquetFile(file)
+        wanted = [*_PATH_COLUMNS, "start", "end", "caption"]
+        columns = [each for each in table.schema_arrow.names if each in wanted]
+        for batch in table.iter_batches(batch_size=_BATCH, columns=columns):
+            yield from batch.to_pylist()
     except arrow.ArrowException as error:
-        raise OptionError(f"the list {path} cannot be read: {error!s:.200}.") from error
+        raise OptionError(f"the list {name} cannot be read: {error!s:.200}.") from error
 
 
-def _row(fields: Mapping[str | Any, Any], folder: Path, where: str) -> Row:
-    """A row of a list.
+def _row(fields: Mapping[str | Any, Any], folder: str, where: str) -> Row:
+    """A row of a list whose relative paths begin at a folder, or at a URL.
 
     Raises:
         OptionError: it means nothing.
@@ -216,12 +267,19 @@ def _row(fields: Mapping[str | Any, Any], folder: Path, where: str) -> Row:
         check_caption(caption or None)
     except OptionError as error:
         raise OptionError(f"{where}: {error}") from error
-    if _URL.match(path):
-        return Row(path, path, start, end, caption or None, path.rpartition("/")[2])
+    if is_url(path):
+        return Row(without_secrets(path), path, start, end, caption or None, name_in(path))
     name = os.path.normpath(path)
     within = not (os.path.isabs(name) or name.startswith(".."))  # noqa: PTH117
     below = name if within else Path(name).name
-    return Row(text_name(name), str(folder / name), start, end, caption or None, below)
+    if is_url(folder) and within:
+        return Row(text_name(name), f"{folder}/{name}", start, end, caption or None, below)
+    return Row(text_name(name), str(Path(folder) / name), start, end, caption or None, below)
+
+
+def local_copies(rows: Iterable[Row]) -> LocalCopies:
+    """Local files of clips, whose videos are those of the rows."""
+    return LocalCopies({row.video: row.path for row in rows if row.url is not None})
 
 
 def _time(value: object, name: str, where: str) -> float | None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from pathlib import Path
 from typing import Unpack
 
@@ -91,6 +91,7 @@ def tokenize_files(
     names: Sequence[str] | None = None,
     captions: Sequence[str | None] | None = None,
     extend: bool = False,
+    opened: Callable[[AnyVideo], AbstractContextManager[AnyVideo]] = nullcontext,
     on_skip: Callable[[Path, TubeletError], None] | None = None,
     on_keep: Callable[[Path], None] = lambda _: None,
     **options: Unpack[FileOptions],
@@ -105,6 +106,7 @@ def tokenize_files(
         captions: what is seen in each clip, in words, or none; as many as clips.
         extend: whether clips that a table in `target` holds, of the same name, bytes and caption, are taken
             from there, instead of refusing to replace it.
+        opened: gives the file of each clip when it is its turn, such as a copy of one that lies elsewhere.
         on_skip: called with each clip that gives no tokens, and why; the table is without it. For none, the
             first such clip ends the work, and there is no table.
         on_keep: called with each clip that is taken from the table that was there.
@@ -142,11 +144,12 @@ def tokenize_files(
         )
         for source, name, caption in zip(sources, called, said, strict=True):
             try:
-                clip = _taken(source, before, tally, name=name, caption=caption)
-                if clip is not None:
-                    on_keep(path_of(source))
-                else:
-                    clip = _gather(source, checkpoint, tally, settings, name=name, caption=caption)
+                with opened(source) as here:
+                    clip = _taken(here, before, tally, name=name, caption=caption)
+                    if clip is not None:
+                        on_keep(path_of(source))
+                    else:
+                        clip = _gather(here, checkpoint, tally, settings, name=name, caption=caption)
             except TubeletError as error:
                 if on_skip is None:
                     raise

@@ -29,6 +29,7 @@ from tubelet.jobs.bulk.measure import psnr_of
 from tubelet.jobs.bulk.plan import PlannedClip
 from tubelet.jobs.bulk.settings import AnyCheckpoint, BulkSettings
 from tubelet.jobs.identity import Digests, Source, signature_of
+from tubelet.jobs.remote import LocalCopies
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.packing import packed_kind
@@ -66,7 +67,11 @@ class _Arrays(NamedTuple):
 
 
 def encode_clip(
-    clip: PlannedClip, checkpoint: AnyCheckpoint, settings: BulkSettings, digests: Digests
+    clip: PlannedClip,
+    checkpoint: AnyCheckpoint,
+    settings: BulkSettings,
+    digests: Digests,
+    copies: LocalCopies,
 ) -> EncodedClip:
     """Encode a clip; memory holds its latent, or the digits of its tokens.
 
@@ -75,12 +80,13 @@ def encode_clip(
         checkpoint: the tokenizer.
         settings: how.
         digests: of sources.
+        copies: of sources that lie elsewhere.
 
     Raises:
         TubeletError: it cannot be read, is damaged, changed while it was read, or is too large.
     """
-    path = Path(clip.source.path)
-    source = digests.of(path)
+    source = digests.of(clip.source.path)
+    path = copies.path(clip.source.path)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         with open_clip_frames(
@@ -92,8 +98,8 @@ def encode_clip(
     if damage:
         # Frames that a decoder patched up look sound, and a network would learn them.
         raise VideoError(damage[0])
-    if signature_of(path) != source.signature:
-        raise VideoError(f"{path} changed while it was read. Encode it again.")
+    if signature_of(clip.source.path) != source.signature:
+        raise VideoError(f"{clip.source.place} changed while it was read. Encode it again.")
     info, timestamps = opened.info, times.all()
     facts = _facts(clip, checkpoint, source, info, settings.rate or constant_rate(timestamps, info))
     facts |= {"frames": len(timestamps), **made.statistics}

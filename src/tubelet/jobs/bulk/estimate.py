@@ -1,7 +1,7 @@
 """How many shards a data set gets: from a look at a few of its clips, chosen by content."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import suppress
 
 from tubelet.codec.symbols import kept_channels
 from tubelet.data.shards.description import MOST_SHARDS
@@ -9,9 +9,11 @@ from tubelet.data.shards.numbers import BYTES
 from tubelet.errors import TubeletError
 from tubelet.jobs.bulk.plan import PlannedClip
 from tubelet.jobs.bulk.settings import AnyCheckpoint, BulkSettings
+from tubelet.jobs.remote import LocalCopies
+from tubelet.jobs.sources import Row
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.packing import packed_kind
-from tubelet.video.info import USUAL_RATE
+from tubelet.video.info import USUAL_RATE, VideoInfo
 from tubelet.video.probe import probe
 from tubelet.video.resize import shrunk_size
 
@@ -37,24 +39,19 @@ def shards_for(
         shard_bytes: of a shard.
     """
     sizes = []
-    for clip in clips[:_LOOKED_AT]:
-        try:
-            sizes.append(_bytes_of(clip, checkpoint, settings))
-        except TubeletError:
-            continue
+    with LocalCopies() as copies:
+        for clip in clips[:_LOOKED_AT]:
+            with suppress(TubeletError):
+                info = probe(copies.path(clip.source.path))
+                sizes.append(_bytes_of(clip.source, info, checkpoint, settings))
     if not sizes:
         return 1
     return max(1, min(MOST_SHARDS, round(sum(sizes) / len(sizes) * len(clips) / shard_bytes)))
 
 
-def _bytes_of(clip: PlannedClip, checkpoint: AnyCheckpoint, settings: BulkSettings) -> float:
-    """About how many bytes a clip takes.
-
-    Raises:
-        VideoError: it cannot be read.
-    """
-    tokenizer, row = checkpoint.tokenizer, clip.source
-    info = probe(Path(row.path))
+def _bytes_of(row: Row, info: VideoInfo, checkpoint: AnyCheckpoint, settings: BulkSettings) -> float:
+    """About how many bytes a clip takes."""
+    tokenizer = checkpoint.tokenizer
     rate = float(info.average_rate or USUAL_RATE)
     seconds = info.duration_seconds or (info.frames or 1) / rate
     span = max(0.0, min(seconds, seconds if row.end is None else row.end) - (row.start or 0.0))

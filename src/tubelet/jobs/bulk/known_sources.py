@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tubelet.files import output_errors, replacing
 from tubelet.jobs.identity import Digests, Signature
+from tubelet.jobs.sources import Row
 from tubelet.json_text import read_json
 
 FOLDER = ".sources"
@@ -32,10 +33,10 @@ class KnownSources:
         except (OSError, ValueError, TypeError, AttributeError):
             self._signatures = {}
 
-    def is_unchanged(self, path: str, sha256: str) -> bool:
+    def is_unchanged(self, row: Row, sha256: str) -> bool:
         """Whether a file holds what it held when its digest was this; one that is gone has not changed."""
-        known = self._signatures.get(path)
-        return self._digests.is_unchanged(path, sha256, known=known, written=self._written)
+        known = self._signatures.get(row.place)
+        return self._digests.is_unchanged(row.path, sha256, known=known, written=self._written)
 
 
 def write_signatures(path: Path, signatures: Mapping[str, Signature]) -> None:

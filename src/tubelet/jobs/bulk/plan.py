@@ -58,7 +58,7 @@ def plan_clips(rows: Iterable[Row], *, mirror: bool) -> list[PlannedClip]:
 def _conflict(one: Row, other: Row) -> OptionError:
     if one.path != other.path:
         return OptionError(
-            f"{one.path} and {other.path} are both called {one.name}. Give the folder above them, or a list."
+            f"{one.place} and {other.place} are both called {one.name}. Give the folder above them or a list."
         )
     return OptionError(
         f"{one.name} is listed twice, with captions {one.caption!r:.60} and {other.caption!r:.60}. Give one."

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -29,6 +29,7 @@ from tubelet.jobs.bulk.processes import answered
 from tubelet.jobs.bulk.settings import describe, read_checkpoint
 from tubelet.jobs.bulk.shard_work import WORK, ShardWork
 from tubelet.jobs.pool import cores
+from tubelet.jobs.remote import copies_folder
 
 THREADS = 1
 """Threads of each process: always as many, so that no sum is added up in another order."""
@@ -130,12 +131,20 @@ class _Run:
         bulk, settings = self._bulk, self._bulk.settings
         self._on_progress(self.report)
 
-        arguments = [json.dumps(settings.to_json()), description.tokenizer["sha256"], str(THREADS)]
         workers = bulk.workers or cores()
-        for request, answer in answered(
-            self._requests(), "tubelet.jobs.bulk.worker", arguments, workers=workers, threads=THREADS
-        ):
-            self._take(self._works[request["number"]], request, answer)
+        with ExitStack() as stack:
+            remote = any(clip.source.url is not None for clip in bulk.clips)
+            copies = str(stack.enter_context(copies_folder())) if remote else ""
+            arguments = [
+                json.dumps(settings.to_json()),
+                description.tokenizer["sha256"],
+                str(THREADS),
+                copies,
+            ]
+            for request, answer in answered(
+                self._requests(), "tubelet.jobs.bulk.worker", arguments, workers=workers, threads=THREADS
+            ):
+                self._take(self._works[request["number"]], request, answer)
 
     def close(self) -> None:
         """Let other processes work on the shards."""
@@ -161,7 +170,7 @@ class _Run:
         report, clip = self.report, PlannedClip.from_json(request["clip"])
         if (reason := answer.get("failed")) is not None:
             if self._bulk.on_error == "stop":
-                raise VideoError(f"{clip.source.path}: {reason}")
+                raise VideoError(f"{clip.source.shown}: {reason}")
             work.fail(clip.key, reason)
             report.failed += 1
         else:

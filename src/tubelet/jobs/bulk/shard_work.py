@@ -76,7 +76,7 @@ class ShardWork:
             for entry in entries
             if (clip := self.clips.get(entry.key)) is not None
             and clip.row == entry.row
-            and sources.is_unchanged(clip.source.path, entry.source_sha256)
+            and sources.is_unchanged(clip.source, entry.source_sha256)
         }
         self.unlisted = sum(entry.key not in self.clips for entry in entries)
         there = {path.stem for path in self._work.glob(f"*{parts.SUFFIX}")}
@@ -118,7 +118,8 @@ class ShardWork:
 
     def missing(self) -> Iterator[dict[str, Any]]:
         """What a worker is asked for each clip that is not done."""
-        for key, clip in self.clips.items():
+        # Ranges of a video together, so that what lies elsewhere is copied once.
+        for key, clip in sorted(self.clips.items(), key=lambda each: _order(each[1])):
             if key not in self.kept and key not in self.in_parts:
                 yield {
                     "clip": clip.to_json(),
@@ -130,7 +131,7 @@ class ShardWork:
         """Note that a clip failed."""
         row = self.clips[key].source
         self._failures[key] = Failure(
-            key=key, source=row.name, path=row.path, start=row.start, end=row.end, reason=reason
+            key=key, source=row.name, path=row.place, start=row.start, end=row.end, reason=reason
         )
 
     def finish(self) -> None:
@@ -161,10 +162,10 @@ class ShardWork:
         clip = self.clips[key]
         made_from = parts.made_from(self._header, clip)
         part = parts.read_part(parts.part_path(self._work, key), key, made_from=made_from)
-        found = identity.signature_of(Path(clip.source.path))
+        found = identity.signature_of(clip.source.path)
         if part is None or found in (None, part.signature):
             return part
-        same = self._digests.of(Path(clip.source.path)).sha256 == part.record.facts["source_sha256"]
+        same = self._digests.of(clip.source.path).sha256 == part.record.facts["source_sha256"]
         return part if same else None
 
     def _is_as_it_was(self) -> bool:
@@ -185,19 +186,24 @@ class ShardWork:
                 old = stack.enter_context(self._description.shard_format.opened(self._path))
 
             def record_of(key: str) -> Record:
-                path = self.clips[key].source.path
+                row = self.clips[key].source
                 if key in self.kept:
                     assert old is not None
-                    if (signature := identity.signature_of(Path(path))) is not None:
-                        signatures[path] = signature
+                    if (signature := identity.signature_of(row.path)) is not None:
+                        signatures[row.place] = signature
                     return old.read(key, self.kept[key].place)
                 part = self._part(key)
                 if part is None:
                     raise DatasetError(f"the part of clip {key} vanished from {self._work}. Start again.")
-                signatures[path] = part.signature
+                signatures[row.place] = part.signature
                 return part.record
 
             failures = list(self._failures.values())
             write_shard(self._folder, self._description, self._number, rows, record_of, failures=failures)
         # After the index, because what these say is that its digests are of the files as they are.
         known_sources.write_signatures(self._sources_path, signatures)
+
+
+def _order(clip: PlannedClip) -> tuple[str, float, str]:
+    """In which order clips are encoded."""
+    return clip.source.path, clip.source.start or 0.0, clip.key

@@ -9,6 +9,7 @@ from pathlib import Path
 from tubelet.errors import OptionError, TubeletError, VideoError
 from tubelet.jobs.bulk.clip_frames import open_clip_frames
 from tubelet.jobs.bulk.settings import BulkSettings
+from tubelet.jobs.remote import LocalCopies
 from tubelet.jobs.sources import Row
 from tubelet.video.info import USUAL_RATE
 from tubelet.video.probe import probe
@@ -94,7 +95,10 @@ def split_rows(rows: Sequence[Row], split: Split) -> list[Row]:
 def _has_frames(path: str, start: float) -> bool:
     """Whether a video has a frame from a time on."""
     try:
-        with open_clip_frames(Path(path), start, None, mirrored=False, settings=BulkSettings()) as clip:
+        with (
+            LocalCopies() as copies,
+            open_clip_frames(copies.path(path), start, None, mirrored=False, settings=BulkSettings()) as clip,
+        ):
             return next(iter(clip.runs), None) is not None
     except VideoError:
         return False
@@ -103,13 +107,19 @@ def _has_frames(path: str, start: float) -> bool:
 def _seconds(path: str) -> float | None:
     """How long a video is; none if it cannot be opened."""
     try:
-        info = probe(Path(path))
-        rate = float(info.average_rate or USUAL_RATE)
-        if info.duration_seconds:
-            return info.duration_seconds
-        if info.frames:
-            return info.frames / rate
-        ticks = [int(tick) for run in read(path) for tick in (run.timestamps[0], run.timestamps[-1])]
-        return float((ticks[-1] - ticks[0]) * info.time_base) + 1 / rate
+        with LocalCopies() as copies:
+            return _length(copies.path(path))
     except (TubeletError, OSError):
         return None
+
+
+def _length(path: Path) -> float:
+    """How long a video is, in seconds: as it claims, or as its frames are."""
+    info = probe(path)
+    rate = float(info.average_rate or USUAL_RATE)
+    if info.duration_seconds:
+        return info.duration_seconds
+    if info.frames:
+        return info.frames / rate
+    ticks = [int(tick) for run in read(path) for tick in (run.timestamps[0], run.timestamps[-1])]
+    return float((ticks[-1] - ticks[0]) * info.time_base) + 1 / rate

@@ -1,4 +1,4 @@
-"""What encodes clips, as a process: `python -m tubelet.jobs.bulk.worker SETTINGS SHA256 THREADS`."""
+"""What encodes clips, as a process: `python -m tubelet.jobs.bulk.worker SETTINGS SHA256 THREADS COPIES`."""
 
 import json
 import sys
@@ -13,6 +13,7 @@ from tubelet.jobs.bulk.plan import PlannedClip
 from tubelet.jobs.bulk.settings import AnyCheckpoint, BulkSettings, read_checkpoint
 from tubelet.jobs.failures import FAILURES, reason_of
 from tubelet.jobs.identity import Digests
+from tubelet.jobs.remote import LocalCopies
 from tubelet.jobs.serving import serve, use_threads
 
 
@@ -23,12 +24,16 @@ class Worker:
     Args:
         settings: how.
         checkpoint: the tokenizer.
+        copies: folder of the copies of remote sources; see `LocalCopies`.
     """
 
-    def __init__(self, settings: BulkSettings, checkpoint: AnyCheckpoint) -> None:
+    def __init__(
+        self, settings: BulkSettings, checkpoint: AnyCheckpoint, *, copies: Path | None = None
+    ) -> None:
         self._settings = settings
         self._checkpoint = checkpoint
-        self._digests = Digests()
+        self._copies = LocalCopies(folder=copies)
+        self._digests = Digests(self._copies)
 
     def do(self, request: dict[str, Any]) -> dict[str, Any]:
         """Encode a clip and write its part.
@@ -44,7 +49,8 @@ class Worker:
         """
         clip = PlannedClip.from_json(request["clip"])
         try:
-            done = encode_clip(clip, self._checkpoint, self._settings, self._digests)
+            with self._copies.naming():
+                done = encode_clip(clip, self._checkpoint, self._settings, self._digests, self._copies)
         except OutputError:
             raise
         except FAILURES as error:
@@ -71,7 +77,7 @@ def main() -> None:
     checkpoint = read_checkpoint(settings)
     if checkpoint.sha256 != sha256:
         raise CheckpointError(f"the tokenizer {checkpoint.name} changed since the work began. Start again.")
-    worker = Worker(settings, checkpoint)
+    worker = Worker(settings, checkpoint, copies=Path(sys.argv[4]) if sys.argv[4] else None)
     serve(lambda lines: _answers(worker, lines))
 
 

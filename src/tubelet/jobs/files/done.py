@@ -88,13 +88,13 @@ class DoneFiles:
         if json.loads(json.dumps(made_from)) != done.made_from:
             differences = _differences(done.made_from, made_from)
             raise OutputError(f"{target} was made with other settings: {differences}. {other}")
-        if done.path == clip.row.path:
+        if done.path == clip.row.place:
             same = self._digests.is_unchanged(
-                done.path, done.source_sha256, known=done.signature, written=done.written
+                clip.row.path, done.source_sha256, known=done.signature, written=done.written
             )
             return done if same else None
         with suppress(VideoError):
-            if self._digests.of(Path(clip.row.path)).sha256 == done.source_sha256:
+            if self._digests.of(clip.row.path).sha256 == done.source_sha256:
                 return done
         raise OutputError(f"{target} was made of {done.path}, not of {clip.row.shown}. {other}")
 

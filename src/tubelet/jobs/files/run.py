@@ -13,6 +13,8 @@ from tubelet.jobs.failures import FAILURES, OnError, reason_of
 from tubelet.jobs.files.done import DoneFile, DoneFiles, digest_of
 from tubelet.jobs.files.plan import FileClip
 from tubelet.jobs.identity import Digests, signature_of
+from tubelet.jobs.remote import LocalCopies
+from tubelet.jobs.sources import local_copies
 from tubelet.video.ranges import AnyVideo
 
 
@@ -58,12 +60,13 @@ def make_files(
         OptionError: that is why every clip failed.
         VideoError: every clip failed; or one did, and `on_error` is ``stop``.
     """
-    report, digests = FilesReport(), Digests()
+    report = FilesReport()
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; several results go into a folder. Name a new one.")
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder):
+    with locked(folder), local_copies([clip.row for clip in clips]) as copies:
+        digests = Digests(copies)
         done = DoneFiles(folder, digests)
         wanted = [(clip, _wanted(clip, made_from)) for clip in clips]
         before = {} if force else {clip.target: done.of(clip, of) for clip, of in wanted}
@@ -76,7 +79,7 @@ def make_files(
                 report.kept[clip.target] = kept.figures
             else:
                 try:
-                    found = _make_one(clip, of, make, digests, done)
+                    found = _make_one(clip, of, make, digests, copies, done)
                     report.made[clip.target] = found.figures
                 except OutputError:
                     raise
@@ -102,6 +105,7 @@ def _make_one(
     made_from: Mapping[str, Any],
     make: Callable[[AnyVideo, Path], Mapping[str, Any]],
     digests: Digests,
+    copies: LocalCopies,
     done: DoneFiles,
 ) -> DoneFile:
     """Make a file, and note that it is done.
@@ -109,18 +113,19 @@ def _make_one(
     Raises:
         TubeletError: it cannot be made.
     """
-    path = Path(clip.row.path)
-    source = digests.of(path)
+    row = clip.row
+    source = digests.of(row.path)
     with output_errors(clip.target):
         clip.target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(clip.target, force=True) as beside:
-        figures = make(clip.row.video, beside)
-        if signature_of(path) != source.signature:
-            raise VideoError(f"{path} changed while it was read. Start again.")
+        with copies.opened(row.video) as video:
+            figures = make(video, beside)
+        if signature_of(row.path) != source.signature:
+            raise VideoError(f"{row.place} changed while it was read. Start again.")
         found = DoneFile(
             sha256=digest_of(beside),
             made_from=made_from,
-            path=str(path),
+            path=row.place,
             source_sha256=source.sha256,
             signature=source.signature,
             written=time.time_ns(),
