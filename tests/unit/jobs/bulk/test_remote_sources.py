@@ -39,7 +39,7 @@ def test_clips_by_url_give_the_latents_of_the_files_once(encode, here, http, cli
     report = encode(tmp_path / "list.txt")
     assert (report.encoded, report.kept, report.failed) == (1, 2, 1)
     assert here.encoded == [f"{http.url}/1.mkv", f"{http.url}/7.mkv"]
-    assert {path.split("?")[0] for method, path in http.requests if method == "GET"} <= {"/1.mkv", "/7.mkv"}
+    assert "/2.mkv" not in {path.split("?")[0] for method, path in http.requests if method == "GET"}
 
 
 def test_a_folder_of_a_server_is_listed(encode, http):
