@@ -12,7 +12,8 @@ const STATIC = join(import.meta.dirname, "../src/tubelet/serve/static");
 /** What the page is built from; tests/unit/serve/test_static.py hashes the same files. */
 const SOURCES = ["index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts"];
 
-const RUNTIME = "ort-wasm-simd-threaded";
+/** For the processor, and for graphics cards. */
+const RUNTIMES = ["ort-wasm-simd-threaded", "ort-wasm-simd-threaded.asyncify"];
 
 /** The files of onnxruntime that the page loads, the large one compressed: every browser can undo that. */
 function runtime(): Plugin {
@@ -20,10 +21,11 @@ function runtime(): Plugin {
     name: "runtime",
     generateBundle() {
       const folder = dirname(createRequire(import.meta.url).resolve("onnxruntime-web/wasm"));
-      const glue = readFileSync(join(folder, `${RUNTIME}.mjs`));
-      const wasm = readFileSync(join(folder, `${RUNTIME}.wasm`));
-      this.emitFile({ type: "asset", fileName: `${RUNTIME}.mjs`, source: glue });
-      this.emitFile({ type: "asset", fileName: `${RUNTIME}.wasm.gz`, source: gzipSync(wasm, { level: 9 }) });
+      for (const name of RUNTIMES) {
+        const wasm = readFileSync(join(folder, `${name}.wasm`));
+        this.emitFile({ type: "asset", fileName: `${name}.mjs`, source: readFileSync(join(folder, `${name}.mjs`)) });
+        this.emitFile({ type: "asset", fileName: `${name}.wasm.gz`, source: gzipSync(wasm, { level: 9 }) });
+      }
       this.emitFile({ type: "asset", fileName: "licences.txt", source: licences() });
     },
   };
@@ -81,7 +83,7 @@ export default defineConfig({
   base: "./",
   publicDir: false,
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser"] },
-  worker: { format: "es", rollupOptions: { output: { entryFileNames: "[name].js" } } },
+  worker: { format: "es", rollupOptions: { output: { entryFileNames: "[name].js", chunkFileNames: "[name].js" } } },
   build: {
     outDir: STATIC,
     emptyOutDir: true,

@@ -31,6 +31,7 @@ CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to show the page")
 
 FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+IMITATED_CARD = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
 FRAMES = 9
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -55,16 +56,23 @@ def url(files) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def playwright() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *FAKE_CAMERA])
-        yield browser
-        browser.close()
+        yield playwright
 
 
-def opened(browser: Any, url: str, width: int, height: int, **options: Any) -> Iterator[OpenPage]:
+@pytest.fixture(scope="module")
+def browser(playwright) -> Iterator[Any]:
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *FAKE_CAMERA])
+    yield browser
+    browser.close()
+
+
+def opened(
+    browser: Any, url: str, width: int, height: int, *, query: str = "", **options: Any
+) -> Iterator[OpenPage]:
     """The page in a window; in the end nothing may have gone wrong, and nobody else been asked."""
-    page = OpenPage(browser.new_page(viewport={"width": width, "height": height}, **options), url)
+    page = OpenPage(browser.new_page(viewport={"width": width, "height": height}, **options), url + query)
     yield page.open()
     page.page.close()
     assert page.problems == []
@@ -303,6 +311,21 @@ def test_a_video_of_any_size_is_shown(fresh, clip, checkpoint):
     assert_same_pictures(found, by_torch(checkpoint, source, 16))
 
 
+@pytest.mark.slow
+def test_webgpu_shows_the_same(playwright, url, clip, checkpoint):
+    """The card is an imitation by the processor; what it computes with is what a card is given."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *IMITATED_CARD])
+    for page in opened(browser, url, 900, 700, query="?runtime=webgpu"):
+        assert page.text("#model").endswith("WebGPU")
+        page.choose(clip)
+        page.shows(70, 50)
+        page.has_read(FRAMES)
+        page.page.locator("#step").select_option("0")
+        source = frames_of(page, "#source", FRAMES)
+        assert_same_pictures(frames_of(page, "#result", FRAMES), by_torch(checkpoint, source, 16))
+    browser.close()
+
+
 def test_tubelet_decodes_what_the_page_saves(fresh, clip, tmp_path):
     fresh.choose(clip)
     fresh.shows(70, 50)
@@ -344,6 +367,29 @@ def test_a_file_of_another_tokenizer_says_what_opens_it(fresh):
     fresh.choose({"name": "cut.tube", "mimeType": "", "buffer": b"no such thing"})
     sync_api.expect(problem).to_contain_text("cut.tube: this is not a .tube file.")
     fresh.seek(1)
+
+
+def test_tokens_are_a_map_of_colours(fresh):
+    """One colour for one token, wherever and whenever it is."""
+    fresh.choose(GOLDEN / "version2.tube")
+    with TubeReader(GOLDEN / "version2.tube") as reader:
+        part, chunk = reader.header.parts[0], reader.read_chunk(0)
+        fresh.shows(reader.header.width, reader.header.height)
+        frames = reader.frames
+    fresh.has_read(frames)
+    _, h, w = part.stride
+    colours: dict[tuple, set] = {}
+    for frame, step in ((0, 0), (1, 1), (4, 1)):
+        fresh.seek(frame)
+        picture = fresh.pixels("#result")
+        for row, column in np.ndindex(part.rows, part.columns):
+            cell = picture[row * h :, column * w :][:h, :w]
+            token = tuple(chunk.symbols[:, step, row, column].tolist())
+            colours.setdefault(token, set()).update(map(tuple, cell.reshape(-1, 3).tolist()))
+    assert all(len(found) == 1 for found in colours.values())
+    assert len(set.union(*colours.values())) == len(colours)
+    assert "tokens a second" in fresh.text("#numbers-sub")
+    assert fresh.page.locator("#channels").is_disabled()
 
 
 def test_on_a_phone_nothing_is_wider_than_the_window(phone):

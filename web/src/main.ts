@@ -6,6 +6,7 @@ import { openCamera } from "./media/camera";
 import { openFile } from "./media/file";
 import { type Source, SourceError } from "./media/source";
 import { Player, type View } from "./player";
+import { PsnrChart } from "./view/chart";
 import { Controls } from "./view/controls";
 import { element, setText } from "./view/elements";
 import { showFigures } from "./view/figures";
@@ -40,21 +41,21 @@ function download(bytes: Uint8Array<ArrayBuffer>, name: string): void {
 async function start(): Promise<void> {
   setText("waiting", "Loading the runtime and the tokenizer…");
   const engine = new Engine();
-  const { facts, threads } = await engine.ask("load", { base });
+  const runtime = new URLSearchParams(location.search).get("runtime");
+  const { facts, runtime: computes } = await engine.ask("load", { base, runtime });
   const channels = facts.channels;
-  setText("model", `${facts.name} · ${threads === 1 ? "one thread" : `${threads} threads`}`);
+  setText("model", `${facts.name} · ${computes}`);
   const stage = new Stage();
   const latent = new LatentView(channels, (kept) => controls.setChannels(kept));
   const show = (view: View) => {
     setText("waiting", "");
     stage.draw(view.source, view.decoded, view.clip.size);
-    const [, h, w] = facts.stride;
-    const cells = { height: Math.ceil(view.clip.size.height / h), width: Math.ceil(view.clip.size.width / w) };
-    latent.draw(view.shown.latent, cells, player.settings.channels);
-    showFigures(view, player, facts);
+    latent.draw(view.shown.latent, view.clip.cells, player.settings.channels);
+    showFigures(view, player, chart);
     controls.showFrame(view);
   };
   const player = new Player(engine, facts, show);
+  const chart = new PsnrChart((frame) => player.seek(frame));
   const controls = new Controls(player, stage, facts);
 
   let opening = 0;

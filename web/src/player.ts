@@ -2,7 +2,7 @@
 
 import type { Settings, Shown } from "./codec/clip";
 import type { Engine } from "./codec/engine";
-import { type Facts, type Size, firstFrame, framesIn, stepOf } from "./codec/facts";
+import { type Facts, type Grouping, type Size, cellsOf, firstFrame, framesIn, stepOf } from "./codec/facts";
 import type { Pixels } from "./codec/pixels";
 import type { Source } from "./media/source";
 
@@ -17,6 +17,11 @@ export interface Clip {
   live: boolean;
   /** Channels that its latent has. */
   channels: number;
+  /** Tokens of a position, where a file of tokens is open; else none. */
+  tokens: number;
+  grouping: Grouping;
+  /** Positions of a step. */
+  cells: Size;
   /** Frames of the source; none where a file holds the latent alone. */
   frames: Pixels[];
   /** Seconds since the clip began, of each frame. */
@@ -40,6 +45,8 @@ export interface View {
 
 export class Player extends EventTarget {
   clip: Clip | null = null;
+  /** How many clips were opened. */
+  clips = 0;
   playing = true;
   settings: Settings = { channels: 16, coarseness: 1 };
   /** Milliseconds that a frame takes to encode, and to decode; smoothed. */
@@ -80,10 +87,10 @@ export class Player extends EventTarget {
 
   /** Show the latent of a .tube file. */
   async openTube(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<string | null> {
-    const { size, channels, steps, times, incomplete } = await this.engine.ask("openTube", { bytes });
+    const { incomplete, ...opened } = await this.engine.ask("openTube", { bytes });
     this.close();
     this.playing = true;
-    this.start({ name, size, original: size, live: false, channels, frames: [], times, steps, ended: true, cut: false });
+    this.start({ name, ...opened, original: opened.size, live: false, frames: [], ended: true, cut: false });
     this.changed();
     return incomplete;
   }
@@ -137,7 +144,7 @@ export class Player extends EventTarget {
   /** Frames of steps that are encoded. */
   private get readable(): number {
     const { clip } = this;
-    return clip ? Math.min(clip.times.length, firstFrame(this.facts, clip.steps)) : 0;
+    return clip ? Math.min(clip.times.length, firstFrame(clip.grouping, clip.steps)) : 0;
   }
 
   private changed(): void {
@@ -146,12 +153,17 @@ export class Player extends EventTarget {
 
   private async begin(source: Source): Promise<void> {
     const { name, size, original, live } = source;
-    this.start({ name, size, original, live, channels: this.facts.channels, frames: [], times: [], steps: 0, ended: false, cut: false });
+    const { facts } = this;
+    this.start({
+      name, size, original, live, channels: facts.channels, tokens: 0, grouping: facts, cells: cellsOf(facts, size),
+      frames: [], times: [], steps: 0, ended: false, cut: false,
+    });
     await this.engine.ask("begin", size);
   }
 
   private start(clip: Clip): void {
     this.clip = clip;
+    this.clips++;
     this.version++;
     this.ready.clear();
     this.frame = -1;
@@ -207,7 +219,7 @@ export class Player extends EventTarget {
     const { clip } = this;
     if (!clip || this.readable === 0) return;
     if (this.wanted === null && this.playing && performance.now() >= this.due) this.wanted = this.next(clip);
-    const step = stepOf(this.facts, this.wanted ?? this.frame);
+    const step = stepOf(clip.grouping, this.wanted ?? this.frame);
     if (this.wanted !== null && this.ready.has(step)) this.show(clip, this.wanted, this.ready.get(step)!);
     // The step that is wanted, then, while playing, the one that follows it.
     const next = this.wanted !== null && !this.ready.has(step) ? step : this.playing ? this.stepAfter(clip, step) : null;
@@ -237,7 +249,7 @@ export class Player extends EventTarget {
     }
     this.shownAt = [...this.shownAt.filter((at) => at > now - 1000), now];
     this.rate = this.shownAt.length;
-    const decoded = shown.frames[frame - firstFrame(this.facts, shown.step)];
+    const decoded = shown.frames[frame - firstFrame(clip.grouping, shown.step)];
     this.onview({ clip, frame, source: clip.frames[frame] ?? null, decoded, shown });
   }
 

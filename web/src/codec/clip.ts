@@ -1,6 +1,6 @@
 // A clip that is encoded step by step, and decoded from any step with any number of channels.
 
-import { type Facts, type Size, cellsOf, framesIn } from "./facts";
+import { type Facts, type Grouping, type Size, cellsOf, framesIn } from "./facts";
 import type { Past, StepModel } from "./model";
 import { type Pixels, pixelsToStep, stepToPixels } from "./pixels";
 import { dequantise, quantise, stepsOf } from "./quantiser";
@@ -42,13 +42,17 @@ export class ClipCodec {
   private decoder: { step: number; key: string; past: Past } | null = null;
   private readonly rates = new Map<string, ChunkRate>();
 
-  constructor(private readonly model: StepModel, private readonly size: Size) {
+  constructor(private readonly model: StepModel, readonly size: Size) {
     this.cells = cellsOf(model.facts, size);
   }
 
   /** Steps that it has. */
   get length(): number {
     return this.steps.length;
+  }
+
+  get grouping(): Grouping {
+    return this.model.facts;
   }
 
   private get facts(): Facts {

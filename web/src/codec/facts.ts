@@ -1,13 +1,18 @@
 // What an exported tokenizer says of itself, and how frames fall into its steps.
 
-/** `tubelet.interop.onnx.facts.StepFacts`, as far as the page needs it. */
-export interface Facts {
-  name: string;
-  sha256: string;
+/** How frames and pixels fall into steps and positions. */
+export interface Grouping {
   /** Frames, rows and columns of pixels of a position. */
   stride: [number, number, number];
-  channels: number;
+  /** Whether the first frame is a step of its own. */
   lead_frame: boolean;
+}
+
+/** `tubelet.interop.onnx.facts.StepFacts`, as far as the page needs it. */
+export interface Facts extends Grouping {
+  name: string;
+  sha256: string;
+  channels: number;
   variational: boolean;
   /** Steps that decoding must start before the first step that is wanted. */
   warm_up: number;
@@ -24,24 +29,24 @@ export interface Size {
 }
 
 /** The first frame that a step holds; for the step past the end, the number of frames. */
-export function firstFrame(facts: Facts, step: number): number {
+export function firstFrame(facts: Grouping, step: number): number {
   const [t] = facts.stride;
   if (!facts.lead_frame) return step * t;
   return step === 0 ? 0 : 1 + (step - 1) * t;
 }
 
-export function framesIn(facts: Facts, step: number): number {
+export function framesIn(facts: Grouping, step: number): number {
   return firstFrame(facts, step + 1) - firstFrame(facts, step);
 }
 
 /** The step that holds a frame. */
-export function stepOf(facts: Facts, frame: number): number {
+export function stepOf(facts: Grouping, frame: number): number {
   const [t] = facts.stride;
   return facts.lead_frame ? Math.ceil(frame / t) : Math.floor(frame / t);
 }
 
 /** Positions of a frame of pixels. */
-export function cellsOf(facts: Facts, size: Size): Size {
+export function cellsOf(facts: Grouping, size: Size): Size {
   const [, h, w] = facts.stride;
   return { height: Math.ceil(size.height / h), width: Math.ceil(size.width / w) };
 }

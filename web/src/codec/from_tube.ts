@@ -4,14 +4,16 @@ import { type Chunk, type Header, type Tube, TubeError } from "../tube";
 import type { LatentStep } from "./clip";
 import { type Facts, cellsOf } from "./facts";
 import { dequantise } from "./quantiser";
-import type { ChunkRate } from "./rate";
+import { rateOfChunk } from "./rate";
 
 /** Fails with `TubeError` unless the file is one of the tokenizer that the page has. */
-export function checkTokenizer({ content, tokenizer, tokenizerSha256, parts }: Header, facts: Facts): void {
+export function checkTokenizer({ tokenizer, tokenizerSha256, parts, ...size }: Header, facts: Facts): void {
   if (tokenizerSha256 !== facts.sha256) {
     throw new TubeError(`the file is one of ${tokenizer}, and this page computes with ${facts.name}: "tubelet serve --tokenizer ${tokenizer}" serves a page that opens it`);
   }
-  if (content !== "latent" || parts.length !== 1 || parts[0].channels > facts.channels) {
+  const cells = cellsOf(facts, size);
+  const [{ channels, rows, columns }] = parts;
+  if (parts.length !== 1 || channels > facts.channels || rows !== cells.height || columns !== cells.width) {
     throw new TubeError(`the file is damaged: it holds what ${tokenizer} does not make`);
   }
 }
@@ -52,11 +54,4 @@ function repeat(before: LatentStep, latent: Float32Array, counts: Int32Array, po
     counts[at] = before.counts![at];
     for (let i = at; i < latent.length; i += positions) latent[i] = before.latent[i];
   }
-}
-
-/** What the file takes for a chunk. */
-function rateOfChunk({ steps, parts: [part] }: Chunk, channels: number, positions: number): ChunkRate {
-  const bits = new Float64Array(channels + 1).fill(8 * part.mapSize);
-  for (let channel = 0; channel < channels; channel++) bits[channel + 1] = bits[channel] + 8 * (part.sizes[channel] ?? 0);
-  return { steps, positions, bits };
 }

@@ -1,14 +1,18 @@
 // What the page asks of the worker that computes, and what it answers.
 
 import type { Settings, Shown } from "./clip";
-import type { Facts, Size } from "./facts";
+import type { Facts, Grouping, Size } from "./facts";
 import type { Pixels } from "./pixels";
 import type { Saved } from "./to_tube";
 
 /** What a .tube file holds. */
 export interface OpenedTube {
   size: Size;
+  cells: Size;
+  grouping: Grouping;
   channels: number;
+  /** Tokens of a position; none of a latent. */
+  tokens: number;
   steps: number;
   /** Seconds since the clip began, of each frame. */
   times: number[];
@@ -18,7 +22,8 @@ export interface OpenedTube {
 
 /** Functions of the worker, by name: what goes in, what comes out. */
 export interface Calls {
-  load: { given: { base: string }; answer: { facts: Facts; threads: number } };
+  /** With the runtime that is asked for, or else the best one. */
+  load: { given: { base: string; runtime: string | null }; answer: { facts: Facts; runtime: string } };
   begin: { given: Size; answer: undefined };
   push: { given: { frames: Pixels[] }; answer: undefined };
   openTube: { given: { bytes: Uint8Array<ArrayBuffer> }; answer: OpenedTube };

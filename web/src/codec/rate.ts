@@ -1,5 +1,7 @@
 // How many bits a .tube file takes for a chunk: its entropy, and the tables that say what is frequent.
 
+import type { Chunk } from "../tube";
+
 /** What a chunk costs. */
 export interface ChunkRate {
   steps: number;
@@ -17,6 +19,13 @@ export function chunkRate(
     const own = symbols ? channelBits(symbols, channel, positions) : 32 * steps * positions;
     bits[channel + 1] = bits[channel] + own;
   }
+  return { steps, positions, bits };
+}
+
+/** What a file takes for a chunk. */
+export function rateOfChunk({ steps, parts: [part] }: Chunk, channels: number, positions: number): ChunkRate {
+  const bits = new Float64Array(channels + 1).fill(8 * part.mapSize);
+  for (let channel = 0; channel < channels; channel++) bits[channel + 1] = bits[channel] + 8 * (part.sizes[channel] ?? 0);
   return { steps, positions, bits };
 }
 

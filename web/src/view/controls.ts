@@ -53,6 +53,7 @@ export class Controls {
   }
 
   setChannels(kept: number): void {
+    if (this.channels.disabled) return;
     this.channels.value = String(kept);
     this.settingsChanged();
   }
@@ -64,9 +65,12 @@ export class Controls {
     setText("source-name", clip.name);
     setText("result-name", `decoded by ${facts.name}`);
     const fromFile = clip.frames.length === 0 && clip.ended;
-    if (fromFile) setText("source-name", "no source: the file holds the latent alone");
+    if (fromFile) setText("source-name", clip.tokens ? "tokens are not decoded here" : "no source: the file holds the latent alone");
     if (fromFile) setText("result-name", `${clip.name}, decoded by ${facts.name}`);
+    if (clip.tokens) setText("result-name", `${clip.name}: a colour for each token`);
     this.limitChannels(clip.channels);
+    this.channels.disabled = clip.tokens > 0;
+    if (clip.tokens) this.channels.value = String(clip.channels);
     this.step.disabled = fromFile;
     this.mode.disabled = fromFile;
     this.settingsChanged();

@@ -1,33 +1,35 @@
 // What is written beside the pictures: numbers, bits, distance, speed.
 
-import type { Facts } from "../codec/facts";
 import type { Player, View } from "../player";
-import { setText } from "./elements";
+import type { PsnrChart } from "./chart";
+import { element, setText } from "./elements";
 import { psnr } from "./stage";
 
 /** Say what the frame that is shown costs and is worth. */
-export function showFigures(view: View, player: Player, facts: Facts): void {
+export function showFigures(view: View, player: Player, chart: PsnrChart): void {
   const { clip, shown } = view;
   const { channels, coarseness } = player.settings;
   const { positions, bits, steps } = shown.rate;
-  const [t] = facts.stride;
+  const [t, h, w] = clip.grouping.stride;
   const fps = frameRate(clip.times);
   const pixels = clip.size.height * clip.size.width;
-  const numbers = channels * positions;
+  const numbers = (clip.tokens || channels) * positions;
   const stepsPerSecond = fps / t;
   const bitsPerStep = bits[channels] / steps;
-  setText("numbers", `${round((3 * t * pixels) / numbers)} : 1`);
-  setText("numbers-sub", `${scaled(numbers * stepsPerSecond)} numbers a second`);
+  setText("numbers", `${round((3 * t * h * w) / (clip.tokens || channels))} : 1`);
+  setText("numbers-sub", `${scaled(numbers * stepsPerSecond)}${clip.tokens ? " tokens" : ""} a second`);
   setText("bits", `${scaled(bitsPerStep * stepsPerSecond)}bit/s`);
   setText("bits-sub", coarseness || !view.source
-    ? `${(bitsPerStep / (t * pixels)).toFixed(3)} a pixel, ${round((24 * t * pixels) / bitsPerStep)} : 1`
+    ? `${(bitsPerStep / (t * pixels)).toFixed(3)} a pixel · ${round((24 * t * pixels) / bitsPerStep)}:1`
     : "as 32-bit numbers");
   const distance = view.source ? psnr(view.source, view.decoded) : NaN;
   setText("psnr", distance === Infinity ? "equal" : Number.isNaN(distance) ? "none" : `${distance.toFixed(1)} dB`);
+  if (view.source) chart.add(view.frame, clip.times.length, distance, `${player.clips},${channels},${coarseness}`);
+  element("chart", HTMLElement).hidden = !view.source;
   setText("psnr-sub", view.source ? "of this frame" : "the file has no source");
   const time = (view.source ? player.encodeTime : 0) + player.decodeTime;
   setText("speed", `${Math.round(player.rate)} frames/s`);
-  setText("speed-sub", `${round(time)} ms a frame: up to ${Math.floor(1000 / time)}`);
+  setText("speed-sub", `${round(time)} ms a frame`);
 }
 
 /** Frames a second, in the mean; 24 for a picture. */

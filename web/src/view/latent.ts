@@ -36,6 +36,8 @@ export class LatentView {
     const colours = diverging();
     const positions = cells.height * cells.width;
     this.canvases.forEach((canvas, channel) => {
+      this.buttons[channel].hidden = (channel + 1) * positions > latent.length;
+      if (this.buttons[channel].hidden) return;
       if (canvas.width !== cells.width || canvas.height !== cells.height) Object.assign(canvas, cells);
       const picture = new ImageData(cells.width, cells.height);
       for (let at = 0; at < positions; at++) picture.data.set(colours(latent[channel * positions + at]), 4 * at);
