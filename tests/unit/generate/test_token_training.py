@@ -87,8 +87,7 @@ def test_a_run_goes_on_as_an_unbroken_one(config, tmp_path, stop_after):
 
 
 def test_training_brings_the_loss_down(config, tmp_path):
-    few = replace(config, iterations=60, weight_power=0.0, scenes=replace(SCENES, clips=2))
-    trained(few, tmp_path / "run")
+    trained(replace(config, iterations=60, scenes=replace(SCENES, clips=2)), tmp_path / "run")
     losses = [line["digits"] for line in read_log(tmp_path / "run")]
     assert losses[0] == pytest.approx(math.log(24) / 2, rel=0.05)
     assert np.mean(losses[-15:]) < 0.85 * np.mean(losses[:15])
