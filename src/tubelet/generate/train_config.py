@@ -65,15 +65,6 @@ class GeneratorTrainConfig(LoopConfig):
         """The stage in which a run is, by the fraction that is done."""
         return next((stage for stage in self.stages if progress < stage.until), self.stages[-1])
 
-    def check_weight_power(self, power: float) -> None:
-        """See whether the power of a weight has a meaning.
-
-        Raises:
-            OptionError: it has none.
-        """
-        if not 0 <= power <= 2:
-            raise OptionError(f"weight_power is {power}; it lies between 0 and 2.")
-
     def check_patch(self, rows: int, columns: int) -> None:
         """See whether positions go into patches.
 

@@ -31,7 +31,5 @@ def ar() -> TokenTrainConfig:
     ``tubelet train ar -o RUN --time-limit 50m``; scenes and data as for `dit`.
     """
     return TokenTrainConfig(
-        order="autoregressive",
-        weight_power=0.0,
-        optimizer=Optimizer(kind="muon", lr=2e-3, others=0.5, ema=0.998),
+        order="autoregressive", blocks=5, optimizer=Optimizer(kind="muon", lr=2e-3, others=0.5, ema=0.998)
     )

@@ -25,7 +25,6 @@ from tubelet.generate.text import NO_PROMPT
 from tubelet.generate.tokens.draws import all_wanted, digit_losses, draw_token_batch, some_hidden
 from tubelet.generate.tokens.task import TokenTask, train_tokens
 from tubelet.generate.tokens.train_config import TokenTrainConfig
-from tubelet.generate.tokens.weights import digit_deviations, digit_weights
 from tubelet.generate.train_config import GeneratorStage
 from tubelet.train.config import Optimizer
 from tubelet.train.journal import read_log
@@ -146,26 +145,6 @@ def test_a_generator_of_other_digits_than_its_tokenizer_has_is_refused(token_net
     save_generator(type(token_network)(other), tmp_path / "mine", card="")
     with pytest.raises(CheckpointError, match=r"makes digits of \(4, 6\) values, and those of tokens have"):
         read_generator(tmp_path / "mine")
-
-
-def test_digits_are_worth_what_they_move_in_pixels():
-    """Of `tubelet-fsq` a digit is a channel, and channels have units in pixels."""
-    known = read_tokenizer("tubelet-fsq")
-    random = np.random.default_rng(0)
-    values = np.stack([random.integers(base, size=(4, 2, 3, 4)) for base in (8, 8, 8, 5, 5, 5)], axis=1)
-    data = CaptionedDigits(
-        values=values.astype(np.uint8), captions=("",) * 4, fps=30.0, tokenizer=known,
-        bases=(8, 8, 8, 5, 5, 5), facts={},
-    )  # fmt: skip
-    found = digit_deviations(data)
-    (units,) = known.tokenizer.backbone.model.pixel_units().values()
-    levels = torch.stack([known.tokenizer.dequantize(torch.from_numpy(values)).std(dim=(0, 2, 3, 4))])[0]
-    # Two values that are drawn alike differ by the root of two of their deviation.
-    assert torch.allclose(found, math.sqrt(2) * levels * units[:6], rtol=0.25)
-    weights = digit_weights(found, 0.5)
-    assert float(weights.mean()) == pytest.approx(1)
-    assert float(weights[0] / weights[1]) == pytest.approx(math.sqrt(found[0] / found[1]), rel=1e-4)
-    assert digit_weights(found, 0.0).tolist() == [1.0] * 6
 
 
 # What is drawn

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tubelet.errors import OptionError
 from tubelet.generate.dit.config import DiTConfig
 from tubelet.generate.train_config import GeneratorTrainConfig
 
@@ -19,7 +20,8 @@ class DiTTrainConfig(GeneratorTrainConfig):
 
     def __post_init__(self) -> None:
         GeneratorTrainConfig.__post_init__(self)
-        self.check_weight_power(self.weight_power)
+        if not 0 <= self.weight_power <= 2:
+            raise OptionError(f"weight_power is {self.weight_power}; it lies between 0 and 2.")
 
     def network(
         self, *, tokenizer_sha256: str, shape: tuple[int, int, int, int], fps: float, words: tuple[str, ...]

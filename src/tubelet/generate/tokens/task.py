@@ -24,7 +24,6 @@ from tubelet.generate.tokens.draws import (
     some_hidden,
 )
 from tubelet.generate.tokens.train_config import Order, TokenTrainConfig
-from tubelet.generate.tokens.weights import digit_deviations, digit_weights
 from tubelet.generate.train_config import GeneratorStage
 from tubelet.generate.training import clips_as_strips, clips_of, progress_messages
 from tubelet.train.loop import RunOptions, run_task
@@ -93,7 +92,6 @@ class TokenTask:
         self._words = torch.stack(
             [vocabulary.numbers(caption, slots=config.slots) for caption in data.captions]
         )
-        self._weights = digit_weights(digit_deviations(data), config.weight_power)
         steps, rows, columns = data.values.shape[2:]
         self._numbers = config.network(
             tokenizer_sha256=data.tokenizer.sha256,
@@ -159,13 +157,12 @@ class TokenTask:
         place: Place,
         discriminator: nn.Module | None,
     ) -> Outcome:
-        """Minus the logarithm of the probabilities of the digits that are wanted: weighed mean, in nats."""
+        """Minus the logarithm of the probabilities of the digits that are wanted: mean, in nats."""
         del place, discriminator
         batch = batch.to(next(network.parameters()).device)
         with autocast(batch.digits.device, bfloat16=self.config.bfloat16):
             logits = model(self._seen(batch), batch.words, lead=batch.lead)
-        weights = rearrange(self._weights.to(batch.digits.device), "d -> d 1 1 1")
-        losses = digit_losses(logits, batch.digits) * weights * batch.wanted
+        losses = digit_losses(logits, batch.digits) * batch.wanted
         return Outcome(terms={"digits": Term(1.0, losses.sum() / batch.wanted.sum())})
 
     def pictures(self, network: TokenNetwork) -> dict[str, Tensor]:

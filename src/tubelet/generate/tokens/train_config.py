@@ -16,18 +16,10 @@ class TokenTrainConfig(GeneratorTrainConfig):
     Attributes:
         order: in which digits are made: ``masked``, the surest first, or ``autoregressive``, one after the
             other.
-        weight_power: how much more a digit counts that moves pixels more; its loss is weighed by this power
-            of its deviation in pixels. 0 weighs all alike: then the loss of an autoregressive run is the
-            likelihood.
     """
 
     tokenizer: str = "tubelet-fsq"
     order: Order = "masked"
-    weight_power: float = 0.5
-
-    def __post_init__(self) -> None:
-        GeneratorTrainConfig.__post_init__(self)
-        self.check_weight_power(self.weight_power)
 
     def network(
         self,
