@@ -48,7 +48,7 @@ OPTIONS = {
     "export-checkpoint": "--data --force --help --output RUN",
     "export": "--channels --force --format --help --output NAME|DIR",
     "serve": "--force --help --host --output --port --tokenizer",
-    "evaluate-generation": "--count --device --force --guidance --help --method --output --seed "
+    "evaluate-generation": "--count --device --force --guidance --help --method --output --run --seed "
     "--steps --temperature --things MODEL",
     "generate": "--count --device --force --frames --guidance --help --image --method --model --output "
     "--seed --size --steps --temperature --tokenizer PROMPT",

@@ -5,7 +5,10 @@ The prompts are those of rendered scenes, so what must be seen is known: colour,
 and direction that were held out of training stand in a column of their own. The floor is every clip against
 all other prompts, the ceiling the scenes themselves through the tokenizer. Beside these stand what each kind
 of generator is trained for: the flow loss, or the bits that the true clips take, per token and per pixel:
-exactly, of an autoregressive generator, and at most, of a masked one.
+exactly, of an autoregressive generator, and at most, of a masked one. Of the clips as a set: by how many
+levels their ground flickers; the Fréchet distance of what was read of them to what is read of the scenes; and
+with --run how far they are from the nearest clip of training (beside that of the scenes, which no training
+saw).
 
 for example:
   tubelet evaluate-generation tubelet-dit -o dit.json
@@ -20,8 +23,16 @@ from typing import Any
 from tubelet.cli import options
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
+from tubelet.errors import OptionError
 
 NAME = "evaluate-generation"
+
+_DISTANCES = {
+    "flicker": "flicker of the ground (levels)",
+    "parsed_frechet": "Fréchet distance, parsed",
+    "nearest_training": "nearest training clip (levels)",
+}
+"""What sets of clips have: names in the results, and in the table."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--things", type=int, default=1, metavar="N", help="in each clip (default: 1)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first clip (default: 0)")
     options.add_sampling(parser)
+    parser.add_argument(
+        "--run",
+        dest="trained_in",
+        type=Path,
+        metavar="RUN",
+        help="folder of the training of one generator: also measure how far its clips are from those of "
+        "training",
+    )
     options.add_device(parser)
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 
@@ -49,7 +68,14 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.results import write_results
 
     options.check_outputs([], arguments.output, inputs=[], force=arguments.force)
-    how = EvaluationOptions(count=arguments.count, seed=arguments.seed, things=arguments.things)
+    if arguments.trained_in is not None and len(arguments.models) > 1:
+        raise OptionError(
+            f"--run is {arguments.trained_in}, and there are {len(arguments.models)} generators; a run is of "
+            "one. Evaluate that one alone."
+        )
+    how = EvaluationOptions(
+        count=arguments.count, seed=arguments.seed, things=arguments.things, run=arguments.trained_in
+    )
     models = [read_generator(name, device=arguments.device) for name in arguments.models]
     samplings = [options.sampling(arguments, model) for model in models]
     found: dict[str, Any] = {}
@@ -83,7 +109,16 @@ def _show(name: str, figures: dict[str, Any], kinds: tuple[str, ...]) -> None:
             shares = [figures[kind][part][attribute] for part in ("right", "floor", "ceiling")]
             row += [f"{100 * share:.1f} %" for share in shares]
         rows.append(tuple(row))
-    for loss in (name for name in LOSSES if name in figures[kinds[0]]):
+    for part, title in _DISTANCES.items():
+        values = [figures[kind]["distances"] for kind in kinds]
+        if all(each["made"][part] is not None for each in values):
+            texts = [
+                text
+                for each in values
+                for text in (f"{each['made'][part]:.3f}", "", f"{each['ceiling'][part]:.3f}")
+            ]
+            rows.append((title, *texts))
+    for loss in (each for each in LOSSES if each in figures[kinds[0]]):
         values = [text for kind in kinds for text in (f"{figures[kind][loss]:.4f}", "", "")]
         rows.append((loss.replace("_", " "), *values))
     header = ("right", *(text for kind in kinds for text in (kind, "floor", "ceiling")))

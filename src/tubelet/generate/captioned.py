@@ -190,6 +190,22 @@ def encode_digits(
     )
 
 
+def read_encoded(run: Path, known: KnownTokenizer, *, digits: bool) -> np.ndarray:
+    """The latents ``n c t h w``, or split digits ``n d t h w``, that a run of a generator was trained on.
+
+    Raises:
+        OptionError: the folder has none, or those of another tokenizer.
+    """
+    name = "digits" if digits else "latents"
+    stored = _stored(run / f"{name}.json")
+    if stored is None or stored["facts"].get("sha256") != known.sha256:
+        raise OptionError(
+            f"{run} holds no {name} by {known.name}; give the folder that `tubelet train` was given for this "
+            "generator."
+        )
+    return np.load(run / f"{name}.npy", mmap_mode="r", allow_pickle=False)[: len(stored["captions"])]
+
+
 def of_one_shape(clips: Iterable[NamedClip]) -> Iterator[CaptionedClip]:
     """Clips of the shape of the first one: longer ones are cut, shorter and other ones left out.
 

@@ -120,8 +120,12 @@ def test_a_generator_that_knows_no_scenes_is_refused(model):
 
 
 def test_clips_as_they_should_be_are_all_right_and_far_above_the_floor(scenes_model, monkeypatch):
+    decoded = evaluation._decoded
     monkeypatch.setattr(
         evaluation, "_generated", lambda _model, scenes, *_: [scene.frames() for scene in scenes]
+    )
+    monkeypatch.setattr(
+        evaluation, "_decoded", lambda model, each: each if isinstance(each, list) else decoded(model, each)
     )
     figures = evaluate_generator(scenes_model, OPTIONS)
     assert figures.keys() == {"seen", "held-out"}
@@ -132,6 +136,12 @@ def test_clips_as_they_should_be_are_all_right_and_far_above_the_floor(scenes_mo
         assert each["floor"]["count"] == 1
         assert each["ceiling"]["colour"] > 0.8
         assert len(each["clips"]) == 4
+        made, ceiling = each["distances"]["made"], each["distances"]["ceiling"]
+        assert made["flicker"] < 0.05
+        assert made["parsed_frechet"] == pytest.approx(0, abs=1e-6)
+        assert made["nearest_training"] is None
+        assert 0 < ceiling["flicker"] < 3
+        assert 0 < ceiling["parsed_frechet"] < 10
 
 
 def test_a_generator_that_knows_nothing_is_not_right_and_has_the_loss_of_noise(scenes_model):

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Any
+from math import isnan
+from pathlib import Path
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -11,6 +13,7 @@ import torch
 from tubelet.data.scenes import Scene, Thing
 from tubelet.errors import OptionError
 from tubelet.generate.checkpoint import TextToVideo
+from tubelet.generate.evaluation.distances import flicker_of, nearest_training_distances, parsed_distance
 from tubelet.generate.evaluation.losses import losses_of
 from tubelet.generate.evaluation.parse import ParsedThing, parse_clip
 from tubelet.generate.kinds import KINDS as GENERATOR_KINDS
@@ -25,7 +28,8 @@ from tubelet.video.pixels import from_model
 PROTOCOL = (
     "generation-2: prompts of rendered scenes that no training saw, one clip each; colour, shape, direction, "
     "speed and number of things read from pixels by fixed rules; floor: each clip against all other prompts; "
-    "ceiling: the scenes themselves through the tokenizer; losses at fixed seeds, times and hidden digits"
+    "ceiling: the scenes themselves through the tokenizer; losses at fixed seeds, times and hidden digits; "
+    "flicker of the ground, Fréchet distance of what the rules read, distance from the nearest training clip"
 )
 
 ATTRIBUTES = ("colour", "shape", "direction", "speed", "count")
@@ -51,12 +55,14 @@ class EvaluationOptions:
         count: prompts of each kind.
         seed: of the first clip; the next ones have the next.
         things: in each scene.
+        run: folder of the generator's training, to see how far clips are from those; none to leave that out.
         sampling: how clips are made; as generators of the kind usually do for none.
     """
 
     count: int = 64
     seed: int = 0
     things: int = 1
+    run: Path | None = None
     sampling: Sampling | None = None
 
     def __post_init__(self) -> None:
@@ -85,6 +91,30 @@ class Checked:
         return all(share == 1 for share in self.right.values())
 
 
+@final
+class _Set:
+    """Clips of one source, as they are looked at: those that were made, or the true ones decoded."""
+
+    def __init__(self) -> None:
+        self.parsed: list[list[ParsedThing]] = []
+        self.nearest: list[float] = []
+        self._flicker: list[float] = []
+
+    def add(self, clips: Sequence[Frames], *, fps: float) -> None:
+        """Look at further clips."""
+        self.parsed += [parse_clip(clip, fps=fps) for clip in clips]
+        self._flicker += [flicker_of(clip) for clip in clips]
+
+    def distances(self, true: Sequence[list[ParsedThing]]) -> dict[str, float | None]:
+        """What the set as a whole has; none where it cannot be said."""
+        flicker = [each for each in self._flicker if not isnan(each)]
+        return {
+            "flicker": float(np.mean(flicker)) if flicker else None,
+            "parsed_frechet": parsed_distance(self.parsed, true),
+            "nearest_training": float(np.mean(self.nearest)) if self.nearest else None,
+        }
+
+
 def evaluate_generator(
     model: TextToVideo, options: EvaluationOptions, *, on_clips: Callable[[int], None] = lambda _: None
 ) -> dict[str, Any]:
@@ -97,7 +127,8 @@ def evaluate_generator(
 
     Returns:
         By kind of prompts: shares of clips in which each attribute is right (``right``), the same of the
-        floor and the ceiling, the losses, and each clip with its prompt, seed and what was found.
+        floor and the ceiling, what sets of clips have (``distances``), the losses, and each clip with its
+        prompt, seed and what was found.
 
     Raises:
         OptionError: the generator does not know the words of rendered scenes.
@@ -138,21 +169,29 @@ def _evaluate(
 ) -> dict[str, Any]:
     scenes = prompts_of(model, options, kind)
     fps = model.network.config.fps
-    parsed: list[list[ParsedThing]] = []
-    ceiling: list[Checked] = []
+    made, back = _Set(), _Set()
+    true: list[list[ParsedThing]] = []
     losses: list[dict[str, float]] = []
     for start in range(0, len(scenes), _AT_ONCE):
         some = scenes[start : start + _AT_ONCE]
         seeds = [options.seed + start + index for index in range(len(some))]
-        parsed += [parse_clip(clip, fps=fps) for clip in _generated(model, some, seeds, options.sampling)]
         encoded = _encoded(model, some)
-        back = [parse_clip(clip, fps=fps) for clip in _decoded(model, decodable(model.tokenizer, encoded))]
-        ceiling += [check_clip_of(things, scene.things) for things, scene in zip(back, some, strict=True)]
+        for latent, own in (
+            (_generated(model, some, seeds, options.sampling), made),
+            (decodable(model.tokenizer, encoded), back),
+        ):
+            own.add(_decoded(model, latent), fps=fps)
+            if options.run is not None:
+                own.nearest += nearest_training_distances(model, options.run, latent)
+        true += [parse_clip(scene.frames(), fps=fps) for scene in some]
         losses += losses_of(model, _words(model, some), encoded)
         on_clips(len(some))
-    checked = [check_clip_of(things, scene.things) for things, scene in zip(parsed, scenes, strict=True)]
+    checked, ceiling = (
+        [check_clip_of(things, scene.things) for things, scene in zip(own.parsed, scenes, strict=True)]
+        for own in (made, back)
+    )
     floor = [
-        check_clip_of(parsed[index], scenes[(index + shift) % len(scenes)].things)
+        check_clip_of(made.parsed[index], scenes[(index + shift) % len(scenes)].things)
         for index in range(len(scenes))
         for shift in range(1, len(scenes))
     ]
@@ -161,6 +200,7 @@ def _evaluate(
         "right": _shares(checked),
         "floor": _shares(floor),
         "ceiling": _shares(ceiling),
+        "distances": {"made": made.distances(true), "ceiling": back.distances(true)},
         **{name: float(np.mean([each[name] for each in losses])) for name in losses[0]},
         "clips": [
             {
@@ -203,14 +243,14 @@ def prompts_of(model: TextToVideo, options: EvaluationOptions, kind: str) -> lis
 
 def _generated(
     model: TextToVideo, scenes: Sequence[Scene], seeds: Sequence[int], sampling: Sampling | None
-) -> list[Frames]:
-    """Clips of the captions of scenes."""
+) -> Latent:
+    """Latents of clips of the captions of scenes."""
     config = model.network.config
     made = sample(
         model.network, _words(model, scenes), seeds=seeds, shape=(config.steps, config.rows, config.columns),
         sampling=sampling,
     )  # fmt: skip
-    return _decoded(model, GENERATOR_KINDS[model.network.kind].to_latent(model.tokenizer, made))
+    return GENERATOR_KINDS[model.network.kind].to_latent(model.tokenizer, made)
 
 
 def _words(model: TextToVideo, scenes: Sequence[Scene]) -> torch.Tensor:
