@@ -24,8 +24,8 @@ OPTIONS = {
     "--tokenizer SOURCE",
     "detokenize": "--clip --device --force --help --memory --no-audio --output --tokenizer IN",
     "report": "--anchor --budget --force --help --measure --output --title RESULTS",
-    "reconstruct": "--channels --device --force --help --json --memory --no-audio --output --side-by-side "
-    "--step --tokenizer IN",
+    "reconstruct": "--channels --device --force --help --json --memory --no-audio --output --refine --seed "
+    "--side-by-side --step --tokenizer IN",
     "continue": "--device --force --help --memory --no-audio --output --seconds --tokenizer IN",
     "encode": "--bitrate --bits-per-pixel --budget --channels --device --force --help --json --memory "
     "--no-audio --no-prior --on-error --output --psnr --quality --step --tokenizer --two-pass SOURCE",
@@ -34,8 +34,8 @@ OPTIONS = {
     "--short-side --step --tokenizer --workers SOURCE",
     "dataset": "--help --json --output DATASET action",
     "swap": "--device --force --help --memory --output --tokenizer A B",
-    "decode": "--channels --device --end --force --help --memory --no-audio --output --start --tokenizer "
-    "IN.tube",
+    "decode": "--channels --device --end --force --help --memory --no-audio --output --refine --seed "
+    "--start --tokenizer IN.tube",
     "transcode": "--channels --force --help --json --memory --no-prior --output OLD.tube",
     "info": "--check --force --help --json --map --motion FILE",
     "models": "--help --json",
@@ -53,7 +53,7 @@ OPTIONS = {
     "generate": "--count --device --force --frames --guidance --help --image --method --model --output "
     "--seed --size --steps --temperature --tokenizer PROMPT",
     "weights": "--force --help --output NETWORK SOURCE",
-    "demo": "--channels --device --force --help --output --step --tokenizer",
+    "demo": "--channels --device --force --help --output --refine --seed --step --tokenizer",
 }
 """What the command line takes. A change here is a change for every user: say it in CHANGELOG.md."""
 

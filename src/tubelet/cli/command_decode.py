@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="moment to stop before: seconds, or h:m:s (default: the end)",
     )
     options.add_channels(parser)
+    options.add_refine(parser)
     options.add_tokenizer(parser)
     options.add_common(parser)
 
@@ -52,6 +53,8 @@ def run(arguments: argparse.Namespace) -> None:
             start=arguments.start,
             end=arguments.end,
             channels=arguments.channels,
+            refine=arguments.refine,
+            seed=arguments.seed,
             tokenizer=arguments.tokenizer,
             **options.file_options(arguments, shown),
         )

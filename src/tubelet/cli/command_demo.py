@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_tokenizer(parser)
     options.add_channels(parser)
     options.add_step(parser)
+    options.add_refine(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:

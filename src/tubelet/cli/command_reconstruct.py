@@ -7,6 +7,7 @@ for example:
   tubelet reconstruct holiday.mp4                      writes holiday.tubelet.mp4 and holiday.tubelet.tube
   tubelet reconstruct holiday.mp4 -o back.mkv          lossless video of the reconstruction
   tubelet reconstruct holiday.mp4 --channels 4 --side-by-side
+  tubelet reconstruct holiday.mp4 --channels 4 --tokenizer tubelet-flow --refine 4 --seed 0
 """
 
 import argparse
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_tokenizer(parser)
     options.add_channels(parser)
     options.add_step(parser)
+    options.add_refine(parser)
     parser.add_argument(
         "--side-by-side", action="store_true", help="show the source at the left of the reconstruction"
     )
@@ -65,6 +67,8 @@ def reconstruct(arguments: argparse.Namespace, *, output: Path) -> None:
             output,
             tokenizer=arguments.tokenizer,
             channels=arguments.channels,
+            refine=arguments.refine,
+            seed=arguments.seed,
             step=arguments.step,
             side_by_side=arguments.side_by_side,
             **options.file_options(arguments, shown),

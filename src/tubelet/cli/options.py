@@ -64,6 +64,25 @@ def add_step(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_refine(parser: argparse.ArgumentParser) -> None:
+    """Add ``--refine`` and ``--seed``."""
+    parser.add_argument(
+        "--refine",
+        type=int,
+        default=0,
+        metavar="N",
+        help="let a tokenizer with a flow make up the detail that its frames lack, in N steps; 4 is usual "
+        "(default: 0, its plain decoder)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="S",
+        help="which detail: the same seed, the same video (default: 0)",
+    )
+
+
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Add ``--no-audio``, ``--memory`` and ``--force``."""
     parser.add_argument("--no-audio", action="store_true", help="leave the audio out")

@@ -40,6 +40,8 @@ def decode_file(
     start: float | None = None,
     end: float | None = None,
     channels: int | None = None,
+    refine: int = 0,
+    seed: int = 0,
     tokenizer: GivenTokenizer = None,
     **options: Unpack[FileOptions],
 ) -> DecodeReport:
@@ -51,7 +53,10 @@ def decode_file(
         start: seconds from the first frame; the first frame shown then or later is the first one decoded.
         end: seconds from the first frame; frames shown then or later are left out.
         channels: decode the first so many channels only.
-        tokenizer: the folder or the checkpoint of the tokenizer that made the file, if it is not shipped.
+        refine: in how many steps a tokenizer with a flow refines the frames; 0 for its plain decoder.
+        seed: of the noise for that; a part of a clip is refined as it is in the whole.
+        tokenizer: the folder or the checkpoint of the tokenizer that made the file, if it is not shipped; or
+            one with a flow that refines that.
         **options: see `FileOptions`.
 
     Raises:
@@ -64,7 +69,13 @@ def decode_file(
     check_suffix(target, SUFFIXES, "a video")
     check_target(target, sources=[Path(source)], force=settings.force)
     with open_tube(
-        source, tokenizer=tokenizer, channels=channels, memory=settings.memory, device=settings.device
+        source,
+        tokenizer=tokenizer,
+        channels=channels,
+        refine=refine,
+        seed=seed,
+        memory=settings.memory,
+        device=settings.device,
     ) as tube:
         first, stop = _frames(tube, start, end)
         # A cut starts at zero; a whole clip keeps its own clock.

@@ -9,8 +9,11 @@ from tubelet.bitstream.part_header import TOKENS
 from tubelet.bitstream.reader import TubeReader
 from tubelet.checkpoint import Checkpoint, read_continuous, read_discrete, shipped
 from tubelet.errors import BitstreamError, CheckpointError
+from tubelet.models.flow.config import FlowConfig
+from tubelet.models.flow.model import FlowModel
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.tokenizers.save import fingerprint
 
 Tokenizer = TypeVar("Tokenizer", ContinuousTokenizer, DiscreteTokenizer)
 
@@ -115,8 +118,9 @@ def _name(made_by: MadeBy, given: str | Path | None) -> str | Path:
 
 
 def _checked(made_by: MadeBy, found: Checkpoint[Any], kind: type[Tokenizer]) -> Tokenizer:
-    """The tokenizer, if it is the one."""
-    if found.sha256 != made_by.sha256 or not isinstance(found.tokenizer, kind):
+    """The tokenizer, if it is the one, or refines that one."""
+    same = made_by.sha256 == found.sha256 or made_by.sha256 == _refined_sha256(found)
+    if not same or not isinstance(found.tokenizer, kind):
         raise CheckpointError(
             f"{made_by.path} was made with the tokenizer {made_by.name!r} of SHA-256 "
             f"{made_by.sha256[:16]}…; {found.name!r} here has {found.sha256[:16]}…. Give the folder "
@@ -128,3 +132,13 @@ def _checked(made_by: MadeBy, found: Checkpoint[Any], kind: type[Tokenizer]) -> 
             f"checkpoint {found.name!r} is not. Give its folder or its name: it is then read to fit."
         )
     return found.tokenizer
+
+
+def _refined_sha256(found: Checkpoint[Any]) -> str | None:
+    """The fingerprint of the tokenizer whose latents one with a flow decodes and refines; none without."""
+    tokenizer = found.tokenizer
+    if not isinstance(tokenizer, ContinuousTokenizer) or not isinstance(tokenizer.model, FlowModel):
+        return None
+    config = tokenizer.config
+    assert isinstance(config, FlowConfig), "what was read from a checkpoint says what it is"
+    return fingerprint(config.base, tokenizer.model.base.state_dict())

@@ -59,6 +59,8 @@ def reconstruct_file(
     tokenizer: str | Path | Checkpoint[ContinuousTokenizer] | None = None,
     channels: int | None = None,
     step: float = 1.0,
+    refine: int = 0,
+    seed: int = 0,
     side_by_side: bool = False,
     **options: Unpack[FileOptions],
 ) -> Reconstruction:
@@ -74,6 +76,8 @@ def reconstruct_file(
         tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none.
         channels: how many of the ordered channels to use; all by default.
         step: coarseness of the quantiser.
+        refine: in how many steps a tokenizer with a flow refines the frames; 0 for its plain decoder.
+        seed: of the noise for that.
         side_by_side: whether the target shows the source at the left of the reconstruction.
         **options: see `FileOptions`.
 
@@ -88,6 +92,7 @@ def reconstruct_file(
     with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
         info = video.info
         checkpoint = as_checkpoint(tokenizer, settings.device)
+        checkpoint = replace(checkpoint, tokenizer=checkpoint.tokenizer.refined(refine, seed=seed))
         kept = kept_channels(checkpoint.tokenizer, channels)
         streams = Streams.of(checkpoint.tokenizer, info, kept, memory=settings.memory)
         quantizer = LatentQuantizer.of(checkpoint.tokenizer, kept, step=step)

@@ -60,7 +60,15 @@ class Tube:
     """
 
     def __init__(
-        self, path: Path, *, tokenizer: GivenTokenizer, channels: int | None, memory: int, device: str
+        self,
+        path: Path,
+        *,
+        tokenizer: GivenTokenizer,
+        channels: int | None,
+        refine: int,
+        seed: int,
+        memory: int,
+        device: str,
     ) -> None:
         self._reader = TubeReader(path, model_for)
         # Frames and audio may be asked for by different threads, and there is one place in the file.
@@ -71,10 +79,10 @@ class Tube:
             matching = matching_tokenizer(path, self.header, tokenizer, device)
             self._quantizer: SymbolQuantizer
             if isinstance(matching, DiscreteTokenizer):
-                self._tokenizer = matching.backbone
+                self._tokenizer = matching.backbone.refined(refine, seed=seed)
                 self._quantizer = TokenQuantizer(tokenizer=matching)
             else:
-                self._tokenizer = matching
+                self._tokenizer = matching.refined(refine, seed=seed)
                 self._quantizer = LatentQuantizer(
                     of_part={
                         part.name: ScalarQuantizer(steps=stored.steps, centroids=stored.centroids)
@@ -334,6 +342,8 @@ def open_tube(
     *,
     tokenizer: GivenTokenizer = None,
     channels: int | None = None,
+    refine: int = 0,
+    seed: int = 0,
     memory: int = DEFAULT_MEMORY,
     device: str = "cpu",
 ) -> Tube:
@@ -341,8 +351,11 @@ def open_tube(
 
     Args:
         path: the file.
-        tokenizer: the folder or the checkpoint of the tokenizer that made it, if it is not shipped.
+        tokenizer: the folder or the checkpoint of the tokenizer that made it, if it is not shipped; or one
+            with a flow that refines that.
         channels: decode the first so many channels only; the others are not even read.
+        refine: in how many steps a tokenizer with a flow refines the frames.
+        seed: of the noise for that.
         memory: bytes that frames in flight, the networks' state and the work on them may take; a step of
             frames, or a chunk of symbols, that claims more is refused when it is asked for.
         device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
@@ -350,9 +363,18 @@ def open_tube(
     Raises:
         BitstreamError: it is no ``.tube`` file, damaged, or newer than this program.
         CheckpointError: its tokenizer is not here, or another one has its name.
-        OptionError: it has not as many channels, or there is no such device here.
+        OptionError: it has not as many channels, its tokenizer refines nothing, or there is no such device
+            here.
 
     Warns:
         DamageWarning: the file is cut short; frames up to its last whole chunk are there.
     """
-    return Tube(Path(path), tokenizer=tokenizer, channels=channels, memory=memory, device=device)
+    return Tube(
+        Path(path),
+        tokenizer=tokenizer,
+        channels=channels,
+        refine=refine,
+        seed=seed,
+        memory=memory,
+        device=device,
+    )

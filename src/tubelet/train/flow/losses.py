@@ -18,15 +18,14 @@ from tubelet.types import Video
 
 
 def velocity_loss(network: FlowNetwork, frozen: Frozen, found: State, wanted: State) -> Loss:
-    """The mean squared error of velocities, each coefficient by its share of what pixels lack.
+    """The mean squared error of velocities, each by its share of what pixels lack.
 
-    The states have unit variance in every coefficient, of which most are hardly seen: they count by the root
-    of the power that they have in pixels.
+    The states have about unit variance everywhere, most of which is hardly seen: they count by the root of
+    the power that they have in pixels.
     """
-    model = network.model
-    size = model.base.transform.deviation * (frozen.rates @ model.refiner.deviation)
-    weight = size / size.mean(dim=-1, keepdim=True)
-    return (rearrange(weight, "b t h w k -> b k t h w") * (found - wanted).square()).mean()
+    deviation = rearrange(network.model.base.transform.deviation, "c -> c 1 1 1")
+    weight = deviation * frozen.size
+    return (weight / weight.mean() * (found - wanted).square()).mean()
 
 
 def sample_terms(
