@@ -53,7 +53,7 @@ def decode_file(
         start: seconds from the first frame; the first frame shown then or later is the first one decoded.
         end: seconds from the first frame; frames shown then or later are left out.
         channels: decode the first so many channels only.
-        refine: in how many steps a tokenizer with a flow refines the frames; 0 for its plain decoder.
+        refine: in how many steps a tokenizer with a flow refines the frames; 0 leaves it as it is.
         seed: of the noise for that; a part of a clip is refined as it is in the whole.
         tokenizer: the folder or the checkpoint of the tokenizer that made the file, if it is not shipped; or
             one with a flow that refines that.

@@ -76,7 +76,7 @@ def reconstruct_file(
         tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none.
         channels: how many of the ordered channels to use; all by default.
         step: coarseness of the quantiser.
-        refine: in how many steps a tokenizer with a flow refines the frames; 0 for its plain decoder.
+        refine: in how many steps a tokenizer with a flow refines the frames; 0 leaves it as it is.
         seed: of the noise for that.
         side_by_side: whether the target shows the source at the left of the reconstruction.
         **options: see `FileOptions`.
@@ -92,7 +92,8 @@ def reconstruct_file(
     with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
         info = video.info
         checkpoint = as_checkpoint(tokenizer, settings.device)
-        checkpoint = replace(checkpoint, tokenizer=checkpoint.tokenizer.refined(refine, seed=seed))
+        if refine:
+            checkpoint = replace(checkpoint, tokenizer=checkpoint.tokenizer.refined(refine, seed=seed))
         kept = kept_channels(checkpoint.tokenizer, channels)
         streams = Streams.of(checkpoint.tokenizer, info, kept, memory=settings.memory)
         quantizer = LatentQuantizer.of(checkpoint.tokenizer, kept, step=step)

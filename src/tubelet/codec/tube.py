@@ -79,16 +79,18 @@ class Tube:
             matching = matching_tokenizer(path, self.header, tokenizer, device)
             self._quantizer: SymbolQuantizer
             if isinstance(matching, DiscreteTokenizer):
-                self._tokenizer = matching.backbone.refined(refine, seed=seed)
+                self._tokenizer = matching.backbone
                 self._quantizer = TokenQuantizer(tokenizer=matching)
             else:
-                self._tokenizer = matching.refined(refine, seed=seed)
+                self._tokenizer = matching
                 self._quantizer = LatentQuantizer(
                     of_part={
                         part.name: ScalarQuantizer(steps=stored.steps, centroids=stored.centroids)
                         for part, stored in zip(matching.parts, self.header.parts, strict=True)
                     }
                 )
+            if refine:
+                self._tokenizer = self._tokenizer.refined(refine, seed=seed)
             self._channels = wanted_channels(channels, self.header, self._tokenizer.parts)
             self._memory = memory
             check_steps(path, self._tokenizer, self._reader)
@@ -354,7 +356,7 @@ def open_tube(
         tokenizer: the folder or the checkpoint of the tokenizer that made it, if it is not shipped; or one
             with a flow that refines that.
         channels: decode the first so many channels only; the others are not even read.
-        refine: in how many steps a tokenizer with a flow refines the frames.
+        refine: in how many steps a tokenizer with a flow refines the frames; 0 leaves it as it is.
         seed: of the noise for that.
         memory: bytes that frames in flight, the networks' state and the work on them may take; a step of
             frames, or a chunk of symbols, that claims more is refused when it is asked for.

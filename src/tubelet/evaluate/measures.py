@@ -12,6 +12,7 @@ from tubelet.metrics.first_last import ClipEndsGap
 from tubelet.metrics.flicker import ClipFlicker
 from tubelet.metrics.ms_ssim import ClipMSSSIM
 from tubelet.metrics.psnr import ClipPSNR, FramePSNR
+from tubelet.metrics.spectrum import ClipTopOctave
 from tubelet.metrics.ssim import ClipSSIM
 from tubelet.metrics.tof import ClipTOF
 from tubelet.metrics.vmaf import ClipVMAF
@@ -111,6 +112,8 @@ _ROWS = (
         says="of RGB, five scales, mean over the frames"),
     Measure("vmaf", _DETAIL, "VMAF", "", 2, "more", "clip", ClipVMAF,
         says="libvmaf, vmaf_v0.6.1, frames at their size, mean"),
+    Measure("top_octave_ratio", _DETAIL, "top octave", "", 3, "1", "clip", ClipTopOctave,
+        says="power of the frames at 1/4 to 1/2 cycles per pixel over the reference's"),
     Measure("lpips", _DETAIL, "LPIPS", "", 4, "less", "network", network="lpips",
         says="LPIPS on VGG-16, mean over the frames"),
     Measure("dists", _DETAIL, "DISTS", "", 4, "less", "network", network="dists",

@@ -1,6 +1,7 @@
 """Our tokenizers as systems: the latent as it is, through a .tube file, and tokens through a .tube file."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tubelet.checkpoint import architecture, find, read_continuous, read_discrete
 from tubelet.codec.budget import QUALITIES, BitsPerPixel, Budget, MeanChannels, Quality, TargetPSNR
@@ -22,13 +23,18 @@ BUDGETS: dict[str, tuple[Callable[[float], Budget], float, float]] = {
 """Options that say what a file may take: what they make, and their bounds."""
 
 
+_OF_FILES = ("step", "prior", "passes", *BUDGETS)
+"""Options that are about a file: with one of them, a clip goes through it."""
+
+
 def open_tokenizer(text: str, setting: Setting) -> System:
     """Make a tokenizer of ours ready to work.
 
     Args:
         text: ``NAME[@CHANNELS][:step=STEP]``, or with ``budget=``, ``bpp=``, ``psnr=`` or ``quality=`` and
             ``passes=2`` what a file may take; ``prior=false`` leaves the learned prior out. Or
-            ``:way=stream|whole`` where the setting leaves that open.
+            ``:way=stream|whole`` where the setting leaves that open. ``refine=4`` and ``seed=0`` are for
+            tokenizers with a flow.
         setting: what the text does not say.
 
     Raises:
@@ -37,7 +43,7 @@ def open_tokenizer(text: str, setting: Setting) -> System:
         AbsentError: it has no networks that a number format or a compiler would change.
     """
     spec, channels = tokenizer_spec(text)
-    spec.only(*(("way",) if setting.at_once is None else ("step", "prior", "passes", *BUDGETS)))
+    spec.only("refine", "seed", *(("way",) if setting.at_once is None else _OF_FILES))
     way = spec.options.get("way", _WAYS[0])
     if way not in _WAYS:
         raise OptionError(f"{text!r} has way={way}; it is {' or '.join(_WAYS)}.")
@@ -46,19 +52,22 @@ def open_tokenizer(text: str, setting: Setting) -> System:
     if architecture(folder) == "discrete":
         if channels is not None or spec.options.keys() - {"way"}:
             raise OptionError(
-                f"{text!r} names a discrete tokenizer, which has no choice of channels, step or budget. "
-                "Leave them out."
+                f"{text!r} names a discrete tokenizer, which has no choice of channels, step, budget or "
+                "flow. Leave them out."
             )
         discrete = read_discrete(folder, device=setting.device)
         set_networks(discrete.tokenizer, setting)
         return TokenSystem(folder=folder, checkpoint=discrete, name=spec.name, at_once=at_once)
     checkpoint = read_continuous(folder, device=setting.device)
     set_networks(checkpoint.tokenizer, setting)
+    refine, seed = (spec.whole_number(name, high=1 << 32) for name in ("refine", "seed"))
+    if refine:
+        checkpoint = replace(checkpoint, tokenizer=checkpoint.tokenizer.refined(refine, seed=seed))
     ordered = [part for part in checkpoint.tokenizer.parts if not part.exact]
-    if len(ordered) > 1 and channels is None and not spec.options.keys() - {"way"}:
+    if len(ordered) > 1 and channels is None and not spec.options.keys() & set(_OF_FILES):
         return LatentSystem(checkpoint=checkpoint, name=spec.name, channels=None, at_once=at_once)
     kept = checkpoint.tokenizer.check_channels(channels)
-    if spec.options.keys() - {"way"}:
+    if spec.options.keys() & set(_OF_FILES):
         return TubeSystem(
             folder=folder,
             checkpoint=checkpoint,
@@ -68,6 +77,8 @@ def open_tokenizer(text: str, setting: Setting) -> System:
             budget=_budget_of(spec),
             two_pass=spec.options.get("passes", "1") == "2",
             prior=spec.options.get("prior", "true") == "true",
+            refine=refine,
+            seed=seed,
         )
     return LatentSystem(checkpoint=checkpoint, name=spec.name, channels=kept, at_once=at_once)
 

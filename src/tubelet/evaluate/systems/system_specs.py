@@ -3,6 +3,7 @@
 ```text
 tubelet-m@16                    the first 16 channels of the latent, not quantised
 tubelet-m@16:step=1             the same through a .tube file: quantised, range-coded, bytes on disk
+tubelet-flow@4:refine=4,seed=1  refined in 4 steps of its flow, with noise of this seed
 tubelet-m:way=whole             all latent steps of a clip at once, where no protocol decides that
 my/folder                       a checkpoint; a discrete one goes through a .tube file of tokens
 x264:crf=28,preset=medium       a codec, as an elementary stream
@@ -54,6 +55,17 @@ class SystemSpec(NamedTuple):
         if value not in {"true", "false"}:
             raise OptionError(f"{self.text!r} has {name}={value}; it is true or false.")
         return value == "true"
+
+    def whole_number(self, name: str, *, high: int) -> int:
+        """An option that is a whole number from 0; 0 if it is not there.
+
+        Raises:
+            OptionError: it is no such number, or above `high`.
+        """
+        value = self.options.get(name, "0")
+        if not re.fullmatch(r"\d{1,18}", value, flags=re.ASCII) or int(value) > high:
+            raise OptionError(f"{self.text!r} has {name}={value}; it is a whole number from 0 to {high}.")
+        return int(value)
 
     def number(self, name: str, *, low: float, high: float) -> float:
         """An option that is a number and must be there.

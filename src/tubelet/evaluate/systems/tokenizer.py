@@ -12,6 +12,7 @@ from tubelet.codec.symbols import kept_channels
 from tubelet.evaluate.cases import AbsentError, Case
 from tubelet.evaluate.systems.system import Grid, Setting
 from tubelet.evaluate.systems.timing import Cost, Timing, million_numbers, streams, whole_clips
+from tubelet.models.protocol import GenerativeModel
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer, StreamTokenizer
 from tubelet.tokenizers.parts import joined
@@ -44,7 +45,9 @@ def grid_of(tokenizer: ContinuousTokenizer | DiscreteTokenizer) -> Grid:
 def facts_of(checkpoint: Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]) -> dict[str, Any]:
     """What identifies a tokenizer."""
     tokenizer = checkpoint.tokenizer
-    return {
+    model = tokenizer.model if isinstance(tokenizer, ContinuousTokenizer) else None
+    flow = isinstance(model, GenerativeModel) and model.refine
+    return ({"refine": model.refine, "seed": model.seed} if flow else {}) | {
         "name": checkpoint.name,
         "sha256": checkpoint.sha256,
         "stride": list(tokenizer.stride),

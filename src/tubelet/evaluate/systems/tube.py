@@ -51,6 +51,8 @@ class TubeSystem:
         budget: what the file may take; none for all channels everywhere.
         two_pass: whether the clip is looked at before.
         prior: whether a learned prior codes the symbols, if there is one.
+        refine: steps of a flow by which frames of the file are refined.
+        seed: of the noise for that.
     """
 
     folder: Path
@@ -61,6 +63,8 @@ class TubeSystem:
     budget: Budget | None = None
     two_pass: bool = False
     prior: bool = True
+    refine: int = 0
+    seed: int = 0
 
     @property
     def grid(self) -> Grid | None:
@@ -102,7 +106,13 @@ class TubeSystem:
         # A process that times networks holds no codec, for its memory is measured.
         from tubelet.codec.tube import open_tube  # noqa: PLC0415
 
-        decode = partial(open_tube, tokenizer=self.folder, device=str(self.checkpoint.tokenizer.device))
+        decode = partial(
+            open_tube,
+            tokenizer=self.folder,
+            refine=self.refine,
+            seed=self.seed,
+            device=str(self.checkpoint.tokenizer.device),
+        )
         report, back = _through_file(frames, self._encode, decode)
         return Reconstruction(
             frames=back.frames,

@@ -4,13 +4,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from random_tokenizers import make_flow
 
+from tubelet.checkpoint import load
 from tubelet.codec.encode import encode_file
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.evaluate.systems.opening import open_system
 from tubelet.evaluate.systems.system import Setting
 from tubelet.models.twin.config import TwinConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.video.pixels import from_model
 
 RATE = Fraction(25)
 
@@ -88,3 +91,30 @@ def test_a_latent_of_several_ordered_parts_keeps_all_of_them(tmp_path, clip):
     assert system.representation is None
     with pytest.raises(OptionError, match="parts"):
         open_system(f"{folder}@4", Setting())
+
+
+def test_a_flow_is_a_setting_of_a_system(tmp_path, clip):
+    folder, setting = make_flow().save(tmp_path / "flow"), Setting(at_once=True)
+    plain, refined, other = (
+        open_system(f"{folder}@4{tail}", setting) for tail in ("", ":refine=2,seed=3", ":refine=2,seed=4")
+    )
+    backs = [each.reconstruct(clip, RATE).frames for each in (plain, refined, other)]
+    latent = refined.latents(clip)["latent"]
+    size = {"frames": 7, "height": 20, "width": 28}
+    assert np.array_equal(backs[1], from_model(load(folder).refined(2, seed=3).decode(latent, **size)))
+    assert not np.array_equal(backs[0], backs[1])
+    assert not np.array_equal(backs[1], backs[2])
+    assert (refined.facts()["refine"], refined.facts()["seed"], "refine" in plain.facts()) == (2, 3, False)
+    # A file knows nothing of it: the same bytes are refined or not.
+    files = [
+        open_system(f"{folder}@4:step=2{tail}", setting).reconstruct(clip, RATE) for tail in ("", ",refine=2")
+    ]
+    assert files[0].bytes_on_disk == files[1].bytes_on_disk
+    assert not np.array_equal(files[0].frames, files[1].frames)
+
+
+@pytest.mark.parametrize("tail", ["refine=-1", "refine=x", "refine=65", "refine=2,seed=1.5"])
+def test_steps_and_seeds_of_a_flow_are_whole_numbers(tmp_path, tail):
+    folder = make_flow().save(tmp_path / "flow")
+    with pytest.raises(OptionError, match=r"refine|seed"):
+        open_system(f"{folder}@4:{tail}", Setting(at_once=True))
