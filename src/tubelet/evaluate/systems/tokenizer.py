@@ -45,15 +45,21 @@ def grid_of(tokenizer: ContinuousTokenizer | DiscreteTokenizer) -> Grid:
 def facts_of(checkpoint: Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]) -> dict[str, Any]:
     """What identifies a tokenizer."""
     tokenizer = checkpoint.tokenizer
-    model = tokenizer.model if isinstance(tokenizer, ContinuousTokenizer) else None
-    flow = isinstance(model, GenerativeModel) and model.refine
-    return ({"refine": model.refine, "seed": model.seed} if flow else {}) | {
+    return _refined_facts(tokenizer) | {
         "name": checkpoint.name,
         "sha256": checkpoint.sha256,
         "stride": list(tokenizer.stride),
         "lead_frame": tokenizer.lead_frame,
         "megaflops_per_pixel": tokenizer.flops_per_pixel() / 1e6,
     }
+
+
+def _refined_facts(tokenizer: ContinuousTokenizer | DiscreteTokenizer) -> dict[str, Any]:
+    """In how many steps a flow refines frames, and with which noise; nothing where none does."""
+    model = tokenizer.backbone.model if isinstance(tokenizer, DiscreteTokenizer) else tokenizer.model
+    if not isinstance(model, GenerativeModel) or not model.refine:
+        return {}
+    return {"refine": model.refine, "seed": model.seed}
 
 
 def continuous_timing(
