@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tubelet.codec.transcode import transcode_file
     from tubelet.codec.tube import Tube, open_tube
     from tubelet.errors import TubeletError, TubeletWarning
+    from tubelet.hub import push_to_hub
     from tubelet.models.klt.config import KLTConfig
     from tubelet.tokenizers.config import DiscreteConfig
     from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -54,6 +55,7 @@ _HOMES = {
     "load_discrete": "tubelet.checkpoint",
     "open_tube": "tubelet.codec.tube",
     "probe": "tubelet.video.probe",
+    "push_to_hub": "tubelet.hub",
     "read": "tubelet.video.read",
     "read_tokens": "tubelet.codec.tokens.read",
     "reconstruct_file": "tubelet.codec.reconstruct",
@@ -87,6 +89,7 @@ __all__ = [
     "load_discrete",
     "open_tube",
     "probe",
+    "push_to_hub",
     "read",
     "read_tokens",
     "reconstruct_file",

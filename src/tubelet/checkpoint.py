@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import torch
 
+from tubelet import hub
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.json_text import read_json
@@ -69,7 +70,7 @@ def shipped() -> list[str]:
 
 
 def find(name: str | Path | None = None) -> Path:
-    """The folder of a checkpoint, by the name of a shipped tokenizer or the path of a folder.
+    """The folder of a checkpoint: of a shipped tokenizer, here, or fetched from the hub as ``owner/name``.
 
     Raises:
         CheckpointError: there is none.
@@ -78,6 +79,8 @@ def find(name: str | Path | None = None) -> Path:
     for folder in (SHIPPED / wanted, Path(wanted)):
         if (folder / "config.json").is_file():
             return folder
+    if isinstance(wanted, str) and hub.is_repository(wanted):
+        return hub.fetch(wanted)
     raise CheckpointError(
         f"{str(wanted)!r} is neither a shipped tokenizer nor a folder with a config.json; shipped are "
         f"{', '.join(shipped())}. `tubelet models` tells more."
@@ -169,7 +172,8 @@ def load(
     ``requires_grad_()`` lets it be trained.
 
     Args:
-        name: a shipped tokenizer (`shipped`) or a folder; the default tokenizer for none.
+        name: a shipped tokenizer (`shipped`), a folder, or ``owner/name`` of a repository of the Hugging Face
+            hub, ``owner/name@revision`` for one of its states; the default tokenizer for none.
         lead_frame: whether the first frame is a group of its own (1 + t·n frames are n + 1 latent steps);
             what the checkpoint says for none.
         device: where it computes: ``cpu``, ``cuda`` or ``cuda:N``.

@@ -15,6 +15,7 @@ GLOSSARY = Path(__file__).parents[2] / "docs" / "glossary.md"
 OPTIONS = {
     "bench": "--device --force --formats --frames --full --help --modes --output --patience --rounds --sizes "
     "--threads --with",
+    "completion": "--help SHELL",
     "compare": "--force --frames --help --output A B",
     "evaluate": (
         "--also --device --drift --force --help --keep-videos --latents --manifest "

@@ -12,6 +12,7 @@ from tubelet import __version__
 from tubelet.cli import (
     command_bench,
     command_compare,
+    command_completion,
     command_continue,
     command_dataset,
     command_decode,
@@ -70,9 +71,10 @@ COMMANDS = (
     command_evaluate_generation,
     command_weights,
     command_demo,
+    command_completion,
 )
 
-_ANSWERS = (command_info, command_models, command_compare, command_dataset)
+_ANSWERS = (command_info, command_models, command_compare, command_completion, command_dataset)
 """Commands whose result is what they print: they print it however quiet they are."""
 
 _DESCRIPTION = """\
