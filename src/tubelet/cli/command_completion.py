@@ -6,6 +6,7 @@ for example:
 """
 
 import argparse
+from importlib import import_module
 from pathlib import Path
 
 NAME = "completion"
@@ -39,7 +40,7 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     from tubelet.errors import OptionError
 
     try:
-        import shtab
+        shtab = import_module("shtab")
     except ModuleNotFoundError as error:
         raise OptionError(
             f"the package {error.name!r} is missing; scripts for shells are made by it. "
