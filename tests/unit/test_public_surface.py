@@ -50,7 +50,7 @@ OPTIONS = {
     "export": "--channels --force --format --help --output NAME|DIR",
     "serve": "--force --help --host --output --port --tokenizer",
     "evaluate-generation": "--count --device --force --guidance --help --method --output --run --seed "
-    "--steps --temperature --things MODEL",
+    "--steps --strips --temperature --things MODEL",
     "generate": "--count --device --force --frames --guidance --help --image --method --model --output "
     "--seed --size --steps --temperature --tokenizer PROMPT",
     "weights": "--force --help --output NETWORK SOURCE",

@@ -12,6 +12,7 @@ saw).
 
 for example:
   tubelet evaluate-generation tubelet-dit -o dit.json
+  tubelet report dit.json -o gallery.html
   tubelet evaluate-generation dit-a masked-b ar-c -o all.json --count 200 --guidance 4
 """
 
@@ -48,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--things", type=int, default=1, metavar="N", help="in each clip (default: 1)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first clip (default: 0)")
+    parser.add_argument(
+        "--strips",
+        type=int,
+        default=12,
+        metavar="N",
+        help="clips of each kind to keep as strips of frames, for `tubelet report` (default: 12)",
+    )
     options.add_sampling(parser)
     parser.add_argument(
         "--run",
@@ -74,7 +82,11 @@ def run(arguments: argparse.Namespace) -> None:
             "one. Evaluate that one alone."
         )
     how = EvaluationOptions(
-        count=arguments.count, seed=arguments.seed, things=arguments.things, run=arguments.trained_in
+        count=arguments.count,
+        seed=arguments.seed,
+        things=arguments.things,
+        strips=arguments.strips,
+        run=arguments.trained_in,
     )
     models = [read_generator(name, device=arguments.device) for name in arguments.models]
     samplings = [options.sampling(arguments, model) for model in models]

@@ -12,6 +12,7 @@ for example:
   tubelet report figures -o report.html --budget 200M      more clips without loss
   tubelet report figures -o report.html --title "Ours and x264"
   tubelet report figures -o tables.tex --anchor x264       with BD-rates over x264
+  tubelet report generation.json -o gallery.html           clips of `tubelet evaluate-generation`
 """
 
 import argparse
@@ -29,7 +30,12 @@ NAME = "report"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("results", type=Path, metavar="RESULTS", help="folder that `tubelet evaluate` wrote")
+    parser.add_argument(
+        "results",
+        type=Path,
+        metavar="RESULTS",
+        help="folder that `tubelet evaluate` wrote, or file of `tubelet evaluate-generation`",
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -57,9 +63,13 @@ def run(arguments: argparse.Namespace) -> None:
     """Write what the suffix asks for, and say what it is."""
     from tubelet.evaluate.results_file import RESULTS
     from tubelet.report import html, plots, tables
+    from tubelet.report.generations import is_generations
     from tubelet.report.read import read_results
 
     target: Path = arguments.output
+    if is_generations(arguments.results):
+        _write_gallery(arguments.results, target, title=arguments.title, force=arguments.force)
+        return
     results = read_results(arguments.results)
     if target == STANDARD_OUTPUT:
         text = tables.tables_text(results, ".md", anchor=arguments.anchor, title=arguments.title)
@@ -80,6 +90,20 @@ def run(arguments: argparse.Namespace) -> None:
         _write_page(results, target, budget=arguments.budget, title=arguments.title, force=arguments.force)
         return
     print(printable(target))
+
+
+def _write_gallery(source: Path, target: Path, *, title: str | None, force: bool) -> None:
+    """Write the page of an evaluation of generators, and say what is on it."""
+    from tubelet.report.generations import read_generations, write_gallery
+    from tubelet.report.html import SUFFIXES
+
+    check_suffix(target, SUFFIXES, "a report of generators")
+    check_target(target, sources=[source], force=force)
+    shown = write_gallery(read_generations(source), target, title=title, force=force)
+    print(f"{printable(target)}: {options.bytes_text(target.stat().st_size)}")
+    print(
+        f"clips: {shown}" if shown else "no strips were kept; `tubelet evaluate-generation --strips N` does."
+    )
 
 
 def _write_page(results: "Results", target: Path, *, budget: int, title: str | None, force: bool) -> None:

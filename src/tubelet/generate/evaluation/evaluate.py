@@ -1,5 +1,6 @@
 """How well a generator does what its prompts say, read from pixels alone; beside floor and ceiling."""
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -23,6 +24,7 @@ from tubelet.generate.scenes import SceneData
 from tubelet.generate.text import PromptVocabulary, meaningful_words
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Frames, Latent
+from tubelet.video.encode import still_bytes
 from tubelet.video.pixels import from_model
 
 PROTOCOL = (
@@ -42,6 +44,9 @@ _SEED = 1_000_003
 
 _SPEED_ERROR = 0.25
 _AT_ONCE = 16
+_SHOWN = 5
+"""Frames of a strip."""
+
 _TIMES = tuple((number + 0.5) / 8 for number in range(8))
 _PATIENCE = 400
 """Scenes for each prompt that are looked through for one whose words the generator knows."""
@@ -55,6 +60,7 @@ class EvaluationOptions:
         count: prompts of each kind.
         seed: of the first clip; the next ones have the next.
         things: in each scene.
+        strips: clips of each kind that are kept as a strip of frames.
         run: folder of the generator's training, to see how far clips are from those; none to leave that out.
         sampling: how clips are made; as generators of the kind usually do for none.
     """
@@ -62,14 +68,15 @@ class EvaluationOptions:
     count: int = 64
     seed: int = 0
     things: int = 1
+    strips: int = 0
     run: Path | None = None
     sampling: Sampling | None = None
 
     def __post_init__(self) -> None:
-        if not 2 <= self.count <= 10_000 or self.seed < 0:
+        if not 2 <= self.count <= 10_000 or min(self.seed, self.strips) < 0:
             raise OptionError(
-                f"count is {self.count} and seed {self.seed}; there are 2 to 10000 prompts, and no seed is "
-                "negative."
+                f"count is {self.count}, seed {self.seed} and strips {self.strips}; there are 2 to 10000 "
+                "prompts, and the others are not negative."
             )
 
 
@@ -98,6 +105,7 @@ class _Set:
     def __init__(self) -> None:
         self.parsed: list[list[ParsedThing]] = []
         self.nearest: list[float] = []
+        self.strips: list[str] = []
         self._flicker: list[float] = []
 
     def add(self, clips: Sequence[Frames], *, fps: float) -> None:
@@ -180,7 +188,10 @@ def _evaluate(
             (_generated(model, some, seeds, options.sampling), made),
             (decodable(model.tokenizer, encoded), back),
         ):
-            own.add(_decoded(model, latent), fps=fps)
+            clips = _decoded(model, latent)
+            own.add(clips, fps=fps)
+            if own is made:
+                made.strips += [strip_of(clip) for clip in clips[: options.strips - len(made.strips)]]
             if options.run is not None:
                 own.nearest += nearest_training_distances(model, options.run, latent)
         true += [parse_clip(scene.frames(), fps=fps) for scene in some]
@@ -207,6 +218,7 @@ def _evaluate(
                 "prompt": scene.caption,
                 "seed": options.seed + index,
                 "right": each.right,
+                **({"strip": made.strips[index]} if index < len(made.strips) else {}),
                 "found": [asdict(thing) for thing in each.things],
             }
             for index, (scene, each) in enumerate(zip(scenes, checked, strict=True))
@@ -251,6 +263,12 @@ def _generated(
         sampling=sampling,
     )  # fmt: skip
     return GENERATOR_KINDS[model.network.kind].to_latent(model.tokenizer, made)
+
+
+def strip_of(frames: Frames) -> str:
+    """Five frames of a clip side by side, as a JPEG in base 64."""
+    chosen = np.linspace(0, len(frames) - 1, min(_SHOWN, len(frames))).round().astype(int)
+    return b64encode(still_bytes(np.concatenate(list(frames[chosen]), axis=1), ".jpg")).decode("ascii")
 
 
 def _words(model: TextToVideo, scenes: Sequence[Scene]) -> torch.Tensor:
