@@ -41,6 +41,7 @@ NAVIGATION: dict[str, str | list[str]] = {
         "guides/generate.md",
         "guides/motion.md",
         "guides/structure.md",
+        "guides/flow.md",
         "guides/models.md",
         "guides/priors.md",
         "guides/damage.md",
