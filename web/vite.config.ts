@@ -23,7 +23,11 @@ function runtime(): Plugin {
       const folder = dirname(createRequire(import.meta.url).resolve("onnxruntime-web/wasm"));
       for (const name of RUNTIMES) {
         const wasm = readFileSync(join(folder, `${name}.wasm`));
-        this.emitFile({ type: "asset", fileName: `${name}.mjs`, source: readFileSync(join(folder, `${name}.mjs`)) });
+        this.emitFile({
+          type: "asset",
+          fileName: `${name}.mjs`,
+          source: readFileSync(join(folder, `${name}.mjs`)),
+        });
         this.emitFile({ type: "asset", fileName: `${name}.wasm.gz`, source: gzipSync(wasm, { level: 9 }) });
       }
       this.emitFile({ type: "asset", fileName: "licences.txt", source: licences() });
@@ -61,7 +65,10 @@ function provenance(): Plugin {
   return {
     name: "provenance",
     closeBundle() {
-      const sources = [...SOURCES, ...files(join(import.meta.dirname, "src")).map((name) => join("src", name))];
+      const sources = [
+        ...SOURCES,
+        ...files(join(import.meta.dirname, "src")).map((name) => join("src", name)),
+      ];
       const built = files(STATIC).filter((name) => name !== "built.json");
       const content = { sources: hashes(import.meta.dirname, sources), built: hashes(STATIC, built) };
       writeFileSync(join(STATIC, "built.json"), `${JSON.stringify(content, null, 1)}\n`);
@@ -75,7 +82,10 @@ function files(folder: string): string[] {
 }
 
 function hashes(folder: string, names: string[]): Record<string, string> {
-  const of = (name: string) => createHash("sha256").update(readFileSync(join(folder, name))).digest("hex");
+  const of = (name: string) =>
+    createHash("sha256")
+      .update(readFileSync(join(folder, name)))
+      .digest("hex");
   return Object.fromEntries([...names].sort().map((name) => [name.replaceAll("\\", "/"), of(name)]));
 }
 
@@ -83,7 +93,10 @@ export default defineConfig({
   base: "./",
   publicDir: false,
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser"] },
-  worker: { format: "es", rollupOptions: { output: { entryFileNames: "[name].js", chunkFileNames: "[name].js" } } },
+  worker: {
+    format: "es",
+    rollupOptions: { output: { entryFileNames: "[name].js", chunkFileNames: "[name].js" } },
+  },
   build: {
     outDir: STATIC,
     emptyOutDir: true,

@@ -2,10 +2,14 @@
 
 import base64
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import torch
 from playwright.sync_api import Page, expect
+
+from tubelet.video.pixels import from_model, to_model
 
 PATIENCE = 60_000
 """Milliseconds that a busy machine may take for anything."""
@@ -92,3 +96,47 @@ class OpenPage:
     def waits_for_another(self, element: str, text: str) -> None:
         """Wait until an element says something else."""
         expect(self.page.locator(element)).not_to_have_text(text)
+
+
+def opened(
+    browser: Any, url: str, width: int, height: int, *, query: str = "", **options: Any
+) -> Iterator[OpenPage]:
+    """The page in a window; in the end nothing may have gone wrong, and nobody else been asked."""
+    page = OpenPage(browser.new_page(viewport={"width": width, "height": height}, **options), url + query)
+    yield page.open()
+    page.page.close()
+    assert page.problems == []
+    assert all(request.startswith((url, "data:", f"blob:{url}")) for request in page.requests)
+
+
+def frames_of(page: OpenPage, canvas: str, count: int) -> np.ndarray:
+    shown = []
+    for frame in range(count):
+        page.seek(frame)
+        shown.append(page.pixels(canvas))
+    return np.stack(shown)
+
+
+def by_torch(checkpoint, source: np.ndarray, channels: int) -> np.ndarray:
+    tokenizer = checkpoint.tokenizer.eval()
+    count, height, width = source.shape[:3]
+    with torch.no_grad():
+        latent = tokenizer.encode(to_model(source))[:, :channels]
+        return from_model(tokenizer.decode(latent, frames=count, height=height, width=width))
+
+
+def assert_same_pictures(found: np.ndarray, expected: np.ndarray) -> None:
+    apart = np.abs(found.astype(int) - expected)
+    assert apart.max() <= 1
+    assert (apart > 0).mean() < 1e-3
+
+
+def luminance(colour: str) -> float:
+    channels = [int(value) / 255 for value in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted([luminance(one), luminance(other)], reverse=True)
+    return (high + 0.05) / (low + 0.05)

@@ -8,15 +8,22 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
-import torch
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("onnxscript", reason="onnxscript is not installed")
 pytest.importorskip("skimage", reason="scikit-image is not installed")
 
-from page_in_browser import OpenPage  # noqa: E402  it needs playwright
+from page_in_browser import (  # noqa: E402  it needs playwright
+    OpenPage,
+    assert_same_pictures,
+    by_torch,
+    contrast,
+    frames_of,
+    opened,
+)
 
 from tubelet.bitstream.reader import TubeReader  # noqa: E402
 from tubelet.checkpoint import find, read_continuous  # noqa: E402
@@ -24,7 +31,6 @@ from tubelet.codec.decode import decode_file  # noqa: E402
 from tubelet.codec.encode import encode_file  # noqa: E402
 from tubelet.serve.server import PageServer  # noqa: E402
 from tubelet.serve.site import site_files  # noqa: E402
-from tubelet.video.pixels import from_model, to_model  # noqa: E402
 from tubelet.video.write import Writer  # noqa: E402
 
 CHROMIUM = shutil.which("chromium")
@@ -68,17 +74,6 @@ def browser(playwright) -> Iterator[Any]:
     browser.close()
 
 
-def opened(
-    browser: Any, url: str, width: int, height: int, *, query: str = "", **options: Any
-) -> Iterator[OpenPage]:
-    """The page in a window; in the end nothing may have gone wrong, and nobody else been asked."""
-    page = OpenPage(browser.new_page(viewport={"width": width, "height": height}, **options), url + query)
-    yield page.open()
-    page.page.close()
-    assert page.problems == []
-    assert all(request.startswith((url, "data:", f"blob:{url}")) for request in page.requests)
-
-
 @pytest.fixture(scope="module")
 def shared(browser, url) -> Iterator[OpenPage]:
     """One page for all tests that say what they need of it."""
@@ -108,28 +103,6 @@ def clip(tmp_path) -> Path:
             frame = np.stack([wave, wave[::-1], 255 - wave], axis=-1).astype(np.uint8)
             writer.write(frame[None], np.array([index]))
     return target
-
-
-def frames_of(page: OpenPage, canvas: str, count: int) -> np.ndarray:
-    shown = []
-    for frame in range(count):
-        page.seek(frame)
-        shown.append(page.pixels(canvas))
-    return np.stack(shown)
-
-
-def by_torch(checkpoint, source: np.ndarray, channels: int) -> np.ndarray:
-    tokenizer = checkpoint.tokenizer.eval()
-    count, height, width = source.shape[:3]
-    with torch.no_grad():
-        latent = tokenizer.encode(to_model(source))[:, :channels]
-        return from_model(tokenizer.decode(latent, frames=count, height=height, width=width))
-
-
-def assert_same_pictures(found: np.ndarray, expected: np.ndarray) -> None:
-    apart = np.abs(found.astype(int) - expected)
-    assert apart.max() <= 1
-    assert (apart > 0).mean() < 1e-3
 
 
 @pytest.mark.parametrize("channels", [64, 5])
@@ -252,17 +225,6 @@ def test_the_error_is_dark_where_nothing_is_lost(shared):
     shared.page.locator("#mode").select_option("wipe")
 
 
-def luminance(colour: str) -> float:
-    channels = [int(value) / 255 for value in re.findall(r"\d+", colour)[:3]]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    high, low = sorted([luminance(one), luminance(other)], reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast_is_enough(shared, scheme):
     shared.page.emulate_media(color_scheme=scheme)
@@ -309,6 +271,27 @@ def test_a_video_of_any_size_is_shown(fresh, clip, checkpoint):
     source = frames_of(fresh, "#source", FRAMES)
     found = frames_of(fresh, "#result", FRAMES)
     assert_same_pictures(found, by_torch(checkpoint, source, 16))
+
+
+def test_an_animated_picture_is_a_clip(fresh, tmp_path):
+    target = tmp_path / "three.gif"
+    with av.open(target, "w") as container:
+        stream = container.add_stream("gif", rate=10, width=40, height=24, pix_fmt="rgb8")
+        for level in (0, 109, 255):
+            picture = np.full((24, 40, 3), level, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture).reformat(format="rgb8")))
+        container.mux(stream.encode())
+    fresh.choose(target)
+    fresh.shows(40, 24)
+    fresh.has_read(3)
+    levels = frames_of(fresh, "#source", 3).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(levels, (0, 109, 255), atol=8)
+
+
+def test_a_video_that_is_cut_short_is_said_to_be(fresh, clip):
+    content = clip.read_bytes()
+    fresh.choose({"name": "cut.mp4", "mimeType": "video/mp4", "buffer": content[: len(content) // 2]})
+    sync_api.expect(fresh.page.locator("#problem")).to_contain_text(re.compile("^cut.mp4 .* cut short"))
 
 
 @pytest.mark.slow

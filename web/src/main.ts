@@ -18,7 +18,12 @@ const problem = element("problem", HTMLElement);
 
 /** Say what went wrong; nothing for none. */
 function tell(error: unknown): void {
-  const text = error === null ? "" : error instanceof SourceError ? error.message : `Something went wrong: ${error instanceof Error ? error.message : String(error)}`;
+  const text =
+    error === null
+      ? ""
+      : error instanceof SourceError
+        ? error.message
+        : `Something went wrong: ${error instanceof Error ? error.message : String(error)}`;
   problem.textContent = text;
   problem.hidden = text === "";
   if (text) setText("waiting", "");
@@ -82,13 +87,15 @@ async function start(): Promise<void> {
       const incomplete = await player.openTube(file.name, new Uint8Array(await file.arrayBuffer()));
       if (turn !== opening) return;
       controls.showClip(facts);
-      if (incomplete) tell(new SourceError(`${file.name}: ${incomplete}. What is shown is what came before.`));
+      if (incomplete)
+        tell(new SourceError(`${file.name}: ${incomplete}. What is shown is what came before.`));
     } catch (error) {
       tell(new SourceError(`${file.name}: ${error instanceof Error ? error.message : String(error)}.`));
     }
   };
   player.addEventListener("problem", (event) => tell((event as CustomEvent<unknown>).detail));
-  controls.onopen = (file) => (file.name.endsWith(".tube") ? openTube(file) : open((side) => openFile(file, side)));
+  controls.onopen = (file) =>
+    file.name.endsWith(".tube") ? openTube(file) : open((side) => openFile(file, side));
   controls.onsave = () => player.save().then((bytes) => download(bytes, player.clip!.name), tell);
   controls.oncamera = () => open(openCamera);
   controls.onbuiltin = () => open(builtIn);

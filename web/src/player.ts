@@ -65,7 +65,11 @@ export class Player extends EventTarget {
   private due = 0;
   private shownAt: number[] = [];
 
-  constructor(private readonly engine: Engine, private readonly facts: Facts, private readonly onview: (view: View) => void) {
+  constructor(
+    private readonly engine: Engine,
+    private readonly facts: Facts,
+    private readonly onview: (view: View) => void,
+  ) {
     super();
     const tick = () => {
       this.tick();
@@ -81,7 +85,11 @@ export class Player extends EventTarget {
     this.playing = true;
     await this.begin(source);
     this.fill(source).catch((error: unknown) => {
-      if (this.source === source) this.dispatchEvent(new CustomEvent("problem", { detail: error }));
+      if (this.source !== source) return;
+      // What was read before is a clip too.
+      this.clip!.ended = true;
+      this.changed();
+      this.dispatchEvent(new CustomEvent("problem", { detail: error }));
     });
   }
 
@@ -104,7 +112,13 @@ export class Player extends EventTarget {
   /** Whether there is something to save: a whole clip, of symbols. */
   get savable(): boolean {
     const { clip } = this;
-    return clip !== null && clip.ended && clip.frames.length > 0 && clip.frames.length <= firstFrame(this.facts, clip.steps) && this.settings.coarseness > 0;
+    return (
+      clip !== null &&
+      clip.ended &&
+      clip.frames.length > 0 &&
+      clip.frames.length <= firstFrame(this.facts, clip.steps) &&
+      this.settings.coarseness > 0
+    );
   }
 
   /** Let go of the source; what was read of it stays. */
@@ -122,7 +136,7 @@ export class Player extends EventTarget {
 
   /** Show a frame, and stop there. */
   seek(frame: number): void {
-    if (!this.clip || this.clip.live && !this.clip.ended) return;
+    if (!this.clip || (this.clip.live && !this.clip.ended)) return;
     this.playing = false;
     this.wanted = Math.max(0, Math.min(frame, this.readable - 1));
     this.changed();
@@ -155,8 +169,19 @@ export class Player extends EventTarget {
     const { name, size, original, live } = source;
     const { facts } = this;
     this.start({
-      name, size, original, live, channels: facts.channels, tokens: 0, grouping: facts, cells: cellsOf(facts, size),
-      frames: [], times: [], steps: 0, ended: false, cut: false,
+      name,
+      size,
+      original,
+      live,
+      channels: facts.channels,
+      tokens: 0,
+      grouping: facts,
+      cells: cellsOf(facts, size),
+      frames: [],
+      times: [],
+      steps: 0,
+      ended: false,
+      cut: false,
     });
     await this.engine.ask("begin", size);
   }
@@ -222,7 +247,8 @@ export class Player extends EventTarget {
     const step = stepOf(clip.grouping, this.wanted ?? this.frame);
     if (this.wanted !== null && this.ready.has(step)) this.show(clip, this.wanted, this.ready.get(step)!);
     // The step that is wanted, then, while playing, the one that follows it.
-    const next = this.wanted !== null && !this.ready.has(step) ? step : this.playing ? this.stepAfter(clip, step) : null;
+    const next =
+      this.wanted !== null && !this.ready.has(step) ? step : this.playing ? this.stepAfter(clip, step) : null;
     if (next !== null && !this.ready.has(next) && !this.asked) void this.decode(next);
   }
 

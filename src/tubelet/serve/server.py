@@ -24,7 +24,8 @@ POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self' 'wasm-unsafe-eval'",
-        "worker-src 'self'",
+        # Mediabunny joins colour and transparency in workers that it writes itself.
+        "worker-src 'self' blob:",
         "style-src 'self'",
         "img-src 'self' data: blob:",
         "connect-src 'self'",

@@ -42,7 +42,10 @@ export class ClipCodec {
   private decoder: { step: number; key: string; past: Past } | null = null;
   private readonly rates = new Map<string, ChunkRate>();
 
-  constructor(private readonly model: StepModel, readonly size: Size) {
+  constructor(
+    private readonly model: StepModel,
+    readonly size: Size,
+  ) {
     this.cells = cellsOf(model.facts, size);
   }
 
@@ -65,7 +68,11 @@ export class ClipCodec {
 
   /** Encode the frames of the next step. */
   async push(frames: Pixels[]): Promise<void> {
-    const encoded = await this.model.encode(pixelsToStep(frames, this.size, this.facts), this.size, this.encoderPast);
+    const encoded = await this.model.encode(
+      pixelsToStep(frames, this.size, this.facts),
+      this.size,
+      this.encoderPast,
+    );
     this.encoderPast = encoded.past;
     this.pushLatent({ latent: encoded.latent });
   }

@@ -4,7 +4,10 @@ import type { Answer, Calls, Name } from "./messages";
 
 export class Engine {
   private readonly worker = new Worker(new URL("./engine.worker.ts", import.meta.url), { type: "module" });
-  private readonly waiting = new Map<number, { name: Name; resolve: (answer: never) => void; reject: (error: Error) => void }>();
+  private readonly waiting = new Map<
+    number,
+    { name: Name; resolve: (answer: never) => void; reject: (error: Error) => void }
+  >();
   private calls = 0;
   /** Milliseconds that the last call of each function took. */
   readonly times: Partial<Record<Name, number>> = {};
@@ -18,7 +21,8 @@ export class Engine {
       else call.reject(new Error(data.error));
     };
     this.worker.onerror = (event) => {
-      for (const call of this.waiting.values()) call.reject(new Error(event.message || "the worker did not start"));
+      for (const call of this.waiting.values())
+        call.reject(new Error(event.message || "the worker did not start"));
       this.waiting.clear();
     };
   }

@@ -32,11 +32,23 @@ const functions: { [N in Name]: (given: Calls[N]["given"]) => Promise<Calls[N]["
     const tube = readTube(bytes);
     const opened = tube.header.content === "tokens" ? new TokenClip(tube) : latentClip(tube);
     clip = opened;
-    const { parts: [{ channels, bases }], timeBase } = tube.header;
+    const {
+      parts: [{ channels, bases }],
+      timeBase,
+    } = tube.header;
     const ticks = tube.chunks.flatMap((chunk) => chunk.timestamps);
     const times = ticks.map((tick) => (Number(tick - ticks[0]) * timeBase[0]) / timeBase[1]);
     const { size, cells, grouping, length } = opened;
-    return { size, cells, grouping, channels, tokens: bases.length, steps: length, times, incomplete: tube.incomplete };
+    return {
+      size,
+      cells,
+      grouping,
+      channels,
+      tokens: bases.length,
+      steps: length,
+      times,
+      incomplete: tube.incomplete,
+    };
   },
   async save(saved) {
     return tubeOf(encodable(clip), model.facts, saved);

@@ -9,7 +9,9 @@ import { rateOfChunk } from "./rate";
 /** Fails with `TubeError` unless the file is one of the tokenizer that the page has. */
 export function checkTokenizer({ tokenizer, tokenizerSha256, parts, ...size }: Header, facts: Facts): void {
   if (tokenizerSha256 !== facts.sha256) {
-    throw new TubeError(`the file is one of ${tokenizer}, and this page computes with ${facts.name}: "tubelet serve --tokenizer ${tokenizer}" serves a page that opens it`);
+    throw new TubeError(
+      `the file is one of ${tokenizer}, and this page computes with ${facts.name}: "tubelet serve --tokenizer ${tokenizer}" serves a page that opens it`,
+    );
   }
   const cells = cellsOf(facts, size);
   const [{ channels, rows, columns }] = parts;
@@ -39,7 +41,12 @@ export function stepsOfTube(tube: Tube, facts: Facts): LatentStep[] {
   });
 }
 
-function symbolsOfStep({ parts: [part] }: Chunk, channels: number, step: number, positions: number): Int32Array {
+function symbolsOfStep(
+  { parts: [part] }: Chunk,
+  channels: number,
+  step: number,
+  positions: number,
+): Int32Array {
   const symbols = new Int32Array(channels * positions);
   for (let channel = 0; channel < channels; channel++) {
     const begin = (channel * part.steps + step) * positions;

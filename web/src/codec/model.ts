@@ -44,12 +44,20 @@ export class StepModel {
       extra: { session: { intra_op: { allow_spinning: "0" } } },
     };
     const { InferenceSession } = runtime.ort;
-    return new StepModel(facts, runtime, await InferenceSession.create(encoder, options), await InferenceSession.create(decoder, options));
+    return new StepModel(
+      facts,
+      runtime,
+      await InferenceSession.create(encoder, options),
+      await InferenceSession.create(decoder, options),
+    );
   }
 
   /** Encode the frames of a step, as `pixelsToStep` gives them. */
   async encode(frames: Float32Array, size: Size, past: Past): Promise<Encoded> {
-    const { stride: [t, h, w], encoder_past } = this.facts;
+    const {
+      stride: [t, h, w],
+      encoder_past,
+    } = this.facts;
     const cells = cellsOf(this.facts, size);
     const feeds = {
       frames: new this.runtime.ort.Tensor("float32", frames, [1, 3 * t, cells.height * h, cells.width * w]),

@@ -5,13 +5,17 @@ import { type Facts, type Size, cellsOf } from "./facts";
 /** Pixels of one frame, row by row, four bytes each. */
 export type Pixels = Uint8ClampedArray<ArrayBuffer>;
 
-const LEVELS = Float32Array.from({ length: 256 }, (_, level) => Math.fround(level * Math.fround(1 / 127.5)) - 1);
+const LEVELS = Float32Array.from(
+  { length: 256 },
+  (_, level) => Math.fround(level * Math.fround(1 / 127.5)) - 1,
+);
 
 /** The frames of a step; sides and steps that are not full repeat what is last. */
 export function pixelsToStep(frames: Pixels[], size: Size, facts: Facts): Float32Array {
   const [t, h, w] = facts.stride;
   const cells = cellsOf(facts, size);
-  const height = cells.height * h, width = cells.width * w;
+  const height = cells.height * h,
+    width = cells.width * w;
   const step = new Float32Array(3 * t * height * width);
   let at = 0;
   for (let frame = 0; frame < t; frame++) {
@@ -32,7 +36,8 @@ export function pixelsToStep(frames: Pixels[], size: Size, facts: Facts): Float3
 export function stepToPixels(step: Float32Array, size: Size, facts: Facts, frames: number): Pixels[] {
   const [t, h, w] = facts.stride;
   const cells = cellsOf(facts, size);
-  const height = cells.height * h, width = cells.width * w;
+  const height = cells.height * h,
+    width = cells.width * w;
   const plane = height * width;
   const source = frames === t ? step : meanFrame(step, t, 3 * plane);
   return Array.from({ length: frames }, (_, frame) => {

@@ -28,14 +28,18 @@ export function quantise(latent: Float32Array, steps: number[], positions: numbe
 
 /** What the symbols of one step stand for; `centroids` of a channel say how much nearer to zero (SPEC, section 4). */
 export function dequantise(
-  symbols: Int32Array, steps: number[], positions: number, centroids: [number, number][] = [],
+  symbols: Int32Array,
+  steps: number[],
+  positions: number,
+  centroids: [number, number][] = [],
 ): Float32Array {
   const latent = new Float32Array(symbols.length);
   for (let channel = 0; channel < steps.length; channel++) {
     const step = Math.fround(steps[channel] * STEP_UNIT);
     const [one, more] = centroids[channel] ?? [0, 0];
     for (let at = channel * positions; at < (channel + 1) * positions; at++) {
-      const symbol = symbols[at], magnitude = Math.abs(symbol);
+      const symbol = symbols[at],
+        magnitude = Math.abs(symbol);
       const shift = magnitude === 0 ? 0 : (magnitude === 1 ? one : more) / 256;
       latent[at] = Math.sign(symbol) * (magnitude - shift) * step;
     }

@@ -12,7 +12,10 @@ export interface ChunkRate {
 
 /** The cost of the symbols of consecutive steps (each: channels, positions); of float32 numbers for none. */
 export function chunkRate(
-  symbols: Int32Array[] | null, steps: number, channels: number, positions: number,
+  symbols: Int32Array[] | null,
+  steps: number,
+  channels: number,
+  positions: number,
 ): ChunkRate {
   const bits = new Float64Array(channels + 1);
   for (let channel = 0; channel < channels; channel++) {
@@ -25,7 +28,8 @@ export function chunkRate(
 /** What a file takes for a chunk. */
 export function rateOfChunk({ steps, parts: [part] }: Chunk, channels: number, positions: number): ChunkRate {
   const bits = new Float64Array(channels + 1).fill(8 * part.mapSize);
-  for (let channel = 0; channel < channels; channel++) bits[channel + 1] = bits[channel] + 8 * (part.sizes[channel] ?? 0);
+  for (let channel = 0; channel < channels; channel++)
+    bits[channel + 1] = bits[channel] + 8 * (part.sizes[channel] ?? 0);
   return { steps, positions, bits };
 }
 

@@ -25,7 +25,9 @@ interface Adapter {
 export async function loadRuntime(at: (name: string) => string, kind: Runtime["kind"]): Promise<Runtime> {
   const name = kind === "webgpu" ? "ort-wasm-simd-threaded.asyncify" : "ort-wasm-simd-threaded";
   const [ort, wasm] = await Promise.all([
-    kind === "webgpu" ? (import("onnxruntime-web/webgpu") as Promise<typeof Ort>) : import("onnxruntime-web/wasm"),
+    kind === "webgpu"
+      ? (import("onnxruntime-web/webgpu") as Promise<typeof Ort>)
+      : import("onnxruntime-web/wasm"),
     fetchBytes(at(`${name}.wasm.gz`)),
   ]);
   // Threads need memory that they share, which a browser gives only to a page that is isolated from others.

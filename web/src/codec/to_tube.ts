@@ -23,28 +23,35 @@ export interface Saved {
 export function tubeOf(clip: ClipCodec, facts: Facts, saved: Saved): Uint8Array<ArrayBuffer> {
   const cells = cellsOf(facts, saved.size);
   const positions = cells.height * cells.width;
-  const length = Math.max(1, Math.min(LARGEST_CHUNK, Math.floor(CHUNK_SYMBOLS / (saved.channels * positions))));
+  const length = Math.max(
+    1,
+    Math.min(LARGEST_CHUNK, Math.floor(CHUNK_SYMBOLS / (saved.channels * positions))),
+  );
   const ticks = ticksOf(saved.times);
   const chunks: ChunkOfSteps[] = [];
   for (let step = 0; step < clip.length; step += length) {
     const end = Math.min(step + length, clip.length);
     const symbols = Array.from({ length: end - step }, (_, i) =>
-      clip.symbolsOf(step + i, saved.coarseness).subarray(0, saved.channels * positions));
+      clip.symbolsOf(step + i, saved.coarseness).subarray(0, saved.channels * positions),
+    );
     chunks.push({ symbols, timestamps: ticks.slice(firstFrame(facts, step), firstFrame(facts, end)) });
   }
-  return writeTube({
-    tokenizer: facts.name,
-    tokenizerSha256: facts.sha256,
-    stride: facts.stride,
-    leadFrame: facts.lead_frame,
-    height: saved.size.height,
-    width: saved.size.width,
-    rows: cells.height,
-    columns: cells.width,
-    steps: stepsOf(facts.coding_units, saved.coarseness).slice(0, saved.channels),
-    timeBase: [1, TICKS],
-    name: saved.name,
-  }, chunks);
+  return writeTube(
+    {
+      tokenizer: facts.name,
+      tokenizerSha256: facts.sha256,
+      stride: facts.stride,
+      leadFrame: facts.lead_frame,
+      height: saved.size.height,
+      width: saved.size.width,
+      rows: cells.height,
+      columns: cells.width,
+      steps: stepsOf(facts.coding_units, saved.coarseness).slice(0, saved.channels),
+      timeBase: [1, TICKS],
+      name: saved.name,
+    },
+    chunks,
+  );
 }
 
 /** Times in ticks, each after the one before. */

@@ -28,7 +28,9 @@ export class TokenClip {
     this.grouping = { stride, lead_frame: leadFrame };
     this.size = { height, width };
     this.cells = { height: part.rows, width: part.columns };
-    this.places = tube.chunks.flatMap(({ steps }, chunk) => Array.from({ length: steps }, (_, step) => ({ chunk, step })));
+    this.places = tube.chunks.flatMap(({ steps }, chunk) =>
+      Array.from({ length: steps }, (_, step) => ({ chunk, step })),
+    );
     this.rates = tube.chunks.map((chunk) => rateOfChunk(chunk, part.channels, part.rows * part.columns));
   }
 
@@ -59,13 +61,22 @@ export class TokenClip {
 
   /** Every position in the colour of its token. */
   private picture(digits: Int32Array): Pixels {
-    const { cells, size, grouping: { stride: [, h, w] } } = this;
+    const {
+      cells,
+      size,
+      grouping: {
+        stride: [, h, w],
+      },
+    } = this;
     const positions = cells.height * cells.width;
     const colours = Array.from({ length: positions }, (_, at) => colourOf(digits, at, positions));
     const pixels: Pixels = new Uint8ClampedArray(4 * size.height * size.width);
     for (let row = 0; row < size.height; row++) {
       for (let column = 0; column < size.width; column++) {
-        pixels.set(colours[Math.floor(row / h) * cells.width + Math.floor(column / w)], 4 * (row * size.width + column));
+        pixels.set(
+          colours[Math.floor(row / h) * cells.width + Math.floor(column / w)],
+          4 * (row * size.width + column),
+        );
       }
     }
     return pixels;
@@ -75,14 +86,18 @@ export class TokenClip {
   private levels(digits: Int32Array): Float32Array {
     const positions = this.cells.height * this.cells.width;
     const bases = this.tube.header.parts[0].bases.flat();
-    return Float32Array.from(digits, (digit, at) => (5 * digit) / (bases[Math.floor(at / positions)] - 1) - 2.5);
+    return Float32Array.from(
+      digits,
+      (digit, at) => (5 * digit) / (bases[Math.floor(at / positions)] - 1) - 2.5,
+    );
   }
 }
 
 /** A colour that the digits of a token decide; others give another one, as good as always. */
 function colourOf(digits: Int32Array, at: number, positions: number): [number, number, number, number] {
   let hash = 0x811c9dc5;
-  for (let i = at; i < digits.length; i += positions) hash = Math.imul(hash ^ digits[i], 0x01000193) ^ (hash >>> 15);
+  for (let i = at; i < digits.length; i += positions)
+    hash = Math.imul(hash ^ digits[i], 0x01000193) ^ (hash >>> 15);
   hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
   const level = (shift: number) => 40 + (((hash >>> shift) & 255) * 200) / 255;
   return [level(0), level(8), level(16), 255];

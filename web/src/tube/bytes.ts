@@ -19,7 +19,8 @@ export class Bytes {
   }
 
   take(size: number): Uint8Array {
-    if (size > this.left) throw new TubeError("the file is damaged: a part of it is longer than what holds it");
+    if (size > this.left)
+      throw new TubeError("the file is damaged: a part of it is longer than what holds it");
     this.at += size;
     return this.data.subarray(this.at - size, this.at);
   }
@@ -61,7 +62,8 @@ export class Bytes {
   /** A number of variable length that is at most `most`. */
   uv(most: number, bytes = 10): number {
     const value = this.big(bytes);
-    if (value > BigInt(most)) throw new TubeError(`the file is damaged: a number is ${value}, and ${most} at most`);
+    if (value > BigInt(most))
+      throw new TubeError(`the file is damaged: a number is ${value}, and ${most} at most`);
     return Number(value);
   }
 
@@ -79,7 +81,8 @@ export class Bytes {
   /** A checksum of everything from byte `since` on. */
   checksum(since: number, what: string): void {
     const expected = crc32(this.data.subarray(since, this.at));
-    if (this.u32() !== expected) throw new TubeError(`the file is damaged: the checksum of ${what} does not match`);
+    if (this.u32() !== expected)
+      throw new TubeError(`the file is damaged: the checksum of ${what} does not match`);
   }
 
   done(what: string): void {
@@ -88,7 +91,8 @@ export class Bytes {
 }
 
 export function checkedTime(time: bigint): bigint {
-  if (time > LARGEST_TIME || time < -LARGEST_TIME) throw new TubeError("the file is damaged: a time is out of range");
+  if (time > LARGEST_TIME || time < -LARGEST_TIME)
+    throw new TubeError("the file is damaged: a time is out of range");
   return time;
 }
 

@@ -35,14 +35,28 @@ export interface Header {
   hasAudio: boolean;
 }
 
-const COMMON = ["tokenizer", "tokenizer_sha256", "stride", "lead_frame", "height", "width", "time_base", "sample_aspect", "colour", "source", "audio"];
+const COMMON = [
+  "tokenizer",
+  "tokenizer_sha256",
+  "stride",
+  "lead_frame",
+  "height",
+  "width",
+  "time_base",
+  "sample_aspect",
+  "colour",
+  "source",
+  "audio",
+];
 const OF_VERSION: Record<number, string[]> = {
   1: ["channels", "latent_height", "latent_width", "steps"],
   2: ["channels", "latent_height", "latent_width", "bases"],
   3: ["content", "parts", "prior"],
 };
 const AUDIO = ["codec", "layout", "sample_rate", "channels", "time_base", "extradata", "parameters"];
-const MOST_CHANNELS = 2 ** 12, MOST_SIDE = 2 ** 16, MOST_TICKS = 2 ** 31 - 1;
+const MOST_CHANNELS = 2 ** 12,
+  MOST_SIDE = 2 ** 16,
+  MOST_TICKS = 2 ** 31 - 1;
 
 /** The header of a file of this version, from its text. */
 export function parseHeader(bytes: Uint8Array, version: number): Header {
@@ -52,15 +66,29 @@ export function parseHeader(bytes: Uint8Array, version: number): Header {
   } catch {
     throw wrong("its text");
   }
-  const found = object(parseCanonical(text, version === 3 ? 5 : 4), [...COMMON, ...OF_VERSION[version]], "its keys");
+  const found = object(
+    parseCanonical(text, version === 3 ? 5 : 4),
+    [...COMMON, ...OF_VERSION[version]],
+    "its keys",
+  );
   const stride = triple(found.stride, "stride");
-  const content = version === 3 ? choice(found.content, ["latent", "tokens"] as const, "content") : version === 1 ? "latent" : "tokens";
+  const content =
+    version === 3
+      ? choice(found.content, ["latent", "tokens"] as const, "content")
+      : version === 1
+        ? "latent"
+        : "tokens";
   const listed = version === 3 ? list(found.parts, 1, 64, "parts") : [];
-  const parts = version === 3 ? listed.map((part) => partOf(part, content)) : [onlyPart(found, stride, content)];
+  const parts =
+    version === 3 ? listed.map((part) => partOf(part, content)) : [onlyPart(found, stride, content)];
   const prior = version === 3 && found.prior !== null ? priorOf(found.prior) : null;
   checkFacts(found);
   const header: Header = {
-    version, content, stride, parts, prior,
+    version,
+    content,
+    stride,
+    parts,
+    prior,
     tokenizer: string(found.tokenizer, "tokenizer"),
     tokenizerSha256: digest(found.tokenizer_sha256, "tokenizer_sha256"),
     leadFrame: boolean(found.lead_frame, "lead_frame"),
@@ -75,7 +103,14 @@ export function parseHeader(bytes: Uint8Array, version: number): Header {
 
 function onlyPart(found: Fields, stride: [number, number, number], content: Header["content"]): PartHeader {
   const fields = { channels: found.channels, rows: found.latent_height, columns: found.latent_width };
-  return { name: content, stride, counts: [], centroids: [], ...sizesOf(fields), ...symbolsOf(found, content) };
+  return {
+    name: content,
+    stride,
+    counts: [],
+    centroids: [],
+    ...sizesOf(fields),
+    ...symbolsOf(found, content),
+  };
 }
 
 function partOf(given: Json, content: Header["content"]): PartHeader {
@@ -85,13 +120,21 @@ function partOf(given: Json, content: Header["content"]): PartHeader {
   const length = Array.from(name).length;
   if (length < 1 || length > 64) throw wrong("name");
   const sizes = sizesOf(found);
-  const counts = list(found.counts, 0, sizes.channels + 1, "counts").map((count) => whole(count, 0, sizes.channels, "counts"));
+  const counts = list(found.counts, 0, sizes.channels + 1, "counts").map((count) =>
+    whole(count, 0, sizes.channels, "counts"),
+  );
   if (counts.some((count, i) => i > 0 && count <= counts[i - 1])) throw wrong("counts");
   const centroids = content === "latent" ? list(found.centroids, 0, sizes.channels, "centroids") : [];
   if (centroids.length && centroids.length !== sizes.channels) throw wrong("centroids");
   return {
-    name, counts, stride: triple(found.stride, "stride"), ...sizes, ...symbolsOf(found, content),
-    centroids: centroids.map((one) => list(one, 2, 2, "centroids").map((c) => whole(c, 0, 127, "centroids")) as [number, number]),
+    name,
+    counts,
+    stride: triple(found.stride, "stride"),
+    ...sizes,
+    ...symbolsOf(found, content),
+    centroids: centroids.map(
+      (one) => list(one, 2, 2, "centroids").map((c) => whole(c, 0, 127, "centroids")) as [number, number],
+    ),
   };
 }
 
@@ -106,10 +149,16 @@ function sizesOf(found: Fields): Pick<PartHeader, "channels" | "rows" | "columns
 function symbolsOf(found: Fields, content: Header["content"]): Pick<PartHeader, "steps" | "bases"> {
   const channels = whole(found.channels, 1, MOST_CHANNELS, "channels");
   if (content === "latent") {
-    return { bases: [], steps: list(found.steps, channels, channels, "steps").map((step) => whole(step, 1, 2 ** 32 - 1, "steps")) };
+    return {
+      bases: [],
+      steps: list(found.steps, channels, channels, "steps").map((step) =>
+        whole(step, 1, 2 ** 32 - 1, "steps"),
+      ),
+    };
   }
   const bases = list(found.bases, 1, channels, "bases").map((token) =>
-    list(token, 1, channels, "bases").map((base) => whole(base, 2, 2 ** 22, "bases")));
+    list(token, 1, channels, "bases").map((base) => whole(base, 2, 2 ** 22, "bases")),
+  );
   if (bases.flat().length !== channels) throw wrong("bases");
   return { steps: [], bases };
 }
@@ -124,7 +173,8 @@ function checkFacts(found: Fields): void {
   pair(found.sample_aspect, "sample_aspect");
   for (const name of ["colour", "source"]) {
     const values = Object.values(anyObject(found[name], name));
-    if (!values.every((value) => ["string", "boolean", "number", "bigint"].includes(typeof value))) throw wrong(name);
+    if (!values.every((value) => ["string", "boolean", "number", "bigint"].includes(typeof value)))
+      throw wrong(name);
   }
   if (found.audio === null) return;
   const audio = object(found.audio, AUDIO, "audio");
@@ -141,12 +191,15 @@ function checkSizes(header: Header): void {
   const { parts, stride } = header;
   if (parts.reduce((sum, part) => sum + part.channels, 0) > MOST_CHANNELS) throw wrong("channels");
   if (new Set(parts.map((part) => part.name)).size !== parts.length) throw wrong("name");
-  const height = parts[0].rows * parts[0].stride[1], width = parts[0].columns * parts[0].stride[2];
+  const height = parts[0].rows * parts[0].stride[1],
+    width = parts[0].columns * parts[0].stride[2];
   for (const part of parts) {
     if (part.stride.some((side, i) => stride[i] % side !== 0)) throw wrong("stride");
-    if (part.rows * part.stride[1] !== height || part.columns * part.stride[2] !== width) throw wrong("its sizes");
+    if (part.rows * part.stride[1] !== height || part.columns * part.stride[2] !== width)
+      throw wrong("its sizes");
   }
-  if (height % stride[1] || width % stride[2] || height < header.height || width < header.width) throw wrong("its sizes");
+  if (height % stride[1] || width % stride[2] || height < header.height || width < header.width)
+    throw wrong("its sizes");
 }
 
 type Fields = { [key: string]: Json };

@@ -27,7 +27,10 @@ const damaged = () => new TubeError("the file is damaged: its header is not as a
 class Parser {
   at = 0;
 
-  constructor(private readonly text: string, private readonly deepest: number) {}
+  constructor(
+    private readonly text: string,
+    private readonly deepest: number,
+  ) {}
 
   value(depth: number): Json {
     const begin = this.text[this.at];
@@ -36,7 +39,11 @@ class Parser {
       return begin === "{" ? this.object(depth) : this.list(depth);
     }
     if (begin === '"') return this.string();
-    for (const [word, value] of [["true", true], ["false", false], ["null", null]] as const) {
+    for (const [word, value] of [
+      ["true", true],
+      ["false", false],
+      ["null", null],
+    ] as const) {
       if (this.text.startsWith(word, this.at)) {
         this.at += word.length;
         return value;
@@ -104,7 +111,15 @@ class Parser {
   }
 }
 
-const SHORT: Record<string, string> = { '"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+const SHORT: Record<string, string> = {
+  '"': '\\"',
+  "\\": "\\\\",
+  "\b": "\\b",
+  "\f": "\\f",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+};
 
 function quoted(text: string): string {
   const escape = (mark: string) => SHORT[mark] ?? `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`;
@@ -113,7 +128,8 @@ function quoted(text: string): string {
 }
 
 function byCodePoint(one: string, other: string): number {
-  const a = Array.from(one, (mark) => mark.codePointAt(0)!), b = Array.from(other, (mark) => mark.codePointAt(0)!);
+  const a = Array.from(one, (mark) => mark.codePointAt(0)!),
+    b = Array.from(other, (mark) => mark.codePointAt(0)!);
   for (let i = 0; i < Math.min(a.length, b.length); i++) if (a[i] !== b[i]) return a[i] - b[i];
   return a.length - b.length;
 }

@@ -47,7 +47,7 @@ export class RangeDecoder {
     const quantile = this.quantile(scale);
     if (quantile >= TOTAL) throw new TubeError("the file is damaged: a segment holds no symbols");
     let i = 0;
-    for (let end = lefts.length; end - i > 1; ) {
+    for (let end = lefts.length; end - i > 1;) {
       const middle = (i + end) >> 1;
       if (lefts[middle] <= quantile) i = middle;
       else end = middle;

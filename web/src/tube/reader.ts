@@ -6,8 +6,15 @@ import { decodeSegment } from "./segment";
 
 const MAGIC = [0x93, 0x54, 0x55, 0x42, 0x0d, 0x0a, 0x1a, 0x0a];
 const END = [0x93, 0x54, 0x55, 0x42, 0x45, 0x4e, 0x44, 0x0a];
-const MOST_HEADER = 2 ** 24, MOST_HEAD = 2 ** 20, MOST_OTHER = 2 ** 26, MOST_FRAMES = 2 ** 16, MOST_SYMBOLS = 2 ** 27;
-const V = 0x56, A = 0x41, E = 0x65, I = 0x49;
+const MOST_HEADER = 2 ** 24,
+  MOST_HEAD = 2 ** 20,
+  MOST_OTHER = 2 ** 26,
+  MOST_FRAMES = 2 ** 16,
+  MOST_SYMBOLS = 2 ** 27;
+const V = 0x56,
+  A = 0x41,
+  E = 0x65,
+  I = 0x49;
 
 /** The symbols of a part in a chunk: channels, latent steps, rows, columns. */
 export interface PartSymbols {
@@ -66,7 +73,10 @@ export function readTube(data: Uint8Array): Tube {
   } catch (error) {
     // A RangeError is memory that could not be had.
     if (!(error instanceof TubeError || error instanceof RangeError)) throw error;
-    const named = error instanceof TubeError ? error : new TubeError(`the file is too large for this browser: ${(error as Error).message}`);
+    const named =
+      error instanceof TubeError
+        ? error
+        : new TubeError(`the file is too large for this browser: ${(error as Error).message}`);
     if (tube.chunks.length === 0 || named instanceof NewerError) throw named;
     tube.incomplete = named.message;
   }
@@ -77,9 +87,13 @@ export function readTube(data: Uint8Array): Tube {
 class NewerError extends TubeError {}
 
 function readStart(file: Bytes): Header {
-  if (file.left < 14 || !MAGIC.every((byte) => file.u8() === byte)) throw new TubeError("this is not a .tube file");
+  if (file.left < 14 || !MAGIC.every((byte) => file.u8() === byte))
+    throw new TubeError("this is not a .tube file");
   const version = file.u16();
-  if (version > 3) throw new NewerError(`the file is of version ${version}, and this page reads 1 to 3: it needs a newer one`);
+  if (version > 3)
+    throw new NewerError(
+      `the file is of version ${version}, and this page reads 1 to 3: it needs a newer one`,
+    );
   if (version < 1) throw new TubeError("the file is damaged: it has no version");
   const length = file.u32();
   if (length > MOST_HEADER) throw new TubeError("the file is damaged: its header is too long");
@@ -94,7 +108,8 @@ function readRecords(file: Bytes, tube: Tube): void {
   for (;;) {
     const begin = file.at;
     if (file.left < 13) throw new TubeError("the file is cut short");
-    const kind = file.u8(), long = file.u64();
+    const kind = file.u8(),
+      long = file.u64();
     file.checksum(begin, "a record");
     if (long > BigInt(file.left)) throw new TubeError("the file is cut short");
     const length = Number(long);
@@ -116,8 +131,10 @@ function readRecords(file: Bytes, tube: Tube): void {
 
 function skip(kind: number, payload: Bytes): void {
   const letter = String.fromCharCode(kind);
-  if (/[A-Z]/.test(letter)) throw new NewerError(`the file has a record of kind ${letter}: it needs a newer page`);
-  if (!/[a-z]/.test(letter) || payload.left < 4) throw new TubeError("the file is damaged: a record has no kind");
+  if (/[A-Z]/.test(letter))
+    throw new NewerError(`the file has a record of kind ${letter}: it needs a newer page`);
+  if (!/[a-z]/.test(letter) || payload.left < 4)
+    throw new TubeError("the file is damaged: a record has no kind");
   payload.take(payload.left - 4);
   payload.checksum(0, "a record");
 }
@@ -126,12 +143,14 @@ function readEnd(payload: Bytes, tube: Tube, place: Place): void {
   const end = payload.time();
   payload.checksum(0, "the end of the last frame");
   payload.done("the end of the last frame");
-  if (tube.end !== null || place.time === null || end <= place.time) throw new TubeError("the file is damaged: its end is in its past");
+  if (tube.end !== null || place.time === null || end <= place.time)
+    throw new TubeError("the file is damaged: its end is in its past");
   tube.end = end;
 }
 
 function checkAudio(payload: Bytes, header: Header): void {
-  if (!header.hasAudio || payload.left < 4 || payload.left > MOST_OTHER) throw new TubeError("the file is damaged: its audio means nothing");
+  if (!header.hasAudio || payload.left < 4 || payload.left > MOST_OTHER)
+    throw new TubeError("the file is damaged: its audio means nothing");
   payload.take(payload.left - 4);
   payload.checksum(0, "the audio");
 }
@@ -139,16 +158,19 @@ function checkAudio(payload: Bytes, header: Header): void {
 function readIndex(payload: Bytes, records: [number, number, Chunk | null][]): void {
   const damaged = new TubeError("the file is damaged: its index names other records than it has");
   if (payload.left > MOST_OTHER) throw damaged;
-  let steps = 0, frames = 0;
+  let steps = 0,
+    frames = 0;
   if (payload.uv(MOST_OTHER) !== records.length) throw damaged;
   for (const [kind, length, chunk] of records) {
     if (payload.u8() !== kind || payload.uv(Number.MAX_SAFE_INTEGER) !== length) throw damaged;
     if (!chunk) continue;
-    if (payload.uv(MOST_SYMBOLS) !== chunk.steps || payload.uv(MOST_FRAMES) !== chunk.timestamps.length) throw damaged;
+    if (payload.uv(MOST_SYMBOLS) !== chunk.steps || payload.uv(MOST_FRAMES) !== chunk.timestamps.length)
+      throw damaged;
     steps += chunk.steps;
     frames += chunk.timestamps.length;
   }
-  if (payload.uv(Number.MAX_SAFE_INTEGER) !== steps || payload.uv(Number.MAX_SAFE_INTEGER) !== frames) throw damaged;
+  if (payload.uv(Number.MAX_SAFE_INTEGER) !== steps || payload.uv(Number.MAX_SAFE_INTEGER) !== frames)
+    throw damaged;
   payload.checksum(0, "the index");
   payload.done("the index");
 }
@@ -158,7 +180,8 @@ function readTrailer(file: Bytes, index: number): void {
   if (file.left !== 20) throw new TubeError("the file is damaged at its end");
   const offset = file.u64();
   file.checksum(begin, "the end of the file");
-  if (offset !== BigInt(index) || !END.every((byte) => file.u8() === byte)) throw new TubeError("the file is damaged at its end");
+  if (offset !== BigInt(index) || !END.every((byte) => file.u8() === byte))
+    throw new TubeError("the file is damaged at its end");
 }
 
 function readChunk(payload: Bytes, header: Header, place: Place): Chunk {
@@ -168,7 +191,9 @@ function readChunk(payload: Bytes, header: Header, place: Place): Chunk {
   payload.checksum(0, "the head of a chunk");
   const head = readHead(bytes, header, place);
   const first = place.steps === 0;
-  const parts = header.parts.map((part, i) => readPart(payload, part, head.parts[i], latentSteps(header, part, head.steps, first), header));
+  const parts = header.parts.map((part, i) =>
+    readPart(payload, part, head.parts[i], latentSteps(header, part, head.steps, first), header),
+  );
   payload.done("a chunk");
   place.chunks++;
   place.steps += head.steps;
@@ -180,19 +205,27 @@ function readChunk(payload: Bytes, header: Header, place: Place): Chunk {
 function readHead(head: Bytes, header: Header, place: Place): Head {
   const most = Number.MAX_SAFE_INTEGER;
   const damaged = new TubeError("the file is damaged: a chunk is not where it belongs");
-  if (head.uv(most) !== place.chunks || head.uv(most) !== place.steps || head.uv(most) !== place.frames) throw damaged;
+  if (head.uv(most) !== place.chunks || head.uv(most) !== place.steps || head.uv(most) !== place.frames)
+    throw damaged;
   const [only] = header.parts;
   if (header.version < 3 && head.uv(most) !== only.channels) throw damaged;
   const steps = head.uv(MOST_SYMBOLS);
   if (header.version < 3 && (head.uv(most) !== only.rows || head.uv(most) !== only.columns)) throw damaged;
   const first = place.steps === 0;
-  const symbols = header.parts.reduce((sum, part) => sum + part.channels * latentSteps(header, part, steps, first) * part.rows * part.columns, 0);
+  const symbols = header.parts.reduce(
+    (sum, part) => sum + part.channels * latentSteps(header, part, steps, first) * part.rows * part.columns,
+    0,
+  );
   if (steps < 1 || symbols > MOST_SYMBOLS) throw new TubeError("the file is damaged: a chunk is too large");
   const timestamps = readTimes(head, place);
   const parts = header.parts.map((part) => {
     const coding = header.version < 3 ? 0 : head.uv(1);
     const count = header.version < 3 ? part.channels : head.uv(part.channels + 1);
-    const entry = () => ({ size: head.uv(Number.MAX_SAFE_INTEGER), crcSegment: head.u32(), crcSymbols: head.u32() });
+    const entry = () => ({
+      size: head.uv(Number.MAX_SAFE_INTEGER),
+      crcSegment: head.u32(),
+      crcSymbols: head.u32(),
+    });
     return { coding, entries: Array.from({ length: count }, entry) };
   });
   head.done("the head of a chunk");
@@ -203,7 +236,8 @@ function readTimes(head: Bytes, place: Place): bigint[] {
   const times: bigint[] = [];
   const frames = head.uv(MOST_FRAMES);
   for (let i = 0; i < frames; i++) times.push(i ? checkedTime(times[i - 1] + head.big() + 1n) : head.time());
-  if (frames && place.time !== null && times[0] <= place.time) throw new TubeError("the file is damaged: time goes back");
+  if (frames && place.time !== null && times[0] <= place.time)
+    throw new TubeError("the file is damaged: time goes back");
   return times;
 }
 
@@ -213,30 +247,43 @@ function latentSteps(header: Header, part: PartHeader, steps: number, first: boo
   return lead + (steps - lead) * (header.stride[0] / part.stride[0]);
 }
 
-function readPart(payload: Bytes, part: PartHeader, { coding, entries }: Head["parts"][number], steps: number, header: Header): PartSymbols {
+function readPart(
+  payload: Bytes,
+  part: PartHeader,
+  { coding, entries }: Head["parts"][number],
+  steps: number,
+  header: Header,
+): PartSymbols {
   if (coding === 1) throw needsPrior(header);
   const positions = steps * part.rows * part.columns;
   const mapped = part.counts.length > 1;
-  if (entries.length !== part.channels + (mapped ? 1 : 0)) throw new TubeError("the file is damaged: a chunk has too few segments");
+  if (entries.length !== part.channels + (mapped ? 1 : 0))
+    throw new TubeError("the file is damaged: a chunk has too few segments");
   const supply = entries.values();
   const read = (total: number, base: number | null) => {
     const { size, crcSegment, crcSymbols } = supply.next().value!;
     const data = payload.take(size);
-    if (crc32(data) !== crcSegment) throw new TubeError("the file is damaged: the checksum of a segment does not match");
+    if (crc32(data) !== crcSegment)
+      throw new TubeError("the file is damaged: the checksum of a segment does not match");
     const symbols = decodeSegment(data, total, base);
-    if (crcOfSymbols(symbols) !== crcSymbols) throw new TubeError("the file is damaged: the checksum of symbols does not match");
+    if (crcOfSymbols(symbols) !== crcSymbols)
+      throw new TubeError("the file is damaged: the checksum of symbols does not match");
     return symbols;
   };
   const counts = mapped
     ? read(positions, part.counts.length).map((index) => part.counts[index])
-    : part.counts.length ? new Int32Array(positions).fill(part.counts[0]) : null;
+    : part.counts.length
+      ? new Int32Array(positions).fill(part.counts[0])
+      : null;
   const bases = part.bases.flat();
   const symbols = new Int32Array(part.channels * positions);
   for (let channel = 0; channel < part.channels; channel++) {
     const total = counts ? counts.reduce((sum, count) => sum + (count > channel ? 1 : 0), 0) : positions;
     const found = read(total, bases[channel] ?? null);
     if (!counts) symbols.set(found, channel * positions);
-    else for (let at = 0, taken = 0; at < positions; at++) if (counts[at] > channel) symbols[channel * positions + at] = found[taken++];
+    else
+      for (let at = 0, taken = 0; at < positions; at++)
+        if (counts[at] > channel) symbols[channel * positions + at] = found[taken++];
   }
   const sizes = entries.map(({ size }) => size);
   const mapSize = mapped ? sizes.shift()! : 0;
@@ -244,6 +291,9 @@ function readPart(payload: Bytes, part: PartHeader, { coding, entries }: Head["p
 }
 
 function needsPrior(header: Header): TubeError {
-  if (!header.prior) return new TubeError("the file is damaged: a chunk needs a prior, and the header names none");
-  return new NewerError(`the file needs the prior ${header.prior.name}, which this page does not have: "tubelet transcode FILE -o NEW.tube --no-prior" writes it without`);
+  if (!header.prior)
+    return new TubeError("the file is damaged: a chunk needs a prior, and the header names none");
+  return new NewerError(
+    `the file needs the prior ${header.prior.name}, which this page does not have: "tubelet transcode FILE -o NEW.tube --no-prior" writes it without`,
+  );
 }

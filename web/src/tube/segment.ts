@@ -58,7 +58,8 @@ function symbolsOf(bytes: Bytes, different: number, base: number | null): number
   const [least, most] = base === null ? [-LARGEST_SYMBOL, LARGEST_SYMBOL] : [0, base - 1];
   const symbols = [Number(bytes.sv(5))];
   for (let i = 1; i < different; i++) symbols.push(symbols[i - 1] + bytes.uv(2 ** 35, 5) + 1);
-  if (symbols[0] < least || symbols[different - 1] > most) throw new TubeError("the file is damaged: a symbol is out of range");
+  if (symbols[0] < least || symbols[different - 1] > most)
+    throw new TubeError("the file is damaged: a symbol is out of range");
   return symbols;
 }
 

@@ -54,28 +54,40 @@ export function writeTube(facts: Facts, chunks: ChunkOfSteps[]): Uint8Array<Arra
 }
 
 function startBytes(facts: Facts): Uint8Array {
-  const header = new TextEncoder().encode(canonical({
-    tokenizer: facts.tokenizer,
-    tokenizer_sha256: facts.tokenizerSha256,
-    stride: facts.stride,
-    lead_frame: facts.leadFrame,
-    height: facts.height,
-    width: facts.width,
-    time_base: facts.timeBase,
-    sample_aspect: [1, 1],
-    // A canvas holds RGB: nothing is known of how a video of it should be tagged.
-    colour: { matrix: "bt709", primaries: 1, range: "limited", tagged: false, transfer: 1 },
-    source: { name: facts.name },
-    audio: null,
-    channels: facts.steps.length,
-    latent_height: facts.rows,
-    latent_width: facts.columns,
-    steps: facts.steps,
-  }));
-  return new Sink().put([0x93, 0x54, 0x55, 0x42, 0x0d, 0x0a, 0x1a, 0x0a]).u16(1).u32(header.length).put(header).checksum().bytes();
+  const header = new TextEncoder().encode(
+    canonical({
+      tokenizer: facts.tokenizer,
+      tokenizer_sha256: facts.tokenizerSha256,
+      stride: facts.stride,
+      lead_frame: facts.leadFrame,
+      height: facts.height,
+      width: facts.width,
+      time_base: facts.timeBase,
+      sample_aspect: [1, 1],
+      // A canvas holds RGB: nothing is known of how a video of it should be tagged.
+      colour: { matrix: "bt709", primaries: 1, range: "limited", tagged: false, transfer: 1 },
+      source: { name: facts.name },
+      audio: null,
+      channels: facts.steps.length,
+      latent_height: facts.rows,
+      latent_width: facts.columns,
+      steps: facts.steps,
+    }),
+  );
+  return new Sink()
+    .put([0x93, 0x54, 0x55, 0x42, 0x0d, 0x0a, 0x1a, 0x0a])
+    .u16(1)
+    .u32(header.length)
+    .put(header)
+    .checksum()
+    .bytes();
 }
 
-function chunkBytes(facts: Facts, chunk: ChunkOfSteps, place: { number: number; step: number; frame: number }): Uint8Array {
+function chunkBytes(
+  facts: Facts,
+  chunk: ChunkOfSteps,
+  place: { number: number; step: number; frame: number },
+): Uint8Array {
   const channels = facts.steps.length;
   const head = new Sink().uv(place.number).uv(place.step).uv(place.frame);
   head.uv(channels).uv(chunk.symbols.length).uv(facts.rows).uv(facts.columns);
@@ -85,7 +97,9 @@ function chunkBytes(facts: Facts, chunk: ChunkOfSteps, place: { number: number; 
   const positions = facts.rows * facts.columns;
   for (let channel = 0; channel < channels; channel++) {
     const symbols = new Int32Array(chunk.symbols.length * positions);
-    chunk.symbols.forEach((step, i) => symbols.set(step.subarray(channel * positions, (channel + 1) * positions), i * positions));
+    chunk.symbols.forEach((step, i) =>
+      symbols.set(step.subarray(channel * positions, (channel + 1) * positions), i * positions),
+    );
     const segment = encodeSegment(symbols);
     head.uv(segment.length).u32(crc32(segment)).u32(crcOfSymbols(symbols));
     segments.put(segment);

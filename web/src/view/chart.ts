@@ -2,7 +2,8 @@
 
 import { element, setText } from "./elements";
 
-const WIDTH = 300, HEIGHT = 90;
+const WIDTH = 300,
+  HEIGHT = 90;
 
 export class PsnrChart {
   private values: number[] = [];
@@ -14,7 +15,8 @@ export class PsnrChart {
   constructor(seek: (frame: number) => void) {
     element("chart", HTMLElement).addEventListener("click", (event) => {
       const box = document.getElementById("chart-plot")!.getBoundingClientRect();
-      if (this.values.length) seek(Math.round(((event.clientX - box.left) / box.width) * (this.values.length - 1)));
+      if (this.values.length)
+        seek(Math.round(((event.clientX - box.left) / box.width) * (this.values.length - 1)));
     });
   }
 
@@ -29,7 +31,8 @@ export class PsnrChart {
 
   private draw(frame: number): void {
     const known = this.values.filter((value) => Number.isFinite(value));
-    const low = Math.floor(Math.min(...known) - 0.5), high = Math.ceil(Math.max(...known) + 0.5);
+    const low = Math.floor(Math.min(...known) - 0.5),
+      high = Math.ceil(Math.max(...known) + 0.5);
     const x = (i: number) => ((WIDTH * i) / Math.max(1, this.values.length - 1)).toFixed(1);
     const y = (value: number) => (HEIGHT - (HEIGHT * (value - low)) / (high - low)).toFixed(1);
     let text = "";

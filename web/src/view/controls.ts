@@ -6,8 +6,10 @@ import { element, setText } from "./elements";
 import { frameRate } from "./figures";
 import type { Mode, Stage } from "./stage";
 
-const PLAY = '<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M4 2.5v11l9-5.5z"/></svg>';
-const PAUSE = '<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M3.5 2.5h3v11h-3zm6 0h3v11h-3z"/></svg>';
+const PLAY =
+  '<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M4 2.5v11l9-5.5z"/></svg>';
+const PAUSE =
+  '<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M3.5 2.5h3v11h-3zm6 0h3v11h-3z"/></svg>';
 
 /** Numbers of channels that have a mark at the slider. */
 const MARKS = [1, 4, 8, 16, 32, 48, 64];
@@ -27,7 +29,11 @@ export class Controls {
   private readonly save = element("save", HTMLButtonElement);
   private last: "builtin" | "camera" | File = "builtin";
 
-  constructor(private readonly player: Player, private readonly stage: Stage, facts: Facts) {
+  constructor(
+    private readonly player: Player,
+    private readonly stage: Stage,
+    facts: Facts,
+  ) {
     this.channels.max = String(facts.channels);
     this.channels.value = String(Math.min(16, facts.channels));
     this.addMarks(facts.channels);
@@ -42,7 +48,9 @@ export class Controls {
     this.addSources();
     this.addKeys();
     element("theme", HTMLButtonElement).addEventListener("click", switchTheme);
-    element("help", HTMLButtonElement).addEventListener("click", () => element("keys", HTMLDialogElement).showModal());
+    element("help", HTMLButtonElement).addEventListener("click", () =>
+      element("keys", HTMLDialogElement).showModal(),
+    );
     this.settingsChanged();
     this.showState();
   }
@@ -65,7 +73,11 @@ export class Controls {
     setText("source-name", clip.name);
     setText("result-name", `decoded by ${facts.name}`);
     const fromFile = clip.frames.length === 0 && clip.ended;
-    if (fromFile) setText("source-name", clip.tokens ? "tokens are not decoded here" : "no source: the file holds the latent alone");
+    if (fromFile)
+      setText(
+        "source-name",
+        clip.tokens ? "tokens are not decoded here" : "no source: the file holds the latent alone",
+      );
     if (fromFile) setText("result-name", `${clip.name}, decoded by ${facts.name}`);
     if (clip.tokens) setText("result-name", `${clip.name}: a colour for each token`);
     this.limitChannels(clip.channels);
@@ -84,7 +96,8 @@ export class Controls {
     this.frame.setAttribute("aria-valuetext", `frame ${frame + 1} of ${clip.times.length}`);
     setText("frame-number", `${frame + 1} / ${clip.times.length}`);
     const { width, height } = clip.size;
-    const from = clip.original.width === width ? "" : ` from ${clip.original.width} × ${clip.original.height}`;
+    const from =
+      clip.original.width === width ? "" : ` from ${clip.original.width} × ${clip.original.height}`;
     const cut = clip.cut ? `, the first ${clip.frames.length} frames` : "";
     setText("clip-facts", `${width} × ${height}${from}, ${frameRate(clip.times).toFixed(0)} frames/s${cut}`);
   }
@@ -205,6 +218,8 @@ export class Controls {
 
 function switchTheme(): void {
   const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const dark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
 }

@@ -19,12 +19,19 @@ export function showFigures(view: View, player: Player, chart: PsnrChart): void 
   setText("numbers", `${round((3 * t * h * w) / (clip.tokens || channels))} : 1`);
   setText("numbers-sub", `${scaled(numbers * stepsPerSecond)}${clip.tokens ? " tokens" : ""} a second`);
   setText("bits", `${scaled(bitsPerStep * stepsPerSecond)}bit/s`);
-  setText("bits-sub", coarseness || !view.source
-    ? `${(bitsPerStep / (t * pixels)).toFixed(3)} a pixel · ${round((24 * t * pixels) / bitsPerStep)}:1`
-    : "as 32-bit numbers");
+  setText(
+    "bits-sub",
+    coarseness || !view.source
+      ? `${(bitsPerStep / (t * pixels)).toFixed(3)} a pixel · ${round((24 * t * pixels) / bitsPerStep)}:1`
+      : "as 32-bit numbers",
+  );
   const distance = view.source ? psnr(view.source, view.decoded) : NaN;
-  setText("psnr", distance === Infinity ? "equal" : Number.isNaN(distance) ? "none" : `${distance.toFixed(1)} dB`);
-  if (view.source) chart.add(view.frame, clip.times.length, distance, `${player.clips},${channels},${coarseness}`);
+  setText(
+    "psnr",
+    distance === Infinity ? "equal" : Number.isNaN(distance) ? "none" : `${distance.toFixed(1)} dB`,
+  );
+  if (view.source)
+    chart.add(view.frame, clip.times.length, distance, `${player.clips},${channels},${coarseness}`);
   element("chart", HTMLElement).hidden = !view.source;
   setText("psnr-sub", view.source ? "of this frame" : "the file has no source");
   const time = (view.source ? player.encodeTime : 0) + player.decodeTime;
@@ -45,5 +52,9 @@ function scaled(value: number): string {
 }
 
 function round(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1).replace(/\.0$/, "") : value.toFixed(1);
+  return value >= 100
+    ? value.toFixed(0)
+    : value >= 10
+      ? value.toFixed(1).replace(/\.0$/, "")
+      : value.toFixed(1);
 }

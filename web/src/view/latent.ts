@@ -40,7 +40,8 @@ export class LatentView {
       if (this.buttons[channel].hidden) return;
       if (canvas.width !== cells.width || canvas.height !== cells.height) Object.assign(canvas, cells);
       const picture = new ImageData(cells.width, cells.height);
-      for (let at = 0; at < positions; at++) picture.data.set(colours(latent[channel * positions + at]), 4 * at);
+      for (let at = 0; at < positions; at++)
+        picture.data.set(colours(latent[channel * positions + at]), 4 * at);
       canvas.getContext("2d", { willReadFrequently: true })!.putImageData(picture, 0, 0);
       this.buttons[channel].classList.toggle("left-out", channel >= kept);
     });
@@ -49,8 +50,10 @@ export class LatentView {
 
 /** Blue below zero, orange above, the ground between: hues that the colour-blind tell apart. */
 function diverging(): (value: number) => [...Colour, number] {
-  const dark = getComputedStyle(document.documentElement).colorScheme === "dark" ||
-    (document.documentElement.dataset.theme === undefined && matchMedia("(prefers-color-scheme: dark)").matches);
+  const dark =
+    getComputedStyle(document.documentElement).colorScheme === "dark" ||
+    (document.documentElement.dataset.theme === undefined &&
+      matchMedia("(prefers-color-scheme: dark)").matches);
   const zero: Colour = dark ? [32, 35, 40] : [247, 246, 242];
   const low: Colour = dark ? [74, 168, 232] : [0, 114, 178];
   const high: Colour = dark ? [245, 138, 60] : [213, 94, 0];

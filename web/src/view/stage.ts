@@ -57,7 +57,11 @@ export class Stage {
     this.element.style.setProperty("--shape", String(size.width / size.height));
     this.element.classList.toggle("alone", source === null);
     if (source) paint(this.source, source, size);
-    paint(this.result, source && this.mode === "error" ? difference(source, decoded, this.gain) : decoded, size);
+    paint(
+      this.result,
+      source && this.mode === "error" ? difference(source, decoded, this.gain) : decoded,
+      size,
+    );
   }
 
   private redraw(): void {
@@ -78,7 +82,9 @@ export class Stage {
 
 function paint(canvas: HTMLCanvasElement, pixels: Pixels, size: Size): void {
   if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
-  canvas.getContext("2d", { willReadFrequently: true })!.putImageData(new ImageData(pixels, size.width, size.height), 0, 0);
+  canvas
+    .getContext("2d", { willReadFrequently: true })!
+    .putImageData(new ImageData(pixels, size.width, size.height), 0, 0);
 }
 
 /** How far two frames are apart: black where they are equal, through red and yellow to white. */
@@ -98,7 +104,9 @@ function difference(a: Pixels, b: Pixels, gain: number): Pixels {
 export function psnr(a: Pixels, b: Pixels): number {
   let sum = 0;
   for (let at = 0; at < a.length; at += 4) {
-    const red = a[at] - b[at], green = a[at + 1] - b[at + 1], blue = a[at + 2] - b[at + 2];
+    const red = a[at] - b[at],
+      green = a[at + 1] - b[at + 1],
+      blue = a[at + 2] - b[at + 2];
     sum += red * red + green * green + blue * blue;
   }
   return 10 * Math.log10((255 * 255 * 0.75 * a.length) / sum);
