@@ -64,6 +64,11 @@ class OpenPage:
         """Stop at a frame, and wait for it."""
         self.set("#frame", frame)
         expect(self.page.locator("#frame-number")).to_have_text(re.compile(rf"^{frame + 1} / "))
+        self.settled()
+
+    def settled(self) -> None:
+        """Wait until what was asked for is shown."""
+        expect(self.page.locator("#stage")).to_have_attribute("aria-busy", "false")
 
     def set(self, slider: str, value: int) -> None:
         """Move a slider, as a hand does."""
@@ -92,10 +97,6 @@ class OpenPage:
     def decibels(self) -> float:
         """The PSNR that it says."""
         return float(self.text("#psnr").removesuffix(" dB"))
-
-    def waits_for_another(self, element: str, text: str) -> None:
-        """Wait until an element says something else."""
-        expect(self.page.locator(element)).not_to_have_text(text)
 
 
 def opened(

@@ -121,6 +121,11 @@ export class Player extends EventTarget {
     );
   }
 
+  /** Whether a frame is asked for that is not shown yet. */
+  get busy(): boolean {
+    return this.wanted !== null;
+  }
+
   /** Let go of the source; what was read of it stays. */
   close(): void {
     this.source?.close();

@@ -92,6 +92,7 @@ export class Controls {
 
   /** Say which frame is shown. */
   showFrame({ clip, frame }: View): void {
+    this.stage.element.setAttribute("aria-busy", "false");
     this.frame.value = String(frame);
     this.frame.setAttribute("aria-valuetext", `frame ${frame + 1} of ${clip.times.length}`);
     setText("frame-number", `${frame + 1} / ${clip.times.length}`);
@@ -132,6 +133,7 @@ export class Controls {
     element("camera", HTMLButtonElement).setAttribute("aria-pressed", String(live));
     setText("camera", live ? "Stop the camera" : "Camera");
     this.save.disabled = !this.player.savable;
+    this.stage.element.setAttribute("aria-busy", String(this.player.busy));
   }
 
   private addMarks(channels: number): void {
