@@ -30,9 +30,9 @@ OPTIONS = {
     "continue": "--device --force --help --memory --no-audio --output --seconds --tokenizer IN",
     "encode": "--bitrate --bits-per-pixel --budget --channels --device --force --help --json --memory "
     "--no-audio --no-prior --on-error --output --psnr --quality --step --tokenizer --two-pass SOURCE",
-    "encode-dataset": "--augment --captions --channels --clip-seconds --device --dry-run --dtype --format "
-    "--fps --help --json --measure --memory --on-error --output --overlap --shard --shard-size "
-    "--short-side --step --tokenizer --workers SOURCE",
+    "encode-dataset": "--address --augment --captions --channels --clip-seconds --device --dry-run --dtype "
+    "--engine --format --fps --help --json --measure --memory --on-error --output --overlap --shard "
+    "--shard-size --short-side --step --tokenizer --workers SOURCE",
     "dataset": "--help --json --output DATASET action",
     "swap": "--device --force --help --memory --output --tokenizer A B",
     "decode": "--channels --device --end --force --help --memory --no-audio --output --refine --seed "

@@ -59,6 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: as many as cores)")
     parser.add_argument(
+        "--engine",
+        choices=["local", "ray"],
+        default="local",
+        help="processes of this machine (default), or actors of Ray",
+    )
+    parser.add_argument(
+        "--address", metavar="RAY", help="of a cluster of Ray, such as auto (default: Ray is begun here)"
+    )
+    parser.add_argument(
         "--shard",
         type=_share,
         default="0/1",
@@ -177,6 +186,8 @@ def _bulk(arguments: argparse.Namespace) -> "BulkEncoding":
         workers=arguments.workers,
         share=arguments.shard,
         on_error=arguments.on_error,
+        engine=arguments.engine,
+        address=arguments.address,
     )
 
 

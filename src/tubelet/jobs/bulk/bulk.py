@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from tubelet.errors import OptionError
 from tubelet.jobs.bulk.plan import PlannedClip
@@ -11,6 +12,9 @@ from tubelet.jobs.failures import OnError
 
 SHARD_BYTES = 256 * 10**6
 """Bytes of a shard, about, unless somebody says otherwise."""
+
+Engine = Literal["local", "ray"]
+"""What encodes clips."""
 
 MOST_SHARES = 1 << 20
 
@@ -38,6 +42,8 @@ class BulkEncoding:
         workers: processes; as many as cores for none.
         share: which shards this run makes.
         on_error: whether a clip that fails is skipped, or ends the work.
+        engine: what encodes: processes of this machine, or actors of Ray.
+        address: of a cluster of Ray; one of this machine alone for none.
 
     Raises:
         OptionError: a number has no meaning.
@@ -50,6 +56,8 @@ class BulkEncoding:
     workers: int | None = None
     share: Share = ALL
     on_error: OnError = "skip"
+    engine: Engine = "local"
+    address: str | None = None
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
@@ -57,6 +65,10 @@ class BulkEncoding:
         if not 0 <= self.share.index < self.share.count <= MOST_SHARES:
             raise OptionError(
                 f"shard is {self.share.index}/{self.share.count}; it is i/n, with i from 0 to n - 1."
+            )
+        if self.address is not None and self.engine != "ray":
+            raise OptionError(
+                f"address is {self.address:.80}; it is of a cluster of the engine ray. Choose that."
             )
         if self.shard_bytes < 1:
             raise OptionError(f"shard_bytes is {self.shard_bytes}; a shard has at least one byte.")

@@ -25,7 +25,8 @@ from tubelet.jobs.bulk import known_sources
 from tubelet.jobs.bulk.bulk import BulkEncoding, BulkReport
 from tubelet.jobs.bulk.estimate import shards_for
 from tubelet.jobs.bulk.plan import PlannedClip
-from tubelet.jobs.bulk.processes import answered
+from tubelet.jobs.bulk.processes import Answered, answered
+from tubelet.jobs.bulk.ray_engine import answered_by_ray
 from tubelet.jobs.bulk.settings import describe, read_checkpoint
 from tubelet.jobs.bulk.shard_work import WORK, ShardWork
 from tubelet.jobs.pool import cores
@@ -131,20 +132,23 @@ class _Run:
         bulk, settings = self._bulk, self._bulk.settings
         self._on_progress(self.report)
 
-        workers = bulk.workers or cores()
         with ExitStack() as stack:
             remote = any(clip.source.url is not None for clip in bulk.clips)
             copies = str(stack.enter_context(copies_folder())) if remote else ""
-            arguments = [
-                json.dumps(settings.to_json()),
-                description.tokenizer["sha256"],
-                str(THREADS),
-                copies,
-            ]
-            for request, answer in answered(
-                self._requests(), "tubelet.jobs.bulk.worker", arguments, workers=workers, threads=THREADS
-            ):
+            setup = [json.dumps(settings.to_json()), description.tokenizer["sha256"], str(THREADS), copies]
+            for request, answer in self._answers(setup):
                 self._take(self._works[request["number"]], request, answer)
+
+    def _answers(self, setup: list[str]) -> Iterator[Answered]:
+        """What comes of the requests, by the engine that is asked for."""
+        bulk = self._bulk
+        if bulk.engine == "ray":
+            gpus = 0.0 if bulk.settings.device == "cpu" else 1.0
+            return answered_by_ray(
+                self._requests(), setup, workers=bulk.workers, address=bulk.address, gpus=gpus
+            )
+        workers = bulk.workers or cores()
+        return answered(self._requests(), "tubelet.jobs.bulk.worker", setup, workers=workers, threads=THREADS)
 
     def close(self) -> None:
         """Let other processes work on the shards."""

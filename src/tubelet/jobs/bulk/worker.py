@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -70,14 +70,28 @@ def _answers(worker: Worker, lines: Iterator[str]) -> Iterator[str]:
             yield json.dumps({"no_output": str(error)})
 
 
-def main() -> None:
-    """Do the requests that come in."""
-    settings, sha256 = BulkSettings.from_json(json.loads(sys.argv[1])), sys.argv[2]
-    use_threads(int(sys.argv[3]))
-    checkpoint = read_checkpoint(settings)
+def open_worker(arguments: Sequence[str]) -> Worker:
+    """What encodes, whoever leads it.
+
+    Args:
+        arguments: the settings as JSON, the tokenizer's fingerprint, the number of threads, and the folder of
+            copies, which may be empty.
+
+    Raises:
+        CheckpointError: the tokenizer is unknown, damaged, or has another fingerprint.
+    """
+    settings, sha256, threads, copies = arguments
+    use_threads(int(threads))
+    found = BulkSettings.from_json(json.loads(settings))
+    checkpoint = read_checkpoint(found)
     if checkpoint.sha256 != sha256:
         raise CheckpointError(f"the tokenizer {checkpoint.name} changed since the work began. Start again.")
-    worker = Worker(settings, checkpoint, copies=Path(sys.argv[4]) if sys.argv[4] else None)
+    return Worker(found, checkpoint, copies=Path(copies) if copies else None)
+
+
+def main() -> None:
+    """Do the requests that come in."""
+    worker = open_worker(sys.argv[1:])
     serve(lambda lines: _answers(worker, lines))
 
 

@@ -1,0 +1,160 @@
+"""Requests done by actors of Ray, on this machine or a cluster: the same plan, the same parts."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol, final, runtime_checkable
+
+from tubelet.errors import OptionError, OutputError
+from tubelet.jobs.bulk.processes import TRIES, Answered
+
+_STORE_BYTES = 100 * 10**6
+"""Of Ray's store of objects, where Ray is begun here: clips go through files, and requests are small."""
+
+
+def answered_by_ray(
+    requests: Iterator[dict[str, Any]],
+    arguments: Sequence[str],
+    *,
+    workers: int | None,
+    address: str | None,
+    gpus: float,
+) -> Iterator[Answered]:
+    """Give requests to actors, each the next when it is done with its last; give answers as they come.
+
+    An actor that ends is replaced, on whatever node has room, and its request is given to another once more.
+
+    Args:
+        requests: as JSON holds them; taken as they are needed.
+        arguments: of `tubelet.jobs.bulk.worker.open_worker`, in this folder.
+        workers: how many actors; as many as Ray has cores (or GPUs) for none.
+        address: of a cluster, such as ``auto``; for none Ray is begun on this machine.
+        gpus: of each actor; zero for those that compute on a core.
+
+    Raises:
+        OptionError: the package is missing, or no cluster answers there.
+        OutputError: an actor cannot begin, or says that it cannot write.
+    """
+    with _connected(address, workers) as ray:
+        count = workers or int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1) / (gpus or 1)) or 1
+        yield from _Actors(ray, arguments, count, gpus).answered(requests)
+
+
+@runtime_checkable
+class _Handle(Protocol):
+    """An actor, seen from here."""
+
+    do: Any
+
+
+@final
+class _Actors:
+    """Actors at work."""
+
+    def __init__(self, ray: ModuleType, arguments: Sequence[str], count: int, gpus: float) -> None:
+        self._ray, self._count = ray, count
+        self._class = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(BulkActor)
+        self._arguments = list(arguments)
+        self._doing: dict[object, tuple[_Handle, dict[str, Any], int]] = {}
+
+    def answered(self, requests: Iterator[dict[str, Any]]) -> Iterator[Answered]:
+        """Answers, as they come."""
+        errors = self._ray.exceptions
+        for _, request in zip(range(self._count), requests, strict=False):
+            self._begin(None, request, 1)
+        while self._doing:
+            (ready, *_), _ = self._ray.wait(list(self._doing), num_returns=1)
+            actor, request, tries = self._doing.pop(ready)
+            try:
+                answer = self._ray.get(ready)
+            except (errors.RayActorError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
+                if isinstance(error, errors.ActorDiedError) and "creation task" in str(error):
+                    raise OutputError(f"no actor can begin: {_first_line(error)}") from error
+                if tries < TRIES:
+                    self._begin(None, request, tries + 1)
+                    continue
+                actor, answer = None, {"failed": f"its actor ended: {_first_line(error)} ({TRIES} tries)"}
+            if "no_output" in answer:
+                raise OutputError(answer["no_output"])
+            following = next(requests, None)
+            if following is not None:
+                self._begin(actor, following, 1)
+            yield Answered(request, answer)
+
+    def _begin(self, actor: "_Handle | None", request: dict[str, Any], tries: int) -> None:
+        """Give a request to an actor, or to a new one for none."""
+        if actor is None:
+            actor = self._class.remote(str(Path.cwd()), self._arguments)
+        self._doing[actor.do.remote(request)] = actor, request, tries
+
+
+@final
+class BulkActor:
+    """Encodes clips; holds the tokenizer.
+
+    Args:
+        folder: that relative paths begin in.
+        arguments: of `tubelet.jobs.bulk.worker.open_worker`.
+    """
+
+    def __init__(self, folder: str, arguments: Sequence[str]) -> None:
+        os.chdir(folder)
+        self._worker = import_module("tubelet.jobs.bulk.worker").open_worker(arguments)
+
+    def do(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Do a request, as `tubelet.jobs.bulk.worker.Worker`."""
+        try:
+            return self._worker.do(request)
+        except OutputError as error:
+            return {"no_output": str(error)}
+
+
+@contextmanager
+def _connected(address: str | None, workers: int | None) -> Iterator[ModuleType]:
+    """The package, connected to a cluster; one that was begun here ends with this.
+
+    Raises:
+        OptionError: the package is missing, or no cluster answers.
+        OutputError: Ray does not begin here.
+    """
+    # Ray reports to its makers unless it is told not to.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray = import_module("ray")
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            f"the package {error.name!r} is missing; the engine ray needs it. Install it with "
+            "`pip install 'tubelet[ray]'`, or leave --engine out."
+        ) from error
+    for attempt in range(TRIES):
+        try:
+            _begin_ray(ray, address, workers)
+            break
+        except Exception as error:
+            ray.shutdown()
+            if address is not None:
+                raise OptionError(f"no cluster of Ray is at {address}: {_first_line(error)}") from error
+            # It gives a busy machine half a minute, in which its programs are read from disk at least.
+            if attempt == TRIES - 1:
+                raise OutputError(f"Ray cannot begin on this machine: {_first_line(error)}") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _begin_ray(ray: ModuleType, address: str | None, workers: int | None) -> None:
+    """Connect to a cluster, or begin one on this machine for none."""
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is not None:
+        ray.init(address=address, **quiet)
+        return
+    own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
+    ray.init(address="local", **own, **quiet)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:300]

@@ -1,0 +1,130 @@
+"""How requests are given to actors; `tests/integration/test_ray_engine.py` asks real ones."""
+
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from tubelet.errors import OptionError, OutputError
+from tubelet.jobs.bulk import ray_engine
+from tubelet.jobs.bulk.bulk import BulkEncoding
+from tubelet.jobs.bulk.ray_engine import answered_by_ray
+
+
+class ActorError(Exception):
+    """An actor ended."""
+
+
+class ActorDied(ActorError):  # noqa: N818  as Ray calls it
+    """An actor did not begin."""
+
+
+class FakeRay(ModuleType):
+    """Actors that answer at once, or end over requests that say so.
+
+    Attributes:
+        begun: how many actors were begun.
+        deaths: how often each request still ends its actor.
+    """
+
+    exceptions = SimpleNamespace(
+        RayActorError=ActorError,
+        NodeDiedError=ActorError,
+        OutOfMemoryError=ActorError,
+        ActorDiedError=ActorDied,
+    )
+
+    def __init__(self):
+        super().__init__("ray")
+        self.begun, self.deaths, self.most = 0, {}, 0
+
+    def remote(self, **_):
+        return lambda _class: SimpleNamespace(remote=self._begin)
+
+    def _begin(self, *_):
+        self.begun += 1
+        alive = SimpleNamespace(value=True)
+        return SimpleNamespace(do=SimpleNamespace(remote=lambda request: self._ask(alive, request)))
+
+    def _ask(self, alive, request):
+        assert alive.value, "an actor that has ended is asked"
+        if self.deaths.get(request["number"], 0):
+            self.deaths[request["number"]] -= 1
+            alive.value = False
+            return (request["number"], "died", self.deaths[request["number"]])
+        return (request["number"], "did", 0)
+
+    def wait(self, refs, *, num_returns):
+        self.most = max(self.most, len(refs))
+        return [refs[-1]], refs[:-1]
+
+    def get(self, ref):
+        if ref[1] == "died":
+            raise ActorError("killed\nby somebody")
+        return {"no_output": "the disk is full"} if ref[0] == "full" else {"frames": ref[0]}
+
+    def init(self, **given):
+        self.given = given
+
+    def cluster_resources(self):
+        return {"CPU": 3.0}
+
+    def shutdown(self):
+        pass
+
+
+@pytest.fixture
+def ray(monkeypatch):
+    fake = FakeRay()
+    monkeypatch.setattr(ray_engine, "import_module", lambda _: fake)
+    return fake
+
+
+def ask(numbers, workers=2, address=None):
+    requests = ({"number": number} for number in numbers)
+    return list(answered_by_ray(requests, [], workers=workers, address=address, gpus=0.0))
+
+
+def test_every_request_is_answered_once_by_as_many_actors_as_there_are(ray):
+    found = ask(range(7))
+    assert sorted(each.request["number"] for each in found) == list(range(7))
+    assert all(each.answer == {"frames": each.request["number"]} for each in found)
+    assert (ray.begun, ray.most) == (2, 2)
+    assert ask([]) == [] and len(ask(range(9), workers=None)) == 9 and ray.most == 3
+
+
+def test_an_actor_that_ends_is_replaced_and_its_request_tried_once_more(ray):
+    ray.deaths = {1: 1, 4: 2}
+    found = {each.request["number"]: each.answer for each in ask(range(6))}
+    assert found.pop(4) == {"failed": "its actor ended: killed (2 tries)"}
+    assert found == {number: {"frames": number} for number in (0, 1, 2, 3, 5)}
+    assert ray.begun == 2 + 3
+
+
+def test_what_cannot_be_written_ends_the_work(ray):
+    with pytest.raises(OutputError, match="the disk is full"):
+        ask([0, "full", 2])
+
+
+def test_a_cluster_is_asked_for_by_its_address(ray, monkeypatch):
+    ask([0], address="auto")
+    assert ray.given["address"] == "auto"
+
+    def nobody(**_):
+        raise ConnectionError("nobody is there")
+
+    monkeypatch.setattr(ray, "init", nobody)
+    with pytest.raises(OptionError, match="no cluster of Ray is at auto: nobody is there"):
+        ask([0], address="auto")
+    with pytest.raises(OutputError, match="Ray cannot begin on this machine: nobody is there"):
+        ask([0])
+
+
+def test_without_the_package_and_without_the_engine_there_is_a_cure(monkeypatch, tmp_path):
+    def missing(name):
+        raise ModuleNotFoundError(name=name)
+
+    monkeypatch.setattr(ray_engine, "import_module", missing)
+    with pytest.raises(OptionError, match=r"pip install 'tubelet\[ray\]'"):
+        ask([0])
+    with pytest.raises(OptionError, match="of a cluster of the engine ray"):
+        BulkEncoding(clips=(), folder=tmp_path, address="auto")
