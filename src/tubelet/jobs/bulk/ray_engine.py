@@ -67,7 +67,8 @@ class _Actors:
             self._begin(None, request, 1)
         while self._doing:
             (ready, *_), _ = self._ray.wait(list(self._doing), num_returns=1)
-            actor, request, tries = self._doing.pop(ready)
+            doing, request, tries = self._doing.pop(ready)
+            free: _Handle | None = doing
             try:
                 answer = self._ray.get(ready)
             except (errors.RayActorError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
@@ -76,19 +77,18 @@ class _Actors:
                 if tries < TRIES:
                     self._begin(None, request, tries + 1)
                     continue
-                actor, answer = None, {"failed": f"its actor ended: {_first_line(error)} ({TRIES} tries)"}
+                free, answer = None, {"failed": f"its actor ended: {_first_line(error)} ({TRIES} tries)"}
             if "no_output" in answer:
                 raise OutputError(answer["no_output"])
             following = next(requests, None)
             if following is not None:
-                self._begin(actor, following, 1)
+                self._begin(free, following, 1)
             yield Answered(request, answer)
 
     def _begin(self, actor: "_Handle | None", request: dict[str, Any], tries: int) -> None:
         """Give a request to an actor, or to a new one for none."""
-        if actor is None:
-            actor = self._class.remote(str(Path.cwd()), self._arguments)
-        self._doing[actor.do.remote(request)] = actor, request, tries
+        handle: _Handle = self._class.remote(str(Path.cwd()), self._arguments) if actor is None else actor
+        self._doing[handle.do.remote(request)] = handle, request, tries
 
 
 @final
