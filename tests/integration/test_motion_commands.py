@@ -43,7 +43,7 @@ def test_it_decodes_and_says_what_it_holds(cli, fitted, tube):
     assert cli("decode", tube, "-o", back, "--tokenizer", fitted, "--channels", "16").code == 0
     assert np.load(back).shape == (9, 144, 208, 3)
     facts = json.loads(cli("info", tube, "--json").out)
-    assert [part["name"] for part in facts["parts"]] == ["motion", "content"]
+    assert [part["name"] for part in facts["parts"]] == ["motion", "plain", "content"]
     assert json.loads(cli("info", fitted, "--json").out)["channels"] == 24
 
 

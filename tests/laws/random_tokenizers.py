@@ -91,10 +91,11 @@ def make_flow(*, dtype: torch.dtype = torch.float32, lead_frame: bool = True) ->
 
 
 def make_motion_tokenizer() -> ContinuousTokenizer:
-    """A tokenizer along motion with a random orthonormal transform."""
+    """A tokenizer along motion with two random orthonormal bases."""
     tokenizer = ContinuousTokenizer.of(MotionConfig(name="random-motion", channels=12))
-    (level,) = tokenizer.requires_grad_(requires_grad=False).model.transform.klts
-    rows, columns = level.basis.shape
-    numbers = torch.randn(columns, rows, generator=torch.Generator().manual_seed(7))
-    level.basis.copy_(torch.linalg.qr(numbers)[0].T)
+    bases = tokenizer.requires_grad_(requires_grad=False).model.transform
+    generator = torch.Generator().manual_seed(7)
+    for level in (bases.along, bases.plain):
+        rows, columns = level.basis.shape
+        level.basis.copy_(torch.linalg.qr(torch.randn(columns, rows, generator=generator))[0].T)
     return tokenizer.eval()

@@ -46,7 +46,11 @@ def test_numbers_of_channels_are_of_content(checkpoint, clip, tmp_path):
         open_tube(tmp_path / "all.tube", tokenizer=checkpoint, channels=5) as prefix,
     ):
         latents = few.latents().latents
-        assert {name: part.shape[1] for name, part in latents.items()} == {"motion": 6, "content": 5}
+        assert {name: part.shape[1] for name, part in latents.items()} == {
+            "motion": 6,
+            "plain": 1,
+            "content": 5,
+        }
         assert np.array_equal(few[:], prefix[:])
     reconstruct_file(clip, tmp_path / "back.npy", tokenizer=checkpoint, channels=5)
     with open_tube(tmp_path / "few.tube", tokenizer=checkpoint) as few:
@@ -56,5 +60,7 @@ def test_numbers_of_channels_are_of_content(checkpoint, clip, tmp_path):
 
 
 def test_a_budget_of_a_latent_of_several_parts_is_refused(checkpoint, clip, tmp_path):
-    with pytest.raises(OptionError, match=r"one part; this tokenizer's has several \(motion, content\)"):
+    with pytest.raises(
+        OptionError, match=r"one part; this tokenizer's has several \(motion, plain, content\)"
+    ):
         encode_file(clip, tmp_path / "a.tube", tokenizer=checkpoint, budget=MeanChannels(channels=4.0))

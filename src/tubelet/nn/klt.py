@@ -38,22 +38,28 @@ class KLT(nn.Module):
         """Transform whole patches; the sides of `x` are multiples of the patch."""
         p = self.patch
         patches = rearrange(x, "b c (t pt) (h ph) (w pw) -> b t h w (pt ph pw c)", pt=p.t, ph=p.h, pw=p.w)
-        with torch.autocast(x.device.type, enabled=False):  # a rounded basis is not orthonormal
-            coefficients = F.linear(patches, self.basis, -(self.basis @ self.mean))
-        return rearrange(coefficients, "b t h w k -> b k t h w")
+        return rearrange(self.project(patches), "b t h w k -> b k t h w")
 
     def inverse(self, coefficients: Float[Tensor, "b k t h w"]) -> Float[Tensor, "b c T H W"]:
         """Rebuild patches from the first k coefficients; the others are taken as zero."""
         p = self.patch
-        basis = self.basis[: coefficients.shape[1]]
-        rows = rearrange(coefficients, "b k t h w -> b t h w k")
-        with torch.autocast(rows.device.type, enabled=False):  # a rounded basis is not orthonormal
-            patches = F.linear(rows, basis.T, self.mean)
+        patches = self.rebuild(rearrange(coefficients, "b k t h w -> b t h w k"))
         # Channels last, as frames lie in memory: whole runs of a patch are copied, not single numbers.
         x = rearrange(
             patches, "b t h w (pt ph pw c) -> b (t pt) (h ph) (w pw) c", pt=p.t, ph=p.h, pw=p.w, c=self.inputs
         )
         return rearrange(x, "b T H W c -> b c T H W")
+
+    def project(self, patches: Float[Tensor, "*any d"]) -> Float[Tensor, "*any k"]:
+        """The coefficients of patches."""
+        with torch.autocast(patches.device.type, enabled=False):  # a rounded basis is not orthonormal
+            return F.linear(patches, self.basis, -(self.basis @ self.mean))
+
+    def rebuild(self, coefficients: Float[Tensor, "*any k"]) -> Float[Tensor, "*any d"]:
+        """Undo `project`, from the first k coefficients."""
+        basis = self.basis[: coefficients.shape[-1]]
+        with torch.autocast(coefficients.device.type, enabled=False):  # a rounded basis is not orthonormal
+            return F.linear(coefficients, basis.T, self.mean)
 
 
 class KLTCascade(nn.Module):

@@ -10,7 +10,8 @@ from rendered import SIDE, along, render
 
 from tubelet.errors import OptionError
 from tubelet.models.motion.config import MotionConfig
-from tubelet.models.motion.model import CONTENT, MOTION
+from tubelet.models.motion.model import CONTENT, MOTION, PLAIN
+from tubelet.models.motion.search import Field, find_field
 from tubelet.models.motion.warp import Cells, displacements, quarters
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Stride
@@ -57,7 +58,60 @@ def test_frames_that_stand_still_have_no_motion_and_the_plain_transform(tokenize
     latents = tokenizer.encode_parts(to_model(frames))
     assert not latents[MOTION].any()
     groups = tokenizer.grouping.group(to_model(frames))
-    assert torch.equal(latents[CONTENT], tokenizer.model.transform(groups))
+    assert not latents[PLAIN].any()
+    assert torch.equal(latents[CONTENT], tokenizer.model.transform.along(groups))
+
+
+CUT = repeat(
+    np.random.default_rng(6).integers(0, 256, (2, 48, 64, 3), np.uint8), "t h w c -> (t 2) (h 2) (w 2) c"
+)
+"""Two pictures of noise, two frames each: nothing of the first is in the second."""
+
+
+def test_what_cannot_be_followed_is_plain(tokenizer):
+    latents = tokenizer.encode_parts(to_model(CUT))
+    plain = latents[PLAIN][0, 0, 0].bool()
+    assert float(plain.float().mean()) > 0.8
+    assert not latents[MOTION][0, :, 0, plain].any()
+    for moving in (along((0, 3)), along((0.5, 0.75))):
+        inside_the_square = (0, 0, 0, slice(4, 8), slice(6, 9))
+        assert not tokenizer.encode_parts(to_model(render(moving)))[PLAIN][inside_the_square].any()
+
+
+def test_vectors_that_are_given_where_they_lead_nowhere_are_kept_and_the_cells_are_plain(tokenizer):
+    groups = tokenizer.grouping.group(to_model(CUT))
+    given = torch.full((1, 6, 1, 12, 16), 2.5)
+    latents = tokenizer.model.encode_along(groups, given)
+    assert torch.equal(latents[MOTION], given)
+    assert float(latents[PLAIN].mean()) > 0.8
+    assert psnr(decoded(tokenizer, latents, CUT), CUT) > 60
+
+
+def test_plain_cells_are_coded_as_they_are_with_a_basis_of_their_own(tokenizer):
+    """Position by position, with bases and deviations of random numbers."""
+    model = ContinuousTokenizer.of(replace(ALL, channels=6)).requires_grad_(requires_grad=False).model
+    generator = torch.Generator().manual_seed(8)
+    for basis in (model.transform.along.basis, model.transform.plain.basis):
+        basis.copy_(torch.linalg.qr(torch.randn(768, 6, generator=generator))[0].T)
+    model.transform.deviation.copy_(torch.rand(6, generator=generator) + 0.5)
+    scene = np.concatenate([render(along((0, 3)))[:, :48], CUT[:, 48:]], axis=1)
+    groups = tokenizer.grouping.group(to_model(scene))
+    latents = model.encode_groups(groups, None).latents
+    field = find_field(groups, 4, CELL)
+    straight = model.straightened(groups, field)
+    assert 0.2 < float(field.plain.float().mean()) < 0.8 and field.vectors.any()
+    back = model.transform.inverse(latents[CONTENT], field.plain[None])
+    for i, j in np.ndindex(12, 16):
+        here = (0, slice(None), slice(None), slice(8 * i, 8 * i + 8), slice(8 * j, 8 * j + 8))
+        plain = bool(field.plain[0, i, j])
+        level = model.transform.plain if plain else model.transform.along
+        if plain:
+            assert torch.equal(straight[here], groups[here])
+        patch = rearrange(straight[here], "c t h w -> (t h w c)")
+        expected = level.basis @ (patch - level.mean) / model.transform.deviation
+        assert torch.allclose(latents[CONTENT][0, :, 0, i, j], expected, atol=1e-4)
+        projected = level.basis.T @ (expected * model.transform.deviation) + level.mean
+        assert torch.allclose(rearrange(back[here], "c t h w -> (t h w c)"), projected, atol=1e-4)
 
 
 def test_bending_undoes_straightening(tokenizer):
@@ -65,9 +119,10 @@ def test_bending_undoes_straightening(tokenizer):
     model = tokenizer.model
     groups = torch.rand(2, 3, 8, 24, 40, generator=generator, dtype=torch.float64)
     vectors = torch.randint(-130, 131, (4, 3, 2, 3, 5), generator=generator)
-    straight = model.straightened(groups, vectors)
+    field = Field(vectors, torch.rand(4, 3, 5, generator=generator) < 0.3)
+    straight = model.straightened(groups, field)
     assert not torch.allclose(straight, groups)
-    assert float((model.bent(straight, vectors) - groups).abs().max()) < 1e-12
+    assert float((model.bent(straight, field) - groups).abs().max()) < 1e-12
 
 
 def test_displaced_blocks_are_what_their_definition_says():

@@ -6,8 +6,8 @@ from typing import ClassVar
 from tubelet.errors import OptionError
 from tubelet.json_fields import bounded
 from tubelet.models.klt.start import Crops
+from tubelet.models.motion.coarse import COARSE
 from tubelet.models.motion.model import MotionModel
-from tubelet.models.motion.search import COARSE
 from tubelet.models.protocol import StepModel
 from tubelet.types import Stride
 

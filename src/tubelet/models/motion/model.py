@@ -1,15 +1,16 @@
 """Groups of frames whose later ones are moved onto the first along vectors, and the KLT of that.
 
 ```text
-frames ─┬─ search ─ vectors ──┬───────── motion
-        └─ straighten ────────┴─ KLT ─── content
-motion, content ─ KLT⁻¹ ─ bend ─ frames
+frames ─┬─ search ─ vectors, plain ──┬───────── motion, plain
+        └─ straighten ───────────────┴─ KLT ─── content
+motion, plain, content ─ KLT⁻¹ ─ bend ─ frames
 ```
 
 Straightening subtracts from every later frame by how much displaced blocks of the first frame differ from
 the first frame itself; bending adds the same for the first frame as it was decoded. So each undoes the other
 (a lifting step, Secker & Taubman 2003), frames that follow their vectors become a group that stands still,
-and where vectors are zero it is the plain KLT.
+and where vectors are zero it changes nothing. Cells that cannot be followed are *plain*: they are left as
+they are, and have a KLT of their own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,16 +24,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubelet.errors import OptionError
-from tubelet.models.motion.search import NEIGHBOURS, find_vectors
-from tubelet.models.motion.warp import FINENESS, REACH, TAPS, Cells, Vectors, displacements, quarters
+from tubelet.models.motion.search import NEIGHBOURS, Field, find_field, plain_cells
+from tubelet.models.motion.transform import TwoBases
+from tubelet.models.motion.warp import FINENESS, REACH, TAPS, Cells, Patches, Vectors, displacements, quarters
 from tubelet.models.protocol import Decoded, Encoded, Footprint, Past, PixelsOf, Rows
 from tubelet.models.whole_tile import HeldPast
-from tubelet.nn.klt import KLTCascade
 from tubelet.types import Counts, Known, Latent, Latents, Part, Stride, Video
 
 MOTION = "motion"
 """The part that says how far the cells of frames 2 and on of a group moved since the first: to the right and
 down, in pixels, frame by frame."""
+
+PLAIN = "plain"
+"""The part that is 1 where a cell is plain, and 0 elsewhere."""
 
 CONTENT = "content"
 """The part of ordered channels."""
@@ -46,17 +50,17 @@ WORK = 20
 
 @final
 class MotionModel(nn.Module):
-    """A linear model of two parts on one stride: motion and content.
+    """A linear model of three parts on one stride: motion, which cells are plain, and content.
 
     Attributes:
-        transform: of straightened groups; one level.
+        transform: of straightened groups, and of those as they are.
         vector_deviation: of each channel of motion, in pixels, over what the model was fitted to.
         channels: of content; the first k of them are a latent of k channels.
     """
 
     def __init__(self, patch: Stride, *, channels: int) -> None:
         super().__init__()
-        self.transform = KLTCascade((patch,), (channels,))
+        self.transform = TwoBases(patch, channels=channels)
         numbers = 2 * (patch.t - 1)
         self.register_buffer("vector_deviation", torch.ones(numbers))
         self.vector_deviation: Tensor
@@ -64,7 +68,11 @@ class MotionModel(nn.Module):
         self.stride = patch
         self.variational = False
         self.warm_up = 0
-        self.parts = (Part(MOTION, numbers, patch, exact=True), Part(CONTENT, channels, patch))
+        self.parts = (
+            Part(MOTION, numbers, patch, exact=True),
+            Part(PLAIN, 1, patch, exact=True),
+            Part(CONTENT, channels, patch),
+        )
 
     @property
     def dtype(self) -> torch.dtype:
@@ -84,12 +92,12 @@ class MotionModel(nn.Module):
     @property
     def decoder_halo(self) -> int:
         """Cells to each side that a cell of the video depends on: as far as vectors reach."""
-        return ceil((REACH + TAPS + max(self.cell)) / min(self.cell))
+        return ceil((REACH + TAPS) / min(self.cell))
 
     @property
     def encoder_halo(self) -> int:
         """Cells to each side that a cell of the latent depends on: its own vectors and those around it."""
-        return 1 + NEIGHBOURS + ceil((REACH + TAPS) / min(self.cell))
+        return NEIGHBOURS + ceil((REACH + TAPS) / min(self.cell))
 
     def encode_groups(self, groups: Video, past: Past | None) -> Encoded:
         """Encode consecutive whole steps of whole cells (see `StepModel`)."""
@@ -106,17 +114,23 @@ class MotionModel(nn.Module):
 
     def decode_groups(self, latents: Latents, past: Past | None, known: Known) -> Decoded:
         """Decode consecutive whole steps; the mirror of `encode_groups`."""
-        motion, content = (_masked(latents[name], known.get(name)) for name in (MOTION, CONTENT))
-        straight = self.transform.inverse(content)
-        return Decoded(self.bent(straight, self.motion_to_vectors(motion)), None)
+        motion, flags, content = (_masked(latents[part.name], known.get(part.name)) for part in self.parts)
+        whole = F.pad(flags, (0, 0, 0, 0, 0, 0, 0, 1 - flags.shape[1]))
+        field = Field(self.motion_to_vectors(motion), rearrange(whole > 0.5, "b 1 t h w -> (b t) h w"))
+        straight = self.transform.inverse(rearrange(content, "b k t h w -> (b t) h w k"), field.plain)
+        patches = straight.unflatten(3, (self.stride.t, -1))
+        return Decoded(self._groups(self.bent(patches, field), len(content)), None)
 
-    def straightened(self, groups: Video, vectors: Vectors) -> Video:
-        """Groups moved onto their first frames."""
-        return self._moved(groups, vectors, sign=-1)
+    def straightened(self, groups: Video, field: Field) -> Patches:
+        """Groups moved onto their first frames, but for plain cells; cell by cell."""
+        t, h, w = self.stride
+        cells = rearrange(groups, "b c (t T) (h H) (w W) -> (b t) h w T H W c", T=t, H=h, W=w)
+        patches = cells.clone(memory_format=torch.contiguous_format).flatten(4)
+        return self._moved(patches, field, sign=-1)
 
-    def bent(self, groups: Video, vectors: Vectors) -> Video:
-        """Undo `straightened`."""
-        return self._moved(groups, vectors, sign=1)
+    def bent(self, straight: Patches, field: Field) -> Patches:
+        """Undo `straightened` but for the order of pixels; `straight` is changed."""
+        return self._moved(straight, field, sign=1)
 
     def motion_to_vectors(self, motion: Float[Tensor, "b m t h w"]) -> Vectors:
         """Where cells come from, of how far they moved; channels that are missing are zero."""
@@ -156,15 +170,17 @@ class MotionModel(nn.Module):
 
     def flops_per_pixel(self) -> float:
         """Operations of the transform both ways, per pixel; those of the search are none of weights."""
-        return 4 * self.transform.klts[0].basis.numel() / prod(self.stride)
+        return 4 * self.transform.along.basis.numel() / prod(self.stride)
 
     def pixel_units(self) -> Mapping[str, Float[Tensor, " c"]]:
         """By how much one of each channel changes pixels; how much a vector does depends on the picture."""
-        return {MOTION: torch.ones_like(self.vector_deviation), CONTENT: self.transform.deviation}
+        one = self.vector_deviation.new_ones(1)
+        return {MOTION: torch.ones_like(self.vector_deviation), PLAIN: one, CONTENT: self.transform.deviation}
 
     def coding_units(self) -> Mapping[str, Float[Tensor, " c"]]:
-        """Those of content, and for motion what makes a step a quarter of a pixel."""
-        return self.pixel_units()
+        """Those of content, and for the others what makes a step a quarter of a pixel, and one."""
+        units = dict(self.pixel_units())
+        return units | {PLAIN: units[PLAIN] / FINENESS}
 
     def networks(self) -> Sequence[nn.Module]:
         """None: it is linear."""
@@ -197,9 +213,7 @@ class MotionModel(nn.Module):
                 "can only be left out. Give as many or fewer."
             )
         narrow = MotionModel(self.stride, channels=channels)
-        level, known = narrow.transform.klts[0], self.transform.klts[0]
-        level.load_state_dict({"basis": known.basis[:channels], "mean": known.mean})
-        narrow.transform.deviation.copy_(self.transform.deviation[:channels])
+        narrow.transform = self.transform.narrowed(channels)
         narrow.vector_deviation.copy_(self.vector_deviation)
         return narrow
 
@@ -216,25 +230,37 @@ class MotionModel(nn.Module):
         runs = groups.split(at_once * t, dim=2)
         given = [None] * len(runs) if motion is None else motion.split(at_once, dim=2)
         encoded = [self._encoded(run, some) for run, some in zip(runs, given, strict=True)]
-        return {name: torch.cat([run[name] for run in encoded], dim=2) for name in (MOTION, CONTENT)}
+        return {name: torch.cat([run[name] for run in encoded], dim=2) for name in encoded[0]}
 
     def _encoded(self, groups: Video, motion: Latent | None) -> dict[str, Latent]:
         if motion is None:
-            vectors = find_vectors(groups.detach(), self.stride.t, self.cell)
+            field = find_field(groups.detach(), self.stride.t, self.cell)
         else:
             vectors = self.motion_to_vectors(motion)
-        content = self.transform(self.straightened(groups, vectors))
-        return {MOTION: self.vectors_to_motion(vectors, len(groups)), CONTENT: content}
+            field = Field(vectors, plain_cells(groups.detach(), vectors, self.cell))
+        plain = rearrange(field.plain, "(b t) h w -> b t h w", b=len(groups))
+        content = self.transform(self.straightened(groups, field).flatten(3), field.plain)
+        return {
+            MOTION: self.vectors_to_motion(field.vectors, len(groups)),
+            PLAIN: plain[:, None].to(self.dtype),
+            CONTENT: rearrange(content, "(b t) h w k -> b k t h w", b=len(groups)),
+        }
 
-    def _moved(self, groups: Video, vectors: Vectors, *, sign: int) -> Video:
-        """Add or subtract what is displaced; nothing is copied where nothing moves."""
-        if not vectors.any():
-            return groups
-        frames = rearrange(groups, "b c (t T) H W -> (b t) T c H W", T=self.stride.t)
-        added = displacements(frames[:, 0], vectors, self.cell)
-        later = frames[:, 1:] + added if sign > 0 else frames[:, 1:] - added
-        moved = torch.cat([frames[:, :1], later], dim=1)
-        return rearrange(moved, "(b t) T c H W -> b c (t T) H W", b=len(groups))
+    def _moved(self, patches: Patches, field: Field, *, sign: int) -> Patches:
+        """Add or subtract what is displaced, in place."""
+        vectors = field.vectors.masked_fill(field.plain[:, None, None], 0)
+        flat = patches.flatten(0, 3)
+        for some in displacements(patches, vectors, self.cell):
+            # Each row at most once, so that the order of sums is always the same.
+            flat.index_add_(0, some.rows, some.differences, alpha=sign)
+        return patches
+
+    def _groups(self, patches: Patches, clips: int) -> Video:
+        """Frames, of their cells."""
+        _, h, w = self.stride
+        # Channels last, as frames lie in memory: whole runs of a patch are copied, not single numbers.
+        frames = rearrange(patches, "(b t) h w T (H W c) -> b (t T) (h H) (w W) c", b=clips, H=h, W=w)
+        return rearrange(frames, "b T H W c -> b c T H W")
 
     def _group_bytes(self) -> int:
         """Bytes of the frames of a cell."""

@@ -1,39 +1,52 @@
 """Where the cells of a group's later frames come from in its first one: block matching in whole numbers.
 
-Every number is an integer that float32 holds exactly, so that every machine, tile and cut finds the same
-vectors.
+Brightness has 8 bits, and sums of differences are integers that float32 holds exactly, so that every machine,
+tile and cut finds the same vectors.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-from einops import rearrange, reduce
-from jaxtyping import Float, Int
+from einops import rearrange
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from tubelet.models.motion.warp import FINENESS, REACH, TAPS, Cells, Phases, Vectors, phases, read_blocks
+from tubelet.models.motion.coarse import Luma, luma, search_coarsely
+from tubelet.models.motion.warp import FINENESS, REACH, TAPS, WEIGHTS, Cells, Vectors
 from tubelet.types import Video
 
-COARSE = 4
-"""Rows and columns of pixels that are summed up for the first search."""
-
-RANGE = 24
-"""Pixels to each side of the first search; the later ones go less than `REACH` - `RANGE` further."""
-
-PASSES = 2
+PASSES = 1
 """How often vectors are compared with those around them."""
 
-NEIGHBOURS = 2 + PASSES
+NEIGHBOURS = 1 + PASSES
 """Cells around a cell, beside the reach of its vectors, that its vectors depend on."""
 
-PRICE = 40
-"""Sum of absolute differences that a bit of a vector must take away."""
+STILL = 1.25
+"""Levels of brightness a pixel that standing still leaves, on average, in cells for which no vector is looked
+for."""
+
+DRIFT = 2
+"""Sum of absolute differences that a vector must take away for each quarter that it goes from where the first
+search was."""
+
+PRICE = 20
+"""A quarter of the sum of absolute differences that a binary digit of what a vector differs by from one that is
+near it must take away."""
+
+AT_ONCE = 1 << 10
+"""Cells to work on at a time: few enough for a core's cache."""
 
 HANDICAP = (5, 4)
 """What is left over by a vector counts by so much more than what standing still leaves: an error of the first
 frame is carried along a vector into pixels that do not expect it."""
+
+LEAST_LEFT = 8
+"""Levels of brightness a pixel that must be left, on average, for a cell to be plain."""
+
+MOST_SAVED = 3
+"""Nor is it, where vectors leave less than one in so many of what standing still leaves."""
 
 Places = Int[Tensor, "m 4"]
 """Cells: group, step, row and column."""
@@ -42,177 +55,230 @@ Offsets = Int[Tensor, "m 2"]
 """A vector for each of some cells."""
 
 
-def find_vectors(groups: Video, frames: int, cell: Cells) -> Vectors:
-    """The vectors of every group of so many frames.
+class Field(NamedTuple):
+    """What the search found.
+
+    Attributes:
+        vectors: of every cell; zero where it is plain.
+        plain: cells that cannot be followed.
+    """
+
+    vectors: Vectors
+    plain: Bool[Tensor, "n h w"]
+
+
+def find_field(groups: Video, frames: int, cell: Cells) -> Field:
+    """The vectors of every group of so many frames, and where there are none worth having.
 
     Args:
         groups: whole groups of whole cells; cells are multiples of `COARSE`.
         frames: of a group.
         cell: pixels of a cell.
     """
-    luma = rearrange(_luma(groups), "b (g t) H W -> (b g) t H W", t=frames)
-    matcher = _Matcher.of(luma, cell)
-    vectors = torch.zeros((*matcher.shape[:2], 2, *matcher.shape[2:]), dtype=torch.long, device=groups.device)
-    if not len(matcher.places):
-        return vectors
-    n, k, i, j = matcher.places.T
-    vectors[n, k, :, i, j] = matcher.refined(_candidates(luma, cell, matcher.places))
-    for _ in range(PASSES):
-        vectors[n, k, :, i, j] = _agreed(matcher, vectors)
-    return vectors
+    levels = luma(groups, frames)
+    matcher = Matcher.of(levels, cell)
+    vectors = matcher.zeros()
+    if len(matcher.places):
+        n, k, i, j = matcher.places.T
+        start = FINENESS * search_coarsely(levels, cell)[n, k, :, i, j]
+        found = [refined(part, start[some]) for some, part in matcher.parts()]
+        vectors[n, k, :, i, j] = torch.cat(found)
+        for _ in range(PASSES):
+            vectors[n, k, :, i, j] = agreed(matcher, vectors)
+    plain = matcher.plain(vectors)
+    return Field(torch.where(plain[:, None, None], 0, vectors), plain)
 
 
-class _Matcher(NamedTuple):
+def plain_cells(groups: Video, vectors: Vectors, cell: Cells) -> Bool[Tensor, "n h w"]:
+    """Which cells cannot be followed by given vectors; groups have one frame more than each has vectors."""
+    return Matcher.of(luma(groups, vectors.shape[1] + 1), cell).plain(vectors)
+
+
+class Matcher(NamedTuple):
     """Compares cells with displaced blocks of first frames.
 
     Attributes:
-        stack: first frames at all phases, with a margin.
+        stack: first frames at all places between pixels, continued beyond their borders.
         places: the cells that do not stand still.
         wanted: their pixels.
-        corners: where they lie in the stack.
+        corners: where they begin in the stack, at no displacement.
+        still: the sum of absolute differences that standing still leaves in them.
         cell: pixels of a cell.
         shape: groups, steps, rows and columns.
-        still: what standing still leaves of each.
     """
 
-    stack: Phases
+    stack: UInt8[Tensor, "n f P Q"]
     places: Places
-    wanted: Float[Tensor, "m p"]
-    corners: tuple[Int[Tensor, " m"], Int[Tensor, " m"]]
+    wanted: UInt8[Tensor, "m p"]
+    corners: Int[Tensor, " m"]
+    still: Int[Tensor, " m"]
     cell: Cells
     shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, luma: Float[Tensor, "n t H W"], cell: Cells) -> "_Matcher":
+    def of(cls, levels: Luma, cell: Cells) -> "Matcher":
         """Make one for groups of frames."""
+        first, later = levels[:, :1], levels[:, 1:]
+        differences = torch.maximum(first, later) - torch.minimum(first, later)
+        rows = rearrange(differences, "n k (h p) (w q) -> n k h p w q", p=cell.h, q=cell.w)
+        still = _summed(rows.float().sum(dim=3))
+        places = (still > STILL * cell.h * cell.w).nonzero()
+        cells = rearrange(later, "n k (h p) (w q) -> n k h w p q", p=cell.h, q=cell.w)
+        n, k, i, j = places.T
+        stack = _displaced(first[:, 0])
         margin = REACH + TAPS
-        cells = rearrange(luma, "n t (h ph) (w pw) -> n t h w (ph pw)", ph=cell.h, pw=cell.w)
-        places = (cells[:, 1:] != cells[:, :1]).any(dim=-1).nonzero()
-        corners = places[:, 2] * cell.h + margin, places[:, 3] * cell.w + margin
-        wanted = cells[:, 1:][tuple(places.T)]
-        # Rounded, so that sums stay exact.
-        stack = (phases(luma[:, 0, :, :, None], margin) + 0.5).floor_()
-        steps, rows, columns = cells.shape[1] - 1, *cells.shape[2:4]
-        return cls(stack, places, wanted, corners, cell, (len(luma), steps, rows, columns))
+        corners = (n * stack.shape[1] * stack.shape[2] + i * cell.h + margin) * stack.shape[3]
+        shape = (len(levels), later.shape[1], *cells.shape[2:4])
+        wanted = cells[n, k, i, j].flatten(1)
+        return cls(stack, places, wanted, corners + j * cell.w + margin, still[n, k, i, j].int(), cell, shape)
 
-    def cost(self, vectors: Offsets) -> Float[Tensor, " m"]:
-        """The sum of absolute differences that a vector leaves, four times."""
-        blocks = read_blocks(self.stack, self.places[:, 0], self.corners, vectors, self.cell).flatten(1)
-        left = blocks.sub_(self.wanted).abs_() @ self.wanted.new_ones(self.wanted.shape[1])
-        return left * torch.where(vectors.any(dim=1), HANDICAP[0], HANDICAP[1])
+    def zeros(self) -> Vectors:
+        """Vectors that stand still."""
+        n, k, h, w = self.shape
+        return torch.zeros((n, k, 2, h, w), dtype=torch.long, device=self.wanted.device)
 
-    def refined(self, candidates: Iterator[Offsets]) -> Offsets:
-        """The best candidate of each cell, made better in ever smaller steps."""
-        vectors = torch.zeros_like(self.places[:, :2])
-        least = self.cost(vectors)
+    def parts(self) -> Iterator[tuple[slice, "Matcher"]]:
+        """Some of the cells at a time."""
+        for first in range(0, len(self.places), AT_ONCE):
+            some = slice(first, first + AT_ONCE)
+            yield (
+                some,
+                self._replace(
+                    places=self.places[some],
+                    wanted=self.wanted[some],
+                    corners=self.corners[some],
+                    still=self.still[some],
+                ),
+            )
 
-        def priced(each: Offsets) -> Float[Tensor, " m"]:
-            return self.cost(each) + HANDICAP[1] * PRICE * bits(each)
+    def left(self, vectors: Int[Tensor, "*c m 2"]) -> Int[Tensor, "*c m"]:
+        """The sum of absolute differences that vectors leave in the cells."""
+        return self._left(self.corners + self._offsets(vectors), self.wanted)
 
-        for each in candidates:
-            vectors, least = _better(vectors, least, each, priced(each))
-        for size in (2 * FINENESS, FINENESS, *(FINENESS >> n for n in range(1, FINENESS.bit_length()))):
-            centre = vectors
-            for down, right in _RING:
-                moved = centre + torch.tensor([down * size, right * size], device=centre.device)
-                vectors, least = _better(vectors, least, moved, priced(moved))
-        return vectors
+    def left_of(self, vectors: Offsets, cells: Int[Tensor, " l"]) -> Int[Tensor, " l"]:
+        """The same in some of the cells, in any order."""
+        return self._left(self.corners[cells] + self._offsets(vectors), self.wanted[cells])
+
+    def _offsets(self, vectors: Int[Tensor, "*c 2"]) -> Int[Tensor, "*c"]:
+        """How much further in the stack displaced blocks begin."""
+        height, width = self.stack.shape[2:]
+        down, right = vectors.unbind(dim=-1)
+        phase = ((down & (FINENESS - 1)) << _BITS) + (right & (FINENESS - 1))
+        return (phase * height + (down >> _BITS)) * width + (right >> _BITS)
+
+    def _left(self, starts: Int[Tensor, "*c m"], wanted: UInt8[Tensor, "m p"]) -> Int[Tensor, "*c m"]:
+        lines = starts[..., None] + torch.arange(self.cell.h, device=starts.device) * self.stack.shape[3]
+        # Every run of pixels of a row as a row of its own: selecting rows copies runs, not single numbers.
+        runs = self.stack.as_strided((self.stack.numel() - self.cell.w + 1, self.cell.w), (1, 1))
+        found = runs.index_select(0, lines.flatten()).reshape(*starts.shape, -1)
+        return _summed((torch.maximum(found, wanted) - torch.minimum(found, wanted)).float()).int()
+
+    def plain(self, vectors: Vectors) -> Bool[Tensor, "n h w"]:
+        """Cells in whose frames too much is left by their vectors, and not much less than by none."""
+        n, k, i, j = self.places.T
+        totals = self.still.new_zeros(2, *self.shape)
+        totals[0, n, k, i, j] = self.left(vectors[n, k, :, i, j])
+        totals[1, n, k, i, j] = self.still
+        left, still = totals.sum(dim=2)
+        pixels = self.shape[1] * self.cell.h * self.cell.w
+        return (left > LEAST_LEFT * pixels) & (MOST_SAVED * left > still)
 
 
-_RING = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
-_CROSS = ((-1, 0), (0, -1), (0, 1), (1, 0))
+def refined(matcher: Matcher, start: Offsets) -> Offsets:
+    """Vectors made better in ever smaller steps, and zero where that is as good."""
+    vectors, least = start, matcher.left(start)
+    ring = start.new_tensor([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x])
+    places = torch.arange(len(ring), device=start.device, dtype=torch.int32)[:, None]
+    for size in (2 * FINENESS >> n for n in range(FINENESS.bit_length() + 1)):
+        moved = vectors + size * ring[:, None]
+        costs = matcher.left(moved) + DRIFT * (moved - start).abs().sum(dim=-1, dtype=torch.int32)
+        # The place stands in the cost, so that of equals every machine takes the same.
+        best = (costs * len(ring) + places).amin(dim=0)
+        cost, which = best.div(len(ring), rounding_mode="floor"), best.remainder(len(ring)).long()
+        better = cost < least
+        vectors = torch.where(better[:, None], vectors + size * ring[which], vectors)
+        least = torch.where(better, cost, least)
+    moves = HANDICAP[0] * least < HANDICAP[1] * matcher.still
+    return torch.where(moves[:, None], vectors, 0)
 
 
-def _better(
-    vectors: Offsets, least: Float[Tensor, " m"], others: Offsets, costs: Float[Tensor, " m"]
-) -> tuple[Offsets, Float[Tensor, " m"]]:
-    better = costs < least
-    return torch.where(better[:, None], others, vectors), torch.where(better, costs, least)
-
-
-def bits(vectors: Int[Tensor, "*any 2"]) -> Float[Tensor, "*any"]:
-    """About as many bits as the two numbers of a vector take."""
-    # The exponent of a whole number is how many binary digits it has.
-    return torch.frexp(2 * vectors.abs().float()).exponent.sum(dim=-1).float()
-
-
-def _candidates(luma: Float[Tensor, "n t H W"], cell: Cells, places: Places) -> Iterator[Offsets]:
-    """What the first search and its results around a cell propose, in quarters of a pixel."""
-    small = reduce(luma, "n t (H p) (W q) -> n t H W", "sum", p=COARSE, q=COARSE)
-    alone, around = _coarse(small[:, :1], small[:, 1:], Cells(cell.h // COARSE, cell.w // COARSE))
-    n, k, i, j = places.T
-    yield alone[n, k, :, i, j] * FINENESS
-    yield around[n, k, :, i, j] * FINENESS
-    for near in _near(around, places):
-        yield near * FINENESS
-    yield from _other_steps(around * FINENESS, places)
+def agreed(matcher: Matcher, vectors: Vectors) -> Offsets:
+    """For each cell the vector, of its own, those around it and zero, that is cheapest beside them."""
+    n, k, i, j = matcher.places.T
+    near, other = _near(vectors, matcher.places), _other_steps(vectors, matcher.places)
+    own = vectors[n, k, :, i, j]
+    every = torch.stack([own, torch.zeros_like(own), *near, *other])
+    around = sum(bits(every - one) for one in near)
+    over_time = sum(bits(every - one) for one in other)
+    rate = PRICE * (around + (4 * over_time).div(max(1, len(other)), rounding_mode="floor"))
+    left = matcher.left(own).expand(len(every), -1).clone()
+    left[1] = matcher.still
+    which, cell = (every[2:] != own).any(dim=-1).nonzero(as_tuple=True)
+    left[which + 2, cell] = matcher.left_of(every[which + 2, cell], cell)
+    costs = left * torch.where(every.any(dim=-1), HANDICAP[0], HANDICAP[1]) + rate
+    places = torch.arange(len(every), device=own.device, dtype=costs.dtype)[:, None]
+    best = (costs * len(every) + places).amin(dim=0).remainder(len(every)).long()
+    return every[best, torch.arange(len(own), device=own.device)]
 
 
 def _near(vectors: Vectors, places: Places) -> list[Offsets]:
     """The vectors of the cells around some cells; a cell's own beyond the border."""
     n, k, i, j = places.T
     bottom, end = vectors.shape[3] - 1, vectors.shape[4] - 1
-    return [vectors[n, k, :, (i + y).clamp(0, bottom), (j + x).clamp(0, end)] for y, x in _CROSS]
+    cross = ((-1, 0), (0, -1), (0, 1), (1, 0))
+    return [vectors[n, k, :, (i + y).clamp(0, bottom), (j + x).clamp(0, end)] for y, x in cross]
 
 
-def _other_steps(vectors: Vectors, places: Places) -> Iterator[Offsets]:
+def _other_steps(vectors: Vectors, places: Places) -> list[Offsets]:
     """What the vectors of other frames of a group would be in these frames, at constant speed."""
     n, k, i, j = places.T
-    most = RANGE * FINENESS
+    found = []
     for other in range(1, vectors.shape[1]):
-        from_step = (k + other) % vectors.shape[1]
-        scaled = 2 * vectors[n, from_step, :, i, j] * (k + 1)[:, None] + (from_step + 1)[:, None]
-        yield scaled.div(2 * (from_step + 1)[:, None], rounding_mode="floor").clamp(-most, most)
+        step = (k + other) % vectors.shape[1]
+        scaled = 2 * vectors[n, step, :, i, j] * (k + 1)[:, None] + (step + 1)[:, None]
+        quotient = scaled.div(2 * (step + 1)[:, None], rounding_mode="floor")
+        found.append(quotient.clamp(-REACH * FINENESS, REACH * FINENESS))
+    return found
 
 
-def _agreed(matcher: _Matcher, vectors: Vectors) -> Offsets:
-    """For each cell the vector, of its own, those around it and zero, that is cheapest beside them."""
-    n, k, i, j = matcher.places.T
-    near = _near(vectors, matcher.places)
-    others = list(_other_steps(vectors, matcher.places))
-    best = vectors[n, k, :, i, j]
-
-    def priced(each: Offsets) -> Float[Tensor, " m"]:
-        around = torch.stack([bits(each - one) for one in near]).sum(dim=0) / 2
-        over_time = torch.stack([bits(each - one) for one in others]).mean(dim=0) if others else around
-        return matcher.cost(each) + PRICE * (around + 2 * over_time)
-
-    least = priced(best)
-    for each in (torch.zeros_like(best), *near, *others):
-        best, least = _better(best, least, each, priced(each))
-    return best
+def bits(vectors: Int[Tensor, "*any 2"]) -> Int[Tensor, "*any"]:
+    """About as many bits as the two numbers of a vector take."""
+    return _DIGITS[vectors + _FAR].sum(dim=-1, dtype=torch.int32)
 
 
-def _luma(video: Video) -> Float[Tensor, "b T H W"]:
-    """Brightness in 256 levels."""
-    red, green, blue = ((video + 1) * 127.5).clamp(0, 255).round().float().unbind(dim=1)
-    return ((77 * red + 150 * green + 29 * blue + 128) / 256).floor()
+_BITS = FINENESS.bit_length() - 1
+
+_FAR = 2 * REACH * FINENESS
+"""Quarters that two vectors can differ by."""
+
+_DIGITS = torch.tensor(
+    [(2 * abs(number)).bit_length() for number in range(-_FAR, _FAR + 1)], dtype=torch.int32
+)
 
 
-def _coarse(
-    first: Float[Tensor, "n 1 H W"], later: Float[Tensor, "n k H W"], cell: Cells
-) -> tuple[Vectors, Vectors]:
-    """The best of all vectors in steps of `COARSE` pixels: for each cell, and for it with those around it."""
-    most = RANGE // COARSE
-    (n, k, height, width), count = later.shape, 2 * most + 1
-    wide = F.pad(first, (most, most, most, most), mode="replicate")
-    shape = (n, k, height // cell.h, width // cell.w)
-    best = [torch.full(shape, torch.inf, dtype=torch.float64, device=first.device) for _ in range(2)]
-    found = [torch.zeros((*shape, 2), dtype=torch.long, device=first.device) for _ in range(2)]
-    sides = torch.arange(-most, most + 1, device=first.device)
-    for down in range(-most, most + 1):
-        shifted = wide[:, 0, most + down :][:, :height].unfold(2, width, 1)
-        differences = rearrange(shifted, "n H x W -> n 1 x H W") - rearrange(later, "n k H W -> n k 1 H W")
-        alone = F.avg_pool2d(differences.abs_().flatten(0, 2)[:, None], tuple(cell), divisor_override=1)
-        around = F.avg_pool2d(alone, 3, stride=1, padding=1, divisor_override=1)
-        vectors = torch.stack([torch.full_like(sides, down), sides], dim=1) * COARSE
-        prices = rearrange(PRICE * COARSE**2 // 4 * bits(vectors * FINENESS), "x -> x 1 1")
-        for which, sums in enumerate((alone, around)):
-            costs = rearrange(sums, "(n k x) 1 h w -> n k x h w", n=n, k=k) + prices
-            # The place in the row stands in the cost, so that of equals every machine takes the same.
-            least = (costs.double() * count + rearrange(sides + most, "x -> x 1 1")).amin(dim=2)
-            better = least < best[which]
-            best[which] = torch.where(better, least, best[which])
-            found[which][better] = vectors[least[better].remainder(count).long()]
-    alone, around = (rearrange(each, "n k h w two -> n k two h w") for each in found)
-    return alone, around
+def _summed(numbers: Float[Tensor, "*any q"]) -> Float[Tensor, "*any"]:
+    """The sum over the last axis, of whole numbers: as a product, which is fast."""
+    return numbers @ numbers.new_ones(numbers.shape[-1])
+
+
+def _displaced(images: UInt8[Tensor, "n H W"]) -> UInt8[Tensor, "n f P Q"]:
+    """Images at 0 to 3 quarters of a pixel down and to the right, rounded to levels."""
+    margin = REACH + TAPS
+    wide = F.pad(images[:, None].float(), [margin + 1, margin + 2] * 2, mode="replicate")[:, 0].to(
+        torch.int16
+    )
+    height, width = (side + 2 * margin for side in images.shape[1:])
+    columns = [_between(wide, weights, 2, width) for weights in WEIGHTS]
+    both = [_between(each, weights, 1, height) for weights in WEIGHTS for each in columns]
+    return torch.stack(both, dim=1).to(torch.uint8)
+
+
+def _between(x: Tensor, weights: tuple[int, ...], dim: int, size: int) -> Tensor:
+    """A weighted sum of four neighbours along an axis, of which the second is at zero quarters."""
+    if weights[1] == sum(weights):
+        return x.narrow(dim, 1, size)
+    # A quarter of the weights, so that sums of levels fit 16 bits.
+    total = sum(
+        (x.narrow(dim, tap, size) * round(weight / 4) for tap, weight in enumerate(weights)), x.new_tensor(16)
+    )
+    return (total >> 5).clamp_(0, 255)

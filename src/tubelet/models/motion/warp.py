@@ -1,12 +1,12 @@
-"""What displaced blocks of a group's first frame add to the frames after it."""
+"""What the vectors of a group's later frames add to them: displaced blocks of its first frame."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn import functional as F
 
 FINENESS = 4
 """Vectors are whole numbers of one in so many pixels."""
@@ -17,16 +17,19 @@ REACH = 30
 TAPS = 2
 """Pixels to each side of a point between pixels that its value depends on."""
 
-_WEIGHTS = ((0, 128, 0, 0), (-9, 111, 29, -3), (-8, 72, 72, -8), (-3, 29, 111, -9))
+WEIGHTS = ((0, 128, 0, 0), (-9, 111, 29, -3), (-8, 72, 72, -8), (-3, 29, 111, -9))
 """Weights, times 128, of the four pixels around a point at 0, 1, 2 and 3 quarters between the middle two:
 cubic convolution (Keys 1981, a = -1/2)."""
+
+AT_ONCE = 1 << 9
+"""Blocks to work on at a time: few enough for a core's cache."""
 
 Vectors = Int[Tensor, "n k 2 h w"]
 """Where the cells of frames 2 to k + 1 of groups come from in the first: down and to the right, in quarters
 of a pixel."""
 
-Phases = Float[Tensor, "n f P Q c"]
-"""Images displaced by 0 to 3 quarters of a pixel each way, with a margin around them."""
+Patches = Float[Tensor, "n h w T d"]
+"""Groups cell by cell: each frame's pixels of a cell in the order rows, columns, colours."""
 
 
 class Cells(NamedTuple):
@@ -36,114 +39,97 @@ class Cells(NamedTuple):
     w: int
 
 
+class Displacements(NamedTuple):
+    """By how much displaced blocks of first frames differ from these frames in their places.
+
+    Attributes:
+        rows: which frame of a cell each is of: its row of `Patches`, flattened.
+        differences: pixels of a cell.
+    """
+
+    rows: Int[Tensor, " m"]
+    differences: Float[Tensor, "m d"]
+
+
 def quarters(pixels: Float[Tensor, "*any"]) -> Int[Tensor, "*any"]:
     """Vectors in pixels as whole numbers of quarters, within reach."""
     return (pixels.clamp(-REACH, REACH) * FINENESS).round().long()
 
 
-def phases(images: Float[Tensor, "n H W c"], margin: int) -> Phases:
-    """Images displaced by 0 to 3 quarters of a pixel each way, continued by `margin` beyond their borders.
-
-    At phase ``4 i + j`` a pixel is that of the image ``i`` quarters below and ``j`` to the right of it.
-    """
-    around = margin + 1
-    wide = F.pad(
-        rearrange(images, "n H W c -> n c H W"), (around, around + 1, around, around + 1), mode="replicate"
-    )
-    wide = rearrange(wide, "n c H W -> n H W c").contiguous()
-    height, width = images.shape[1] + 2 * margin, images.shape[2] + 2 * margin
-    columns = [_between(wide, weights, dim=2, size=width) for weights in _WEIGHTS]
-    both = [[_between(each, weights, dim=1, size=height) for each in columns] for weights in _WEIGHTS]
-    return torch.stack([each for row in both for each in row], dim=1)
-
-
-def _between(x: Tensor, weights: tuple[int, ...], *, dim: int, size: int) -> Tensor:
-    """A weighted sum of four neighbours along an axis; the second of them alone is a copy of it."""
-    middle = x.narrow(dim, 1, size)
-    if weights[1] == sum(weights):
-        return middle
-    total = middle * (weights[1] / 128)
-    for tap in (0, 2, 3):
-        total = total.add_(x.narrow(dim, tap, size), alpha=weights[tap] / 128)
-    return total
-
-
-def read_blocks(
-    stack: Phases,
-    images: Int[Tensor, " m"],
-    corners: tuple[Int[Tensor, " m"], Int[Tensor, " m"]],
-    vectors: Int[Tensor, "m 2"],
-    sides: Cells,
-) -> Float[Tensor, "m p q c"]:
-    """Blocks of displaced images.
+def displacements(patches: Patches, vectors: Vectors, cell: Cells) -> Iterator[Displacements]:
+    """The displacements of all cells whose vectors are not zero.
 
     Args:
-        stack: of all images; contiguous.
-        images: of which image each block is.
-        corners: its first row and column, margin included, before it is displaced.
-        vectors: by how much it is displaced.
-        sides: its rows and columns.
-    """
-    whole, part = vectors.div(FINENESS, rounding_mode="floor"), vectors.remainder(FINENESS)
-    _, count, height, width, c = stack.shape
-    run = sides.w * c
-    phase = images * count + part[:, 0] * FINENESS + part[:, 1]
-    start = ((phase * height + corners[0] + whole[:, 0]) * width + corners[1] + whole[:, 1]) * c
-    rows = start[:, None] + torch.arange(sides.h, device=start.device) * (width * c)
-    # Every run of pixels of a row as a row of its own: selecting rows copies runs, not single numbers.
-    runs = stack.as_strided((stack.numel() - run + 1, run), (1, 1))
-    return rearrange(runs.index_select(0, rows.flatten()), "(m P) (Q c) -> m P Q c", P=sides.h, c=c)
-
-
-def displacements(
-    first: Float[Tensor, "n c H W"], vectors: Vectors, cell: Cells
-) -> Float[Tensor, "n k c H W"]:
-    """By how much overlapped displaced blocks of first frames differ from these frames.
-
-    A cell's block reaches to the middles of its neighbours, and its weight falls linearly to zero there, so
-    the weights of the blocks over a pixel sum to one (overlapped block motion compensation, Orchard &
-    Sullivan 1994).
-
-    Args:
-        first: first frames of groups, whole cells.
+        patches: of groups; first frames alone are read.
         vectors: of the frames after them.
         cell: pixels of a cell.
     """
-    (n, c), (k, rows, columns) = first.shape[:2], (vectors.shape[1], *vectors.shape[3:])
-    spread = F.pad(vectors.flatten(0, 1).to(first.dtype), (1, 1, 1, 1), mode="replicate").long()
-    spread = rearrange(spread, "(n k) two h w -> n k h w two", n=n)
-    moved = spread.any(dim=-1).nonzero()
-    rows, columns = rows + 3, columns + 3
-    total = first.new_zeros(n * k * rows * columns, cell.h, cell.w, c)
-    if len(moved):
-        blocks = _blocks(first, spread[tuple(moved.T)], moved, cell)
-        group, step, row, column = moved.T
-        corner = ((group * k + step) * rows + row) * columns + column
-        for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            quadrant = blocks[:, down * cell.h :, right * cell.w :][:, : cell.h, : cell.w]
-            # Each place at most once, so that the order of the sum is always the same.
-            total.index_add_(0, corner + down * columns + right, quadrant)
-    whole = rearrange(total, "(n k h w) H W c -> n k c (h H) (w W)", n=n, k=k, h=rows)
-    # The blocks of the cell that was put before the first begin half a cell further up.
-    top, left = cell.h + cell.h // 2, cell.w + cell.w // 2
-    return whole[..., top : top + first.shape[2], left : left + first.shape[3]]
+    moved = rearrange(vectors, "n k two h w -> n h w k two")
+    places = moved.any(dim=-1).nonzero()
+    if not len(places):
+        return
+    (_, rows, columns, length, numbers), colours = patches.shape, patches.shape[4] // (cell.h * cell.w)
+    images = rearrange(patches[..., 0, :], "n h w (H W c) -> n (h H) (w W) c", H=cell.h, W=cell.w)
+    wide = _continued(_continued(images, 1), 2)
+    own = moved[tuple(places.T)]
+    phase = (own.remainder(FINENESS) * own.new_tensor([FINENESS, 1])).sum(dim=1)
+    order = phase.argsort(stable=True)
+    places, own = places[order], own[order]
+    n, i, j, k = places.T
+    # Of the row and the column before a block's first, in images that are continued.
+    whole = own.div(FINENESS, rounding_mode="floor") + REACH
+    down, right = i * cell.h + whole[:, 0], j * cell.w + whole[:, 1]
+    start = ((n * wide.shape[1] + down) * wide.shape[2] + right) * colours
+    target = ((n * rows + i) * columns + j) * length
+    flat = patches.reshape(-1, numbers)
+    first = 0
+    for which, count in enumerate(phase.bincount(minlength=FINENESS**2).tolist()):
+        for begin in range(first, first + count, AT_ONCE):
+            some = slice(begin, min(begin + AT_ONCE, first + count))
+            blocks = _blocks(wide, start[some], cell, divmod(which, FINENESS))
+            here = flat[target[some]]
+            differences = rearrange(blocks, "m H W -> m (H W)") - here
+            yield Displacements(target[some] + k[some] + 1, differences)
+        first += count
+
+
+def _continued(images: Float[Tensor, "n H W c"], dim: int) -> Float[Tensor, "n H W c"]:
+    """Images whose border is repeated as far as blocks reach."""
+    before, after = REACH + 1, REACH + TAPS
+    ends = images.narrow(dim, 0, 1), images.narrow(dim, images.shape[dim] - 1, 1)
+    repeated = [end.repeat_interleave(count, dim) for end, count in zip(ends, (before, after), strict=True)]
+    return torch.cat([repeated[0], images, repeated[1]], dim=dim)
 
 
 def _blocks(
-    first: Float[Tensor, "n c H W"], vectors: Int[Tensor, "m 2"], places: Int[Tensor, "m 4"], cell: Cells
-) -> Float[Tensor, "m p q c"]:
-    """By how much displaced blocks differ from those in their places, weighted.
+    images: Float[Tensor, "n P Q c"], start: Int[Tensor, " m"], cell: Cells, phase: tuple[int, int]
+) -> Float[Tensor, "m H W"]:
+    """Blocks of images at one place between pixels; colours are interleaved with columns.
 
-    Cells are counted from one before the first.
+    Args:
+        images: contiguous.
+        start: of each block, the number one row and one column before its first.
+        cell: rows and columns of a block.
+        phase: quarters of a pixel down and to the right.
     """
-    margin = REACH + TAPS + 2 * max(cell)
-    stack = phases(rearrange(first, "n c H W -> n H W c"), margin)
-    top, left = (
-        (place - 1) * side - side // 2 + margin for place, side in zip(places.T[2:], cell, strict=True)
-    )
-    sides = Cells(2 * cell.h, 2 * cell.w)
-    there = read_blocks(stack, places[:, 0], (top, left), vectors, sides)
-    here = read_blocks(stack, places[:, 0], (top, left), torch.zeros_like(vectors), sides)
-    falls = [1 - (torch.arange(2 * side) + 0.5 - side).abs() / side for side in cell]
-    window = rearrange(falls[0][:, None] * falls[1], "P Q -> P Q 1").to(first)
-    return (there - here) * window
+    colours, line = images.shape[3], images.shape[2] * images.shape[3]
+    width, height = (cell.w + 3) * colours, cell.h + 3
+    runs = images.as_strided((images.numel() - width + 1, width), (1, 1))
+    lines = start[:, None] + torch.arange(height, device=start.device) * line
+    # One long line of numbers, in which a column further is `colours` further and a row `width`.
+    numbers = runs.index_select(0, lines.flatten()).flatten()
+    between = _between(_between(numbers, phase[1], colours), phase[0], width)
+    return between.as_strided((len(start), cell.h, cell.w * colours), (height * width, width, 1))
+
+
+def _between(numbers: Float[Tensor, " m"], quarter: int, apart: int) -> Float[Tensor, " l"]:
+    """A weighted sum of four numbers that lie so far apart, of which the second is at zero quarters."""
+    length = len(numbers) - 3 * apart
+    taps = [numbers[tap * apart :][:length] for tap in range(4)]
+    if not quarter:
+        return taps[1]
+    weights = [weight / 128 for weight in WEIGHTS[quarter]]
+    total = taps[0] * weights[0]
+    for tap, weight in zip(taps[1:], weights[1:], strict=True):
+        total.add_(tap, alpha=weight)
+    return total

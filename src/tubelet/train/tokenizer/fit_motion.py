@@ -7,15 +7,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from tubelet.data.clips import sample_runs
 from tubelet.errors import VideoError
-from tubelet.models.klt.moments import Moments, set_level
+from tubelet.models.klt.moments import Moments, principal_axes, set_level
 from tubelet.models.motion.config import MotionConfig
 from tubelet.models.motion.model import MotionModel
-from tubelet.models.motion.search import find_vectors
+from tubelet.models.motion.search import find_field
+from tubelet.models.motion.transform import TwoBases
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.tokenizer.fit_klt import Sampling
 from tubelet.types import Frames, Stride
@@ -57,32 +58,67 @@ def fit_motion(
         OptionError: the clips give fewer patches than a patch has numbers, or a stride that motion has not.
     """
     model = config.build().requires_grad_(requires_grad=False)
-    level = model.transform.klts[0]
-    content, motion = Moments(level.mean.numel()), Moments(model.vector_deviation.numel())
+    size = model.transform.along.mean.numel()
+    seen = _Seen(Moments(size), Moments(size), Moments(model.vector_deviation.numel()))
     for index, clip in enumerate(clips):
         try:
             for patches in _patches(model, clip, sampling, index):
-                content.update(patches.content)
-                motion.update(patches.motion)
+                seen.update(patches)
         except VideoError as error:
             on_skip(clip, error)
         on_clip(index + 1)
-    model.transform.deviation.copy_(set_level(level, content).sqrt())
-    model.vector_deviation.copy_(motion.covariance.diagonal().sqrt().clamp_min(LEAST_DEVIATION))
+    _set_bases(model.transform, seen)
+    model.vector_deviation.copy_(seen.motion.covariance.diagonal().sqrt().clamp_min(LEAST_DEVIATION))
     return ContinuousTokenizer(model, lead_frame=config.lead_frame, config=config).eval()
 
 
 class _Patches(NamedTuple):
-    """Straightened patches, and the motion of each."""
+    """Straightened patches, the motion of each, and which of them are plain."""
 
     content: Float[Tensor, "n d"]
     motion: Float[Tensor, "n m"]
+    plain: Bool[Tensor, " n"]
+
+
+class _Seen(NamedTuple):
+    """Moments of patches along motion, of plain ones, and of vectors."""
+
+    along: Moments
+    plain: Moments
+    motion: Moments
+
+    def update(self, patches: _Patches) -> None:
+        """Add a batch."""
+        self.along.update(patches.content[~patches.plain])
+        self.plain.update(patches.content[patches.plain])
+        self.motion.update(patches.motion)
+
+
+def _set_bases(bases: TwoBases, seen: _Seen) -> None:
+    """Make each basis the KLT of its patches, and the deviations those over all of them.
+
+    A few of the patches along motion, as many as a patch has numbers, count among the plain ones: clips that
+    can be followed everywhere have none of their own.
+    """
+    variances = set_level(bases.along, seen.along) * seen.along.count
+    some = seen.along.mean.numel()
+    share = seen.plain.count / (seen.plain.count + some)
+    mean = torch.lerp(seen.along.mean, seen.plain.mean, share)
+    between = seen.plain.mean - seen.along.mean
+    covariance = torch.lerp(seen.along.covariance, seen.plain.covariance, share)
+    covariance.addr_(between, between, alpha=share * (1 - share))
+    basis = principal_axes(covariance, len(variances)).basis
+    bases.plain.basis.copy_(basis)
+    bases.plain.mean.copy_(mean)
+    own = ((basis @ seen.plain.covariance) * basis).sum(dim=1) + (basis @ (seen.plain.mean - mean)).square()
+    total = seen.along.count + seen.plain.count
+    bases.deviation.copy_(((variances + own * seen.plain.count) / total).sqrt())
 
 
 def _patches(model: MotionModel, clip: Path, sampling: Sampling, index: int) -> Iterator[_Patches]:
     """Random patches of a clip, moved onto the first frame of their group."""
     generator = np.random.default_rng((sampling.seed, index))
-    t, h, w = model.stride
+    t = model.stride.t
     for run in sample_runs(clip, frames=t, runs=sampling.runs, generator=generator):
         for side in sampling.short_sides:
             frames = _region(
@@ -91,12 +127,12 @@ def _patches(model: MotionModel, clip: Path, sampling: Sampling, index: int) -> 
             if not frames.size:
                 continue
             groups = to_model(frames)
-            vectors = find_vectors(groups, t, model.cell)
-            straight = model.straightened(groups, vectors)
-            content = rearrange(straight, "1 c t (h ph) (w pw) -> (h w) (t ph pw c)", ph=h, pw=w)
-            motion = rearrange(model.vectors_to_motion(vectors, 1), "1 m 1 h w -> (h w) m")
+            field = find_field(groups, t, model.cell)
+            straight = model.straightened(groups, field)
+            content = rearrange(straight, "1 h w T d -> (h w) (T d)")
+            motion = rearrange(model.vectors_to_motion(field.vectors, 1), "1 m 1 h w -> (h w) m")
             chosen = torch.from_numpy(generator.permutation(len(content))[: sampling.patches])
-            yield _Patches(content[chosen], motion[chosen])
+            yield _Patches(content[chosen], motion[chosen], field.plain.flatten()[chosen])
 
 
 def _region(frames: Frames, stride: Stride, generator: np.random.Generator) -> Frames:
