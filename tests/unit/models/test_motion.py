@@ -59,7 +59,7 @@ def test_frames_that_stand_still_have_no_motion_and_the_plain_transform(tokenize
     assert not latents[MOTION].any()
     groups = tokenizer.grouping.group(to_model(frames))
     assert not latents[PLAIN].any()
-    assert torch.equal(latents[CONTENT], tokenizer.model.transform.along(groups))
+    assert torch.allclose(latents[CONTENT], tokenizer.model.transform.along(groups), atol=1e-5)
 
 
 CUT = repeat(
@@ -72,7 +72,7 @@ def test_what_cannot_be_followed_is_plain(tokenizer):
     latents = tokenizer.encode_parts(to_model(CUT))
     plain = latents[PLAIN][0, 0, 0].bool()
     assert float(plain.float().mean()) > 0.8
-    assert not latents[MOTION][0, :, 0, plain].any()
+    assert float((latents[MOTION][0, :, 0, plain] != 0).float().mean()) < 0.05
     for moving in (along((0, 3)), along((0.5, 0.75))):
         inside_the_square = (0, 0, 0, slice(4, 8), slice(6, 9))
         assert not tokenizer.encode_parts(to_model(render(moving)))[PLAIN][inside_the_square].any()
@@ -98,50 +98,56 @@ def test_plain_cells_are_coded_as_they_are_with_a_basis_of_their_own(tokenizer):
     groups = tokenizer.grouping.group(to_model(scene))
     latents = model.encode_groups(groups, None).latents
     field = find_field(groups, 4, CELL)
-    straight = model.straightened(groups, field)
+    straight = model.straightened(groups, field).flatten(3)
     assert 0.2 < float(field.plain.float().mean()) < 0.8 and field.vectors.any()
-    back = model.transform.inverse(latents[CONTENT], field.plain[None])
+    back = model.transform.inverse(rearrange(latents[CONTENT], "1 k 1 h w -> 1 h w k"), field.plain)
     for i, j in np.ndindex(12, 16):
-        here = (0, slice(None), slice(None), slice(8 * i, 8 * i + 8), slice(8 * j, 8 * j + 8))
+        here = groups[0, :, :, 8 * i : 8 * i + 8, 8 * j : 8 * j + 8]
         plain = bool(field.plain[0, i, j])
         level = model.transform.plain if plain else model.transform.along
         if plain:
-            assert torch.equal(straight[here], groups[here])
-        patch = rearrange(straight[here], "c t h w -> (t h w c)")
-        expected = level.basis @ (patch - level.mean) / model.transform.deviation
+            assert torch.equal(straight[0, i, j], rearrange(here, "c t h w -> (t h w c)"))
+        expected = level.basis @ (straight[0, i, j] - level.mean) / model.transform.deviation
         assert torch.allclose(latents[CONTENT][0, :, 0, i, j], expected, atol=1e-4)
         projected = level.basis.T @ (expected * model.transform.deviation) + level.mean
-        assert torch.allclose(rearrange(back[here], "c t h w -> (t h w c)"), projected, atol=1e-4)
+        assert torch.allclose(back[0, i, j], projected, atol=1e-4)
 
 
 def test_bending_undoes_straightening(tokenizer):
     generator = torch.Generator().manual_seed(3)
     model = tokenizer.model
     groups = torch.rand(2, 3, 8, 24, 40, generator=generator, dtype=torch.float64)
-    vectors = torch.randint(-130, 131, (4, 3, 2, 3, 5), generator=generator)
+    vectors = torch.randint(-120, 121, (4, 3, 2, 3, 5), generator=generator)
     field = Field(vectors, torch.rand(4, 3, 5, generator=generator) < 0.3)
     straight = model.straightened(groups, field)
-    assert not torch.allclose(straight, groups)
-    assert float((model.bent(straight, field) - groups).abs().max()) < 1e-12
+    before = model.straightened(groups, Field(torch.zeros_like(vectors), field.plain))
+    assert torch.equal(straight[field.plain], before[field.plain])
+    assert not torch.allclose(straight, before)
+    assert float((model.bent(straight, field) - before).abs().max()) < 1e-12
+
+
+def added(first, vectors):
+    """What is displaced of one image, as an image."""
+    colours, (rows, columns) = first.shape[1], (side // 8 for side in first.shape[2:])
+    cells = rearrange(first, "1 c (h H) (w W) -> 1 h w 1 (H W c)", H=8, W=8)
+    total = torch.zeros(rows * columns * 2, 64 * colours, dtype=first.dtype)
+    for some in displacements(torch.cat([cells, cells], dim=3), vectors, CELL):
+        total[some.rows] += some.differences
+    back = total.unflatten(0, (rows, columns, 2))[:, :, 1]
+    return rearrange(back, "h w (H W c) -> c (h H) (w W)", H=8, W=8)
 
 
 def test_displaced_blocks_are_what_their_definition_says():
-    """Pixel by pixel: blocks of twice a cell's side, weighted by distance from their middles."""
+    """Pixel by pixel, beyond the borders too."""
     generator = torch.Generator().manual_seed(4)
-    first = torch.rand(1, 2, 16, 24, generator=generator, dtype=torch.float64)
-    vectors = 4 * torch.randint(-9, 10, (1, 1, 2, 2, 3), generator=generator)
-    expected = torch.zeros(2, 16, 24, dtype=torch.float64)
-    for i in range(-1, 3):
-        for j in range(-1, 4):
-            down, right = vectors[0, 0, :, min(max(i, 0), 1), min(max(j, 0), 2)].tolist()
-            for y in range(8 * i - 4, 8 * i + 12):
-                for x in range(8 * j - 4, 8 * j + 12):
-                    if not (0 <= y < 16 and 0 <= x < 24):
-                        continue
-                    weight = (1 - abs(y + 0.5 - 8 * i - 4) / 8) * (1 - abs(x + 0.5 - 8 * j - 4) / 8)
-                    there = first[0, :, min(max(y + down // 4, 0), 15), min(max(x + right // 4, 0), 23)]
-                    expected[:, y, x] += weight * (there - first[0, :, y, x])
-    assert torch.allclose(displacements(first, vectors, CELL)[0, 0], expected, atol=1e-12)
+    first = torch.rand(1, 3, 16, 24, generator=generator, dtype=torch.float64)
+    vectors = 4 * torch.randint(-30, 31, (1, 1, 2, 2, 3), generator=generator)
+    expected = torch.zeros(3, 16, 24, dtype=torch.float64)
+    for y, x in np.ndindex(16, 24):
+        down, right = vectors[0, 0, :, y // 8, x // 8].tolist()
+        there = first[0, :, min(max(y + down // 4, 0), 15), min(max(x + right // 4, 0), 23)]
+        expected[:, y, x] = there - first[0, :, y, x]
+    assert torch.allclose(added(first, vectors), expected, atol=1e-12)
 
 
 def test_between_pixels_a_wave_goes_on():
@@ -152,9 +158,9 @@ def test_between_pixels_a_wave_goes_on():
 
     vectors = quarters(repeat(torch.tensor([1.75, -3.25]), "two -> 1 1 two 8 8"))
     first = wave(0, 0)[None, None]
-    moved = first + displacements(first, vectors, CELL)[:, 0]
+    moved = first[0] + added(first, vectors)
     inside = (..., slice(8, -8), slice(8, -8))
-    assert float((moved[0, 0] - wave(1.75, -3.25))[inside].abs().max()) < 0.01
+    assert float((moved[0] - wave(1.75, -3.25))[inside].abs().max()) < 0.01
 
 
 EDITS = {"freeze": 0.0, "reverse": -1.0, "exaggerate": 2.0}

@@ -32,8 +32,8 @@ DRIFT = 2
 search was."""
 
 PRICE = 20
-"""A quarter of the sum of absolute differences that a binary digit of what a vector differs by from one that is
-near it must take away."""
+"""A quarter of the sum of absolute differences that a binary digit must take away: of what a vector differs
+by from one that is near it."""
 
 AT_ONCE = 1 << 10
 """Cells to work on at a time: few enough for a core's cache."""
@@ -42,10 +42,10 @@ HANDICAP = (5, 4)
 """What is left over by a vector counts by so much more than what standing still leaves: an error of the first
 frame is carried along a vector into pixels that do not expect it."""
 
-LEAST_LEFT = 8
+LEAST_LEFT = 6
 """Levels of brightness a pixel that must be left, on average, for a cell to be plain."""
 
-MOST_SAVED = 3
+MOST_SAVED = 5
 """Nor is it, where vectors leave less than one in so many of what standing still leaves."""
 
 Places = Int[Tensor, "m 4"]
@@ -59,8 +59,8 @@ class Field(NamedTuple):
     """What the search found.
 
     Attributes:
-        vectors: of every cell; zero where it is plain.
-        plain: cells that cannot be followed.
+        vectors: of every cell.
+        plain: cells that cannot be followed through all frames; their vectors move nothing.
     """
 
     vectors: Vectors
@@ -85,13 +85,12 @@ def find_field(groups: Video, frames: int, cell: Cells) -> Field:
         vectors[n, k, :, i, j] = torch.cat(found)
         for _ in range(PASSES):
             vectors[n, k, :, i, j] = agreed(matcher, vectors)
-    plain = matcher.plain(vectors)
-    return Field(torch.where(plain[:, None, None], 0, vectors), plain)
+    return matcher.field(vectors)
 
 
 def plain_cells(groups: Video, vectors: Vectors, cell: Cells) -> Bool[Tensor, "n h w"]:
     """Which cells cannot be followed by given vectors; groups have one frame more than each has vectors."""
-    return Matcher.of(luma(groups, vectors.shape[1] + 1), cell).plain(vectors)
+    return Matcher.of(luma(groups, vectors.shape[1] + 1), cell).field(vectors).plain
 
 
 class Matcher(NamedTuple):
@@ -170,18 +169,23 @@ class Matcher(NamedTuple):
         lines = starts[..., None] + torch.arange(self.cell.h, device=starts.device) * self.stack.shape[3]
         # Every run of pixels of a row as a row of its own: selecting rows copies runs, not single numbers.
         runs = self.stack.as_strided((self.stack.numel() - self.cell.w + 1, self.cell.w), (1, 1))
-        found = runs.index_select(0, lines.flatten()).reshape(*starts.shape, -1)
+        found = runs.index_select(0, lines.flatten()).reshape(*starts.shape, wanted.shape[-1])
         return _summed((torch.maximum(found, wanted) - torch.minimum(found, wanted)).float()).int()
 
-    def plain(self, vectors: Vectors) -> Bool[Tensor, "n h w"]:
-        """Cells in whose frames too much is left by their vectors, and not much less than by none."""
+    def field(self, vectors: Vectors) -> Field:
+        """Say in which cells' frames too much is left by their vectors, and not much less than by none.
+
+        There, vectors are kept in frames of which they leave less than half of what standing still leaves.
+        """
         n, k, i, j = self.places.T
-        totals = self.still.new_zeros(2, *self.shape)
-        totals[0, n, k, i, j] = self.left(vectors[n, k, :, i, j])
-        totals[1, n, k, i, j] = self.still
-        left, still = totals.sum(dim=2)
+        left, still = totals = self.still.new_zeros(2, *self.shape)
+        left[n, k, i, j] = self.left(vectors[n, k, :, i, j])
+        still[n, k, i, j] = self.still
+        all_left, all_still = totals.sum(dim=2)
         pixels = self.shape[1] * self.cell.h * self.cell.w
-        return (left > LEAST_LEFT * pixels) & (MOST_SAVED * left > still)
+        plain = (all_left > LEAST_LEFT * pixels) & (MOST_SAVED * all_left > all_still)
+        useless = plain[:, None] & (2 * left >= still)
+        return Field(torch.where(useless[:, :, None], 0, vectors), plain)
 
 
 def refined(matcher: Matcher, start: Offsets) -> Offsets:
@@ -208,8 +212,8 @@ def agreed(matcher: Matcher, vectors: Vectors) -> Offsets:
     near, other = _near(vectors, matcher.places), _other_steps(vectors, matcher.places)
     own = vectors[n, k, :, i, j]
     every = torch.stack([own, torch.zeros_like(own), *near, *other])
-    around = sum(bits(every - one) for one in near)
-    over_time = sum(bits(every - one) for one in other)
+    around = torch.stack([bits(every - one) for one in near]).sum(dim=0, dtype=torch.int32)
+    over_time = sum((bits(every - one) for one in other), torch.zeros_like(around))
     rate = PRICE * (around + (4 * over_time).div(max(1, len(other)), rounding_mode="floor"))
     left = matcher.left(own).expand(len(every), -1).clone()
     left[1] = matcher.still

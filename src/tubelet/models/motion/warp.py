@@ -28,7 +28,7 @@ Vectors = Int[Tensor, "n k 2 h w"]
 """Where the cells of frames 2 to k + 1 of groups come from in the first: down and to the right, in quarters
 of a pixel."""
 
-Patches = Float[Tensor, "n h w T d"]
+Patches = Float[Tensor, "n h w f d"]
 """Groups cell by cell: each frame's pixels of a cell in the order rows, columns, colours."""
 
 
@@ -93,7 +93,7 @@ def displacements(patches: Patches, vectors: Vectors, cell: Cells) -> Iterator[D
         first += count
 
 
-def _continued(images: Float[Tensor, "n H W c"], dim: int) -> Float[Tensor, "n H W c"]:
+def _continued(images: Float[Tensor, "n H W c"], dim: int) -> Float[Tensor, "n P Q c"]:
     """Images whose border is repeated as far as blocks reach."""
     before, after = REACH + 1, REACH + TAPS
     ends = images.narrow(dim, 0, 1), images.narrow(dim, images.shape[dim] - 1, 1)
