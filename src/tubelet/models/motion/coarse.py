@@ -31,50 +31,69 @@ def luma(groups: Video, frames: int) -> Luma:
 
 
 def search_coarsely(frames: Luma, cell: Cells) -> Vectors:
-    """Try all vectors in steps of `COARSE` pixels: the best, in pixels, of each cell with those around it."""
-    most = RANGE // COARSE
+    """Try all vectors in steps of `COARSE` pixels: the best, in pixels, of each cell with those around it.
+
+    What reaches `RANGE` pixels in the last frame of a group, at constant speed, is looked for in each.
+    """
     inner = Cells(cell.h // COARSE, cell.w // COARSE)
     # Sums over nine cells of the usual size fit 16 bits.
     kind = torch.int16 if 9 * 256 * inner.h * inner.w < 1 << 15 else torch.int32
     small = reduce(frames.float(), "n t (H p) (W q) -> n t H W", "mean", p=COARSE, q=COARSE).to(kind)
     # A plane for each place within a cell, so that cells are compared as whole rows of numbers.
-    later = rearrange(small[:, 1:], "n k (h p) (w q) -> p q n k 1 h w", p=inner.h, q=inner.w).contiguous()
-    first = F.pad(small[:, :1].float(), [most] * 4, mode="replicate")[:, 0].to(kind)
-    side = torch.arange(-most, most + 1, device=small.device)
-    best = None
-    for down in range(-most, most + 1):
-        price = PRICE * (_digits(side) + _digits(side.new_tensor(down)))
-        sums = _with_those_around(_row(first, later, down, most, inner))
-        costs = (sums + rearrange(price.to(kind), "x -> x 1 1")).int()
-        # The place stands in the cost, so that of equals every machine takes the same.
-        places = rearrange(side + most + (down + most) * len(side), "x -> x 1 1").int()
-        found = (costs * _PLACES + places).amin(dim=2)
-        best = found if best is None else torch.minimum(best, found)
+    later = rearrange(small[:, 1:], "n k (h p) (w q) -> k p q n h w", p=inner.h, q=inner.w).contiguous()
+    last = len(later)
+    found = [
+        _best(small[:, 0], planes, -(-RANGE * step // (COARSE * last)), inner)
+        for step, planes in enumerate(later, start=1)
+    ]
+    return torch.stack(found, dim=1)
+
+
+def _best(
+    first: Int[Tensor, "n P Q"], later: Int[Tensor, "p q n h w"], most: int, inner: Cells
+) -> Int[Tensor, "n two h w"]:
+    """The best vectors of one frame of each group, of those that reach so far."""
+    spare = [most, most + -2 * most % inner.w, most, most + -2 * most % inner.h]
+    wide = F.pad(first[:, None].float(), spare, mode="replicate")[:, 0].to(first.dtype)
+    planes = rearrange(wide, "n (h p) (w q) -> p q n h w", p=inner.h, q=inner.w).contiguous()
+    count, best = 2 * most + 1, None
+    for down in range(count):
+        for right in range(min(inner.w, count)):
+            # The vectors of a row whose windows are whole rows of the same planes.
+            some = torch.arange(right, count, inner.w, device=first.device)
+            price = PRICE * (_digits(some - most) + _digits(some.new_tensor(down - most)))
+            sums = _with_those_around(_left(planes, later, (down, right), len(some)))
+            costs = (sums + rearrange(price.to(first.dtype), "x -> x 1 1")).int()
+            # The place stands in the cost, so that of equals every machine takes the same.
+            places = rearrange(some + down * count, "x -> x 1 1").int()
+            found = (costs * _PLACES + places).amin(dim=1)
+            best = found if best is None else torch.minimum(best, found)
     assert best is not None
     return _vectors(best, most)
+
+
+def _left(
+    planes: Int[Tensor, "p q n P Q"], later: Int[Tensor, "p q n h w"], offset: tuple[int, int], count: int
+) -> Int[Tensor, "n x h w"]:
+    """What vectors leave that go so far down, and so far to the right or whole cells further."""
+    (p, q), (height, width) = planes.shape[:2], later.shape[3:]
+    total = None
+    for i in range(p):
+        for j in range(q):
+            (down, row), (right, column) = divmod(i + offset[0], p), divmod(j + offset[1], q)
+            rows = planes[row, column, :, down : down + height]
+            windows = rearrange(rows[:, :, right:].unfold(2, width, 1), "n h x w -> n x h w")
+            left = (windows[:, :count] - later[i, j, :, None]).abs_()
+            total = left if total is None else total.add_(left)
+    assert total is not None
+    return total
 
 
 _PLACES = 1 << 12
 """More than there are vectors; costs times this fit 32 bits."""
 
 
-def _row(
-    first: Int[Tensor, "n P Q"], later: Int[Tensor, "p q n k 1 h w"], down: int, most: int, inner: Cells
-) -> Int[Tensor, "n k x h w"]:
-    """What the vectors of a row leave, all that go so far down."""
-    height, width = later.shape[5] * inner.h, later.shape[6] * inner.w
-    windows = first[:, most + down :][:, :height].unfold(2, width, 1)
-    shifted = rearrange(windows, "n (h p) x (w q) -> p q n 1 x h w", p=inner.h, q=inner.w)
-    total = None
-    for i in range(inner.h):
-        for j in range(inner.w):
-            left = (shifted[i, j] - later[i, j]).abs_()
-            total = left if total is None else total.add_(left)
-    assert total is not None
-    return total
-
-
-def _with_those_around(sums: Int[Tensor, "n k x h w"]) -> Int[Tensor, "n k x h w"]:
+def _with_those_around(sums: Int[Tensor, "n x h w"]) -> Int[Tensor, "n x h w"]:
     """The sum over a cell and the eight around it."""
     rows = sums.clone()
     rows[..., 1:, :] += sums[..., :-1, :]
@@ -90,7 +109,7 @@ def _digits(numbers: Tensor) -> Tensor:
     return torch.frexp(2 * (COARSE * numbers).abs().float()).exponent
 
 
-def _vectors(best: Tensor, most: int) -> Vectors:
+def _vectors(best: Int[Tensor, "n h w"], most: int) -> Int[Tensor, "n two h w"]:
     place, count = best.remainder(_PLACES).long(), 2 * most + 1
-    vectors = torch.stack([place.div(count, rounding_mode="floor"), place.remainder(count)], dim=2)
+    vectors = torch.stack([place.div(count, rounding_mode="floor"), place.remainder(count)], dim=1)
     return (vectors - most) * COARSE

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tubelet.models.motion.coarse import Luma, luma, search_coarsely
-from tubelet.models.motion.warp import FINENESS, REACH, TAPS, WEIGHTS, Cells, Vectors
+from tubelet.models.motion.warp import FINENESS, REACH, TAPS, Cells, Vectors
 from tubelet.types import Video
 
 PASSES = 1
@@ -42,10 +42,10 @@ HANDICAP = (5, 4)
 """What is left over by a vector counts by so much more than what standing still leaves: an error of the first
 frame is carried along a vector into pixels that do not expect it."""
 
-LEAST_LEFT = 6
+LEAST_LEFT = 4
 """Levels of brightness a pixel that must be left, on average, for a cell to be plain."""
 
-MOST_SAVED = 5
+MOST_SAVED = 4
 """Nor is it, where vectors leave less than one in so many of what standing still leaves."""
 
 Places = Int[Tensor, "m 4"]
@@ -84,7 +84,7 @@ def find_field(groups: Video, frames: int, cell: Cells) -> Field:
         found = [refined(part, start[some]) for some, part in matcher.parts()]
         vectors[n, k, :, i, j] = torch.cat(found)
         for _ in range(PASSES):
-            vectors[n, k, :, i, j] = agreed(matcher, vectors)
+            vectors[n, k, :, i, j] = torch.cat([agreed(part, vectors) for _, part in matcher.parts()])
     return matcher.field(vectors)
 
 
@@ -209,20 +209,24 @@ def refined(matcher: Matcher, start: Offsets) -> Offsets:
 def agreed(matcher: Matcher, vectors: Vectors) -> Offsets:
     """For each cell the vector, of its own, those around it and zero, that is cheapest beside them."""
     n, k, i, j = matcher.places.T
-    near, other = _near(vectors, matcher.places), _other_steps(vectors, matcher.places)
     own = vectors[n, k, :, i, j]
-    every = torch.stack([own, torch.zeros_like(own), *near, *other])
-    around = torch.stack([bits(every - one) for one in near]).sum(dim=0, dtype=torch.int32)
-    over_time = sum((bits(every - one) for one in other), torch.zeros_like(around))
-    rate = PRICE * (around + (4 * over_time).div(max(1, len(other)), rounding_mode="floor"))
-    left = matcher.left(own).expand(len(every), -1).clone()
-    left[1] = matcher.still
+    beside = torch.stack([*_near(vectors, matcher.places), *_other_steps(vectors, matcher.places)])
+    # Among equals there is nothing to choose.
+    (cells,) = (beside != own).any(dim=-1).any(dim=0).nonzero(as_tuple=True)
+    result, own, beside = own.clone(), own[cells], beside[:, cells]
+    every = torch.stack([own, torch.zeros_like(own), *beside])
+    far = torch.stack([bits(every - one) for one in beside])
+    over_time = 4 * far[4:].sum(dim=0, dtype=torch.int32).div(max(1, len(far) - 4), rounding_mode="floor")
+    rate = PRICE * (far[:4].sum(dim=0, dtype=torch.int32) + over_time)
+    left = matcher.left_of(own, cells).expand(len(every), -1).clone()
+    left[1] = matcher.still[cells]
     which, cell = (every[2:] != own).any(dim=-1).nonzero(as_tuple=True)
-    left[which + 2, cell] = matcher.left_of(every[which + 2, cell], cell)
+    left[which + 2, cell] = matcher.left_of(every[which + 2, cell], cells[cell])
     costs = left * torch.where(every.any(dim=-1), HANDICAP[0], HANDICAP[1]) + rate
     places = torch.arange(len(every), device=own.device, dtype=costs.dtype)[:, None]
     best = (costs * len(every) + places).amin(dim=0).remainder(len(every)).long()
-    return every[best, torch.arange(len(own), device=own.device)]
+    result[cells] = every[best, torch.arange(len(own), device=own.device)]
+    return result
 
 
 def _near(vectors: Vectors, places: Places) -> list[Offsets]:
@@ -266,23 +270,21 @@ def _summed(numbers: Float[Tensor, "*any q"]) -> Float[Tensor, "*any"]:
 
 
 def _displaced(images: UInt8[Tensor, "n H W"]) -> UInt8[Tensor, "n f P Q"]:
-    """Images at 0 to 3 quarters of a pixel down and to the right, rounded to levels."""
+    """Images at 0 to 3 quarters of a pixel down and to the right, between four pixels, rounded to levels."""
     margin = REACH + TAPS
-    wide = F.pad(images[:, None].float(), [margin + 1, margin + 2] * 2, mode="replicate")[:, 0].to(
-        torch.int16
-    )
-    height, width = (side + 2 * margin for side in images.shape[1:])
-    columns = [_between(wide, weights, 2, width) for weights in WEIGHTS]
-    both = [_between(each, weights, 1, height) for weights in WEIGHTS for each in columns]
-    return torch.stack(both, dim=1).to(torch.uint8)
+    wide = F.pad(images[:, None].float(), [margin, margin + 1] * 2, mode="replicate")[:, 0].to(torch.int16)
+    (n, height, width), phases = wide.shape, FINENESS**2
+    stack = images.new_empty(n, phases, height - 1, width - 1)
+    for right in range(FINENESS):
+        between = _between(wide, right, dim=2)
+        for down in range(FINENESS):
+            stack[:, down * FINENESS + right] = _between(between, down, dim=1)
+    return stack
 
 
-def _between(x: Tensor, weights: tuple[int, ...], dim: int, size: int) -> Tensor:
-    """A weighted sum of four neighbours along an axis, of which the second is at zero quarters."""
-    if weights[1] == sum(weights):
-        return x.narrow(dim, 1, size)
-    # A quarter of the weights, so that sums of levels fit 16 bits.
-    total = sum(
-        (x.narrow(dim, tap, size) * round(weight / 4) for tap, weight in enumerate(weights)), x.new_tensor(16)
-    )
-    return (total >> 5).clamp_(0, 255)
+def _between(x: Tensor, quarters: int, *, dim: int) -> Tensor:
+    """Numbers between neighbours along an axis."""
+    before, after = (x.narrow(dim, first, x.shape[dim] - 1) for first in (0, 1))
+    if not quarters:
+        return before
+    return (before * (FINENESS - quarters)).add_(after * quarters).add_(FINENESS // 2) >> _BITS

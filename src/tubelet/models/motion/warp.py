@@ -17,11 +17,11 @@ REACH = 30
 TAPS = 2
 """Pixels to each side of a point between pixels that its value depends on."""
 
-WEIGHTS = ((0, 128, 0, 0), (-9, 111, 29, -3), (-8, 72, 72, -8), (-3, 29, 111, -9))
+_WEIGHTS = ((0, 128, 0, 0), (-9, 111, 29, -3), (-8, 72, 72, -8), (-3, 29, 111, -9))
 """Weights, times 128, of the four pixels around a point at 0, 1, 2 and 3 quarters between the middle two:
 cubic convolution (Keys 1981, a = -1/2)."""
 
-AT_ONCE = 1 << 9
+_AT_ONCE = 1 << 9
 """Blocks to work on at a time: few enough for a core's cache."""
 
 Vectors = Int[Tensor, "n k 2 h w"]
@@ -69,8 +69,7 @@ def displacements(patches: Patches, vectors: Vectors, cell: Cells) -> Iterator[D
     if not len(places):
         return
     (_, rows, columns, length, numbers), colours = patches.shape, patches.shape[4] // (cell.h * cell.w)
-    images = rearrange(patches[..., 0, :], "n h w (H W c) -> n (h H) (w W) c", H=cell.h, W=cell.w)
-    wide = _continued(_continued(images, 1), 2)
+    wide = _continued(rearrange(patches[..., 0, :], "n h w (H W c) -> n h H w W c", H=cell.h, W=cell.w))
     own = moved[tuple(places.T)]
     phase = (own.remainder(FINENESS) * own.new_tensor([FINENESS, 1])).sum(dim=1)
     order = phase.argsort(stable=True)
@@ -84,8 +83,8 @@ def displacements(patches: Patches, vectors: Vectors, cell: Cells) -> Iterator[D
     flat = patches.reshape(-1, numbers)
     first = 0
     for which, count in enumerate(phase.bincount(minlength=FINENESS**2).tolist()):
-        for begin in range(first, first + count, AT_ONCE):
-            some = slice(begin, min(begin + AT_ONCE, first + count))
+        for begin in range(first, first + count, _AT_ONCE):
+            some = slice(begin, min(begin + _AT_ONCE, first + count))
             blocks = _blocks(wide, start[some], cell, divmod(which, FINENESS))
             here = flat[target[some]]
             differences = rearrange(blocks, "m H W -> m (H W)") - here
@@ -93,12 +92,19 @@ def displacements(patches: Patches, vectors: Vectors, cell: Cells) -> Iterator[D
         first += count
 
 
-def _continued(images: Float[Tensor, "n H W c"], dim: int) -> Float[Tensor, "n P Q c"]:
-    """Images whose border is repeated as far as blocks reach."""
+def _continued(cells: Float[Tensor, "n h H w W c"]) -> Float[Tensor, "n P Q c"]:
+    """Images, of their cells, whose border is repeated as far as blocks reach."""
+    n, rows, height, columns, width, colours = cells.shape
     before, after = REACH + 1, REACH + TAPS
-    ends = images.narrow(dim, 0, 1), images.narrow(dim, images.shape[dim] - 1, 1)
-    repeated = [end.repeat_interleave(count, dim) for end, count in zip(ends, (before, after), strict=True)]
-    return torch.cat([repeated[0], images, repeated[1]], dim=dim)
+    top, left, bottom, right = before, before, before + rows * height, before + columns * width
+    wide = cells.new_empty(n, bottom + after, right + after, colours)
+    inside = wide[:, top:bottom, left:right].unflatten(2, (columns, width)).unflatten(1, (rows, height))
+    inside.copy_(cells)
+    wide[:, :top, left:right] = wide[:, top : top + 1, left:right]
+    wide[:, bottom:, left:right] = wide[:, bottom - 1 : bottom, left:right]
+    wide[:, :, :left] = wide[:, :, left : left + 1]
+    wide[:, :, right:] = wide[:, :, right - 1 : right]
+    return wide
 
 
 def _blocks(
@@ -128,7 +134,7 @@ def _between(numbers: Float[Tensor, " m"], quarter: int, apart: int) -> Float[Te
     taps = [numbers[tap * apart :][:length] for tap in range(4)]
     if not quarter:
         return taps[1]
-    weights = [weight / 128 for weight in WEIGHTS[quarter]]
+    weights = [weight / 128 for weight in _WEIGHTS[quarter]]
     total = taps[0] * weights[0]
     for tap, weight in zip(taps[1:], weights[1:], strict=True):
         total.add_(tap, alpha=weight)

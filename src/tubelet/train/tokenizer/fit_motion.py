@@ -23,7 +23,7 @@ from tubelet.types import Frames, Stride
 from tubelet.video.pixels import to_model
 from tubelet.video.resize import shrink_to_short_side
 
-LARGEST_SIDE = 128
+LARGEST_SIDE = 64
 """Rows and columns of positions of a frame at most in which vectors are looked for."""
 
 LEAST_DEVIATION = 0.25
