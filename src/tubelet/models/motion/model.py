@@ -41,7 +41,7 @@ PLAIN = "plain"
 CONTENT = "content"
 """The part of ordered channels."""
 
-WORK_CELLS = 1 << 14
+WORK_CELLS = 1 << 13
 """Cells to work on at a time, where a clip is encoded at once: few enough for a core's cache."""
 
 WORK = 20

@@ -42,10 +42,10 @@ HANDICAP = (5, 4)
 """What is left over by a vector counts by so much more than what standing still leaves: an error of the first
 frame is carried along a vector into pixels that do not expect it."""
 
-LEAST_LEFT = 4
+LEAST_LEFT = 8
 """Levels of brightness a pixel that must be left, on average, for a cell to be plain."""
 
-MOST_SAVED = 4
+MOST_SAVED = 5
 """Nor is it, where vectors leave less than one in so many of what standing still leaves."""
 
 Places = Int[Tensor, "m 4"]

@@ -16,14 +16,14 @@ PlainCells = Bool[Tensor, "n h w"]
 
 
 class TwoBases(nn.Module):
-    """A KLT for each kind of cell, and one deviation for each channel over cells of both kinds.
+    """A KLT for each kind of cell, and one deviation for each channel of both.
 
     One deviation, so that a quantiser step of a channel is the same number of levels in every cell.
 
     Attributes:
         along: of groups that were moved onto their first frames.
         plain: of groups as they are.
-        deviation: of each channel over what both were fitted to.
+        deviation: of each channel of the first over what it was fitted to.
     """
 
     def __init__(self, patch: Stride, *, channels: int) -> None:

@@ -81,38 +81,33 @@ class _Patches(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """Moments of patches along motion, of plain ones, and of vectors."""
+    """Moments of all patches, straightened where they can be followed, of plain ones, and of vectors."""
 
-    along: Moments
+    every: Moments
     plain: Moments
     motion: Moments
 
     def update(self, patches: _Patches) -> None:
         """Add a batch."""
-        self.along.update(patches.content[~patches.plain])
+        self.every.update(patches.content)
         self.plain.update(patches.content[patches.plain])
         self.motion.update(patches.motion)
 
 
 def _set_bases(bases: TwoBases, seen: _Seen) -> None:
-    """Make each basis the KLT of its patches, and the deviations those over all of them.
+    """Make one basis the KLT of all patches, whose deviations count, and the other that of plain ones.
 
-    A few of the patches along motion, as many as a patch has numbers, count among the plain ones: clips that
-    can be followed everywhere have none of their own.
+    The first sees plain ones too: without them its order of channels suits nothing but what is smooth. A
+    few of all patches, as many as a patch has numbers, count among the plain ones: some clips have none.
     """
-    variances = set_level(bases.along, seen.along) * seen.along.count
-    some = seen.along.mean.numel()
-    share = seen.plain.count / (seen.plain.count + some)
-    mean = torch.lerp(seen.along.mean, seen.plain.mean, share)
-    between = seen.plain.mean - seen.along.mean
-    covariance = torch.lerp(seen.along.covariance, seen.plain.covariance, share)
+    every, plain = seen.every, seen.plain
+    bases.deviation.copy_(set_level(bases.along, every).sqrt())
+    share = plain.count / (plain.count + every.mean.numel())
+    between = plain.mean - every.mean
+    covariance = torch.lerp(every.covariance, plain.covariance, share)
     covariance.addr_(between, between, alpha=share * (1 - share))
-    basis = principal_axes(covariance, len(variances)).basis
-    bases.plain.basis.copy_(basis)
-    bases.plain.mean.copy_(mean)
-    own = ((basis @ seen.plain.covariance) * basis).sum(dim=1) + (basis @ (seen.plain.mean - mean)).square()
-    total = seen.along.count + seen.plain.count
-    bases.deviation.copy_(((variances + own * seen.plain.count) / total).sqrt())
+    bases.plain.basis.copy_(principal_axes(covariance, len(bases.deviation)).basis)
+    bases.plain.mean.copy_(torch.lerp(every.mean, plain.mean, share))
 
 
 def _patches(model: MotionModel, clip: Path, sampling: Sampling, index: int) -> Iterator[_Patches]:
