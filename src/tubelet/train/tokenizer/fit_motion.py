@@ -97,8 +97,8 @@ class _Seen(NamedTuple):
 def _set_bases(bases: TwoBases, seen: _Seen) -> None:
     """Make one basis the KLT of all patches, whose deviations count, and the other that of plain ones.
 
-    The first sees plain ones too: without them its order of channels suits nothing but what is smooth. A
-    few of all patches, as many as a patch has numbers, count among the plain ones: some clips have none.
+    The first sees plain ones too, as klt-4x8x8 does, so that its first axes are no others. A few of all
+    patches, as many as a patch has numbers, count among the plain ones: some clips have none.
     """
     every, plain = seen.every, seen.plain
     bases.deviation.copy_(set_level(bases.along, every).sqrt())
