@@ -33,6 +33,11 @@ class TwoBases(nn.Module):
         self.register_buffer("deviation", torch.ones(channels))
         self.deviation: Tensor
 
+    @property
+    def klts(self) -> list[KLT]:
+        """Both bases, that along motion first."""
+        return [self.along, self.plain]
+
     def forward(self, patches: Float[Tensor, "n h w d"], plain: PlainCells) -> Float[Tensor, "n h w k"]:
         """Cells of whole groups to coefficients of unit variance."""
         coefficients = self.along.project(patches)
