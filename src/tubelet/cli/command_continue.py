@@ -1,11 +1,12 @@
 """Continue a video: write it, and after it what a tokenizer predicts.
 
-The tokenizer must have learnt to predict (`tubelet train predictive`). The source's frames are written as
-they are; those after them are the decoder's guess: sharp for a few frames, and softer after that.
+The source's frames are written as they are; those after them are the decoder's guess: sharp for a few frames,
+and softer after that. The tokenizer must have learnt to predict (`tubelet train predictive` makes others).
 
 for example:
+  tubelet continue holiday.mp4 -o longer.mp4
+  tubelet continue holiday.mp4 --seconds 0.5 -o longer.mp4
   tubelet continue holiday.mp4 --tokenizer my-predict -o longer.mp4
-  tubelet continue holiday.mp4 --tokenizer my-predict --seconds 0.5 -o longer.mp4
 """
 
 import argparse
@@ -27,9 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--tokenizer",
-        required=True,
         metavar="NAME|DIR",
-        help="a tokenizer that predicts: a shipped one (`tubelet models`) or a checkpoint's folder",
+        help="a tokenizer that predicts: a shipped one (default: tubelet-predict) or a checkpoint's folder",
     )
     options.add_device(parser)
     options.add_common(parser)

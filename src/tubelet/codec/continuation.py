@@ -11,9 +11,8 @@ from typing import NamedTuple, Unpack
 
 import numpy as np
 
-from tubelet.checkpoint import Checkpoint
 from tubelet.codec.memory import left_for_streams, steps_per_run
-from tubelet.codec.open_clip import as_checkpoint, read_ahead
+from tubelet.codec.open_clip import GivenCheckpoint, as_checkpoint, read_ahead
 from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.sinks import VideoSink, filled
 from tubelet.errors import OptionError, VideoError
@@ -26,6 +25,9 @@ from tubelet.video.info import VideoInfo
 from tubelet.video.pixels import from_model
 from tubelet.video.read import Run, open_video
 from tubelet.video.write import SUFFIXES, Writer
+
+DEFAULT = "tubelet-predict"
+"""The tokenizer that is meant when none is named."""
 
 _LONGEST = 3600.0
 """Seconds that are predicted at most."""
@@ -61,7 +63,7 @@ def continue_file(
     target: Path | str,
     *,
     seconds: float = 1.0,
-    tokenizer: str | Path | Checkpoint[ContinuousTokenizer],
+    tokenizer: GivenCheckpoint = None,
     **options: Unpack[FileOptions],
 ) -> Continuation:
     """Write a video whose first frames are those of another, and whose last ones are predicted from them.
@@ -73,7 +75,7 @@ def continue_file(
         source: any file that `tubelet.video` reads.
         target: the video file to write; its suffix chooses the format.
         seconds: how much is predicted, at the rate of the source's last frames.
-        tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; one that predicts.
+        tokenizer: one that predicts: a shipped one, a checkpoint's folder, or a checkpoint; `DEFAULT` for none.
         **options: see `FileOptions`.
 
     Raises:
@@ -89,7 +91,10 @@ def continue_file(
     check_suffix(target, SUFFIXES, "a video")
     check_target(target, sources=[Path(source)], force=settings.force)
     with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
-        info, checkpoint = video.info, as_checkpoint(tokenizer, settings.device)
+        info, checkpoint = (
+            video.info,
+            as_checkpoint(DEFAULT if tokenizer is None else tokenizer, settings.device),
+        )
         learnt = predictive_model(checkpoint.tokenizer.model).ahead
         seen = _Seen(checkpoint.tokenizer, info, memory=settings.memory)
         with filled(_sink(target, info, settings)) as put_frames:
