@@ -75,7 +75,7 @@ def continue_file(
         source: any file that `tubelet.video` reads.
         target: the video file to write; its suffix chooses the format.
         seconds: how much is predicted, at the rate of the source's last frames.
-        tokenizer: one that predicts: a shipped one, a checkpoint's folder, or a checkpoint; `DEFAULT` for none.
+        tokenizer: one that predicts: a shipped one, a folder, or a checkpoint; `DEFAULT` for none.
         **options: see `FileOptions`.
 
     Raises:
