@@ -40,6 +40,7 @@ NAVIGATION: dict[str, str | list[str]] = {
         "guides/page.md",
         "guides/generate.md",
         "guides/motion.md",
+        "guides/predict.md",
         "guides/structure.md",
         "guides/flow.md",
         "guides/models.md",
