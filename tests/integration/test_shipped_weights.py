@@ -43,8 +43,8 @@ def test_a_linear_tokenizer_is_called_by_its_stride(continuous):
         assert continuous.name in {f"klt-{stride}", f"klt-{stride}-motion"}
 
 
-def test_weights_of_networks_take_at_most_16_megabytes(checkpoint):
-    assert (SHIPPED / checkpoint.name / "weights.safetensors").stat().st_size <= 16_000_000
+def test_weights_of_networks_take_at_most_8_megabytes(checkpoint):
+    assert (SHIPPED / checkpoint.name / "weights.safetensors").stat().st_size <= 8_000_000
 
 
 def test_its_cost_is_within_the_budget_of_its_size(checkpoint):
