@@ -4,9 +4,9 @@
                                         [--scenes 200] [-o FIGURES.json]
 
 The first 17 frames of a clip are seen and the 12 after them continued: the frames +1 to +4, +5 to +8 and +9
-to +12 apart. Beside the tokenizer's prediction stand the source's last frame that goes on, the same frame as
-it came back from the tokenizer, and latents that go on as they changed from the step before the last to the
-last.
+to +12 apart, where a clip has as many. Beside the tokenizer's prediction stand the source's last frame that
+goes on, the same frame as it came back from the tokenizer, and latents that go on as they changed from the
+step before the last to the last.
 Clips are prepared as short256x33 prepares them; scenes are rendered at 64x64, with one thing that moves in
 any direction and may bounce. PSNR is of four frames together, rounded to 8 bits, and then the mean over
 clips; tOF is over the last frame seen and all 12. Reconstructions are of 33 frames. Latents are those of 33
@@ -63,9 +63,9 @@ def main() -> None:
         figures[name] = _of_set(clips, tokenizers, arguments.tokenizer)
         print(name)
         print(json.dumps(figures[name]["mean"], indent=1), flush=True)
-    if arguments.output is not None:
-        content = {"figures": figures, "circumstances": circumstances()}
-        arguments.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        if arguments.output is not None:
+            content = {"figures": figures, "circumstances": circumstances()}
+            arguments.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _scenes(count: int) -> Iterator[tuple[str, Frames]]:
@@ -93,8 +93,9 @@ def _of_set(
             back = tokenizer.decode(latent, frames=len(frames), height=height, width=width)
             row["reconstruction_psnr_db", name] = _psnr(frames, from_model(back))
         rows[clip] = row
-    keys = next(iter(rows.values())).keys()
-    mean = {_text(key): round(fmean(row[key] for row in rows.values()), 3) for key in keys}
+    # A short clip has fewer frames to continue.
+    keys = dict.fromkeys(key for row in rows.values() for key in row)
+    mean = {_text(key): round(fmean(row[key] for row in rows.values() if key in row), 3) for key in keys}
     best = [
         max(row["psnr_db", "last frame", 4], row["psnr_db", "last frame came back", 4])
         for row in rows.values()
@@ -129,10 +130,10 @@ def _continued(tokenizer: ContinuousTokenizer, frames: Frames) -> dict[Any, floa
     }
     row: dict[Any, float] = {}
     for way, found in ways.items():
-        for end in range(4, AHEAD + 1, 4):
+        for end in range(4, len(truth) + 1, 4):
             row["psnr_db", way, end] = _psnr(truth[end - 4 : end], found[end - 4 : end])
         motion = ClipTOF()
-        motion.update(frames[SEEN - 1 : SEEN + AHEAD], np.concatenate([seen[-1:], found]))
+        motion.update(frames[SEEN - 1 : SEEN + AHEAD], np.concatenate([seen[-1:], found[: len(truth)]]))
         row["tof_px", way] = motion.compute()
     return row
 
