@@ -7,6 +7,7 @@ import torch
 import tubelet
 from tubelet.checkpoint import SHIPPED, architecture, read_continuous, read_discrete
 from tubelet.codec.symbols import kept_channels
+from tubelet.nn.klt import KLT
 from tubelet.tokenizers.save import fingerprint
 
 CONTINUOUS = [name for name in tubelet.shipped() if architecture(name) == "continuous"]
@@ -58,19 +59,19 @@ def test_it_comes_with_a_card(checkpoint):
     assert card.startswith("---\nlicense: apache-2.0\nlibrary_name: tubelet\n")
 
 
-def transform_of(checkpoint):
-    tokenizer = checkpoint.tokenizer
-    return getattr(tokenizer, "backbone", tokenizer).model.transform
-
-
 def test_its_statistics_are_positive_numbers(checkpoint):
-    deviation = transform_of(checkpoint).deviation
-    assert deviation.isfinite().all() and (deviation > 0).all()
+    named = checkpoint.tokenizer.named_buffers()
+    deviations = [each for name, each in named if name.endswith("deviation")]
+    assert deviations
+    for deviation in deviations:
+        assert deviation.isfinite().all() and (deviation > 0).all()
 
 
 def test_its_bases_are_orthonormal(checkpoint):
-    for level in transform_of(checkpoint).klts:
-        assert torch.allclose(level.basis @ level.basis.T, torch.eye(len(level.basis)), atol=1e-4)
+    transforms = [each for each in checkpoint.tokenizer.modules() if isinstance(each, KLT)]
+    assert transforms
+    for each in transforms:
+        assert torch.allclose(each.basis @ each.basis.T, torch.eye(len(each.basis)), atol=1e-4)
 
 
 def slow_waves(frames: int, height: int, width: int) -> np.ndarray:

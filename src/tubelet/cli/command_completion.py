@@ -21,10 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the script of a shell."""
-    # The parser knows this command, so it is known here only now.
-    from tubelet.cli.parser import make_parser
-
-    print(script(make_parser(), arguments.shell))
+    print(script(arguments.program, arguments.shell))
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:

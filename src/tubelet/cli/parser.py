@@ -151,7 +151,7 @@ def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         )
         command.add_arguments(sub)
         _add_manners(sub)
-        sub.set_defaults(run=command.run, parser=sub)
+        sub.set_defaults(run=command.run, parser=sub, program=parser)
         if command is command_train and list(arguments[:1]) == [command_train.NAME]:
             command_train.add_recipe(sub, arguments[1:])
     return parser
