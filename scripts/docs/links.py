@@ -13,7 +13,7 @@ class Links:
     """Where files of the repository are in the site.
 
     Attributes:
-        assets: files that pages link to and that are no pages, by their place in the site.
+        assets: files that pages link to and that are not pages, by their place in the site.
     """
 
     def __init__(self, root: Path, places: dict[Path, str], lists: dict[str, str]) -> None:
@@ -66,7 +66,7 @@ class Links:
 
 
 def _outside_code(text: str, change: Callable[[str], str]) -> str:
-    """Change a text where it is no block of code."""
+    """Change a text where it is not a block of code."""
     parts, end = [], 0
     for block in _FENCE.finditer(text):
         parts += [change(text[end : block.start()]), block[0]]

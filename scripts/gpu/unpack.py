@@ -108,7 +108,7 @@ def read_packs(packs: Sequence[Path]) -> tuple[Index, dict[int, dict[int, Place]
                 for member in pack:
                     if not member.isreg() or member.size > LARGEST_MEMBER:
                         raise VideoError(
-                            f"{path} holds {member.name!r}, which is no packed crop. Pack again."
+                            f"{path} holds {member.name!r}, which is not a packed crop. Pack again."
                         )
                     if member.name == INDEX:
                         file = pack.extractfile(member)

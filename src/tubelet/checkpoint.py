@@ -208,7 +208,7 @@ def _read_facts(folder: Path, wanted: Architecture | None = None) -> dict[str, A
         _ = facts["config"], facts["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f"{path} is no checkpoint of tubelet: {error!r:.200}. Fetch it again."
+            f"{path} is not a checkpoint of tubelet: {error!r:.200}. Fetch it again."
         ) from error
     if version != FORMAT:
         raise CheckpointError(f"{path} has format {version!r:.80}; this program reads {FORMAT}. Upgrade it.")

@@ -50,10 +50,10 @@ def fetch(name: str) -> Path:
     found = _REPOSITORY.fullmatch(name)
     if found is None:
         raise CheckpointError(
-            f"{name!r} is no repository of the hub; it reads owner/name or owner/name@revision."
+            f"{name!r} is not a repository of the hub; it reads owner/name or owner/name@revision."
         )
     try:
-        hub = _package(f"{name!r} is no folder here, and to look for it on the hub")
+        hub = _package(f"{name!r} is not a folder here, and to look for it on the hub")
     except OptionError as error:
         raise CheckpointError(str(error)) from error
     try:
@@ -65,7 +65,7 @@ def fetch(name: str) -> Path:
         )
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            f"{name!r} is no folder here, and cannot be fetched from the hub: {_reason(error)}. Check the "
+            f"{name!r} is not a folder here, and cannot be fetched from the hub: {_reason(error)}. Check the "
             "name, the network, and for a private repository that you are logged in."
         ) from error
     if not (Path(folder) / FILES[0]).is_file():
@@ -94,12 +94,12 @@ def push_to_hub(
 
     Raises:
         CheckpointError: the folder holds no checkpoint.
-        OptionError: `repository` is no name of one, or huggingface_hub is not installed.
+        OptionError: `repository` is not a name of one, or huggingface_hub is not installed.
         OutputError: the hub cannot be reached, or refuses it.
     """
     found = _REPOSITORY.fullmatch(repository)
     if found is None or found["revision"] is not None:
-        raise OptionError(f"{repository!r} is no name of a repository; it reads owner/name.")
+        raise OptionError(f"{repository!r} is not a name of a repository; it reads owner/name.")
     hub = _package("to put a tokenizer on the hub")
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / repository.partition("/")[2]

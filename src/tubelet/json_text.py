@@ -25,8 +25,8 @@ def text_to_json(text: str) -> Any:  # noqa: ANN401  whatever JSON holds
     """What a JSON text says.
 
     Raises:
-        ValueError: it is no JSON; a number is infinite, none (NaN), or whole and beyond 64 bits; or lists and
-            objects are nested more than 64 deep.
+        ValueError: it is not JSON; a number is infinite, none (NaN), or whole and beyond 64 bits; or lists
+            and objects are nested more than 64 deep.
     """
     try:
         value = json.loads(text)
@@ -51,12 +51,12 @@ def read_json(path: Path, *, most: int = LARGEST_TEXT) -> Any:  # noqa: ANN401  
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:  # whose own text holds the whole file
-        raise ValueError(f"its byte {error.start} is no UTF-8") from None
+        raise ValueError(f"its byte {error.start} is not UTF-8") from None
     return text_to_json(text)
 
 
 def of_kind(value: Any, kind: type | tuple[type, ...], name: str) -> Any:  # noqa: ANN401  whatever JSON holds
-    """The value, if it is of a kind, or one of several, as `isinstance` has it; bool is no number.
+    """The value, if it is of a kind, or one of several, as `isinstance` has it; bool is not a number.
 
     Raises:
         TypeError: it is something else; it says what, and under which name.
@@ -92,7 +92,7 @@ def text_to_ratio(text: str) -> Fraction:
         ValueError: it is none. An exponent is none either: a few digits of one are a number of any length.
     """
     if _RATIO.fullmatch(text) is None:
-        raise ValueError(f"{text!r:.40} is no ratio of whole numbers, such as 30000/1001")
+        raise ValueError(f"{text!r:.40} is not a ratio of whole numbers, such as 30000/1001")
     return Fraction(text)
 
 

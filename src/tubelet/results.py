@@ -47,7 +47,7 @@ def write_results(target: Path, *, protocol: str, figures: dict[str, Any], force
     finite = without_infinities(figures, lambda _: None)
     content = {"protocol": protocol, "figures": finite, "circumstances": circumstances()}
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # Names may hold bytes that are no UTF-8; JSON has a way to write them.
+    # Names may hold bytes that are not UTF-8; JSON has a way to write them.
     text = re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
     if target == STANDARD_OUTPUT:
         sys.stdout.write(text)
@@ -82,7 +82,7 @@ def _processor() -> str:
 
 def _commit() -> str | None:
     """The commit of the source that runs, if it runs from a repository."""
-    # An environment inside somebody's repository is no part of it: this very file must be tracked there.
+    # An environment inside somebody's repository is not part of it: this very file must be tracked there.
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
         return None
     return _git("rev-parse", "--short", "HEAD")

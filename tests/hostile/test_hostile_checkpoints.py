@@ -1,4 +1,4 @@
-"""Checkpoints that claim much, or hold what is no number: refused by name before memory is asked for."""
+"""Checkpoints that claim much, or hold what is not a number: refused by name before memory is asked for."""
 
 import json
 import resource

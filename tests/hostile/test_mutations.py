@@ -50,7 +50,7 @@ def bear(request, tmp_path):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for seed in range(count):
             damaged(random.Random(f"{request.node.name} {seed}"))
-            begun = time.process_time()  # waiting for a busy machine is no fault
+            begun = time.process_time()  # waiting for a busy machine is not a fault
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 warnings.simplefilter("ignore", DamageWarning)

@@ -33,7 +33,7 @@ def test_a_folder_becomes_windows_for_training(videos, capsys):
         batch = next(batches)
     assert batch.shape == (2, 5, 16, 16, 3)
     assert len(np.unique(batch)) > 10
-    # The crops lie where videos are searched and are no videos.
+    # The crops lie where videos are searched and are not videos.
     assert prepare(videos, data, "--exclude", "*_val*") == 0
 
 

@@ -141,7 +141,9 @@ def test_an_unknown_setting_is_refused(edit, folder):
 )
 def test_damaged_json_is_named(folder, text):
     (folder / "config.json").write_text(text)
-    with pytest.raises(CheckpointError, match=r"config.json is no checkpoint of tubelet: .* Fetch it again"):
+    with pytest.raises(
+        CheckpointError, match=r"config.json is not a checkpoint of tubelet: .* Fetch it again"
+    ):
         load(folder)
 
 

@@ -93,7 +93,8 @@ def test_the_page_of_a_repository_is_the_card_under_a_header(server, shown):
 
 def test_a_repository_that_is_not_there_or_holds_no_tokenizer_is_named(shown):
     assert (
-        "'somebody/absent' is no folder here, and cannot be fetched from the hub" in shown["somebody/absent"]
+        "'somebody/absent' is not a folder here, and cannot be fetched from the hub"
+        in shown["somebody/absent"]
     )
     assert "holds no checkpoint of tubelet" in shown["somebody/empty"]
 

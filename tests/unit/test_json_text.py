@@ -46,7 +46,7 @@ def test_a_file_longer_than_it_may_be_is_not_read(tmp_path):
     with pytest.raises(ValueError, match="more than 5 bytes"):
         read_json(path, most=5)
     path.write_bytes(b'"\xff"')
-    with pytest.raises(ValueError, match="byte 1 is no UTF-8"):
+    with pytest.raises(ValueError, match="byte 1 is not UTF-8"):
         read_json(path)
 
 

@@ -15,7 +15,7 @@ from tubelet.results import circumstances, write_results
 def written(tmp_path):
     def write(figures):
         write_results(tmp_path / "r.json", protocol="how", figures=figures)
-        refuse = {"parse_constant": lambda name: pytest.fail(f"{name} is no JSON")}
+        refuse = {"parse_constant": lambda name: pytest.fail(f"{name} is not JSON")}
         return json.loads((tmp_path / "r.json").read_text(encoding="utf-8"), **refuse)
 
     return write

@@ -90,7 +90,7 @@ def read_header(window: Window) -> Header:
     """Undo `header_to_bytes`.
 
     Raises:
-        BitstreamError: this is no ``.tube`` file, or it is newer than this program, or damaged.
+        BitstreamError: this is not a ``.tube`` file, or it is newer than this program, or damaged.
     """
     if not window.remaining:
         raise BitstreamError("the file is empty; a .tube file is not. Write it again.")
@@ -122,7 +122,9 @@ def _check_magic(start: bytes) -> None:
             f"the file begins with {start[:8].hex(' ')} instead of {MAGIC.hex(' ')}: "
             "it was changed on the way, perhaps by a transfer as text. Copy it again as binary."
         )
-    raise BitstreamError(f"this is no .tube file: it begins with {start[:8].hex(' ')}, not {MAGIC.hex(' ')}.")
+    raise BitstreamError(
+        f"this is not a .tube file: it begins with {start[:8].hex(' ')}, not {MAGIC.hex(' ')}."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +167,7 @@ def check_kind(kind: int) -> None:
 
     Raises:
         UnknownKindError: it is a capital letter that this version does not know.
-        BitstreamError: it is no letter.
+        BitstreamError: it is not a letter.
     """
     if chr(kind) in (CHUNK, AUDIO, INDEX) or 0x61 <= kind <= 0x7A:
         return
@@ -174,7 +176,7 @@ def check_kind(kind: int) -> None:
             f"the file holds a record of kind {chr(kind)}, which this program does not know and cannot pass "
             "over. Upgrade it."
         )
-    raise BitstreamError(f"a record is of kind {kind:#04x}, which is no letter: the file is damaged.")
+    raise BitstreamError(f"a record is of kind {kind:#04x}, which is not a letter: the file is damaged.")
 
 
 TRAILER_BYTES = 20
@@ -190,7 +192,7 @@ def bytes_to_trailer(data: bytes) -> int:
     """Undo `trailer_to_bytes`.
 
     Raises:
-        BitstreamError: this is no trailer.
+        BitstreamError: this is not a trailer.
     """
     if len(data) != TRAILER_BYTES or data[-8:] != END:
         raise BitstreamError(

@@ -30,7 +30,7 @@ def facts_to_bytes(facts: dict[str, object], *, depth: int = DEPTH) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise BitstreamError(
-            f"{error.object[error.start : error.end]!r} in the header is no whole character. Leave it out."
+            f"{error.object[error.start : error.end]!r} in the header is not a whole character. Leave it out."
         ) from error
 
 
@@ -38,12 +38,12 @@ def bytes_to_facts(data: bytes, *, depth: int = DEPTH) -> dict[str, object]:
     """Undo `facts_to_bytes`, of the same depth.
 
     Raises:
-        BitstreamError: the text is no JSON object, holds a fraction, or is not canonical.
+        BitstreamError: the text is not a JSON object, holds a fraction, or is not canonical.
     """
     try:
         facts = json.loads(data.decode("utf-8"), parse_float=_no_fraction, parse_constant=_no_fraction)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        raise BitstreamError(f"the header is no JSON text: {error}. The file is damaged.") from error
+        raise BitstreamError(f"the header is not JSON text: {error}. The file is damaged.") from error
     if not isinstance(facts, dict) or facts_to_bytes(facts, depth=depth) != data:
         raise BitstreamError(
             "the header is not canonical JSON: one object, keys sorted, no spaces. It is damaged."

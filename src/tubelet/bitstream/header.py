@@ -65,7 +65,7 @@ class AudioHeader:
         check_keys(facts, (field.name for field in fields(cls)), "the audio header")
         extradata = text(facts, "extradata")
         if re.fullmatch("([0-9a-f]{2})*", extradata) is None:
-            raise BitstreamError("extradata in the audio header is no hexadecimal. The file is damaged.")
+            raise BitstreamError("extradata in the audio header is not hexadecimal. The file is damaged.")
         parameters = open_facts(facts, "parameters")
         if any(isinstance(value, bool) for value in parameters.values()):
             raise BitstreamError("parameters in the audio header hold a boolean. The file is damaged.")

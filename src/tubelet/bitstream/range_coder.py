@@ -47,12 +47,12 @@ class RangeDecoder:
     """Undoes a `RangeEncoder`, whose words are what is left of a segment.
 
     Raises:
-        BitstreamError: what is left is no whole number of words.
+        BitstreamError: what is left is not a whole number of words.
     """
 
     def __init__(self, cursor: Cursor) -> None:
         if cursor.remaining % 4:
-            raise cursor.broken(f"{cursor.remaining} bytes are no whole number of 4-byte words")
+            raise cursor.broken(f"{cursor.remaining} bytes are not a whole number of 4-byte words")
         self._cursor = cursor
         words = np.frombuffer(cursor.take(cursor.remaining), "<u4")
         self._decoder = stream.queue.RangeDecoder(words.astype(np.uint32))
@@ -61,9 +61,9 @@ class RangeDecoder:
         """The next `count` places in an alphabet.
 
         Raises:
-            BitstreamError: the words are no code of any.
+            BitstreamError: the words are not the code of any.
         """
         try:
             return self._decoder.decode(alphabet, count)
-        except AssertionError as error:  # constriction's way of saying that the words are no range code
-            raise self._cursor.broken("its words are no code of any symbols") from error
+        except AssertionError as error:  # constriction's way of saying that the words are not a range code
+            raise self._cursor.broken("its words are not the code of any symbols") from error

@@ -47,8 +47,8 @@ class TubeReader:
             it is called when a chunk of that part is read that is coded with it.
 
     Raises:
-        BitstreamError: it cannot be opened, is no ``.tube`` file, is newer than this program, or is damaged
-            before its first whole chunk.
+        BitstreamError: it cannot be opened, is not a ``.tube`` file, is newer than this program, or is
+            damaged before its first whole chunk.
     """
 
     header: Header

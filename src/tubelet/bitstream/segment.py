@@ -115,7 +115,7 @@ def _tabulate(symbols: NDArray[np.int32]) -> tuple[Table, NDArray[np.int32]]:
 
 
 def _outside(table: Table, base: int) -> int | None:
-    """A symbol that is no digit of the base, if one occurs."""
+    """A symbol that is not a digit of the base, if one occurs."""
     low, high = int(table.symbols[0]), int(table.symbols[-1])
     return low if low < 0 else high if high >= base else None
 

@@ -73,7 +73,7 @@ def _check_picture(arguments: argparse.Namespace, picture: Path, what: str, has:
     from tubelet.report.plots import SUFFIXES
 
     if arguments.input.suffix.lower() != ".tube":
-        raise OptionError(f"{arguments.input} is no .tube file; only such files {has}.")
+        raise OptionError(f"{arguments.input} is not a .tube file; only such files {has}.")
     check_suffix(picture, SUFFIXES, what)
     options.check_outputs([picture], None, inputs=[arguments.input], force=arguments.force)
 

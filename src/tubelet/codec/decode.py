@@ -60,7 +60,7 @@ def decode_file(
         **options: see `FileOptions`.
 
     Raises:
-        BitstreamError: the source is no ``.tube`` file, damaged, or newer than this program.
+        BitstreamError: the source is not a ``.tube`` file, damaged, or newer than this program.
         CheckpointError: its tokenizer is not here, or another one has its name.
         OptionError: an option has no meaning for this file, or here.
         OutputError: the target exists or cannot be written.

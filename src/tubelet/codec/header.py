@@ -193,7 +193,7 @@ def header_to_audio(header: AudioHeader) -> AudioInfo:
         parameters = bytes.fromhex(described if isinstance(described, str) else "-")
     except ValueError as error:
         raise BitstreamError(
-            "the header's description of the audio stream is no hexadecimal text; decode with --no-audio."
+            "the header's description of the audio stream is not hexadecimal text; decode with --no-audio."
         ) from error
     return AudioInfo(
         codec=header.codec,

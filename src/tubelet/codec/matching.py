@@ -109,7 +109,7 @@ def matching_discrete(made_by: MadeBy, given: GivenTokenizer, device: str) -> Di
 def _name(made_by: MadeBy, given: str | Path | None) -> str | Path:
     """Where to look."""
     if given is None and made_by.name not in shipped():
-        # A name inside a file is no path: it never makes the program open a folder of its choice.
+        # A name inside a file is not a path: it never makes the program open a folder of its choice.
         raise CheckpointError(
             f"{made_by.path} was made with the tokenizer {made_by.name!r} ({made_by.sha256[:16]}…), "
             f"none of the shipped ones ({', '.join(shipped())}). Give its folder with --tokenizer."

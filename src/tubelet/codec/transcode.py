@@ -97,7 +97,7 @@ def transcode_file(
         on_frames: called with how many more frames are done, again and again.
 
     Raises:
-        BitstreamError: the source is no ``.tube`` file, damaged, or newer than this program.
+        BitstreamError: the source is not a ``.tube`` file, damaged, or newer than this program.
         CheckpointError: it is coded with a prior that is not here.
         OptionError: there are not so many channels, or `channels` has no meaning for this file; a chunk takes
             more than `memory`; or `target` is the source, or does not end in ``.tube``.

@@ -363,7 +363,7 @@ def open_tube(
         device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
-        BitstreamError: it is no ``.tube`` file, damaged, or newer than this program.
+        BitstreamError: it is not a ``.tube`` file, damaged, or newer than this program.
         CheckpointError: its tokenizer is not here, or another one has its name.
         OptionError: it has not as many channels, its tokenizer refines nothing, or there is no such device
             here.

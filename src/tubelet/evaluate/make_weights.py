@@ -69,7 +69,7 @@ def make_weights(network: str, sources: Sequence[Path], target: Path, *, force: 
         force: whether an existing target is replaced.
 
     Raises:
-        OptionError: there is no such network, the target is no ``.safetensors`` file, or is a source.
+        OptionError: there is no such network, the target is not a ``.safetensors`` file, or is a source.
         CheckpointError: a source is missing, damaged or a program, or together they are not the network.
         OutputError: the target exists (and `force` is false) or cannot be written.
     """

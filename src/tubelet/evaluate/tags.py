@@ -44,7 +44,7 @@ def read_tags(path: Path) -> Tags:
         if isinstance(error, OptionError):
             raise
         raise OptionError(
-            f"{path} is no manifest ({error!r}); it is a CSV table with a column file, or a JSON list of "
+            f"{path} is not a manifest ({error!r}); it is a CSV table with a column file, or a JSON list of "
             f"objects with a file, and {' and '.join(TAGS)} beside it."
         ) from error
     return tags

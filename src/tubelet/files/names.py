@@ -19,7 +19,7 @@ _LONG = re.compile(rf"[^\s/]{{{_SHOWN + 1},}}")
 def printable(text: object) -> str:
     r"""Text that is safe to print and valid Unicode, in one line.
 
-    Control characters, invisible ones and bytes that are no UTF-8 are escaped as Python writes them:
+    Control characters, invisible ones and bytes that are not UTF-8 are escaped as Python writes them:
     ``\x1b``, ``\n``, ``\u202e``. Names, between slashes and spaces, of over 80 characters are shortened in
     their middle.
     """
@@ -28,7 +28,7 @@ def printable(text: object) -> str:
 
 
 def text_name(name: str) -> str:
-    r"""A file's name as valid Unicode, for files that hold no other: bytes that are no UTF-8 are ``\xe9``."""
+    r"""A file's name as valid Unicode, for files that hold no other: bytes that are none are ``\xe9``."""
     return "".join(_escaped(char) if "\ud800" <= char <= "\udfff" else char for char in name)
 
 

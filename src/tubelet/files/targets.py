@@ -111,7 +111,9 @@ def check_place(target: Path, *, force: bool) -> Path:
         return real
     with output_errors(target):
         if not real.parent.is_dir():
-            raise OutputError(f"{target.parent} is no folder; the result must go into one. Create it first.")
+            raise OutputError(
+                f"{target.parent} is not a folder; the result must go into one. Create it first."
+            )
         mode = _mode(real)
         if mode is not None and stat.S_ISDIR(mode):
             raise OutputError(f"{target} is a folder; the result is one file. Give a file name inside it.")

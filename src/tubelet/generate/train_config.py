@@ -69,7 +69,7 @@ class GeneratorTrainConfig(LoopConfig):
         """See whether positions go into patches.
 
         Raises:
-            OptionError: rows or columns are no multiples of the patch.
+            OptionError: rows or columns are not multiples of the patch.
         """
         if rows % self.patch or columns % self.patch:
             raise OptionError(

@@ -86,7 +86,7 @@ class DiffusersTokenizer:
             float32 or wider.
 
         Raises:
-            ShapeError: `video` is no clip of at least one frame and one pixel.
+            ShapeError: `video` is not a clip of at least one frame and one pixel.
         """
         if video.ndim != 5 or video.shape[1] != 3 or 0 in video.shape:
             raise ShapeError(
@@ -233,7 +233,9 @@ def _find(diffusers: Any, place: str) -> _Found:  # noqa: ANN401  the package
 
 def _known(name: str) -> Known:
     if name not in KNOWN:
-        raise OptionError(f"{name!r} is no autoencoder that this program knows; it knows {', '.join(KNOWN)}.")
+        raise OptionError(
+            f"{name!r} is not an autoencoder that this program knows; it knows {', '.join(KNOWN)}."
+        )
     return KNOWN[name]
 
 

@@ -102,7 +102,7 @@ class LocalCopies:
     """Local files of clips, as a context manager; of the remote ones, the copy of the last one alone.
 
     Args:
-        urls: where clips lie that are no local files.
+        urls: where clips lie that are not local files.
         folder: of copies, if it is there; one that is made, and removed at the end, for none.
     """
 

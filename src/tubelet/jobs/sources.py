@@ -221,9 +221,9 @@ def _from_lines(lines: Iterable[str], folder: str, where: str) -> Iterator[Row]:
             try:
                 fields = text_to_json(text)
             except ValueError as error:
-                raise OptionError(f"{place} is no JSON: {error!s:.200}.") from error
+                raise OptionError(f"{place} is not JSON: {error!s:.200}.") from error
         if not isinstance(fields, dict):
-            raise OptionError(f'{place} is no object of JSON; it is like {{"path": "a.mp4"}}.')
+            raise OptionError(f'{place} is not an object of JSON; it is like {{"path": "a.mp4"}}.')
         yield _row(fields, folder, place)
 
 

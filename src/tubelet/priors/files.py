@@ -103,7 +103,7 @@ def read_prior(folder: Path) -> ContextPrior:
         facts = read_json(path, most=_CONFIG_BYTES)
         version, numbers, sha256 = facts["format"], facts["config"], facts["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is no prior of tubelet: {error!r:.200}. Fetch it again.") from error
+        raise CheckpointError(f"{path} is not a prior of tubelet: {error!r:.200}. Fetch it again.") from error
     if version != FORMAT:
         raise CheckpointError(f"{path} has format {version!r:.80}; this program reads {FORMAT}. Upgrade it.")
     config = fields_from_json(PriorConfig, numbers, str(path))

@@ -122,7 +122,7 @@ def open_tables(
         where: names the prior in errors.
 
     Raises:
-        CheckpointError: these are no tables.
+        CheckpointError: these are not tables.
     """
     parts = np.split(frequencies.astype(np.int64), np.cumsum(sizes)[:-1]) if sizes.min() > 1 else []
     wrong = [number for number, part in enumerate(parts) if part.min() < 1 or part.sum() != TOTAL]

@@ -62,7 +62,7 @@ def digits_to_tokens(digits: Digits, bases: Bases) -> Tokens:
     tokens = []
     start = 0
     for token in bases:
-        # The last digit's base is never a factor: 2⁶³ itself is no 64-bit number.
+        # The last digit's base is never a factor: 2⁶³ itself is not a 64-bit number.
         value = digits[:, start + len(token) - 1].to(torch.int64)
         for digit in reversed(range(len(token) - 1)):
             value = value * token[digit] + digits[:, start + digit]

@@ -9,7 +9,7 @@ def dit() -> DiTTrainConfig:
     """A diffusion transformer of 4.9 million weights that makes clips from text, on rendered scenes.
 
     ``tubelet train dit -o RUN --time-limit 1h``; scenes are rendered and encoded first, which takes some
-    minutes and is no part of that time. With ``--data FOLDER --tokenizer NAME`` it learns from files of
+    minutes and is not part of that time. With ``--data FOLDER --tokenizer NAME`` it learns from files of
     tokens with captions instead. Muon took 250 iterations to where AdamW at the same rate was after 400 (a
     quarter of the width, 16 clips); an iteration takes 1.4 times as long with it.
     """

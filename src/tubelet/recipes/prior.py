@@ -8,7 +8,7 @@ def prior() -> PriorTrainConfig:
     """A context model of the symbols of a tokenizer, for smaller files.
 
     ``tubelet train prior --tokenizer tubelet-m --data DATA -o RUN --time-limit 80m``; the crops are encoded
-    first, which takes up to a second each and is no part of that time. Windows grow to whole crops, whose
+    first, which takes up to a second each and is not part of that time. Windows grow to whole crops, whose
     averages are those of a step, and the last of the run computes in float32, as the prior will.
     """
     return PriorTrainConfig(

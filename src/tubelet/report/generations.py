@@ -65,7 +65,7 @@ def read_generations(path: Path) -> Generations:
     """Read results of generators.
 
     Raises:
-        ResultsError: it is no file of such results, or a damaged one.
+        ResultsError: it is not a file of such results, or a damaged one.
     """
     try:
         content = of_kind(read_json(path, most=_MOST_BYTES), dict, "content")
@@ -145,14 +145,14 @@ def _check_kind(kind: dict[str, Any]) -> None:
             for name in ("colour", "shape", "direction"):
                 of_kind(thing[name], str, name)
         if "strip" in clip and not _strip(clip).startswith(_JPEG):
-            raise ValueError("a strip is no JPEG")
+            raise ValueError("a strip is not a JPEG")
 
 
 def _strip(clip: dict[str, Any]) -> bytes:
     """The picture of a clip.
 
     Raises:
-        ValueError: it is no text in base 64.
+        ValueError: it is not a text in base 64.
     """
     try:
         return base64.b64decode(of_kind(clip["strip"], str, "strip"), validate=True)

@@ -38,7 +38,7 @@ def checked_video(model: StepModel, watch: RangeWatch, video: Video) -> Video:
     """A clip in the number format of the model, whose device must hold it.
 
     Raises:
-        OptionError: it is no floating-point tensor, lies elsewhere, or its values are of another scale.
+        OptionError: it is not a floating-point tensor, lies elsewhere, or its values are of another scale.
         ShapeError: it is not ``b 3 T H W``.
         LatentError: a value is NaN or infinite.
     """
@@ -65,7 +65,7 @@ def checked_latent(latent: Latent, channels: int, dtype: torch.dtype) -> Latent:
     """A latent in the number format of the tokenizer, which has so many channels, wherever it lies.
 
     Raises:
-        OptionError: it is no floating-point tensor, or has more channels than the tokenizer.
+        OptionError: it is not a floating-point tensor, or has more channels than the tokenizer.
         ShapeError: it is not ``b c t h w``.
         LatentError: a value is NaN or infinite.
     """
@@ -85,7 +85,7 @@ def check_parts(latents: Latents, parts: Sequence[Part]) -> None:
     """Raise unless these are all parts of a latent, and no others.
 
     Raises:
-        OptionError: they are no mapping.
+        OptionError: they are not a mapping.
         ShapeError: a part is missing, or unknown.
     """
     if not isinstance(latents, Mapping):
@@ -103,7 +103,7 @@ def check_counts(counts: Int[Tensor, "..."], latent: Latent) -> None:
     """Raise unless these can be the numbers of channels that the positions of a latent have.
 
     Raises:
-        OptionError: they are no tensor of whole numbers, lie elsewhere, or are not from 0 to all channels.
+        OptionError: they are not a tensor of whole numbers, lie elsewhere, or are not from 0 to all channels.
         ShapeError: there is not one for each position.
     """
     check_whole(counts, "counts", cure="Give counts.long().")
@@ -131,7 +131,7 @@ def checked_channels(channels: int, most: int) -> int:
     """A number of channels to keep.
 
     Raises:
-        OptionError: it is no whole number from 1 to the most that there are.
+        OptionError: it is not a whole number from 1 to the most that there are.
     """
     if not isinstance(channels, int) or not 1 <= channels <= most:
         raise OptionError(f"channels is {channels}; this tokenizer has 1 to {most}.")

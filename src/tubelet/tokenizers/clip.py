@@ -86,7 +86,7 @@ def take_parts(model: StepModel, latents: Latents, known: Counts | Known | None)
 
     Raises:
         ShapeError: a part is missing, or is not ``b c t h w``; or counts do not fit.
-        OptionError: a part is no floating-point tensor, or has more channels than the model; or counts are
+        OptionError: a part is not a floating-point tensor, or has more channels than the model; or counts are
             none.
         LatentError: a part holds NaN or infinity.
     """

@@ -127,8 +127,8 @@ class ContinuousTokenizer(nn.Module):
             channels: how many to keep; all by default.
 
         Raises:
-            ShapeError: `video` is no clip of at least one frame and one pixel.
-            OptionError: `video` is no floating-point tensor, lies on another device, or its values are of
+            ShapeError: `video` is not a clip of at least one frame and one pixel.
+            OptionError: `video` is not a floating-point tensor, lies on another device, or its values are of
                 another scale; or the tokenizer has not as many channels, or several parts.
             LatentError: `video` holds NaN or infinity.
 
@@ -188,8 +188,8 @@ class ContinuousTokenizer(nn.Module):
         Raises:
             ShapeError: the latent does not belong to a clip of this length and size, or `counts` not to it;
                 or steps after a last one that is not full are wanted.
-            OptionError: the latent is no floating-point tensor, lies on another device, or has more channels
-                than the tokenizer; or `counts` are none; or the tokenizer has several parts, or none `ahead`.
+            OptionError: the latent is not a floating-point tensor, lies on another device, or has more
+                channels than the tokenizer; or `counts` are none; or the tokenizer has several parts, or none `ahead`.
             LatentError: the latent holds NaN or infinity.
         """
         given, size = clip.take_latent(self.model, latent, counts), (height, width)

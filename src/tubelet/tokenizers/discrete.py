@@ -47,7 +47,7 @@ class DiscreteTokenizer(nn.Module):
                 f"{quantizer.channels}; they must be as many."
             )
         if not isinstance(quantizer, nn.Module):
-            raise OptionError("the quantiser is no torch module; its weights could not be stored.")
+            raise OptionError("the quantiser is not a torch module; its weights could not be stored.")
         self.backbone = backbone
         self.quantizer = quantizer
         self.stride: Stride = backbone.stride
@@ -112,9 +112,9 @@ class DiscreteTokenizer(nn.Module):
             video: RGB in [-1, 1], floating-point of any precision.
 
         Raises:
-            ShapeError: `video` is no clip of at least one frame and one pixel.
-            OptionError: it is no floating-point tensor, lies on another device, or its values are of another
-                scale.
+            ShapeError: `video` is not a clip of at least one frame and one pixel.
+            OptionError: it is not a floating-point tensor, lies on another device, or its values are of
+                another scale.
             LatentError: it holds NaN or infinity.
 
         Warns:
@@ -135,7 +135,7 @@ class DiscreteTokenizer(nn.Module):
             RGB around [-1, 1], not clamped.
 
         Raises:
-            OptionError: this is no `TokenGrid`, or one of another kind of tokenizer.
+            OptionError: this is not a `TokenGrid`, or one of another kind of tokenizer.
             TokenError: a token is outside its codebook.
         """
         check_grid(grid)
@@ -147,7 +147,7 @@ class DiscreteTokenizer(nn.Module):
         """What tokens stand for: the latent that the backbone decodes.
 
         Raises:
-            OptionError: this is no `TokenGrid`, or one of another kind of tokenizer.
+            OptionError: this is not a `TokenGrid`, or one of another kind of tokenizer.
             TokenError: a token is outside its codebook.
         """
         check_grid(grid)
@@ -163,7 +163,7 @@ class DiscreteTokenizer(nn.Module):
         """What digits stand for, on the tokenizer's device; they may lie elsewhere, as those of a file do.
 
         Raises:
-            OptionError: they are no tensor of whole numbers.
+            OptionError: they are not a tensor of whole numbers.
             TokenError: a digit is outside its base.
         """
         check_whole(digits, "digits", cure=ROUND)

@@ -21,7 +21,7 @@ class Grouping:
     With a lead frame the first frame is a group of its own, repeated to fill the patch (an image is a clip
     that stands still), and every further latent step holds ``stride.t`` frames: 1 + t·n frames are n + 1
     steps. Without one, every step holds ``stride.t`` frames. A last group that is not full is filled with
-    its last frame, and sides that are no multiple of the stride with their last row or column; decoding
+    its last frame, and sides that are not a multiple of the stride with their last row or column; decoding
     cuts both off.
     """
 

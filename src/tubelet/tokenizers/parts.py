@@ -38,7 +38,7 @@ class PartGrid:
         """Lay a part out.
 
         Raises:
-            OptionError: the model's stride is no multiple of the part's.
+            OptionError: the model's stride is not a multiple of the part's.
         """
         whole = grouping.stride
         if any(of_model % of_part for of_model, of_part in zip(whole, part.stride, strict=True)):

@@ -43,7 +43,7 @@ class TokenGrid:
         width: their columns of pixels.
 
     Raises:
-        OptionError: the digits are no tensor of whole numbers.
+        OptionError: the digits are not a tensor of whole numbers.
         ShapeError: they do not belong to clips of this length and size.
     """
 
@@ -138,7 +138,7 @@ def unflatten(
 
     Raises:
         ShapeError: there are more or fewer tokens than such clips have.
-        OptionError: there is no such order, or the sequences are no tensor of whole numbers.
+        OptionError: there is no such order, or the sequences are not a tensor of whole numbers.
     """
     check_whole(sequences, "sequences", cure=ROUND)
     steps, rows, columns = cells

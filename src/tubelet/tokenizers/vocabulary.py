@@ -137,9 +137,9 @@ class Vocabulary:
             separators: whether a separator stands between two latent steps.
 
         Raises:
-            OptionError: separators are asked for in temporal order, or ids are no tensor of whole numbers.
+            OptionError: separators are asked for in temporal order, or ids are not a tensor of whole numbers.
             ShapeError: a clip of these cells has more or fewer ids.
-            TokenError: a mark is missing or at a wrong place, or an id is no token's.
+            TokenError: a mark is missing or at a wrong place, or an id is not a token's.
         """
         _check_separators(order, separators=separators)
         check_whole(ids, "ids", cure=ROUND)

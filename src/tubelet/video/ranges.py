@@ -63,7 +63,7 @@ def open_any(video: AnyVideo) -> Iterator[OpenVideo]:
             yield opened
         return
     if not 0 <= (start or 0) < (float("inf") if end is None else end):
-        raise OptionError(f"{video} is no range; it begins at 0 s or later, and ends after it begins.")
+        raise OptionError(f"{video} is not range; it begins at 0 s or later, and ends after it begins.")
     with open_video(path) as opened:
         info = opened.info
 

@@ -23,7 +23,7 @@ def test_a_folder_is_no_target(tmp_path):
 @pytest.mark.parametrize("parent", ["missing", "file"])
 def test_a_missing_folder_is_named(tmp_path, parent):
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match=f"{parent} is no folder; .* Create it first"):
+    with pytest.raises(OutputError, match=f"{parent} is not a folder; .* Create it first"):
         check_target(tmp_path / parent / "x", force=True)
 
 

@@ -68,7 +68,9 @@ def test_it_is_the_definition_written_out_in_double_precision(pair):
 
 
 def test_it_is_what_pytorch_msssim_computes(pair):
-    oracle = pytest.importorskip("pytorch_msssim", reason="pytorch-msssim is no dependency, only an oracle")
+    oracle = pytest.importorskip(
+        "pytorch_msssim", reason="pytorch-msssim is not a dependency, only an oracle"
+    )
     reference, frames = (rearrange(torch.tensor(each), "t h w c -> t c h w").double() for each in pair)
     assert ms_ssim(pair) == pytest.approx(float(oracle.ms_ssim(reference, frames, data_range=255)), abs=1e-5)
 

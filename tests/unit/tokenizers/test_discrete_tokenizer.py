@@ -114,7 +114,7 @@ def test_a_quantiser_whose_weights_could_not_be_stored_is_refused(backbone):
         channels, bases = 6, ((2,) * 6,)
         __call__ = quantize = dequantize = fit = update = lambda *_: None
 
-    with pytest.raises(OptionError, match="is no torch module"):
+    with pytest.raises(OptionError, match="is not a torch module"):
         DiscreteTokenizer(backbone, Plain())
 
 

@@ -41,7 +41,7 @@ def test_a_range_is_cut_like_a_video(video_file):
 
 def test_a_range_without_a_meaning_or_a_frame_is_named(video_file):
     path = video_file("a.mkv", frames=9)
-    with pytest.raises(OptionError, match=r"#t=3,2 is no range"), open_any(VideoRange(path, 3.0, 2.0)):
+    with pytest.raises(OptionError, match=r"#t=3,2 is not range"), open_any(VideoRange(path, 3.0, 2.0)):
         pass
     with pytest.raises(VideoError, match="no frame from 90 s to its end"):
         frames_of(VideoRange(path, 90.0, None))

@@ -110,7 +110,7 @@ def tensors_facts(path: Path) -> dict[str, object]:
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such file. Check the spelling and the folder.") from error
     except (OSError, SafetensorError, TypeError) as error:
-        raise CheckpointError(f"{path} is no .safetensors file that can be read: {error}.") from error
+        raise CheckpointError(f"{path} is not a .safetensors file that can be read: {error}.") from error
     if state is not None:
         step, height, width, rows, columns, pending, tiles, depth = map(int, state)
         return {

@@ -47,7 +47,7 @@ def detokenize_file(
         **options: see `FileOptions`; only ``.tube`` files hold audio.
 
     Raises:
-        BitstreamError: the source is no file of tokens, damaged, or newer than this program.
+        BitstreamError: the source is not a file of tokens, damaged, or newer than this program.
         CheckpointError: its tokenizer is not here, or another one has its name.
         OptionError: an option has no meaning for this file, or here.
         OutputError: the target exists or cannot be written.

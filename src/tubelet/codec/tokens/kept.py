@@ -32,7 +32,7 @@ class KeptClips:
         tokenizer_sha256: its fingerprint.
 
     Raises:
-        OutputError: the file is no table of tokens, or one of another tokenizer.
+        OutputError: the file is not a table of tokens, or one of another tokenizer.
     """
 
     def __init__(self, path: Path | None, tokenizer: str, tokenizer_sha256: str) -> None:

@@ -53,7 +53,7 @@ def read_claims(source: Path) -> tuple[GroupClaim, ...]:
 
     Raises:
         OSError: it cannot be read.
-        BitstreamError: it is no Parquet file, or what it says of its row groups has no meaning.
+        BitstreamError: it is not a Parquet file, or what it says of its row groups has no meaning.
     """
     with source.open("rb") as file:
         size = file.seek(0, os.SEEK_END)

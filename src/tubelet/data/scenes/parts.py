@@ -223,7 +223,7 @@ def check_number(number: float | int, least: float | int, most: float | int, wha
     """Raise unless a number lies between two others.
 
     Raises:
-        OptionError: it does not, or is no number.
+        OptionError: it does not, or is not a number.
     """
     if not isinstance(number, int | float) or not isfinite(number) or not least <= number <= most:
         raise OptionError(f"{what} is {number!r:.40}; it is a number from {least:g} to {most:g}.")
@@ -233,7 +233,7 @@ def check_whole(number: int, least: int, most: int, what: str) -> None:
     """Raise unless a whole number lies between two others.
 
     Raises:
-        OptionError: it does not, or is no whole number.
+        OptionError: it does not, or is not a whole number.
     """
     if type(number) is not int or not least <= number <= most:
         raise OptionError(f"{what} is {number!r:.40}; it is a whole number from {least} to {most}.")

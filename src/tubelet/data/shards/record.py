@@ -94,7 +94,7 @@ def bytes_to_facts(data: bytes, key: str, where: str) -> dict[str, Any]:
     """Undo `facts_to_bytes`.
 
     Raises:
-        DatasetError: they are no facts of this clip.
+        DatasetError: they are not the facts of this clip.
     """
     try:
         facts = text_to_json(data.decode("utf-8"))

@@ -20,7 +20,7 @@ def open_onnx_system(text: str, setting: Setting) -> LatentSystem:
 
     Raises:
         OptionError: it names no folder, there are not so many channels, onnxruntime is not installed, or the
-            device is no CPU.
+            device is not a CPU.
         CheckpointError: the folder holds no such tokenizer.
         AbsentError: it is to compute in another number format than its files have, or compiled.
     """

@@ -78,7 +78,7 @@ class TubeSystem:
 
     @property
     def timing(self) -> Timing:
-        """Of its networks, in streams: the file is no part of it."""
+        """Of its networks, in streams: the file is not part of it."""
         tokenizer = self.checkpoint.tokenizer
         return continuous_timing(tokenizer, name=self.name, channels=self.channels, at_once=False)
 
@@ -168,7 +168,7 @@ class TokenSystem:
 
     @property
     def timing(self) -> Timing:
-        """Of its networks and its quantiser: the file is no part of it."""
+        """Of its networks and its quantiser: the file is not part of it."""
         return discrete_timing(self.checkpoint.tokenizer, name=self.name, at_once=self.at_once)
 
     def facts(self) -> dict[str, Any]:

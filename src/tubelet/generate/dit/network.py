@@ -89,7 +89,7 @@ class DiT(nn.Module):
             lead: whether the first step is the first of a clip, which stands still.
 
         Raises:
-            ShapeError: rows or columns are no multiples of the patch.
+            ShapeError: rows or columns are not multiples of the patch.
         """
         steps, rows, columns, p = *latent.shape[2:], self.config.patch
         if rows % p or columns % p:

@@ -35,7 +35,7 @@ class DiTTrainConfig(GeneratorTrainConfig):
             words: the vocabulary.
 
         Raises:
-            OptionError: rows or columns are no multiples of the patch, or the width does not split.
+            OptionError: rows or columns are not multiples of the patch, or the width does not split.
         """
         channels, steps, rows, columns = shape
         self.check_patch(rows, columns)

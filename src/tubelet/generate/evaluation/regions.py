@@ -23,7 +23,7 @@ Image = Float[np.ndarray, "H W 3"]
 
 
 class Region(NamedTuple):
-    """A connected part of a frame that is no ground.
+    """A connected part of a frame that is not a ground.
 
     Attributes:
         cover: how much of each pixel of the frame it is, 0 to 1.
@@ -84,7 +84,7 @@ def regions_of(frame: Frames, ground: Image, *, least: float, contrast: float) -
     largest = np.argsort(-sizes, kind="stable")[:_MOST_REGIONS]
     for label in numbers[largest][sizes[largest] >= least]:
         inside = labels == label
-        # The colour is that of the pixels that are no mixture with the ground.
+        # The colour is that of the pixels that are not a mixture with the ground.
         core = inside & (away >= np.quantile(away[inside], 0.6))
         own = np.median(difference[core], axis=0)
         near = _grown(inside)

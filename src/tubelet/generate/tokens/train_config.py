@@ -40,7 +40,7 @@ class TokenTrainConfig(GeneratorTrainConfig):
             words: the vocabulary.
 
         Raises:
-            OptionError: rows or columns are no multiples of the patch, or the width does not split.
+            OptionError: rows or columns are not multiples of the patch, or the width does not split.
         """
         steps, rows, columns = shape
         self.check_patch(rows, columns)

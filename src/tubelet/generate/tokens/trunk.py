@@ -109,7 +109,7 @@ class Trunk(nn.Module):
         """Turns of the words, which have no place, and of all patches.
 
         Raises:
-            ShapeError: rows or columns are no multiples of the patch.
+            ShapeError: rows or columns are not multiples of the patch.
         """
         p = self.config.patch
         if grid.rows % p or grid.columns % p:

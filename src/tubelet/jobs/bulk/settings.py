@@ -77,7 +77,7 @@ class BulkSettings:
         """Frames per second; none leaves them.
 
         Raises:
-            OptionError: it is no ratio.
+            OptionError: it is not a ratio.
         """
         try:
             return None if self.fps is None else text_to_ratio(self.fps)

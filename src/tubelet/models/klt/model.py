@@ -189,7 +189,7 @@ class KLTModel(nn.Module):
 
         def coefficients_of(rows: slice) -> Latent:
             coefficients = self.transform(pixels_of(rows))
-            # A copy, so that the coefficients that are no part of the latent can go.
+            # A copy, so that the coefficients that are not part of the latent can go.
             linear.append(coefficients[:, : self.channels].clone())
             return coefficients
 

@@ -44,7 +44,7 @@ TOKEN_COLUMNS = tuple(
 )
 
 _READING = """
-Latents that are not quantised are no bitstreams: they are stored as numbers, and tables and plots of them
+Latents that are not quantised are not bitstreams: they are stored as numbers, and tables and plots of them
 say how many. What went through a file has bits on disk, headers counted. The two never share a table.
 """
 
@@ -69,8 +69,8 @@ itself, and gains nothing where frames stand still.
 _FILES = """
 Bits are those of a whole file or stream, over the pixels of its clip. A tokenizer's file is its quantised
 latent through a range coder that knows how often each symbol of a channel occurs, and no more: nothing is
-predicted from its neighbours. That is no video codec, and these curves do not make it one; they say what it
-costs to store latents. Codecs predict, choose modes and quantisers block by block, and were made for this
+predicted from its neighbours. That is not a video codec, and these curves do not make it one; they say what
+it costs to store latents. Codecs predict, choose modes and quantisers block by block, and were made for this
 very task. Nor do the curves say how well a generative model works on a latent.
 """
 
@@ -94,7 +94,7 @@ its mean.
 """
 
 _CONTENT = """
-Means over the clips that share a tag; in brackets, how many these are. A few clips are no sample of their
+Means over the clips that share a tag; in brackets, how many these are. A few clips are not a sample of their
 kind: read the intervals; a single clip has none.
 """
 

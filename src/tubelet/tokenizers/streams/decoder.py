@@ -109,7 +109,7 @@ class StreamDecoder(Generic[Taken]):
 
         Raises:
             ShapeError: the latent is not of the clip's size, or goes on past its end; or `counts` do not fit.
-            OptionError: the latent is no floating-point tensor, or has more channels than the tokenizer.
+            OptionError: the latent is not a floating-point tensor, or has more channels than the tokenizer.
             LatentError: the latent holds NaN or infinity.
         """
         return self._video(self._checked(latent, counts))
@@ -124,8 +124,8 @@ class StreamDecoder(Generic[Taken]):
             steps: how many, from 1.
 
         Raises:
-            OptionError: the tokenizer has not learnt to predict; `steps` is no number from 1; or nothing was
-                pushed yet.
+            OptionError: the tokenizer has not learnt to predict; `steps` is not a number from 1; or nothing
+                was pushed yet.
             ShapeError: the clip's length was given, and was not reached, or its last step is not full.
         """
         return self._video(self._to_come(steps))
@@ -147,7 +147,7 @@ class StreamDecoder(Generic[Taken]):
 
         Raises:
             ShapeError: the latent is not of the clip's size, goes on past its end, or is of several clips.
-            OptionError: the latent is no floating-point tensor, or has more channels than the tokenizer.
+            OptionError: the latent is not a floating-point tensor, or has more channels than the tokenizer.
             LatentError: the latent holds NaN or infinity.
         """
         run = self._checked(latent, counts)

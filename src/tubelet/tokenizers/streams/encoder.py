@@ -92,7 +92,7 @@ class StreamEncoder(Generic[Given]):
 
         Raises:
             ShapeError: the frames are not ``b 3 T H W``, or not of the size of those before.
-            OptionError: they are no floating-point tensor, or their values are of another scale.
+            OptionError: they are not a floating-point tensor, or their values are of another scale.
             LatentError: they hold NaN or infinity.
 
         Warns:

@@ -165,7 +165,7 @@ class TrainConfig(LoopConfig):
         if self.losses.kl and not self.model.variational:
             raise OptionError("the weight of kl is set and the model is not variational. Set both or none.")
         if self.quantizer is not None and self.model.variational:
-            raise OptionError("the model is variational and has a quantiser; a token is no distribution.")
+            raise OptionError("the model is variational and has a quantiser; a token is not a distribution.")
         if self.quantizer is not None and set(self.prefixes.counts) != {self.model.channels}:
             raise OptionError(
                 f"prefixes are {self.prefixes.counts} and the quantiser needs all {self.model.channels}; "

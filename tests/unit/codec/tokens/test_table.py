@@ -233,10 +233,10 @@ def test_columns_of_another_type_are_named(written, column, values):
     ("change", "message"),
     [
         ({"frames": 6}, "give the size of the encoded clip"),
-        ({"frames": 0}, "it is no clip"),
+        ({"frames": 0}, "it is not a clip"),
         ({"t": 3}, r"sequences are of shape \(1, 12\)"),
-        ({"t": -2, "h": -2}, "it is no clip"),
-        ({"k": 2}, "1 codebooks: it is no clip"),
+        ({"t": -2, "h": -2}, "it is not a clip"),
+        ({"k": 2}, "1 codebooks: it is not a clip"),
         ({"tokens": [64_000] * 12}, "a token is 64000"),
         ({"tokens": [0] * 11}, "sequences are of shape"),
         ({"tokens": [None] * 12}, "a token is null"),

@@ -117,5 +117,5 @@ def test_a_log_tells_how_much_of_the_codebook_is_used(discrete, data, tmp_path, 
 def test_a_quantiser_takes_all_channels_of_a_plain_latent(discrete):
     with pytest.raises(OptionError, match="needs all 3"):
         replace(discrete, prefixes=Prefixes(counts=(2, 3), weights=(1.0, 1.0)))
-    with pytest.raises(OptionError, match="a token is no distribution"):
+    with pytest.raises(OptionError, match="a token is not a distribution"):
         replace(discrete, model=replace(discrete.model, variational=True))
