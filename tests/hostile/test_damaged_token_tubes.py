@@ -137,7 +137,7 @@ def test_words_without_a_table_give_digits_of_the_base_or_are_refused(codings):
                 zeros = np.zeros(20, np.int32)
                 bytes_to_chunk(chunk_of(segment, zeros, codings(base, 20).header), codings(base, 20))
             except BitstreamError as error:
-                assert "no code of any symbols" in str(error) or "do not match" in str(error)
+                assert "not the code of any symbols" in str(error) or "do not match" in str(error)
 
 
 def test_a_head_that_claims_other_digits_is_refused(whole):

@@ -92,7 +92,7 @@ _SEAM = "mean squared error {} over that elsewhere"
 
 _WAY = (
     f"every whole run of {RUN} frames that was reconstructed at once, of all clips together, frames resized "
-    f"to 224x224 (bilinear, no antialiasing); of fewer than {ENOUGH} runs it is not one to compare with papers"
+    f"to 224x224 (bilinear, no antialiasing); of fewer than {ENOUGH} runs it is none to compare with papers"
 )
 
 _DETAIL, _TIME, _MOTION = "detail", "temporal_consistency", "motion_fidelity"

@@ -189,7 +189,8 @@ class ContinuousTokenizer(nn.Module):
             ShapeError: the latent does not belong to a clip of this length and size, or `counts` not to it;
                 or steps after a last one that is not full are wanted.
             OptionError: the latent is not a floating-point tensor, lies on another device, or has more
-                channels than the tokenizer; or `counts` are none; or the tokenizer has several parts, or none `ahead`.
+                channels than the tokenizer; or `counts` are none; or the tokenizer has several parts, or none
+                `ahead`.
             LatentError: the latent holds NaN or infinity.
         """
         given, size = clip.take_latent(self.model, latent, counts), (height, width)

@@ -181,8 +181,8 @@ def _grid(row: dict[str, Any]) -> TokenGrid:
     numbers = {name: row[name] for name in _NUMBERS}
     if min(numbers.values()) < 1 or row["k"] != len(bases) or len(tokens) > LARGEST_CLIP:
         raise BitstreamError(
-            f"a clip of {len(tokens)} tokens has sizes {numbers} and {len(bases)} codebooks: it is not a clip. The "
-            "file is damaged."
+            f"a clip of {len(tokens)} tokens has sizes {numbers} and {len(bases)} codebooks: "
+            "it is not a clip. The file is damaged."
         )
     if tokens.dtype.kind == "i" and len(tokens) and tokens.min() < 0:
         raise BitstreamError(f"a token is {tokens.min()}; tokens count from 0. The file is damaged.")
