@@ -132,9 +132,9 @@ def test_a_file_cut_short_says_what_is_left(tmp_path, whole):
 NO_TUBES = {
     "empty": (b"", "empty"),
     "one byte": (GOLDEN[:1], "cut short"),
-    "text": (b"Not a tube at all.\n", "no .tube file"),
-    "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(100), "no .tube file"),
-    "zeros": (bytes(1000), "no .tube file"),
+    "text": (b"Not a tube at all.\n", "not a .tube file"),
+    "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(100), "not a .tube file"),
+    "zeros": (bytes(1000), "not a .tube file"),
     "line ends changed": (GOLDEN.replace(b"\r\n", b"\n"), "transfer as text"),
     "seven bits": (bytes(byte & 0x7F for byte in GOLDEN), "transfer as text"),
     "newer": (MAGIC + b"\x04\x00" + GOLDEN[10:], "format version 4; this program reads up to 3. Upgrade"),

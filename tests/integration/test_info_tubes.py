@@ -116,7 +116,7 @@ def test_maps_that_cannot_be_drawn_are_refused(cli, video_file, budget_tube, tmp
     shutil.copy(GOLDEN / "version1.tube", plain)
     target = tmp_path / "map.png"
     assert refused(cli("info", plain, "--map", target), 2, "no map of counts", "--budget")
-    assert refused(cli("info", video_file(), "--map", target), 2, "no .tube file")
+    assert refused(cli("info", video_file(), "--map", target), 2, "not a .tube file")
     assert refused(cli("info", budget_tube, "--map", tmp_path / "map.gif"), 2, "ends in")
     assert refused(cli("info", budget_tube, "--map", budget_tube, "--force"), 2)
     assert not target.exists()

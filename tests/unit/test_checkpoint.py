@@ -149,7 +149,7 @@ def test_damaged_json_is_named(folder, text):
 
 def test_json_that_is_no_text_is_named(folder):
     (folder / "config.json").write_bytes(b"\xff\xfe\xff")
-    with pytest.raises(CheckpointError, match="no checkpoint of tubelet"):
+    with pytest.raises(CheckpointError, match="not a checkpoint of tubelet"):
         load(folder)
 
 

@@ -124,7 +124,7 @@ def test_what_may_be_a_path_is_no_repository(name, is_one, tmp_path, monkeypatch
 def test_without_the_library_the_cure_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CheckpointError, match=r"no folder here.*pip install 'tubelet\[hub\]'"):
+    with pytest.raises(CheckpointError, match=r"not a folder here.*pip install 'tubelet\[hub\]'"):
         checkpoint.find("owner/name")
     with pytest.raises(OptionError, match=r"pip install 'tubelet\[hub\]'"):
         hub.push_to_hub(tmp_path, "owner/name")

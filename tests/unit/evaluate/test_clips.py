@@ -87,5 +87,5 @@ def test_what_is_no_manifest_is_refused(tmp_path, text):
         path = tmp_path / f"manifest{suffix}"
         path.write_text(text)
         if suffix == ".json" or text.startswith("name"):
-            with pytest.raises(OptionError, match="no manifest"):
+            with pytest.raises(OptionError, match="not a manifest"):
                 read_tags(path)

@@ -89,7 +89,7 @@ def test_lines_are_paths_or_objects():
         ('{"path": "a", "end": 0}', "ends after it begins"),
         ('{"path": "a", "caption": 3}', "caption is 3"),
         ('{"path": "a", "caption": "\\ud800"}', "half a character"),
-        ('{"path": ', "no JSON"),
+        ('{"path": ', "not JSON"),
     ],
 )
 def test_a_row_that_means_nothing_is_named_with_its_line(line, said):

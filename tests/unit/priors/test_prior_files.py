@@ -122,7 +122,7 @@ def test_a_configuration_that_contradicts_itself_is_refused(folder, change):
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 1}', '{"format": 2, "config": {}, "sha256": ""}'])
 def test_what_is_no_prior_is_refused(folder, content):
     (folder / "config.json").write_text(content)
-    with pytest.raises(CheckpointError, match=r"no prior of tubelet|format"):
+    with pytest.raises(CheckpointError, match=r"not a prior of tubelet|format"):
         read_prior(folder)
 
 

@@ -204,7 +204,7 @@ def test_another_file_is_named(path):
 def test_a_table_of_other_things_is_named(path):
     pq.write_table(pa.table({"text": ["hello"]}), path)
     with pytest.raises(
-        BitstreamError, match=r"clips\.parquet: it has no column tokens, k, .*no table of tokens"
+        BitstreamError, match=r"clips\.parquet: it has no column tokens, k, .*not a table of tokens"
     ):
         TokenTable(path)
 
