@@ -152,8 +152,10 @@ def _channel_table(stored: Path) -> str:
 
 def _generator_table(stored: Path) -> str:
     """What generators are, and how often they show what a prompt says."""
-    content = read_stored(stored, "generation.json")
-    models = content["figures"]["models"] if content else {}
+    models: dict[str, Any] = {}
+    for path in sorted(stored.glob("generation*.json")):
+        content = read_stored(stored, path.name)
+        models |= content["figures"]["models"] if content else {}
     rows = {}
     for folder in sorted(path.parent for path in GENERATORS.glob("*/config.json")):
         facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
