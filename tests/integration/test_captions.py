@@ -26,7 +26,7 @@ def test_rows_come_back_in_order_each_with_its_caption(tmp_path, video_file, tok
     tokenize_files(clips, target, tokenizer=token_folder, captions=["five", None, "nine"])
     found = list(tubelet.read_tokens(target))
     assert [(facts.caption, grid.frames) for grid, facts in found] == [("five", 5), (None, 1), ("nine", 9)]
-    with pytest.raises(OptionError, match="2 captions for 3 clips"):
+    with pytest.raises(OptionError, match="2 captions and 3 names for 3 clips"):
         tokenize_files(clips, target, tokenizer=token_folder, captions=["a", "b"], force=True)
 
 

@@ -157,8 +157,8 @@ def test_what_is_no_video_is_refused(cli, tmp_path, command, content):
     assert files(tmp_path) == {"odd.mp4"}
 
 
-def test_a_folder_is_no_video(cli, tmp_path):
-    assert refused(cli("encode", tmp_path, "-o", tmp_path / "out.tube"), 1, str(tmp_path))
+def test_a_folder_without_clips_is_named(cli, tmp_path):
+    assert refused(cli("encode", tmp_path, "-o", tmp_path / "out.tube"), 2, str(tmp_path), "0 clips")
 
 
 @pytest.mark.parametrize("command", ["encode", "decode", "reconstruct"])

@@ -95,7 +95,6 @@ def test_bad_usage_is_refused(cli, video_file, predicting, tmp_path):
     assert refused(cli(*words, "--tokenizer", "klt-4x8x8"), 2, "has not learnt to predict", "tubelet train")
     assert not target.exists()
     assert refused(cli(*words, "--tokenizer", predicting, "--seconds", "0"), 2, "seconds is 0.0")
-    assert refused(cli(*words), 2, "--tokenizer")
     assert refused(cli("continue", source, "-o", tmp_path / "a.txt", "--tokenizer", predicting), 2, ".txt")
     target.write_bytes(b"mine")
     assert refused(cli(*words, "--tokenizer", predicting), 1, "exists; nothing is overwritten unasked")
