@@ -1,9 +1,7 @@
 """From a run of a flow to a tokenizer that anybody can load."""
 
-import warnings
 from pathlib import Path
 
-from tubelet.errors import TubeletWarning
 from tubelet.files import check_folder
 from tubelet.files.names import text_name
 from tubelet.json_fields import fields_from_json
@@ -12,8 +10,7 @@ from tubelet.tokenizers.save import FILES
 from tubelet.train.flow.network import FlowNetwork
 from tubelet.train.flow.task import KIND
 from tubelet.train.run_folder import RUN_FILE, read_run
-from tubelet.train.state import checkpoints, read_ema, read_numbers
-from tubelet.train.tokenizer.export import card_of_run, read_facts, unfinished_text
+from tubelet.train.tokenizer.export import card_of_run, read_average, read_facts
 from tubelet.weights_file import round_for_storage
 
 
@@ -48,11 +45,7 @@ def export_flow(run: Path, folder: Path, *, force: bool = False) -> Path:
     facts = read_facts(run)
     config = fields_from_json(FlowConfig, facts["config"]["model"] | {"name": name}, str(run))
     network = FlowNetwork(config.build(), config)
-    newest = checkpoints(run)[-1]
-    read_ema(newest, network)
-    progress = float(read_numbers(newest)["progress"])
-    if progress < 1:
-        warnings.warn(f"{run} is not finished: {unfinished_text(progress)}", TubeletWarning, stacklevel=2)
+    progress = read_average(run, network)
     tokenizer = network.tokenizer.eval().requires_grad_(requires_grad=False)
     round_for_storage(network.model.refiner.network)
     about = (

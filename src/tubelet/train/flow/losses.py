@@ -1,19 +1,16 @@
 """The losses of a flow: of its velocity, and of what its sampler makes."""
 
-import torch
 from einops import rearrange
-from torch import Tensor
 
 from tubelet.losses.detail import log_detail
 from tubelet.losses.pair import Loss
 from tubelet.losses.reconstruction import log_mse
-from tubelet.losses.sampling import sample
 from tubelet.losses.temporal import log_frame_difference
 from tubelet.perceptual.lpips import LPIPS
 from tubelet.train.flow.config import FlowTrainConfig
 from tubelet.train.flow.network import FlowNetwork, Frozen, State
 from tubelet.train.task import Place, Term
-from tubelet.train.tokenizer.draws import generator_of
+from tubelet.train.tokenizer.losses import some_frames
 from tubelet.types import Video
 
 
@@ -41,20 +38,8 @@ def sample_terms(
     if weights.log_detail:
         terms["log_detail"] = Term(weights.log_detail, log_detail(clips, back))
     if weights.perceptual and perceptual is not None:
-        terms["perceptual"] = Term(weights.perceptual, perceptual(*_some_frames(config, clips, back, place)))
-    return terms
-
-
-def _some_frames(config: FlowTrainConfig, clips: Video, back: Video, place: Place) -> tuple[Tensor, Tensor]:
-    """A few frames of every clip, and what came back of them."""
-    seen = [
-        sample(
-            clips[row : row + 1],
-            back[row : row + 1],
-            frames=config.losses.perceptual_frames,
-            generator=generator_of(config.seed, place.iteration, index),
+        terms["perceptual"] = Term(
+            weights.perceptual,
+            perceptual(*some_frames(clips, back, place, frames=weights.perceptual_frames, seed=config.seed)),
         )
-        for row, index in enumerate(place.indices)
-    ]
-    frames, decoded = (torch.cat(side) for side in zip(*seen, strict=True))
-    return frames, decoded
+    return terms

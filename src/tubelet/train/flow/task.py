@@ -26,7 +26,7 @@ from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
-from tubelet.train.tokenizer.batches import to_video
+from tubelet.train.tokenizer.batches import crop_facts, to_video
 from tubelet.train.tokenizer.draws import draw_counts, draw_noise
 from tubelet.types import Video
 from tubelet.video.pixels import to_model
@@ -85,9 +85,7 @@ class FlowTask:
 
     def facts(self) -> dict[str, Any]:
         """The crops, and the clips that they are from."""
-        clips = [clip.name for clip in self._crops.clips]
-        settings = {"data": self._crops.settings, "folder": str(self._data.resolve()), "trains": KIND}
-        return settings | {"clips": clips, "crops": len(self._crops)}
+        return crop_facts(self._crops, self._data) | {"trains": KIND}
 
     def start(self) -> FlowNetwork:
         """A flow that was trained, or one that gives noise of the right size around the frozen tokenizer."""

@@ -1,6 +1,8 @@
 """Prepared crops as what a network takes."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +13,16 @@ from tubelet.data.crops import Crops
 from tubelet.data.feed import Draw, draw_batch
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Latent, Latents, Video
+
+
+def crop_facts(crops: Crops, folder: Path) -> dict[str, Any]:
+    """What ``run.json`` says of the crops of a run, and of the clips that they are from."""
+    return {
+        "data": crops.settings,
+        "folder": str(folder.resolve()),
+        "clips": [clip.name for clip in crops.clips],
+        "crops": len(crops),
+    }
 
 
 def to_video(batch: UInt8[np.ndarray, "b T H W 3"], device: torch.device | None = None) -> Video:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from einops import rearrange
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from tubelet.data.crops import Crops, open_crops
 from tubelet.errors import OptionError, TrainingError, TubeletWarning
@@ -59,11 +59,7 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     numbers = facts["config"].get("quantizer")
     quantizer = None if numbers is None else quantizer_from_json(numbers, run)
     network = Network.build(model, quantizer)
-    newest = checkpoints(run)[-1]
-    read_ema(newest, network)
-    progress = float(read_numbers(newest)["progress"])
-    if progress < 1:
-        warnings.warn(f"{run} is not finished: {unfinished_text(progress)}", TubeletWarning, stacklevel=2)
+    progress = read_average(run, network)
     network.eval().requires_grad_(requires_grad=False)
     tokenizer = network.tokenizer
     for each in tokenizer.model.networks():
@@ -139,6 +135,23 @@ def _tokens_text(tokenizer: DiscreteTokenizer, crops: Crops) -> str:
         f"A discrete tokenizer of {sizes} values per position; {joint.count} positions of the training data "
         f"use {100 * joint.share:.1f} % of them, with a perplexity of {joint.perplexity:.0f}"
     )
+
+
+def read_average(run: Path, network: nn.Module) -> float:
+    """Read the averaged weights of a run's newest checkpoint; say so if the run is not finished.
+
+    Returns:
+        Which part of the run is done, up to 1.
+
+    Raises:
+        TrainingError: the checkpoint is damaged.
+    """
+    newest = checkpoints(run)[-1]
+    read_ema(newest, network)
+    progress = float(read_numbers(newest)["progress"])
+    if progress < 1:
+        warnings.warn(f"{run} is not finished: {unfinished_text(progress)}", TubeletWarning, stacklevel=3)
+    return progress
 
 
 def unfinished_text(progress: float) -> str:

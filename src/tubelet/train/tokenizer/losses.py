@@ -61,7 +61,18 @@ def terms_of(
     if back.quantized is not None and back.quantized.loss.requires_grad:
         terms["quantizer"] = Term(1.0, back.quantized.loss)
     if weights.perceptual and perceptual is not None:
-        terms["perceptual"] = Term(weights.perceptual, perceptual(*_some_frames(config, batch)))
+        terms["perceptual"] = Term(
+            weights.perceptual,
+            perceptual(
+                *some_frames(
+                    batch.video,
+                    batch.back.video,
+                    batch.place,
+                    frames=weights.perceptual_frames,
+                    seed=config.seed,
+                )
+            ),
+        )
     adversarial = config.stage_at(batch.place.progress).adversarial
     if adversarial and discriminator is not None:
         terms["adversarial"] = Term(adversarial, r3gan_generator(discriminator, batch.video, back.video))
@@ -96,17 +107,16 @@ _Some = Float[Tensor, "b 3 f H W"]
 """A few frames of every clip."""
 
 
-def _some_frames(config: TrainConfig, batch: Batch) -> tuple[_Some, _Some]:
-    """A few frames of every clip, and what came back of them."""
-    place = batch.place
+def some_frames(video: Video, back: Video, place: Place, *, frames: int, seed: int) -> tuple[_Some, _Some]:
+    """A few frames of every clip, and what came back of them; chosen by seed, iteration and clip."""
     seen = [
         sample(
-            batch.video[row : row + 1],
-            batch.back.video[row : row + 1],
-            frames=config.losses.perceptual_frames,
-            generator=generator_of(config.seed, place.iteration, index),
+            video[row : row + 1],
+            back[row : row + 1],
+            frames=frames,
+            generator=generator_of(seed, place.iteration, index),
         )
         for row, index in enumerate(place.indices)
     ]
-    frames, decoded = (torch.cat(side) for side in zip(*seen, strict=True))
-    return frames, decoded
+    chosen, decoded = (torch.cat(side) for side in zip(*seen, strict=True))
+    return chosen, decoded

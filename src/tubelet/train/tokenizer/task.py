@@ -26,7 +26,7 @@ from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place
-from tubelet.train.tokenizer.batches import to_video
+from tubelet.train.tokenizer.batches import crop_facts, to_video
 from tubelet.train.tokenizer.config import Stage, TrainConfig
 from tubelet.train.tokenizer.draws import (
     draw_ahead,
@@ -89,9 +89,7 @@ class TokenizerTask:
 
     def facts(self) -> dict[str, Any]:
         """The crops, and the clips that they are from."""
-        clips = [clip.name for clip in self._crops.clips]
-        settings = {"data": self._crops.settings, "folder": str(self._data.resolve())}
-        return settings | {"clips": clips, "crops": len(self._crops)}
+        return crop_facts(self._crops, self._data)
 
     def start(self) -> Network:
         """A trained tokenizer, or the linear one with new networks around it."""

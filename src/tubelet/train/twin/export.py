@@ -1,22 +1,19 @@
 """From a run of structure and dynamics to a tokenizer that anybody can load."""
 
-import warnings
 from pathlib import Path
 
 from tubelet.data.crops import open_crops
-from tubelet.errors import TubeletWarning
 from tubelet.files import check_folder
 from tubelet.files.names import text_name
 from tubelet.json_fields import fields_from_json
 from tubelet.models.twin.config import TwinConfig
 from tubelet.tokenizers.save import FILES
 from tubelet.train.run_folder import RUN_FILE, read_run
-from tubelet.train.state import checkpoints, read_ema, read_numbers
 from tubelet.train.tokenizer.export import (
     card_of_run,
+    read_average,
     read_facts,
     statistics_of,
-    unfinished_text,
 )
 from tubelet.train.twin.network import TwinNetwork
 from tubelet.train.twin.task import KIND
@@ -55,11 +52,7 @@ def export_twin(run: Path, folder: Path, *, data: Path | None = None, force: boo
     facts = read_facts(run)
     config = fields_from_json(TwinConfig, facts["config"]["model"] | {"name": name}, str(run))
     network = TwinNetwork(config.build(), config)
-    newest = checkpoints(run)[-1]
-    read_ema(newest, network)
-    progress = float(read_numbers(newest)["progress"])
-    if progress < 1:
-        warnings.warn(f"{run} is not finished: {unfinished_text(progress)}", TubeletWarning, stacklevel=2)
+    progress = read_average(run, network)
     tokenizer = network.tokenizer.eval().requires_grad_(requires_grad=False)
     for each in tokenizer.model.networks():
         round_for_storage(each)

@@ -19,6 +19,7 @@ from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
+from tubelet.train.tokenizer.batches import crop_facts
 from tubelet.train.twin.config import TwinStage, TwinTrainConfig
 from tubelet.train.twin.network import TwinNetwork, draw_known
 from tubelet.train.twin.pairs import Pairs, draw_pairs, to_videos
@@ -69,9 +70,7 @@ class TwinTask:
 
     def facts(self) -> dict[str, Any]:
         """The crops, and the clips that they are from."""
-        clips = [clip.name for clip in self._crops.clips]
-        settings = {"data": self._crops.settings, "folder": str(self._data.resolve()), "trains": KIND}
-        return settings | {"clips": clips, "crops": len(self._crops)}
+        return crop_facts(self._crops, self._data) | {"trains": KIND}
 
     def start(self) -> TwinNetwork:
         """The linear model, with networks around it that change nothing yet."""
