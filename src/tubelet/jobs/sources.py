@@ -6,12 +6,12 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import import_module
 from io import BytesIO, TextIOWrapper
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
 from tubelet.codec.tokens.clip import check_caption
+from tubelet.data.arrow import arrow_packages
 from tubelet.data.clips import SUFFIXES, find_clips
 from tubelet.errors import OptionError
 from tubelet.files.names import text_name
@@ -228,13 +228,7 @@ def _from_lines(lines: Iterable[str], folder: str, where: str) -> Iterator[Row]:
 
 
 def _parquet_rows(file: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
-    try:
-        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"the package {error.name!r} is missing; lists in .parquet need it. Install it with "
-            "`pip install 'tubelet[tokens]'`, or give a .csv."
-        ) from error
+    arrow, parquet = arrow_packages(for_what="lists in .parquet", instead="give a .csv")
     try:
         table = parquet.ParquetFile(file)
         wanted = [*_PATH_COLUMNS, "start", "end", "caption"]

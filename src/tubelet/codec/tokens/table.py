@@ -33,7 +33,7 @@ from tubelet.codec.tokens.table_claims import GroupClaim, read_claims
 from tubelet.codec.tokens.table_groups import check_groups, clips_at_once
 from tubelet.codec.tokens.table_rows import (
     COLUMNS,
-    arrow_packages,
+    table_packages,
     batch_to_rows,
     check_schema,
     clip_of,
@@ -79,7 +79,7 @@ class TokenTableWriter:
     """
 
     def __init__(self, target: Path, *, bases: Bases, force: bool = False) -> None:
-        self._arrow = arrow_packages()
+        self._arrow = table_packages()
         check_numbered(bases)
         self._target = target
         self._force = force
@@ -177,7 +177,7 @@ class TokenTable:
     """
 
     def __init__(self, source: Path, *, memory: int = DEFAULT_MEMORY) -> None:
-        self._arrow = arrow_packages()
+        self._arrow = table_packages()
         self._source = source
         self._memory = memory
         with self._naming():

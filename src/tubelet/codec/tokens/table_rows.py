@@ -1,9 +1,8 @@
 """Rows of a table of tokens: the columns, and a clip to its row and back."""
 
 from fractions import Fraction
-from importlib import import_module
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from tubelet.codec.tokens.clip import (
     TokenClip,
     check_bases,
 )
+from tubelet.data.arrow import Arrow, arrow_packages
 from tubelet.errors import BitstreamError, OptionError, ShapeError, TokenError
 from tubelet.quantizers.digits import Bases, Digits, codebook_sizes, digits_kind, tokens_to_digits
 from tubelet.tokenizers.packing import Packed, pack, packed_kind, unpack
@@ -49,31 +49,18 @@ _OPTIONAL = frozenset({*_RATE, *_PERHAPS_TEXTS})
 """Columns that may hold null."""
 
 
-class Arrow(NamedTuple):
-    """The two packages of pyarrow that are used."""
-
-    lib: Any
-    parquet: Any
-
-
-def arrow_packages() -> Arrow:
+def table_packages() -> Arrow:
     """Import pyarrow.
 
     Raises:
         OptionError: it is not installed.
     """
-    try:
-        return Arrow(import_module("pyarrow"), import_module("pyarrow.parquet"))
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"the package {error.name!r} is missing; tables of tokens (.parquet) need it. "
-            "Install it with `pip install 'tubelet[tokens]'`, or write .npz or .tube."
-        ) from error
+    return arrow_packages(for_what="tables of tokens (.parquet)", instead="write .npz or .tube")
 
 
 def schema_of(bases: Bases) -> Any:  # noqa: ANN401  pyarrow has no types
     """The columns of a table whose tokens have these bases."""
-    arrow = arrow_packages().lib
+    arrow = table_packages().lib
     tokens = arrow.from_numpy_dtype(packed_kind(max(codebook_sizes(bases))))
     integers = arrow.list_(arrow.int64())
     types = dict.fromkeys(_NUMBERS, arrow.int32()) | dict.fromkeys((*_TEXTS, *_PERHAPS_TEXTS), arrow.string())
@@ -90,7 +77,7 @@ def check_schema(schema: Any) -> None:  # noqa: ANN401  pyarrow has no types
     Raises:
         BitstreamError: it has not.
     """
-    types = arrow_packages().lib.types
+    types = table_packages().lib.types
     if missing := [name for name in COLUMNS if schema.get_field_index(name) < 0]:
         raise BitstreamError(
             f"it has no column {', '.join(missing)}, or two of that name: it is not a table of tokens. Write "
@@ -131,7 +118,7 @@ def row_of(grid: TokenGrid, facts: ClipFacts) -> dict[str, Any]:
 
 def rows_to_table(rows: list[dict[str, Any]], schema: Any) -> Any:  # noqa: ANN401  pyarrow has no types
     """Rows as a table of pyarrow; the tokens are copied once, as they are."""
-    arrow = arrow_packages().lib
+    arrow = table_packages().lib
     offsets = np.cumsum([0, *(len(row["tokens"]) for row in rows)], dtype=np.int32)
     values = arrow.array(np.concatenate([row["tokens"] for row in rows]))
     tokens = arrow.ListArray.from_arrays(offsets, values)

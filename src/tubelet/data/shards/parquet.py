@@ -7,12 +7,12 @@ Arrays are binary columns, each a ``.npy`` file, so that ``numpy.load(io.BytesIO
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple, final
+from typing import Any, final
 
+from tubelet.data.arrow import Arrow, arrow_packages
 from tubelet.data.shards.record import FACTS, Record, facts_to_bytes
-from tubelet.errors import DatasetError, OptionError
+from tubelet.errors import DatasetError
 from tubelet.json_text import text_to_json
 
 SUFFIX = ".parquet"
@@ -24,26 +24,13 @@ _INTEGERS = ("frames", "height", "width")
 _NUMBERS = ("start", "end")
 
 
-class Arrow(NamedTuple):
-    """The two packages of pyarrow that are used."""
-
-    lib: Any
-    parquet: Any
-
-
-def arrow_packages() -> Arrow:
+def shard_packages() -> Arrow:
     """Import pyarrow.
 
     Raises:
         OptionError: it is not installed.
     """
-    try:
-        return Arrow(import_module("pyarrow"), import_module("pyarrow.parquet"))
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"the package {error.name!r} is missing; .parquet needs it. Install it with "
-            "`pip install 'tubelet[tokens]'`, or write --format webdataset."
-        ) from error
+    return arrow_packages(for_what="shards in .parquet", instead="write --format webdataset")
 
 
 @final
@@ -60,7 +47,7 @@ class ParquetShards:
         Raises:
             OSError: the disk is full or refuses it.
         """
-        arrow, places = arrow_packages(), []
+        arrow, places = shard_packages(), []
         group: list[Record] = []
         number = size = 0
         writer: Any = None
@@ -95,7 +82,7 @@ class ParquetShards:
         Raises:
             DatasetError: it is missing, or no shard.
         """
-        arrow = arrow_packages()
+        arrow = shard_packages()
         try:
             file = path.open("rb")
         except OSError as error:
@@ -164,7 +151,7 @@ def _reading(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (arrow_packages().lib.ArrowException, OSError) as error:
+    except (shard_packages().lib.ArrowException, OSError) as error:
         raise DatasetError(
             f"{path} is not a shard of tubelet, or damaged: {error!s:.100}. Encode it again."
         ) from error

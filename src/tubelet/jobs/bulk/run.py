@@ -15,7 +15,7 @@ from tubelet.data.shards.description import (
     write_description,
 )
 from tubelet.data.shards.errors_file import write_errors
-from tubelet.data.shards.parquet import arrow_packages
+from tubelet.data.shards.parquet import shard_packages
 from tubelet.errors import OutputError, VideoError
 from tubelet.files import locked, output_errors
 from tubelet.files.leftovers import OWN
@@ -196,7 +196,7 @@ def _description(bulk: BulkEncoding) -> Description:
     checkpoint, folder = read_checkpoint(bulk.settings), bulk.folder
     wanted = describe(bulk.settings, checkpoint, shards=1)
     if bulk.settings.format == "parquet":
-        arrow_packages()
+        shard_packages()
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; a data set is a folder. Name a new one.")
     names = {each.name for each in folder.iterdir()} if folder.is_dir() else set()
