@@ -1,13 +1,12 @@
 """From a training run to a generator that anybody can load."""
 
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tubelet.errors import OptionError, TrainingError, TubeletWarning
+from tubelet.errors import OptionError, TrainingError
 from tubelet.files import check_folder
 from tubelet.files.names import text_name
 from tubelet.generate.checkpoint import FILES, save_generator
@@ -18,10 +17,11 @@ from tubelet.generate.scenes import SceneData
 from tubelet.generate.tokens.train_config import TokenTrainConfig
 from tubelet.generate.train_config import GeneratorStage
 from tubelet.json_text import of_kind
+from tubelet.train.average import read_average, unfinished_text
 from tubelet.train.config import Optimizer
 from tubelet.train.journal import read_log
 from tubelet.train.run_folder import RUN_FILE, read_run
-from tubelet.train.state import checkpoints, read_ema, read_numbers
+from tubelet.train.state import checkpoints
 from tubelet.weights_file import round_for_storage
 
 
@@ -56,15 +56,7 @@ def export_generator(run: Path, folder: Path, *, force: bool = False) -> Path:
         )
     facts = read_run(run / RUN_FILE)
     network = KINDS[facts["generator"]].network(_network_config(facts, run))
-    newest = checkpoints(run)[-1]
-    read_ema(newest, network)
-    progress = float(read_numbers(newest)["progress"])
-    if progress < 1:
-        warnings.warn(
-            f"{run} is not finished: it stopped at {progress:.0%} of its length. Go on with --resume.",
-            TubeletWarning,
-            stacklevel=2,
-        )
+    progress = read_average(run, network)
     network.eval().requires_grad_(requires_grad=False)
     round_for_storage(network)
     name = text_name(folder.resolve().name)
@@ -119,7 +111,7 @@ def _card(name: str, network: Network, run: Path, facts: dict[str, Any], progres
     last = log[-1] if log else {"iteration": 0, "seconds": 0.0}
     where, config = facts["circumstances"], network.config
     weights = sum(parameter.numel() for parameter in network.parameters())
-    unfinished = f"- **Not finished**: it stopped at {progress:.0%} of its length.\n" if progress < 1 else ""
+    unfinished = f"- **Not finished**: {unfinished_text(progress)}\n" if progress < 1 else ""
     return f"""# {name}
 
 A generator ({KINDS[network.kind].title}, {weights / 1e6:.1f} million weights) of {_made(network)} of

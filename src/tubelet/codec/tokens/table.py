@@ -33,13 +33,13 @@ from tubelet.codec.tokens.table_claims import GroupClaim, read_claims
 from tubelet.codec.tokens.table_groups import check_groups, clips_at_once
 from tubelet.codec.tokens.table_rows import (
     COLUMNS,
-    table_packages,
     batch_to_rows,
     check_schema,
     clip_of,
     row_of,
     rows_to_table,
     schema_of,
+    table_packages,
 )
 from tubelet.errors import BitstreamError, OptionError
 from tubelet.files import replacing

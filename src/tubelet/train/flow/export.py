@@ -7,10 +7,11 @@ from tubelet.files.names import text_name
 from tubelet.json_fields import fields_from_json
 from tubelet.models.flow.config import FlowConfig
 from tubelet.tokenizers.save import FILES
+from tubelet.train.average import read_average
 from tubelet.train.flow.network import FlowNetwork
 from tubelet.train.flow.task import KIND
 from tubelet.train.run_folder import RUN_FILE, read_run
-from tubelet.train.tokenizer.export import card_of_run, read_average, read_facts
+from tubelet.train.tokenizer.export import card_of_run, read_facts
 from tubelet.weights_file import round_for_storage
 
 

@@ -1,7 +1,6 @@
 """From a training run to a prior that files are coded with."""
 
 import json
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from tubelet.codec.symbols import BASE_STEP
 from tubelet.data.crops import open_crops
-from tubelet.errors import OptionError, TubeletWarning
+from tubelet.errors import OptionError
 from tubelet.files import check_folder
 from tubelet.files.names import text_name
 from tubelet.priors.config import PriorConfig
@@ -20,6 +19,7 @@ from tubelet.priors.context import MAP
 from tubelet.priors.files import FILES, save_prior
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.train.average import read_average, unfinished_text
 from tubelet.train.config import Optimizer
 from tubelet.train.journal import read_log
 from tubelet.train.prior.config import PriorStage, PriorTrainConfig
@@ -30,7 +30,7 @@ from tubelet.train.prior.latents import Latents, encode_crops
 from tubelet.train.prior.network import PriorNetwork
 from tubelet.train.prior.task import PriorTask
 from tubelet.train.run_folder import RUN_FILE, read_run
-from tubelet.train.state import checkpoints, read_ema, read_numbers
+from tubelet.train.state import checkpoints
 
 _WINDOWS = 120
 """Windows of the data that tables are fitted to."""
@@ -59,15 +59,7 @@ def export_prior(run: Path, folder: Path, *, data: Path | None = None, force: bo
     )
     task = PriorTask(config, latents, crops=crops, data=data or Path(facts["folder"]))
     network = task.build()
-    newest = checkpoints(run)[-1]
-    read_ema(newest, network)
-    progress = float(read_numbers(newest)["progress"])
-    if progress < 1:
-        warnings.warn(
-            f"{run} is not finished: it stopped at {progress:.0%} of its length. Go on with --resume.",
-            TubeletWarning,
-            stacklevel=2,
-        )
+    progress = read_average(run, network)
     network.eval().requires_grad_(requires_grad=False)
     arrays = network_to_arrays(network)
     if not latents.bases:
@@ -179,7 +171,7 @@ def _card(name: str, run: Path, facts: dict[str, Any], *, progress: float) -> st
     log = [line for line in read_log(run) if isinstance(line.get("total"), int | float)]
     last = log[-1] if log else {"iteration": 0, "seconds": 0.0}
     where = facts["circumstances"]
-    unfinished = f"- **Not finished**: it stopped at {progress:.0%} of its length.\n" if progress < 1 else ""
+    unfinished = f"- **Not finished**: {unfinished_text(progress)}\n" if progress < 1 else ""
     return f"""# {name}
 
 A prior of the symbols of {facts["config"]["tokenizer"]}: whole numbers alone, computed exactly

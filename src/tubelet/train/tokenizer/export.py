@@ -1,17 +1,16 @@
 """From a training run to a tokenizer that anybody can load."""
 
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 from einops import rearrange
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from tubelet.data.crops import Crops, open_crops
-from tubelet.errors import OptionError, TrainingError, TubeletWarning
+from tubelet.errors import OptionError, TrainingError
 from tubelet.files import check_folder
 from tubelet.files.names import text_name
 from tubelet.json_fields import fields_from_json
@@ -23,9 +22,10 @@ from tubelet.tokenizers.config import DiscreteConfig, quantizer_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.save import FILES
+from tubelet.train.average import read_average, unfinished_text
 from tubelet.train.journal import read_log
 from tubelet.train.run_folder import RUN_FILE, read_run
-from tubelet.train.state import checkpoints, read_ema, read_numbers
+from tubelet.train.state import checkpoints
 from tubelet.train.tokenizer.batches import latents_of, parts_of
 from tubelet.train.tokenizer.network import Network
 from tubelet.weights_file import round_for_storage
@@ -134,31 +134,6 @@ def _tokens_text(tokenizer: DiscreteTokenizer, crops: Crops) -> str:
     return (
         f"A discrete tokenizer of {sizes} values per position; {joint.count} positions of the training data "
         f"use {100 * joint.share:.1f} % of them, with a perplexity of {joint.perplexity:.0f}"
-    )
-
-
-def read_average(run: Path, network: nn.Module) -> float:
-    """Read the averaged weights of a run's newest checkpoint; say so if the run is not finished.
-
-    Returns:
-        Which part of the run is done, up to 1.
-
-    Raises:
-        TrainingError: the checkpoint is damaged.
-    """
-    newest = checkpoints(run)[-1]
-    read_ema(newest, network)
-    progress = float(read_numbers(newest)["progress"])
-    if progress < 1:
-        warnings.warn(f"{run} is not finished: {unfinished_text(progress)}", TubeletWarning, stacklevel=3)
-    return progress
-
-
-def unfinished_text(progress: float) -> str:
-    """What it means that only a part of a run is done."""
-    return (
-        f"it stopped at {progress:.0%} of its length, before its learning rate came down to zero (not "
-        "annealed), and its weights are worse than they will be. Go on with `tubelet train` and --resume."
     )
 
 

@@ -8,10 +8,10 @@ from tubelet.files.names import text_name
 from tubelet.json_fields import fields_from_json
 from tubelet.models.twin.config import TwinConfig
 from tubelet.tokenizers.save import FILES
+from tubelet.train.average import read_average
 from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.tokenizer.export import (
     card_of_run,
-    read_average,
     read_facts,
     statistics_of,
 )
