@@ -16,13 +16,12 @@ from tubelet.data.feed import Batch as Windows
 from tubelet.data.feed import Draw, crop_feed
 from tubelet.errors import OptionError
 from tubelet.models.flow.config import FlowConfig
-from tubelet.perceptual.lpips import LPIPS
-from tubelet.perceptual.lpips_weights import read_lpips
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.flow.config import FlowStage, FlowTrainConfig
 from tubelet.train.flow.losses import sample_terms, velocity_loss
 from tubelet.train.flow.network import FlowNetwork, Frozen
 from tubelet.train.loop import RunOptions, run_task
+from tubelet.train.perceptual import read_perceptual
 from tubelet.train.precision import autocast
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
@@ -81,7 +80,7 @@ class FlowTask:
         self.config = config
         self._crops = crops
         self._data = data
-        self._perceptual = _perceptual(config)
+        self._perceptual = read_perceptual(config)
 
     def facts(self) -> dict[str, Any]:
         """The crops, and the clips that they are from."""
@@ -214,17 +213,6 @@ class FlowTask:
 
 def _draw(config: FlowTrainConfig, stage: FlowStage) -> Draw:
     return Draw(batch=stage.batch, frames=stage.frames, side=stage.side, scenes=config.scenes)
-
-
-def _perceptual(config: FlowTrainConfig) -> LPIPS | None:
-    if not config.losses.perceptual:
-        return None
-    if not (config.perceptual and config.perceptual_sha256):
-        raise OptionError(
-            "the weight of perceptual is set without the weights of its network; give their file as "
-            "perceptual and its SHA-256 as perceptual_sha256, or set the weight to 0."
-        )
-    return read_lpips(Path(config.perceptual), sha256=config.perceptual_sha256)
 
 
 def _same(tokenizer: ContinuousTokenizer, wanted: Any, name: str) -> ContinuousTokenizer:  # noqa: ANN401  a configuration

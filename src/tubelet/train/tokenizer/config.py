@@ -6,6 +6,7 @@ from tubelet.errors import OptionError
 from tubelet.models.klt.config import KLTConfig
 from tubelet.quantizers.config import QuantizerConfig
 from tubelet.train.config import LoopConfig
+from tubelet.train.perceptual import check_perceptual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +172,7 @@ class TrainConfig(LoopConfig):
                 f"prefixes are {self.prefixes.counts} and the quantiser needs all {self.model.channels}; "
                 "draw that number only."
             )
-        if self.losses.perceptual and not (self.perceptual and self.perceptual_sha256):
-            raise OptionError(
-                "the weight of perceptual is set without the weights of its network; give their file as "
-                "perceptual and its SHA-256 as perceptual_sha256, or set the weight to 0."
-            )
+        check_perceptual(self)
 
     def stage_at(self, progress: float) -> Stage:
         """The stage in which a run is, by the fraction that is done."""

@@ -18,11 +18,10 @@ from tubelet.errors import OptionError
 from tubelet.losses.adversarial import SpaceTimeDiscriminator
 from tubelet.models.klt.config import KLTConfig
 from tubelet.models.protocol import PredictiveModel
-from tubelet.perceptual.lpips import LPIPS
-from tubelet.perceptual.lpips_weights import read_lpips
 from tubelet.quantizers.config import QuantizerConfig, same_tokens
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.loop import RunOptions, run_task
+from tubelet.train.perceptual import read_perceptual
 from tubelet.train.precision import autocast
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place
@@ -84,7 +83,7 @@ class TokenizerTask:
         self.config = config
         self._crops = crops
         self._data = data
-        self._perceptual = _perceptual(config)
+        self._perceptual = read_perceptual(config)
         self._tokens: TokenFigures | None = None
 
     def facts(self) -> dict[str, Any]:
@@ -213,14 +212,6 @@ class TokenizerTask:
 
 def _draw(config: TrainConfig, stage: Stage) -> Draw:
     return Draw(batch=stage.batch, frames=stage.frames, side=stage.side, scenes=config.scenes)
-
-
-def _perceptual(config: TrainConfig) -> LPIPS | None:
-    if not config.losses.perceptual:
-        return None
-    assert config.perceptual is not None
-    assert config.perceptual_sha256 is not None
-    return read_lpips(Path(config.perceptual), sha256=config.perceptual_sha256)
 
 
 def _from_trained(config: TrainConfig, start: str) -> Network:
