@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypedDict
 
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY
+from tubelet.tokenizers.streams.state import DEFAULT_MEMORY
 
 
 class FileOptions(TypedDict, total=False):

@@ -34,10 +34,10 @@ from tubelet.errors import OptionError
 from tubelet.priors.files import model_for
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.tokenizers.clip import only_part
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.parts import joined
 from tubelet.tokenizers.streams.decoder import KnownLatents
+from tubelet.tokenizers.streams.state import DEFAULT_MEMORY
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.types import Latent
 from tubelet.video.audio import AudioPacket

@@ -22,11 +22,8 @@ from tubelet.tokenizers.posterior import Posterior
 from tubelet.tokenizers.save import known_config, save_tokenizer
 from tubelet.tokenizers.streams.decoder import KnownLatents, StreamDecoder
 from tubelet.tokenizers.streams.encoder import Given, Steps, StreamEncoder
-from tubelet.tokenizers.streams.state import StreamState
+from tubelet.tokenizers.streams.state import DEFAULT_MEMORY, StreamState
 from tubelet.types import Counts, Known, Latent, Latents, Part, Stride, Video
-
-DEFAULT_MEMORY = 1 << 30
-"""Bytes that a stream may take, for what its network remembers and for the work on a step."""
 
 
 class ContinuousTokenizer(nn.Module):

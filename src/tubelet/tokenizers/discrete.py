@@ -13,12 +13,12 @@ from tubelet.nn.precision import halving_only
 from tubelet.quantizers.digits import ROUND, Bases, Digits, Tokens, codebook_sizes, tokens_to_digits
 from tubelet.quantizers.protocol import Quantizer
 from tubelet.tokenizers.config import DiscreteConfig
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.save import known_config, save_tokenizer
 from tubelet.tokenizers.streams.decoder import StreamDecoder
 from tubelet.tokenizers.streams.encoder import StreamEncoder
-from tubelet.tokenizers.streams.state import StreamState
+from tubelet.tokenizers.streams.state import DEFAULT_MEMORY, StreamState
 from tubelet.tokenizers.token_grid import TokenGrid, check_grid, one_codebook_size
 from tubelet.types import Frames, Latent, Stride, Video
 

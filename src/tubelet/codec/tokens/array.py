@@ -24,8 +24,8 @@ from tubelet.codec.tokens.clip import LARGEST_CLIP, ClipFacts, TokenClip, check_
 from tubelet.errors import BitstreamError, OptionError, ShapeError, TokenError
 from tubelet.files import replacing
 from tubelet.quantizers.digits import Bases, check_digits, digits_kind
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY
 from tubelet.tokenizers.grouping import Grouping
+from tubelet.tokenizers.streams.state import DEFAULT_MEMORY
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.types import Stride
 

@@ -7,7 +7,7 @@ from tubelet.codec.tokens.array import read_token_array
 from tubelet.codec.tokens.clip import TokenClip
 from tubelet.codec.tokens.table import TokenTable
 from tubelet.files import check_suffix
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY
+from tubelet.tokenizers.streams.state import DEFAULT_MEMORY
 
 
 def read_tokens(source: Path | str, *, memory: int = DEFAULT_MEMORY) -> Iterator[TokenClip]:

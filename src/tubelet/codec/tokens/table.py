@@ -44,7 +44,7 @@ from tubelet.codec.tokens.table_rows import (
 from tubelet.errors import BitstreamError, OptionError
 from tubelet.files import replacing
 from tubelet.quantizers.digits import Bases
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY
+from tubelet.tokenizers.streams.state import DEFAULT_MEMORY
 from tubelet.tokenizers.token_grid import TokenGrid
 
 GROUP_TOKENS = 1 << 20

@@ -12,8 +12,9 @@ from tubelet.data.shards.formats import FORMAT_NAMES, Format
 from tubelet.data.shards.numbers import DTYPES, DType
 from tubelet.errors import OptionError
 from tubelet.json_text import text_to_ratio
-from tubelet.tokenizers.continuous import DEFAULT_MEMORY, ContinuousTokenizer
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.tokenizers.streams.state import DEFAULT_MEMORY
 
 AnyCheckpoint = Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]
 

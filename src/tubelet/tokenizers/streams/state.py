@@ -7,6 +7,9 @@ from torch import Tensor
 
 from tubelet.models.protocol import Past, StepModel, StreamPast
 
+DEFAULT_MEMORY = 1 << 30
+"""Bytes that a stream may take, for what its network remembers and for the work on a step."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamState:
