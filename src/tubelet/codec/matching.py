@@ -9,8 +9,8 @@ from tubelet.bitstream.part_header import TOKENS
 from tubelet.bitstream.reader import TubeReader
 from tubelet.checkpoint import Checkpoint, read_continuous, read_discrete, shipped
 from tubelet.errors import BitstreamError, CheckpointError
-from tubelet.models.flow.config import FlowConfig
-from tubelet.models.flow.model import FlowModel
+from tubelet.models.protocol import GenerativeModel
+from tubelet.models.table import base_config
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.save import fingerprint
@@ -137,8 +137,7 @@ def _checked(made_by: MadeBy, found: Checkpoint[Any], kind: type[Tokenizer]) -> 
 def _refined_sha256(found: Checkpoint[Any]) -> str | None:
     """The fingerprint of the tokenizer whose latents one with a flow decodes and refines; none without."""
     tokenizer = found.tokenizer
-    if not isinstance(tokenizer, ContinuousTokenizer) or not isinstance(tokenizer.model, FlowModel):
+    if not isinstance(tokenizer, ContinuousTokenizer) or not isinstance(tokenizer.model, GenerativeModel):
         return None
-    config = tokenizer.config
-    assert isinstance(config, FlowConfig), "what was read from a checkpoint says what it is"
-    return fingerprint(config.base, tokenizer.model.base.state_dict())
+    base = base_config(tokenizer.config)
+    return None if base is None else fingerprint(base, tokenizer.model.base.state_dict())

@@ -271,10 +271,13 @@ class GenerativeModel(StepModel, Protocol):
     """A model whose decoder makes up what a latent does not say, out of noise.
 
     Attributes:
-        refine: in how many steps; with none, nothing is left to chance.
+        base: the model whose latents it decodes: the same parts and the same encoder, and nothing left to
+            chance. Its configuration has that of `base` under this name too.
+        refine: in how many steps; with none, the video is that of `base`.
         seed: of the noise.
     """
 
+    base: Any
     refine: int
     seed: int
 

@@ -28,6 +28,11 @@ MODELS: dict[str, type[ModelConfig]] = {
 """Every model that a checkpoint may hold, by the kind that it names."""
 
 
+def base_config(config: ModelConfig) -> ModelConfig | None:
+    """Of a model that refines another one's frames, the numbers of that one; none of any other model."""
+    return config.base if isinstance(config, FlowConfig) else None
+
+
 def model_to_json(config: ModelConfig) -> dict[str, Any]:
     """A configuration as JSON holds it; the first kind names none, as before there were others."""
     kind = next(kind for kind, cls in MODELS.items() if type(config) is cls)

@@ -13,8 +13,7 @@ from torch import Tensor
 from tubelet.errors import OptionError
 from tubelet.files import replacing_folder
 from tubelet.files.names import text_name
-from tubelet.models.flow.config import FlowConfig
-from tubelet.models.table import ModelConfig, model_to_json
+from tubelet.models.table import ModelConfig, base_config, model_to_json
 from tubelet.nn.precision import HALVES
 from tubelet.tokenizers.config import DiscreteConfig
 from tubelet.weights_file import weights_to_bytes
@@ -145,8 +144,8 @@ def _numbers(config: ModelConfig | DiscreteConfig) -> dict[str, Any]:
     usual = asdict(type(config)(name=""))
     numbers = model_to_json(config)
     kind = {"kind": numbers["kind"]} if "kind" in numbers else {}
-    if isinstance(config, FlowConfig):
-        numbers["base"], usual["base"] = _numbers(config.base), {}
+    if (base := base_config(config)) is not None:
+        numbers["base"], usual["base"] = _numbers(base), {}
     return kind | {
         key: value for key, value in numbers.items() if key not in _NO_NUMBERS and value != usual[key]
     }

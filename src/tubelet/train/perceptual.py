@@ -57,6 +57,8 @@ def read_perceptual(config: PerceptualConfig) -> LPIPS | None:
         CheckpointError: its file cannot be read, or is another.
     """
     check_perceptual(config)
-    if not config.losses.perceptual or config.perceptual is None:
+    if not config.losses.perceptual:
         return None
+    assert config.perceptual is not None, "it was checked"
+    assert config.perceptual_sha256 is not None, "it was checked"
     return read_lpips(Path(config.perceptual), sha256=config.perceptual_sha256)
