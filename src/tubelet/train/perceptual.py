@@ -1,13 +1,14 @@
 """The network of a perceptual loss, as the configuration of a run names it."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tubelet.errors import OptionError
 from tubelet.perceptual.lpips import LPIPS
 from tubelet.perceptual.lpips_weights import read_lpips
 
 
+@runtime_checkable
 class HasPerceptual(Protocol):
     """Weights of losses, one of them of the perceptual loss."""
 
@@ -17,6 +18,7 @@ class HasPerceptual(Protocol):
         ...
 
 
+@runtime_checkable
 class PerceptualConfig(Protocol):
     """The configuration of a run that may have a perceptual loss."""
 
