@@ -66,9 +66,16 @@ class Part(NamedTuple):
         stride: frames, rows and columns of pixels per position of this part.
         exact: whether files keep its values as they are, in steps that no coarseness changes. Its channels
             are not ordered, so budgets and numbers of channels are about the other parts.
+        whole: whether budgets and numbers of channels are about the other parts for another reason.
     """
 
     name: str
     channels: int
     stride: Stride
     exact: bool = False
+    whole: bool = False
+
+    @property
+    def ordered(self) -> bool:
+        """Whether budgets and numbers of channels are about it."""
+        return not (self.exact or self.whole)

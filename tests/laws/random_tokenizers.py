@@ -4,6 +4,7 @@ import torch
 
 from tubelet.models.flow.config import FlowConfig
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.levels.config import LevelsConfig
 from tubelet.models.motion.config import MotionConfig
 from tubelet.models.twin.config import TwinConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -98,4 +99,19 @@ def make_motion_tokenizer() -> ContinuousTokenizer:
     for level in (bases.along, bases.plain):
         rows, columns = level.basis.shape
         level.basis.copy_(torch.linalg.qr(torch.randn(columns, rows, generator=generator))[0].T)
+    return tokenizer.eval()
+
+
+def make_levels() -> ContinuousTokenizer:
+    """A global and a detail part of a random tokenizer with a flow."""
+    flow = make_flow()
+    config = LevelsConfig(name="random-levels", base=flow.config, channels=9, seen=5)
+    tokenizer = ContinuousTokenizer.of(config).requires_grad_(requires_grad=False)
+    model = tokenizer.model
+    model.base.load_state_dict(flow.model.state_dict())
+    generator = torch.Generator().manual_seed(17)
+    rows, columns = model.level.basis.shape
+    model.level.basis.copy_(torch.linalg.qr(torch.randn(columns, rows, generator=generator))[0].T)
+    for buffer in (model.level.mean, model.global_deviation, model.detail_mean, model.detail_deviation):
+        buffer.add_(0.1 * torch.rand(buffer.shape, generator=generator))
     return tokenizer.eval()

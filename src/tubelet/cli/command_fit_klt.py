@@ -7,6 +7,7 @@ for example:
   tubelet fit-klt clips/ --stride 4x8x8 -o klt-mine
   tubelet fit-klt clips/ --stride 8x16x16 -o klt-deep --start klt-4x8x8
   tubelet fit-klt clips/ --stride 4x8x8 --motion -o klt-moving
+  tubelet fit-klt clips/ --global tubelet-flow -o global-mine
 """
 
 import argparse
@@ -48,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="move the frames of a group along what moves before they are coded",
     )
     parser.add_argument(
+        "--global",
+        dest="flow",
+        metavar="NAME|DIR",
+        help="split the latent of this tokenizer with a flow into a coarse global part and its detail",
+    )
+    parser.add_argument(
         "--start",
         metavar="NAME|DIR",
         help="take the levels of this tokenizer over instead of fitting them again",
@@ -67,25 +74,30 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.data.clips import find_clips
     from tubelet.files import check_folder, printable
     from tubelet.tokenizers.save import FILES
-    from tubelet.train.tokenizer.card import klt_card
+    from tubelet.train.tokenizer.card import klt_card, levels_card
     from tubelet.train.tokenizer.fit_klt import Sampling
 
-    if arguments.motion and arguments.start is not None:
-        raise OptionError(
-            "--motion fits all of a tokenizer; it has no level to take over. Leave --start out."
-        )
-    sources = [arguments.data, *([] if arguments.start is None else [checkpoint.find(arguments.start)])]
+    _check_kind(arguments)
+    given = [checkpoint.find(each) for each in (arguments.start, arguments.flow) if each is not None]
+    sources = [arguments.data, *given]
     check_folder(arguments.output, holds=FILES, sources=sources, force=arguments.force)
     clips = find_clips(arguments.data, exclude=arguments.exclude)
     sampling = Sampling(runs=arguments.runs, patches=arguments.patches, seed=arguments.seed)
-    fit = _motion(arguments) if arguments.motion else _plain(arguments)
+    fit = (
+        _levels(arguments)
+        if arguments.flow
+        else _motion(arguments)
+        if arguments.motion
+        else _plain(arguments)
+    )
     skipped: list[Path] = []
     with progress("fitting", total=fit.levels * len(clips), unit="clips") as advance:
         tokenizer = fit.run(
             clips, sampling, on_clip=lambda _: advance(1), on_skip=lambda path, _: skipped.append(path)
         )
     command = printable(" ".join(["tubelet", *sys.argv[1:]]))
-    card = klt_card(tokenizer, clips=len(clips) - len(skipped), sampling=sampling, made_by=command)
+    write_card = levels_card if arguments.flow else klt_card
+    card = write_card(tokenizer, clips=len(clips) - len(skipped), sampling=sampling, made_by=command)
     tokenizer.save(arguments.output, card=card, force=arguments.force)
     show_table(
         [
@@ -94,6 +106,18 @@ def run(arguments: argparse.Namespace) -> None:
             ("use it", f"tubelet reconstruct my.mp4 --tokenizer {arguments.output}"),
         ]
     )
+
+
+def _check_kind(arguments: argparse.Namespace) -> None:
+    """Raise `OptionError` for options that contradict one another."""
+    if arguments.motion and arguments.start is not None:
+        raise OptionError(
+            "--motion fits all of a tokenizer; it has no level to take over. Leave --start out."
+        )
+    if arguments.flow is not None and (arguments.motion or arguments.start is not None):
+        raise OptionError(
+            "--global splits the latent of a tokenizer that is there already. Leave --motion and --start out."
+        )
 
 
 class _Fit(NamedTuple):
@@ -125,3 +149,16 @@ def _motion(arguments: argparse.Namespace) -> _Fit:
 
     config = motion_config(Stride.parse(arguments.stride), channels=arguments.channels)
     return _Fit(partial(fit_motion, replace(config, name=text_name(arguments.output.resolve().name))), 1)
+
+
+def _levels(arguments: argparse.Namespace) -> _Fit:
+    """A fit of a global part to the latents of a tokenizer."""
+    from tubelet import checkpoint
+    from tubelet.files.names import text_name
+    from tubelet.train.tokenizer.fit_levels import fit_levels, levels_config
+
+    start = checkpoint.load(arguments.flow)
+    config = replace(
+        levels_config(start, channels=arguments.channels), name=text_name(arguments.output.resolve().name)
+    )
+    return _Fit(partial(fit_levels, config, start=start), 1)

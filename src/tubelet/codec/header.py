@@ -259,7 +259,7 @@ def wanted_channels(channels: int | None, header: Header, parts: Sequence[Part])
     Raises:
         OptionError: there are not so many, or the file holds tokens or several such parts.
     """
-    ordered = [stored for part, stored in zip(parts, header.parts, strict=True) if not part.exact]
+    ordered = [stored for part, stored in zip(parts, header.parts, strict=True) if part.ordered]
     if channels is None or len(ordered) != 1 or header.content == TOKENS:
         check_channels(channels, header)
         return {}

@@ -139,5 +139,7 @@ def _refined_sha256(found: Checkpoint[Any]) -> str | None:
     tokenizer = found.tokenizer
     if not isinstance(tokenizer, ContinuousTokenizer) or not isinstance(tokenizer.model, GenerativeModel):
         return None
-    base = base_config(tokenizer.config)
-    return None if base is None else fingerprint(base, tokenizer.model.base.state_dict())
+    base, model = base_config(tokenizer.config), tokenizer.model
+    if base is None or model.base.parts != model.parts:
+        return None
+    return fingerprint(base, model.base.state_dict())

@@ -271,8 +271,8 @@ class GenerativeModel(StepModel, Protocol):
     """A model whose decoder makes up what a latent does not say, out of noise.
 
     Attributes:
-        base: the model whose latents it decodes: the same parts and the same encoder, and nothing left to
-            chance. Its configuration has that of `base` under this name too.
+        base: the model that it is built on; where the parts are the same, it decodes the latents of that, and
+            nothing is left to chance by it. Its configuration has that of `base` under this name too.
         refine: in how many steps; with none, the video is that of `base`.
         seed: of the noise.
     """

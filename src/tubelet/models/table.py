@@ -8,10 +8,11 @@ from tubelet.errors import CheckpointError
 from tubelet.json_fields import fields_from_json
 from tubelet.models.flow.config import FlowConfig
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.levels.config import LevelsConfig
 from tubelet.models.motion.config import MotionConfig
 from tubelet.models.twin.config import TwinConfig
 
-ModelConfig = KLTConfig | MotionConfig | TwinConfig | FlowConfig
+ModelConfig = KLTConfig | MotionConfig | TwinConfig | FlowConfig | LevelsConfig
 """The numbers of any model, the `name` of its tokenizer and whether clips have a `lead_frame`.
 
 ``build()`` makes the model, ``start(crops)`` makes it as training begins with it.
@@ -24,13 +25,14 @@ MODELS: dict[str, type[ModelConfig]] = {
     "motion": MotionConfig,
     "twin": TwinConfig,
     "flow": FlowConfig,
+    "levels": LevelsConfig,
 }
 """Every model that a checkpoint may hold, by the kind that it names."""
 
 
 def base_config(config: ModelConfig) -> ModelConfig | None:
     """Of a model that refines another one's frames, the numbers of that one; none of any other model."""
-    return config.base if isinstance(config, FlowConfig) else None
+    return config.base if isinstance(config, FlowConfig | LevelsConfig) else None
 
 
 def model_to_json(config: ModelConfig) -> dict[str, Any]:

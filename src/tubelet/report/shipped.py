@@ -33,7 +33,7 @@ def describe(name: str) -> ShippedTokenizer:
         CheckpointError: there is none of that name, or it is damaged.
     """
     backbone, sizes = checkpoint.read_empty(name)
-    stride, ordered = list(backbone.stride), [part for part in backbone.parts if not part.exact]
+    stride, ordered = list(backbone.stride), [part for part in backbone.parts if part.ordered]
     numbers = sum(part.channels * prod(stride) // prod(part.stride) for part in ordered)
     if sizes is not None:
         numbers = len(sizes)

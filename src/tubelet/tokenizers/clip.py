@@ -126,7 +126,7 @@ def main_part(parts: Sequence[Part]) -> Part:
     Raises:
         OptionError: there are several such parts.
     """
-    return only_part([part for part in parts if not part.exact])
+    return only_part([part for part in parts if part.ordered])
 
 
 def posterior_of(steps: Steps) -> Posterior:

@@ -36,7 +36,7 @@ def checkpoint_facts(folder: Path) -> dict[str, object]:
         **kind,
         "stride": str(backbone.stride),
         "lead_frame": backbone.lead_frame,
-        "channels": sum(part.channels for part in backbone.parts if not part.exact),
+        "channels": sum(part.channels for part in backbone.parts if part.ordered),
         **_several_parts(backbone.parts),
         "networks": bool(backbone.model.networks()),
         "weights": sum(each.numel() for each in backbone.state_dict().values()),

@@ -63,7 +63,7 @@ def open_tokenizer(text: str, setting: Setting) -> System:
     refine, seed = (spec.whole_number(name, high=1 << 32) for name in ("refine", "seed"))
     if refine:
         checkpoint = replace(checkpoint, tokenizer=checkpoint.tokenizer.refined(refine, seed=seed))
-    ordered = [part for part in checkpoint.tokenizer.parts if not part.exact]
+    ordered = [part for part in checkpoint.tokenizer.parts if part.ordered]
     if len(ordered) > 1 and channels is None and not spec.options.keys() & set(_OF_FILES):
         return LatentSystem(checkpoint=checkpoint, name=spec.name, channels=None, at_once=at_once)
     kept = checkpoint.tokenizer.check_channels(channels)

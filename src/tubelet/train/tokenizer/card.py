@@ -1,6 +1,7 @@
 """The card of a fitted tokenizer: what it is, what it was made from, and how to make it again."""
 
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.levels.config import LevelsConfig
 from tubelet.models.motion.config import MotionConfig
 from tubelet.tokenizers.clip import main_part
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -36,6 +37,38 @@ A linear tokenizer: the {way} {stride} patches (frames x rows x columns) of RGB 
 - **Quality**: measure it with `tubelet evaluate CLIPS --with {config.name} -o figures`.
 
 | channels | numbers in : numbers out | share of the variance of all {config.channels} channels |
+|---|---|---|
+{shares}
+"""
+
+
+def levels_card(tokenizer: ContinuousTokenizer, *, clips: int, sampling: Sampling, made_by: str) -> str:
+    """Write the card of a global and a detail part as Markdown."""
+    config = tokenizer.config
+    assert isinstance(config, LevelsConfig)
+    whole, detail = tokenizer.parts
+    variances = tokenizer.model.pixel_units()[whole.name].square()
+    numbers = 3 * whole.stride.t * whole.stride.h * whole.stride.w
+    shares = "\n".join(
+        f"| {kept} | {numbers / kept:.0f}:1 | {float(variances[:kept].sum() / variances.sum()):.2%} |"
+        for kept in (16, 32, 64, 128, 256)
+        if kept <= whole.channels
+    )
+    seen, base = config.seen, config.base.name
+    return f"""# {config.name}
+
+The latent of {base} in two parts of zero mean and unit variance: {whole.channels} ordered channels of
+`{whole.name}` ({whole.stride}), the Karhunen-Loève transform of blocks of its first {seen} channels, and
+{detail.channels} of `{detail.name}` ({detail.stride}), what the global part does not say. Both together
+decode to what {base} gives. Without any detail its decoder shows the global part, and a flow adds texture.
+
+- **Made by** `{made_by}`
+- **From** {clips} clips, each counting the same: {sampling.runs} places per clip; seed {sampling.seed};
+  covariance in float64.
+- **Lead frame** {"yes" if config.lead_frame else "no"}: by default the first frame is a group of its own.
+- **Quality**: measure it with `tubelet evaluate CLIPS --with {config.name} -o figures`.
+
+| channels of `{whole.name}` | numbers in : numbers out, alone | share of the variance of all of them |
 |---|---|---|
 {shares}
 """

@@ -1,0 +1,1 @@
+"""What is seen from afar and what it lacks, as two parts of the latent of another tokenizer."""
