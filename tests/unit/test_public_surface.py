@@ -40,8 +40,8 @@ OPTIONS = {
     "transcode": "--channels --force --help --json --memory --no-prior --output OLD.tube",
     "info": "--check --force --help --json --map --motion FILE",
     "models": "--help --json",
-    "fit-klt": "--channels --exclude --force --help --motion --output --patches --runs --seed --start "
-    "--stride DATA",
+    "fit-klt": "--channels --exclude --force --global --help --motion --output --patches --runs --seed "
+    "--start --stride DATA",
     "scenes": "--bounce --combinations --count --force --format --fps --frames --grounds --grow --help "
     "--kinds --objects --output --pan --seed --size --spin --still",
     "prepare": "--crop --exclude --force --frames --help --on-error --output --per-clip --seed SOURCE",
