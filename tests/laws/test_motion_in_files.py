@@ -5,6 +5,8 @@ import pytest
 import torch
 from random_tokenizers import make_motion_tokenizer
 
+from tubelet.bitstream import TubeReader
+from tubelet.bitstream.coding import MODEL, TABLES
 from tubelet.checkpoint import Checkpoint
 from tubelet.codec.budget import MeanChannels
 from tubelet.codec.encode import encode_file
@@ -36,6 +38,23 @@ def test_motion_is_kept_at_every_coarseness(checkpoint, clip, tmp_path, step):
     assert expected.any()
     with open_tube(tmp_path / "a.tube", tokenizer=checkpoint) as tube:
         assert torch.equal(tube.latents().latents["motion"], expected)
+
+
+def test_the_prior_that_ships_makes_motion_shorter_and_changes_nothing(clip, tmp_path):
+    for name, prior in (("with", True), ("without", False)):
+        encode_file(clip, tmp_path / f"{name}.tube", tokenizer="klt-4x8x8-motion", prior=prior)
+    found, sizes = {}, {}
+    for name in ("with", "without"):
+        with open_tube(tmp_path / f"{name}.tube") as tube:
+            found[name] = tube.latents().latents
+            assert np.array_equal(tube[3:5], tube[:][3:5])
+        with TubeReader(tmp_path / f"{name}.tube") as reader:
+            codings = [part.coding for part in reader.head(0).parts]
+            assert codings[0] == (MODEL if name == "with" else TABLES)
+            assert codings[2] == TABLES
+            sizes[name] = sum(segment.length + 8 for segment in reader.head(0).parts[0].segments)
+    assert all(torch.equal(found["with"][part], found["without"][part]) for part in found["with"])
+    assert sizes["with"] < 0.6 * sizes["without"]
 
 
 def test_numbers_of_channels_are_of_content(checkpoint, clip, tmp_path):

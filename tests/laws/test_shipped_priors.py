@@ -1,21 +1,30 @@
 """Priors that ship: each for a tokenizer that ships, exact, small, with the answers that it always gave."""
 
 import hashlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from recorder import random_symbols, recorded
 
+from tubelet.bitstream import PartHeader
 from tubelet.checkpoint import architecture, read_continuous, read_discrete
 from tubelet.codec.symbols import BASE_STEP
+from tubelet.priors.context import ContextPrior
 from tubelet.priors.files import PRIORS, SHIPPED, prior_for
+from tubelet.priors.motion.prior import MotionPrior
 from tubelet.quantizers.scalar import ScalarQuantizer
 
 DIGESTS = {
+    "klt-4x8x8-motion-prior": "785cf43da531743525b8d6766809176feec786226b366be97b667936bd21b915",
     "tubelet-m-prior": "366a465955c67ab964bab64a53d8773cf1961f76a75bb32bbed42d19aab2b404",
     "tubelet-fsq-prior": "d5e0e1032ceff776d44959f0a47ae714be2e11a4514e6343cd90d82c2d11d1db",
 }
 """Of what each answers to symbols made by whole numbers alone; files that were written depend on it."""
+
+NETWORKS = [sha256 for sha256 in PRIORS if isinstance(prior_for(sha256), ContextPrior)]
+
+MOTION = [sha256 for sha256 in PRIORS if isinstance(prior_for(sha256), MotionPrior)]
 
 
 def some_symbols(config):
@@ -33,7 +42,7 @@ def some_symbols(config):
     return symbols
 
 
-@pytest.mark.parametrize("sha256", PRIORS)
+@pytest.mark.parametrize("sha256", NETWORKS)
 def test_a_shipped_prior_is_for_the_tokenizer_that_ships(sha256):
     prior = prior_for(sha256)
     config = prior.config
@@ -50,7 +59,32 @@ def test_a_shipped_prior_is_for_the_tokenizer_that_ships(sha256):
     assert (SHIPPED / config.name / "weights.safetensors").stat().st_size <= 1 << 20
 
 
-@pytest.mark.parametrize("sha256", PRIORS)
+@pytest.mark.parametrize("sha256", MOTION)
+def test_a_shipped_prior_of_motion_is_for_the_tokenizer_that_ships(sha256):
+    config = prior_for(sha256).config
+    known = read_continuous(config.tokenizer)
+    assert (config.tokenizer_sha256, config.name) == (sha256, PRIORS[sha256])
+    assert (known.sha256, known.tokenizer.parts[0].channels) == (sha256, config.channels)
+    assert (SHIPPED / config.name / "weights.safetensors").stat().st_size <= 1 << 20
+
+
+@pytest.mark.parametrize("sha256", MOTION)
+def test_a_shipped_prior_of_motion_answers_what_it_always_answered(sha256):
+    prior = prior_for(sha256)
+    symbols = some_symbols(SimpleNamespace(ends=(prior.config.channels,), bases=()))
+    found = hashlib.sha256()
+    for table in prior.tables:
+        found.update(table.frequencies.astype("<i8").tobytes())
+    for name, some in (("motion", symbols), ("plain", symbols[:1] > 0)):
+        facts = {"stride": (4, 8, 8), "rows": some.shape[2], "columns": some.shape[3]}
+        part = PartHeader(name=name, channels=len(some), steps=(1,) * len(some), **facts)
+        for choices in recorded(prior.model_of(part), some.astype(np.int32)):
+            for answer in choices:
+                found.update(answer.astype("<i4").tobytes())
+    assert found.hexdigest() == DIGESTS[prior.config.name]
+
+
+@pytest.mark.parametrize("sha256", NETWORKS)
 def test_a_shipped_prior_answers_what_it_always_answered(sha256):
     prior = prior_for(sha256)
     part = prior.for_part(steps=prior.config.steps, bases=prior.config.bases)
@@ -61,7 +95,7 @@ def test_a_shipped_prior_answers_what_it_always_answered(sha256):
     assert found.hexdigest() == DIGESTS[prior.config.name]
 
 
-@pytest.mark.parametrize("sha256", PRIORS)
+@pytest.mark.parametrize("sha256", NETWORKS)
 def test_a_shipped_prior_expects_still_symbols_to_stay(sha256):
     """Even noise, which no clip is, costs less than half of what it cost at first, once it repeats."""
     prior = prior_for(sha256)

@@ -7,6 +7,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from tubelet.bitstream.part_header import PartHeader
 from tubelet.bitstream.symbol_model import CodingTable, Exchange
 from tubelet.errors import OptionError
 from tubelet.priors.config import PriorConfig
@@ -95,6 +96,15 @@ class ContextPrior:
                 f"{config.name} is for {'digits' if config.bases else 'a latent'}; give its numbers."
             )
         return PartPrior(self, channels=len(steps or bases), step_class=step_class(steps, config.steps))
+
+    def model_of(self, part: PartHeader) -> "PartPrior | None":
+        """The model of a part of a file; none of one that it cannot be for."""
+        if len(part.counts) > LARGEST_CLASSES:
+            return None
+        try:
+            return self.for_part(steps=part.steps, bases=[base for token in part.bases for base in token])
+        except OptionError:
+            return None
 
 
 def weight_shapes(config: PriorConfig) -> dict[str, tuple[str, tuple[int, ...]]]:

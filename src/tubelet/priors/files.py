@@ -13,13 +13,24 @@ from safetensors.numpy import save as arrays_to_bytes
 
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.part_header import PartHeader
-from tubelet.errors import CheckpointError, OptionError
+from tubelet.bitstream.symbol_model import SymbolModel
+from tubelet.errors import CheckpointError
 from tubelet.files import replacing_folder
 from tubelet.json_fields import fields_from_json
 from tubelet.json_text import read_json
 from tubelet.priors.config import PriorConfig
-from tubelet.priors.context import LARGEST_CLASSES, ContextPrior, PartPrior, weight_shapes
+from tubelet.priors.context import ContextPrior, weight_shapes
+from tubelet.priors.motion.prior import MotionPrior, MotionPriorConfig, motion_weight_shapes
 from tubelet.weights_file import read_weights
+
+Prior = ContextPrior | MotionPrior
+"""All kinds of priors: networks, and counts of motion."""
+
+PriorNumbers = PriorConfig | MotionPriorConfig
+"""The numbers of one."""
+
+MOTION_KIND = "motion"
+"""What the configuration of a prior of motion calls its kind; that of a network says none."""
 
 FORMAT = 1
 """The newest format of a prior."""
@@ -35,13 +46,14 @@ SHIPPED = Path(__file__).parent / "weights"
 PRIORS: dict[str, str] = {
     "d1e29f2558d45b0a1bc9668429e0dc769a13907b1734cd7ba0baf7259bef15d1": "tubelet-m-prior",
     "a27dcc2378368d1200ce2865495a260c5ea458982f0307d94fa3728e56b42396": "tubelet-fsq-prior",
+    "267666e247ab7604541631fd8e475884a6da69dd1243458b3072b0e002f8e243": "klt-4x8x8-motion-prior",
 }
 """Which shipped prior is for which tokenizer, by the tokenizer's fingerprint."""
 
 _CONFIG_BYTES = 1 << 20
 
 
-def prior_for(tokenizer_sha256: str) -> ContextPrior | None:
+def prior_for(tokenizer_sha256: str) -> Prior | None:
     """The shipped prior of a tokenizer; none if it has none.
 
     Args:
@@ -54,7 +66,7 @@ def prior_for(tokenizer_sha256: str) -> ContextPrior | None:
     return None if name is None else read_prior(SHIPPED / name)
 
 
-def prior_of_file(name: str, sha256: str) -> ContextPrior:
+def prior_of_file(name: str, sha256: str) -> Prior:
     """The shipped prior that a file was coded with.
 
     Args:
@@ -74,7 +86,7 @@ def prior_of_file(name: str, sha256: str) -> ContextPrior:
     return prior
 
 
-def model_for(header: Header, part: PartHeader) -> PartPrior | None:
+def model_for(header: Header, part: PartHeader) -> SymbolModel | None:
     """The model of a part of a file, for `TubeReader` and `Codings`.
 
     Returns:
@@ -83,17 +95,13 @@ def model_for(header: Header, part: PartHeader) -> PartPrior | None:
     Raises:
         CheckpointError: the prior does not come with this program, or is damaged.
     """
-    if header.prior is None or len(part.counts) > LARGEST_CLASSES:
+    if header.prior is None:
         return None
-    prior = prior_of_file(header.prior.name, header.prior.sha256)
-    try:
-        return prior.for_part(steps=part.steps, bases=[base for token in part.bases for base in token])
-    except OptionError:
-        return None
+    return prior_of_file(header.prior.name, header.prior.sha256).model_of(part)
 
 
-def read_prior(folder: Path) -> ContextPrior:
-    """Read a prior; nothing in it is executed, and its sums are proven exact.
+def read_prior(folder: Path) -> Prior:
+    """Read a prior; nothing in it is executed, and the sums of a network are proven exact.
 
     Raises:
         CheckpointError: it is damaged, or newer than this program.
@@ -106,10 +114,13 @@ def read_prior(folder: Path) -> ContextPrior:
         raise CheckpointError(f"{path} is not a prior of tubelet: {error!r:.200}. Fetch it again.") from error
     if version != FORMAT:
         raise CheckpointError(f"{path} has format {version!r:.80}; this program reads {FORMAT}. Upgrade it.")
-    config = fields_from_json(PriorConfig, numbers, str(path))
+    kind = facts.get("kind")
+    if kind not in (None, MOTION_KIND):
+        raise CheckpointError(f"{path} is a prior of kind {kind!r:.80}, unknown to this program. Upgrade it.")
+    config: PriorNumbers = fields_from_json(MotionPriorConfig if kind else PriorConfig, numbers, str(path))
     wanted = {
-        name: torch.empty(shape, dtype=getattr(torch, kind), device="meta")
-        for name, (kind, shape) in weight_shapes(config).items()
+        name: torch.empty(shape, dtype=getattr(torch, number), device="meta")
+        for name, (number, shape) in _weight_shapes(config).items()
     }
     weights = {name: tensor.numpy().copy() for name, tensor in read_weights(folder / WEIGHTS, wanted).items()}
     own = fingerprint(config, weights)
@@ -118,11 +129,11 @@ def read_prior(folder: Path) -> ContextPrior:
             f"the prior in {folder} has SHA-256 {own[:16]}… and its config.json says {sha256!s:.16}…; they "
             "must agree. It was changed or damaged: fetch it again."
         )
-    return ContextPrior(config, weights, sha256=own)
+    return _made(config, weights, sha256=own)
 
 
 def save_prior(
-    config: PriorConfig,
+    config: PriorNumbers,
     weights: Mapping[str, NDArray[np.integer]],
     folder: Path,
     *,
@@ -135,9 +146,10 @@ def save_prior(
         CheckpointError: it would not be readable: a sum could be inexact, or a table is none.
         OutputError: a prior is there and `force` is false, or the disk is full or refuses it.
     """
-    sha256 = ContextPrior(config, weights, sha256=fingerprint(config, weights)).sha256
+    sha256 = _made(config, weights, sha256=fingerprint(config, weights)).sha256
     numbers = {name: value for name, value in asdict(config).items() if value != ()}
-    facts = {"format": FORMAT, "config": numbers, "sha256": sha256}
+    kind = {"kind": MOTION_KIND} if isinstance(config, MotionPriorConfig) else {}
+    facts = {"format": FORMAT, **kind, "config": numbers, "sha256": sha256}
     with replacing_folder(folder, holds=FILES, force=force) as beside:
         (beside / WEIGHTS).write_bytes(arrays_to_bytes(dict(weights)))
         (beside / "card.md").write_text(card, encoding="utf-8")
@@ -145,7 +157,7 @@ def save_prior(
     return folder
 
 
-def fingerprint(config: PriorConfig, weights: Mapping[str, NDArray[np.integer]]) -> str:
+def fingerprint(config: PriorNumbers, weights: Mapping[str, NDArray[np.integer]]) -> str:
     """SHA-256 of all that a prior's answers depend on; its name does not change it."""
     numbers = {name: value for name, value in asdict(config).items() if name != "name"}
     digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode())
@@ -154,3 +166,15 @@ def fingerprint(config: PriorConfig, weights: Mapping[str, NDArray[np.integer]])
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()
+
+
+def _weight_shapes(config: PriorNumbers) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Kind and shape of every array of a prior, by name."""
+    return motion_weight_shapes(config) if isinstance(config, MotionPriorConfig) else weight_shapes(config)
+
+
+def _made(config: PriorNumbers, weights: Mapping[str, NDArray[np.integer]], *, sha256: str) -> Prior:
+    """The prior of these numbers; raises CheckpointError if it is damaged."""
+    if isinstance(config, MotionPriorConfig):
+        return MotionPrior(config, weights, sha256=sha256)
+    return ContextPrior(config, weights, sha256=sha256)

@@ -1,0 +1,1 @@
+"""A prior of vectors and flags: counts of what they were in many clips, by what is around them."""
