@@ -6,6 +6,7 @@ is fetched is executed; the readers of checkpoints look at all of it. Needs the 
 
 import re
 import shutil
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,6 +48,24 @@ def fetch(name: str) -> Path:
     Raises:
         CheckpointError: it is not there, or cannot be reached, or huggingface_hub is not installed.
     """
+    folder = fetch_files(name, FILES)
+    if not (folder / FILES[0]).is_file():
+        raise CheckpointError(
+            f"the repository {name!r} has no {FILES[0]}; it holds no checkpoint of tubelet."
+        )
+    return folder
+
+
+def fetch_files(name: str, patterns: Sequence[str]) -> Path:
+    """The folder of some files of a repository; what was fetched before is not fetched again.
+
+    Args:
+        name: ``owner/name``, or ``owner/name@revision``.
+        patterns: which of its files, ``*`` for any characters.
+
+    Raises:
+        CheckpointError: it is not there, or cannot be reached, or huggingface_hub is not installed.
+    """
     found = _REPOSITORY.fullmatch(name)
     if found is None:
         raise CheckpointError(
@@ -60,7 +79,7 @@ def fetch(name: str) -> Path:
         folder = hub.snapshot_download(
             found["repository"],
             revision=found["revision"],
-            allow_patterns=list(FILES),
+            allow_patterns=list(patterns),
             library_name="tubelet",
         )
     except (OSError, ValueError) as error:
@@ -68,10 +87,6 @@ def fetch(name: str) -> Path:
             f"{name!r} is not a folder here, and cannot be fetched from the hub: {_reason(error)}. Check the "
             "name, the network, and for a private repository that you are logged in."
         ) from error
-    if not (Path(folder) / FILES[0]).is_file():
-        raise CheckpointError(
-            f"the repository {name!r} has no {FILES[0]}; it holds no checkpoint of tubelet."
-        )
     return Path(folder)
 
 

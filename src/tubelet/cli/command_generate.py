@@ -46,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tokenizer", metavar="DIR", help="where the generator's tokenizer lies, if it moved"
     )
+    parser.add_argument(
+        "--text", metavar="DIR", help="where the generator's text encoder lies, if it has one that moved"
+    )
     parser.add_argument("--frames", type=int, metavar="T", help="of the video (default: those of training)")
     parser.add_argument(
         "--size", type=_size, metavar="WxH", help="of the video in pixels (default: that of training)"
@@ -76,7 +79,9 @@ def run(arguments: argparse.Namespace) -> None:
     targets = _targets(arguments.output, request, arguments.count)
     sources = [] if arguments.image is None else [arguments.image]
     check_targets(targets, sources=sources, force=arguments.force)
-    model = read_generator(arguments.model, tokenizer=arguments.tokenizer, device=arguments.device)
+    model = read_generator(
+        arguments.model, tokenizer=arguments.tokenizer, text=arguments.text, device=arguments.device
+    )
     sampling = options.sampling(arguments, model)
     began = time.monotonic()
     with progress("generating", unit="frames") as shown:

@@ -35,14 +35,15 @@ def project(features: Float[Tensor, "b n khd"], turns: Complex[Tensor, "n p"], *
 
 
 def attention(
-    projected: Projected, sharpness: Float[Tensor, "h 1 1"], seen: Bool[Tensor, "n m"] | None = None
+    projected: Projected, sharpness: Float[Tensor, "h 1 1"], seen: Bool[Tensor, "*_ n_or_1 m"] | None = None
 ) -> Float[Tensor, "b n hd"]:
     """What each position takes of the values of others.
 
     Args:
         projected: queries, keys and values.
         sharpness: of each head, by which its products are multiplied.
-        seen: which keys each query sees; all of them for none.
+        seen: which keys each query sees, ``n m``, or each clip's queries, ``b 1 1 m`` or ``b 1 n m``; all of
+            them for none.
     """
     query, key, value = projected
     scale = (sharpness / math.sqrt(query.shape[-1])).to(query.dtype)

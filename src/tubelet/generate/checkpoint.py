@@ -16,6 +16,9 @@ from tubelet.files.names import text_name
 from tubelet.generate.dit.network import DiT
 from tubelet.generate.kinds import KINDS, Network, NetworkConfig
 from tubelet.generate.known_tokenizer import KnownTokenizer, read_tokenizer
+from tubelet.generate.prompts import PromptReader, WordReader
+from tubelet.generate.text import PromptVocabulary
+from tubelet.generate.text_encoder import EncoderReader, read_text_encoder
 from tubelet.generate.tokens.digits import split_bases
 from tubelet.json_fields import fields_from_json
 from tubelet.json_text import read_json
@@ -51,12 +54,14 @@ class TextToVideo:
         network: ready to use: evaluation mode, no gradients.
         sha256: of its configuration and weights.
         tokenizer: whose latents or tokens it makes.
+        prompts: what reads prompts for the network.
     """
 
     name: str
     network: Network
     sha256: str
     tokenizer: KnownTokenizer
+    prompts: PromptReader
 
 
 def save_generator(network: Network, folder: Path, *, card: str, force: bool = False) -> Path:
@@ -87,19 +92,26 @@ def save_generator(network: Network, folder: Path, *, card: str, force: bool = F
 
 
 def read_generator(
-    name: str | Path | None = None, *, tokenizer: str | Path | None = None, device: str = "cpu"
+    name: str | Path | None = None,
+    *,
+    tokenizer: str | Path | None = None,
+    text: str | Path | None = None,
+    device: str = "cpu",
 ) -> TextToVideo:
     """Read a generator, and the tokenizer that decodes what it makes; nothing in them is executed.
 
     Args:
         name: a shipped generator or a folder; the default generator for none.
         tokenizer: where the tokenizer lies now; where it was in training for none.
-        device: where both compute: ``cpu``, ``cuda`` or ``cuda:N``.
+        text: where the text encoder lies now; where it was in training for none. A generator that knows words
+            by itself has none.
+        device: where all compute: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Raises:
         CheckpointError: one of them is unknown, damaged or newer than this program, or they do not belong
             together.
-        OptionError: there is no such device here.
+        OptionError: there is no such device here; or `text` is given, and there is no text encoder; or
+            transformers is not installed, and there is one.
     """
     place, folder = find_device(device), find_generator(DEFAULT if name is None else name)
     network, sha256 = read_empty_generator(folder)
@@ -122,7 +134,13 @@ def read_generator(
         )
     _check_digits(network, known, folder)
     network.eval().requires_grad_(requires_grad=False)
-    return TextToVideo(name=network.config.name, network=network.to(place), sha256=own, tokenizer=known)
+    return TextToVideo(
+        name=network.config.name,
+        network=network.to(place),
+        sha256=own,
+        tokenizer=known,
+        prompts=_prompt_reader(network.config, text, folder, device),
+    )
 
 
 def read_empty_generator(folder: Path) -> tuple[Network, str]:
@@ -172,7 +190,9 @@ def shipped_generators() -> list[str]:
 
 def fingerprint(config: NetworkConfig, weights: Mapping[str, Tensor]) -> str:
     """SHA-256 of all that a generator's latents depend on; names do not change it."""
-    numbers = {key: value for key, value in asdict(config).items() if key not in ("name", "tokenizer")}
+    absent = () if config.text_encoder else ("text_sha256", "text_width")
+    left_out = {"name", "tokenizer", "text_encoder", *absent}
+    numbers = {key: value for key, value in asdict(config).items() if key not in left_out}
     digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode())
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()
@@ -195,6 +215,35 @@ def _empty(kind: str, numbers: object, folder: Path) -> Network:
         )
     with torch.device("meta"):
         return KINDS[kind].network(config)
+
+
+def _prompt_reader(config: NetworkConfig, text: str | Path | None, folder: Path, device: str) -> PromptReader:
+    """What reads prompts for a network: its words, or its text encoder.
+
+    Raises:
+        CheckpointError: the text encoder is missing, or another one.
+        OptionError: one is named that is not wanted, or transformers is not installed.
+    """
+    if not config.text_encoder:
+        if text is not None:
+            raise OptionError(
+                f"the text encoder {str(text)!r} is given, and the generator in {folder} knows words by "
+                "itself. Leave it out."
+            )
+        return WordReader(PromptVocabulary(config.words), config.slots)
+    try:
+        encoder = read_text_encoder(str(text or config.text_encoder), device=device)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"the generator in {folder} reads prompts with the text encoder {config.text_encoder}: {error}"
+        ) from error
+    if encoder.sha256 != config.text_sha256:
+        raise CheckpointError(
+            f"the generator in {folder} was trained with the text encoder {config.text_encoder} of SHA-256 "
+            f"{config.text_sha256:.16}…, and {encoder.name} has {encoder.sha256:.16}…. Name the one that it "
+            "was trained with."
+        )
+    return EncoderReader(encoder, config.slots)
 
 
 def _check_digits(network: Network, known: KnownTokenizer, folder: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from tubelet.errors import OptionError, TrainingError
 from tubelet.files import check_folder
 from tubelet.files.names import text_name
+from tubelet.generate.captions import facts_from_json
 from tubelet.generate.checkpoint import FILES, save_generator
 from tubelet.generate.dit.network import DiT
 from tubelet.generate.dit.train_config import DiTTrainConfig
@@ -89,17 +90,17 @@ def _network_config(facts: dict[str, Any], run: Path) -> NetworkConfig:
         config = config_from_facts(facts["generator"], facts["config"])
         sha256 = of_kind(facts["tokenizer_sha256"], str, "tokenizer_sha256")
         fps = float(of_kind(facts["fps"], (int, float), "fps"))
-        words = tuple(of_kind(word, str, "words") for word in facts["words"])
+        prompts = facts_from_json(facts, slots=config.slots)
         shape = [of_kind(side, int, "shape") for side in facts["shape"]]
         if isinstance(config, DiTTrainConfig):
             channels, steps, rows, columns = shape
             return config.network(
-                tokenizer_sha256=sha256, shape=(channels, steps, rows, columns), fps=fps, words=words
+                tokenizer_sha256=sha256, shape=(channels, steps, rows, columns), fps=fps, prompts=prompts
             )
         steps, rows, columns = shape
         bases = tuple(of_kind(base, int, "bases") for base in facts["bases"])
         return config.network(
-            tokenizer_sha256=sha256, bases=bases, shape=(steps, rows, columns), fps=fps, words=words
+            tokenizer_sha256=sha256, bases=bases, shape=(steps, rows, columns), fps=fps, prompts=prompts
         )
     except (KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"{run / RUN_FILE} is damaged: {error!r:.200}. Start the run again.") from error
@@ -116,13 +117,13 @@ def _card(name: str, network: Network, run: Path, facts: dict[str, Any], progres
 
 A generator ({KINDS[network.kind].title}, {weights / 1e6:.1f} million weights) of {_made(network)} of
 {config.tokenizer} from text: {config.steps} steps of {config.rows} x {config.columns} positions at once,
-longer clips window by window. It knows {len(config.words)} words: {", ".join(config.words[:120])}.
+longer clips window by window. {_prompts_text(config)}
 
 - **Made by** `{where["command"]}`, {last["iteration"]} iterations in {last["seconds"] / 3600:.2f} hours on
   {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.
 - **From** {facts["count"]} captioned clips: {_source_text(facts)}.
 {unfinished}- **Figures**: measure them with `tubelet evaluate-generation {name} -o figures.json`.
-- **Limits**: it knows these words and what was seen with them, and nothing else.
+- **Limits**: it knows what was seen with these words, and nothing else.
 
 ## Curve
 
@@ -138,6 +139,16 @@ longer clips window by window. It knows {len(config.words)} words: {", ".join(co
 
 def _made(network: Network) -> str:
     return "latents" if isinstance(network, DiT) else "tokens"
+
+
+def _prompts_text(config: NetworkConfig) -> str:
+    words = f"{len(config.words)} words: {', '.join(config.words[:120])}."
+    if not config.text_encoder:
+        return f"It knows {words}"
+    return (
+        f"Prompts are read by the text encoder {config.text_encoder}\n(SHA-256 {config.text_sha256:.16}…), "
+        f"up to {config.slots} tokens. Captions in training had {words}"
+    )
 
 
 def _source_text(facts: dict[str, Any]) -> str:

@@ -16,7 +16,6 @@ from tubelet.files import check_suffix, check_target
 from tubelet.generate.checkpoint import TextToVideo
 from tubelet.generate.kinds import KINDS, Sampling
 from tubelet.generate.known_tokenizer import continuous_of
-from tubelet.generate.text import PromptVocabulary
 from tubelet.generate.windows import Clip, make_steps
 from tubelet.types import Frames
 from tubelet.video.pixels import to_model
@@ -145,7 +144,7 @@ class _Plan:
     @classmethod
     def of(cls, request: Request, model: TextToVideo) -> "_Plan":
         config, tokenizer = model.network.config, continuous_of(model.tokenizer)
-        words = PromptVocabulary(config.words).numbers(request.prompt, slots=config.slots)
+        words = model.prompts.read([request.prompt])
         stride, grouping = tokenizer.stride, tokenizer.grouping
         first = None if request.image is None else _first_frame(request.image)
         height, width = request.size or (config.rows * stride.h, config.columns * stride.w)
@@ -153,7 +152,7 @@ class _Plan:
             height, width = first.shape[1:3]
         frames = request.frames or grouping.first_frame(config.steps)
         clip = Clip(
-            words=words[None], seed=request.seed, steps=grouping.steps(frames),
+            words=words, seed=request.seed, steps=grouping.steps(frames),
             cells=grouping.cells(height, width),
             first=None if first is None else _encoded(model, first),
         )  # fmt: skip

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from jaxtyping import Int64
 from torch import Tensor
 
 from tubelet.errors import OptionError
@@ -16,6 +15,7 @@ from tubelet.generate.dit.sampler import FlowSampling, sample_flow
 from tubelet.generate.known_tokenizer import KnownTokenizer, quantized
 from tubelet.generate.masked.network import MaskedTransformer
 from tubelet.generate.masked.sampler import MaskedSampling, sample_masked
+from tubelet.generate.prompts import Prompts
 from tubelet.generate.tokens.config import TokenConfig
 from tubelet.generate.tokens.digits import digits_to_latent, latent_to_digits
 from tubelet.types import Latent
@@ -86,7 +86,7 @@ KINDS: dict[str, Kind] = {
 
 def sample(
     network: Network,
-    words: Int64[Tensor, "b l"],
+    words: Prompts,
     *,
     seeds: Sequence[int],
     shape: tuple[int, int, int],

@@ -95,8 +95,7 @@ class PromptVocabulary:
         Warns:
             TubeletWarning: names the words that are left out.
         """
-        if len(prompt) > LONGEST_PROMPT:
-            raise OptionError(f"the prompt has {len(prompt)} characters; at most {LONGEST_PROMPT} are read.")
+        check_length(prompt)
         said = meaningful_words(prompt)
         known = [word for word in said if word in self._numbers]
         if not known:
@@ -119,6 +118,16 @@ class PromptVocabulary:
             )
         numbers = [self._numbers[word] for word in known[:slots]]
         return torch.tensor(numbers + [NO_WORD] * (slots - len(numbers)))
+
+
+def check_length(prompt: str) -> None:
+    """See whether a prompt is short enough to be read.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if len(prompt) > LONGEST_PROMPT:
+        raise OptionError(f"the prompt has {len(prompt)} characters; at most {LONGEST_PROMPT} are read.")
 
 
 def meaningful_words(prompt: str) -> list[str]:

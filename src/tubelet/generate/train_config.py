@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from tubelet.errors import OptionError
+from tubelet.generate.config import MOST_SLOTS
 from tubelet.generate.scenes import SceneData
 from tubelet.train.config import LoopConfig
 
@@ -30,7 +31,10 @@ class GeneratorTrainConfig(LoopConfig):
         blocks: of the transformer.
         heads: of the attention of each block.
         patch: rows and columns of latent positions that become one.
-        slots: words of a caption that it reads.
+        slots: words of a caption that it reads, without a text encoder.
+        text: text encoder of transformers that reads captions: a folder, or ``owner/name`` on the hub; the
+            words of the captions as a vocabulary for none.
+        text_tokens: of a caption that the text encoder reads; those of the longest one for none, 128 at most.
         stages: what is trained on, one after the other.
         unprompted: fraction of the clips that are trained without their caption, for guidance.
         given: fraction of the clips whose first step is given, as a picture to go on from.
@@ -45,6 +49,8 @@ class GeneratorTrainConfig(LoopConfig):
     heads: int = 4
     patch: int = 2
     slots: int = 8
+    text: str | None = None
+    text_tokens: int | None = None
     stages: tuple[GeneratorStage, ...] = (GeneratorStage(),)
     unprompted: float = 0.1
     given: float = 0.1
@@ -55,6 +61,12 @@ class GeneratorTrainConfig(LoopConfig):
         ends = [stage.until for stage in self.stages]
         if not ends or ends != sorted(ends) or ends[-1] != 1.0:
             raise OptionError(f"stages end at {ends}; ends must rise to 1, the whole run.")
+        if self.text_tokens is not None and not 1 <= self.text_tokens <= MOST_SLOTS:
+            raise OptionError(f"text_tokens are {self.text_tokens}; they lie between 1 and {MOST_SLOTS}.")
+        if self.text_tokens is not None and self.text is None:
+            raise OptionError(
+                f"text_tokens are {self.text_tokens}, and there is no text encoder; --text names one."
+            )
         shares = (self.unprompted, self.given, self.continued)
         if not all(0 <= share <= 1 for share in shares):
             raise OptionError(

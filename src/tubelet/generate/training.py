@@ -10,6 +10,7 @@ from tubelet.generate.captioned import CaptionedClips
 from tubelet.generate.data_sets import DataSetClips, is_data_set
 from tubelet.generate.kinds import KINDS, Network, Sampling, sample
 from tubelet.generate.known_tokenizer import KnownTokenizer, continuous_of
+from tubelet.generate.prompts import Prompts, PromptTable, prompts_of_clips
 from tubelet.generate.scenes import SceneClips
 from tubelet.generate.token_files import TokenFiles
 from tubelet.generate.train_config import GeneratorTrainConfig
@@ -30,30 +31,30 @@ def clips_of(config: GeneratorTrainConfig, data: Path | None) -> CaptionedClips:
     return DataSetClips(data) if is_data_set(data) else TokenFiles(data)
 
 
-def progress_messages(on_message: Callable[[str], None]) -> Callable[[int, int], None]:
+def progress_messages(on_message: Callable[[str], None], what: str = "clips") -> Callable[[int, int], None]:
     """Says now and then how far the encoding is."""
 
     def say(done: int, of: int) -> None:
         if done == of or not done % 1000:
-            on_message(f"{done} of {of} clips are encoded.")
+            on_message(f"{done} of {of} {what} are encoded.")
 
     return say
 
 
 def clips_as_strips(
-    network: Network, words: Tensor, known: KnownTokenizer, sampling: Sampling
+    network: Network, captions: PromptTable, known: KnownTokenizer, sampling: Sampling
 ) -> dict[str, Tensor]:
     """A few clips made of captions, as strips of frames: a row for each.
 
     Args:
         network: as it is in training.
-        words: of all captions.
+        captions: of all clips.
         known: the tokenizer.
         sampling: how clips are made.
     """
     config, tokenizer = network.config, continuous_of(known)
-    chosen = range(0, len(words), max(1, len(words) // _SHOWN))[:_SHOWN]
-    made = _made(network, words[list(chosen)], sampling)
+    chosen = range(0, len(captions), max(1, len(captions) // _SHOWN))[:_SHOWN]
+    made = _made(network, prompts_of_clips(captions, chosen), sampling)
     latent = KINDS[network.kind].to_latent(known, made)
     grouping = tokenizer.grouping
     video = tokenizer.decode(
@@ -66,7 +67,7 @@ def clips_as_strips(
     return {"made": rearrange(frames, "b c t h w -> c (b h) (t w)").clamp(-1, 1) / 2 + 0.5}
 
 
-def _made(network: Network, words: Tensor, sampling: Sampling) -> Tensor:
+def _made(network: Network, words: Prompts, sampling: Sampling) -> Tensor:
     """Clips of prompts, by a network that goes on being trained."""
     module: nn.Module = network
     config = network.config

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int64
 from torch import Tensor
 
 from tubelet.errors import OptionError
 from tubelet.generate.kinds import Network, Sampling, sample
+from tubelet.generate.prompts import Prompts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,14 +16,14 @@ class Clip:
     """What is to be made.
 
     Attributes:
-        words: of the prompt.
+        words: of the prompt, alone in its batch.
         seed: of the noise.
         steps: latent steps of the clip.
         cells: latent rows and columns.
         first: the first step, to go on from, as the network knows it; none to make it too.
     """
 
-    words: Int64[Tensor, "1 l"]
+    words: Prompts
     seed: int
     steps: int
     cells: tuple[int, int]

@@ -11,6 +11,8 @@ from tubelet.generate.dit.config import DiTConfig
 from tubelet.generate.dit.network import DiT
 from tubelet.generate.known_tokenizer import read_tokenizer
 from tubelet.generate.masked.network import MaskedTransformer
+from tubelet.generate.prompts import WordReader
+from tubelet.generate.text import PromptVocabulary
 from tubelet.generate.tokens.config import TokenConfig
 from tubelet.models.klt.config import KLTConfig
 from tubelet.quantizers.config import FSQConfig
@@ -58,7 +60,11 @@ def network(tokenizer_folder):
 @pytest.fixture
 def model(network, tokenizer_folder):
     return TextToVideo(
-        name="tiny", network=network, sha256="0" * 64, tokenizer=read_tokenizer(tokenizer_folder)
+        name="tiny",
+        network=network,
+        sha256="0" * 64,
+        tokenizer=read_tokenizer(tokenizer_folder),
+        prompts=WordReader(PromptVocabulary(WORDS), 4),
     )
 
 
@@ -125,5 +131,9 @@ def tiny_ar(token_config):
 @pytest.fixture
 def token_model(token_network, discrete_folder):
     return TextToVideo(
-        name="tiny", network=token_network, sha256="0" * 64, tokenizer=read_tokenizer(discrete_folder)
+        name="tiny",
+        network=token_network,
+        sha256="0" * 64,
+        tokenizer=read_tokenizer(discrete_folder),
+        prompts=WordReader(PromptVocabulary(WORDS), 4),
     )

@@ -16,6 +16,7 @@ from tubelet.codec.tokens.array import write_token_array
 from tubelet.codec.tokens.clip import ClipFacts
 from tubelet.errors import OptionError, TrainingError, TubeletWarning
 from tubelet.generate.captioned import encode_latents
+from tubelet.generate.captions import words_of
 from tubelet.generate.checkpoint import read_generator
 from tubelet.generate.dit.task import DiTTask, train_dit
 from tubelet.generate.dit.train_config import DiTTrainConfig
@@ -172,7 +173,7 @@ def test_weights_of_channels_and_statistics_are_those_of_the_data(config, tmp_pa
     latents = encode_latents(tokenizer_folder, SceneClips(SCENES), tmp_path, on_clip=lambda *_: None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        network = DiTTask(config, latents).start()
+        network = DiTTask(config, latents, words_of(config, latents.captions)).start()
     values = torch.from_numpy(latents.values.astype(np.float32))
     normal = network.normalise(values)
     assert normal.mean(dim=(0, 2, 3, 4)).abs().max() < 1e-3
@@ -183,7 +184,7 @@ def test_pictures_show_clips_of_captions(config, tmp_path, tokenizer_folder):
     latents = encode_latents(tokenizer_folder, SceneClips(SCENES), tmp_path, on_clip=lambda *_: None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        task = DiTTask(config, latents)
+        task = DiTTask(config, latents, words_of(config, latents.captions))
     (picture,) = task.pictures(task.start()).values()
     assert picture.shape == (3, 4 * 16, 3 * 16)
     assert 0 <= float(picture.min()) <= float(picture.max()) <= 1

@@ -22,7 +22,8 @@ from tubelet.generate.evaluation.evaluate import (
 )
 from tubelet.generate.evaluation.parse import ParsedThing
 from tubelet.generate.known_tokenizer import read_tokenizer
-from tubelet.generate.text import meaningful_words
+from tubelet.generate.prompts import WordReader
+from tubelet.generate.text import PromptVocabulary, meaningful_words
 
 WORDS = (
     "black blue circle cross cyan dark down fast gray green large left over pink purple red right slow "
@@ -50,7 +51,13 @@ def scenes_model():
         heads=2,
     )
     network = DiT(config).eval().requires_grad_(requires_grad=False)
-    return TextToVideo(name="tiny", network=network, sha256="0" * 64, tokenizer=known)
+    return TextToVideo(
+        name="tiny",
+        network=network,
+        sha256="0" * 64,
+        tokenizer=known,
+        prompts=WordReader(PromptVocabulary(config.words), config.slots),
+    )
 
 
 OPTIONS = EvaluationOptions(count=4, sampling=FlowSampling(steps=1))

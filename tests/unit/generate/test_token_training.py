@@ -14,6 +14,7 @@ from tubelet.codec.tokens.array import write_token_array
 from tubelet.codec.tokens.clip import ClipFacts
 from tubelet.errors import CheckpointError, OptionError, TrainingError
 from tubelet.generate.captioned import CaptionedDigits, encode_digits
+from tubelet.generate.captions import words_of
 from tubelet.generate.checkpoint import read_generator, save_generator
 from tubelet.generate.evaluation.losses import losses_of
 from tubelet.generate.export import config_from_facts, export_generator, is_generator
@@ -135,7 +136,7 @@ def test_pictures_show_clips_of_captions(config, tmp_path, discrete_folder):
     data = encode_digits(discrete_folder, SceneClips(SCENES), tmp_path, on_clip=lambda *_: None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        task = TokenTask(config, data)
+        task = TokenTask(config, data, words_of(config, data.captions))
     (picture,) = task.pictures(task.start()).values()
     assert picture.shape == (3, 4 * 32, 3 * 32)
 

@@ -3,17 +3,18 @@
 import math
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from tubelet.generate.autoregressive.network import AutoregressiveTransformer
+from tubelet.generate.prompts import Prompts
 from tubelet.generate.tokens.digits import DigitGrid
 from tubelet.generate.tokens.draws import digit_losses
 
 
 @torch.no_grad()
 def bits_of(
-    network: AutoregressiveTransformer, digits: DigitGrid, words: Int64[Tensor, "b l"], *, lead: bool = True
+    network: AutoregressiveTransformer, digits: DigitGrid, words: Prompts, *, lead: bool = True
 ) -> Float[Tensor, " b"]:
     """Minus the binary logarithm of the probability of each clip, given its prompt.
 

@@ -6,6 +6,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tubelet.generate.prompts import Prompts
 from tubelet.generate.tokens.config import TokenConfig
 from tubelet.generate.tokens.digits import DigitGrid, Patches, from_patches, one_hot, to_patches
 from tubelet.generate.tokens.trunk import NEVER, Grid, Trunk, impossible
@@ -33,14 +34,12 @@ class AutoregressiveTransformer(nn.Module):
             self.trunk = Trunk(config)
             self.heads = DigitHeads(config.width, config.patch_bases)
 
-    def forward(
-        self, seen: DigitGrid, words: Int64[Tensor, "b l"], *, lead: bool
-    ) -> Float[Tensor, "b d t h w v"]:
+    def forward(self, seen: DigitGrid, words: Prompts, *, lead: bool) -> Float[Tensor, "b d t h w v"]:
         """Logits of the values of each digit, given those before it; in float32 at least.
 
         Args:
             seen: all digits.
-            words: of each clip's prompt, as numbers of the vocabulary.
+            words: of each clip's prompt.
             lead: whether the first step is the first of a clip.
         """
         steps, rows, columns = seen.shape[2:]

@@ -9,8 +9,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from tubelet.generate.autoregressive.network import AutoregressiveTransformer
+from tubelet.generate.prompts import Prompts, with_free
 from tubelet.generate.tokens.digits import DigitGrid, from_patches, to_patches
-from tubelet.generate.tokens.sampling import check_guidance_and_temperature, guided, uniform, with_free
+from tubelet.generate.tokens.sampling import check_guidance_and_temperature, guided, uniform
 from tubelet.generate.tokens.trunk import Grid, Remembered
 
 
@@ -39,7 +40,7 @@ class AutoregressiveSampling:
 @torch.no_grad()
 def sample_autoregressive(
     network: AutoregressiveTransformer,
-    words: Int64[Tensor, "b l"],
+    words: Prompts,
     *,
     seeds: Sequence[int],
     shape: tuple[int, int, int],
@@ -88,17 +89,17 @@ class Window:
         lead: whether the first step is the first of a clip.
     """
 
-    def __init__(
-        self, network: AutoregressiveTransformer, words: Int64[Tensor, "b l"], grid: Grid, *, lead: bool
-    ) -> None:
+    def __init__(self, network: AutoregressiveTransformer, words: Prompts, grid: Grid, *, lead: bool) -> None:
         self._network = network
         self._clips = len(words)
-        self._turns = network.trunk.turns(grid, words.device)
+        self._turns = network.trunk.turns(grid, network.begin.device)
         self._marks = network.trunk.marks(grid, lead=lead)
         self._remembered = Remembered()
         self._patches = 0
         slots = network.config.slots
-        network.trunk.further(network.trunk.prompt(words), self._turns[:slots], self._remembered)
+        prompt = network.trunk.prompt(words)
+        self._seen = prompt.seen
+        network.trunk.further(prompt.features, self._turns[:slots], self._remembered, self._seen)
 
     def next(self, before: Int64[Tensor, "b k"] | None) -> Float[Tensor, "b f"]:
         """Features of the next patch.
@@ -114,7 +115,7 @@ class Window:
         )
         place = network.config.slots + index
         features = network.trunk.further(
-            entered + self._marks[index], self._turns[place : place + 1], self._remembered
+            entered + self._marks[index], self._turns[place : place + 1], self._remembered, self._seen
         )
         self._patches += 1
         return rearrange(features, "b 1 f -> b f")

@@ -18,4 +18,5 @@ class DiTConfig(GeneratorConfig):
     @property
     def claimed_weights(self) -> int:
         """About how many weights the network has; asked before memory is taken for them."""
-        return 12 * self.blocks * self.width**2 + self.channels * self.patch**2 * self.width
+        entering = self.channels * self.patch**2 + self.text_width
+        return 12 * self.blocks * self.width**2 + entering * self.width

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tubelet.generate.captioned import CaptionedLatents
 from tubelet.generate.dit.train_config import DiTTrainConfig
-from tubelet.generate.text import no_prompt
+from tubelet.generate.prompts import Prompts, PromptTable, prompts_of_clips
 from tubelet.types import Latent
 
 _CLIP, _WINDOW = 1, 2
@@ -38,7 +38,7 @@ class FlowBatch:
     latent: Latent
     noise: Latent
     times: Float[Tensor, " b"]
-    words: Int64[Tensor, "b l"]
+    words: Prompts
     given: Int64[Tensor, " b"]
     lead: bool
 
@@ -51,13 +51,13 @@ class FlowBatch:
 
 
 def draw_flow_batch(
-    data: CaptionedLatents, words: Int64[Tensor, "n l"], config: DiTTrainConfig, *, step: int, indices: range
+    data: CaptionedLatents, words: PromptTable, config: DiTTrainConfig, *, step: int, indices: range
 ) -> FlowBatch:
     """Draw the clips of an iteration.
 
     Args:
         data: latents.
-        words: the captions of all of them, as numbers.
+        words: the captions of all of them.
         config: of the run.
         step: the iteration, from 0.
         indices: which clips of the whole batch.
@@ -65,15 +65,13 @@ def draw_flow_batch(
     steps = data.values.shape[2]
     shared = np.random.default_rng((config.seed, step, _WINDOW))
     continued = steps > 2 and shared.random() < config.continued
-    clips = [
-        _draw_clip(data, words, config, step=step, index=index, continued=continued) for index in indices
-    ]
+    clips = [_draw_clip(data, config, step=step, index=index, continued=continued) for index in indices]
     latents, noises, times, said, given = zip(*clips, strict=True)
     return FlowBatch(
         latent=torch.stack(latents),
         noise=torch.stack(noises),
         times=torch.tensor(times, dtype=torch.float32),
-        words=torch.stack(said),
+        words=prompts_of_clips(words, said),
         given=torch.tensor(given),
         lead=not continued,
     )
@@ -109,20 +107,15 @@ def channel_weights(deviations: Float[Tensor, " c"], power: float) -> Float[Tens
 
 
 def _draw_clip(
-    data: CaptionedLatents,
-    words: Int64[Tensor, "n l"],
-    config: DiTTrainConfig,
-    *,
-    step: int,
-    index: int,
-    continued: bool,
-) -> tuple[Tensor, Tensor, float, Tensor, int]:
+    data: CaptionedLatents, config: DiTTrainConfig, *, step: int, index: int, continued: bool
+) -> tuple[Tensor, Tensor, float, int | None, int]:
+    """A clip's latent, noise and time, whose caption is said if any, and how many of its steps are given."""
     random = np.random.default_rng((config.seed, step, index, _CLIP))
     clip = int(random.integers(len(data.values)))
     latent = torch.from_numpy(data.values[clip, :, int(continued) :].astype(np.float32))
     noise = torch.from_numpy(random.standard_normal(latent.shape, dtype=np.float32))
     time = float(1 / (1 + np.exp(-random.standard_normal())))
-    said = no_prompt(words.shape[1]) if random.random() < config.unprompted else words[clip]
+    said = None if random.random() < config.unprompted else clip
     first = int(latent.shape[1] > 1 and random.random() < config.given)
     given = int(random.integers(1, latent.shape[1])) if continued else first
     return latent, noise, time, said, given

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from tubelet.errors import ShapeError
 from tubelet.generate.attention import attention, norm, project
 from tubelet.generate.dit.config import DiTConfig
+from tubelet.generate.prompts import Prompts, embed_prompts, prompt_module, seen_keys
 from tubelet.generate.rotary import rotations
 from tubelet.generate.text import RESERVED
 from tubelet.types import Latent
@@ -51,8 +52,9 @@ class DiT(nn.Module):
         width, pixels = config.width, config.channels * config.patch**2
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            self.words = nn.Embedding(RESERVED + len(config.words), width)
-            nn.init.normal_(self.words.weight, std=0.5)
+            self.words = prompt_module(
+                words=RESERVED + len(config.words), text_width=config.text_width, width=width
+            )
             self.slots = nn.Parameter(0.02 * torch.randn(config.slots, width))
             self.enter = nn.Linear(pixels, width)
             self.time = nn.Sequential(
@@ -74,7 +76,7 @@ class DiT(nn.Module):
         self,
         latent: Latent,
         times: Float[Tensor, " b"],
-        words: Int64[Tensor, "b l"],
+        words: Prompts,
         given: Int64[Tensor, " b"],
         *,
         lead: bool,
@@ -84,7 +86,7 @@ class DiT(nn.Module):
         Args:
             latent: noisy, normalised; rows and columns are multiples of the patch.
             times: of each clip, 0 for noise and 1 for data.
-            words: of each clip's prompt, as numbers of the vocabulary.
+            words: of each clip's prompt.
             given: how many leading steps of each clip are data already, to go on from.
             lead: whether the first step is the first of a clip, which stands still.
 
@@ -98,15 +100,16 @@ class DiT(nn.Module):
             )
         patches = rearrange(latent, "b c t (h p) (w q) -> b t (h w) (c p q)", p=p, q=p)
         features = self.enter(patches) + self._marks(given, steps, lead=lead)
-        prompt = self.words(words) + self.slots
-        features = torch.cat([prompt, rearrange(features, "b t n f -> b (t n) f")], dim=1)
+        prompt = embed_prompts(self.words, self.slots, words)
+        features = torch.cat([prompt.features, rearrange(features, "b t n f -> b (t n) f")], dim=1)
+        seen = seen_keys(prompt.seen, features.shape[1])
         turns = rotations(
             steps, rows // p, columns // p, features=self.config.width // self.config.heads,
             prefix=self.config.slots, device=latent.device,
         )  # fmt: skip
         shared = rearrange(self.time(_time_features(times)), "b (k f) -> b k 1 f", k=_MODULATIONS)
         for block in self.blocks:
-            features = block(features, shared, turns)
+            features = block(features, shared, turns, seen)
         features = features[:, self.config.slots :]
         scale, shift = shared[:, 0] + self.last[0], shared[:, 1] + self.last[1]
         out = self.leave(norm(features) * (1 + scale) + shift)
@@ -158,12 +161,13 @@ class Block(nn.Module):
         features: Float[Tensor, "b n f"],
         shared: Float[Tensor, "b k 1 f"],
         turns: Complex[Tensor, "n p"],
+        seen: Bool[Tensor, "b 1 1 n"] | None,
     ) -> Float[Tensor, "b n f"]:
         """The features after this block; in float32, as they came."""
         scale, shift, gate, scale_hidden, shift_hidden, gate_hidden = (shared + self.table).unbind(dim=1)
         inside = norm(features) * (1 + scale) + shift
         features = features + gate * self.join(
-            attention(project(self.attend(inside), turns, heads=self.heads), self.sharpness)
+            attention(project(self.attend(inside), turns, heads=self.heads), self.sharpness, seen)
         )
         inside = norm(features) * (1 + scale_hidden) + shift_hidden
         return features + gate_hidden * self.narrow(F.silu(self.widen(inside)))

@@ -8,12 +8,12 @@ from typing import Literal
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from tubelet.errors import OptionError
 from tubelet.generate.dit.network import DiT
-from tubelet.generate.text import no_prompt
+from tubelet.generate.prompts import Prompts, with_free
 from tubelet.types import Latent
 
 MOST_STEPS = 1000
@@ -54,7 +54,7 @@ class FlowSampling:
 @torch.no_grad()
 def sample_flow(
     network: DiT,
-    words: Int64[Tensor, "b l"],
+    words: Prompts,
     *,
     seeds: Sequence[int],
     shape: tuple[int, int, int],
@@ -115,16 +115,10 @@ def noise_of(seed: int, steps: range, shape: tuple[int, int, int]) -> Tensor:
 class _Field:
     """The velocity of a batch, with guidance."""
 
-    def __init__(
-        self, network: DiT, words: Int64[Tensor, "b l"], guidance: float, *, given: int, lead: bool
-    ) -> None:
+    def __init__(self, network: DiT, words: Prompts, guidance: float, *, given: int, lead: bool) -> None:
         self._network, self._guidance, self._lead = network, guidance, lead
-        clips = len(words)
-        if guidance != 1:
-            empty = no_prompt(words.shape[1]).to(words.device).expand(clips, -1)
-            words = torch.cat([words, empty])
-        self._words = words
-        self._given = torch.full((len(words),), given, device=words.device)
+        self._words = with_free(words, guidance)
+        self._given = torch.full((len(self._words),), given, device=network.mean.device)
 
     def at(self, latent: Latent, time: float) -> Latent:
         """The velocity at a time."""

@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import Any, final
 
-import torch
 from torch import Tensor, nn
 
 from tubelet.data.batches_ahead import BatchesAhead
 from tubelet.generate.captioned import CaptionedLatents, encode_latents
+from tubelet.generate.captions import RunCaptions, captions_of, facts_to_json
 from tubelet.generate.dit.flow import FlowBatch, channel_weights, draw_flow_batch, flow_loss, noisy
 from tubelet.generate.dit.network import DiT
 from tubelet.generate.dit.sampler import FlowSampling
 from tubelet.generate.dit.train_config import DiTTrainConfig
-from tubelet.generate.text import PromptVocabulary
 from tubelet.generate.train_config import GeneratorStage
 from tubelet.generate.training import clips_as_strips, clips_of, progress_messages
 from tubelet.train.loop import RunOptions, run_task
@@ -33,7 +32,7 @@ def train_dit(config: DiTTrainConfig, *, data: Path | None, options: RunOptions)
 
     Raises:
         OptionError: there is no end, or no clip to train on, or the tokenizer gives none that fit.
-        CheckpointError: the tokenizer cannot be read.
+        CheckpointError: the tokenizer or the text encoder cannot be read.
         TrainingError: gradients stayed bad, or a checkpoint cannot be taken up.
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
@@ -45,7 +44,14 @@ def train_dit(config: DiTTrainConfig, *, data: Path | None, options: RunOptions)
         on_clip=progress_messages(options.on_message),
         waits=not is_first_process(),
     )
-    return run_task(DiTTask(config, latents), options)
+    captions = captions_of(
+        config,
+        latents.captions,
+        options.folder,
+        on_caption=progress_messages(options.on_message, "captions"),
+        waits=not is_first_process(),
+    )
+    return run_task(DiTTask(config, latents, captions), options)
 
 
 @final
@@ -54,21 +60,19 @@ class DiTTask:
 
     Args:
         config: the run.
-        latents: with their captions.
+        latents: of all clips.
+        captions: of the same clips, as the network takes them.
     """
 
-    def __init__(self, config: DiTTrainConfig, latents: CaptionedLatents) -> None:
+    def __init__(self, config: DiTTrainConfig, latents: CaptionedLatents, captions: RunCaptions) -> None:
         self.config = config
         self._latents = latents
-        vocabulary = PromptVocabulary.of_captions(latents.captions)
-        self._words = torch.stack(
-            [vocabulary.numbers(caption, slots=config.slots) for caption in latents.captions]
-        )
+        self._captions = captions
         self._numbers = config.network(
             tokenizer_sha256=latents.tokenizer.sha256,
             shape=latents.values.shape[1:],
             fps=latents.fps,
-            words=vocabulary.words,
+            prompts=captions.facts,
         )
         self._mean, self._deviation = latents.statistics()
         self._weights = channel_weights(latents.pixel_deviations(self._deviation), config.weight_power)
@@ -82,7 +86,7 @@ class DiTTask:
             "tokenizer_sha256": self._latents.tokenizer.sha256,
             "shape": list(self._latents.values.shape[1:]),
             "fps": self._numbers.fps,
-            "words": list(self._numbers.words),
+            **facts_to_json(self._captions.facts),
         }
 
     def start(self) -> DiT:
@@ -117,7 +121,9 @@ class DiTTask:
     def batches(self, stage: GeneratorStage, *, first: int, indices: range) -> BatchesAhead[FlowBatch]:
         """Random clips, with noise."""
         return BatchesAhead(
-            lambda step: draw_flow_batch(self._latents, self._words, self.config, step=step, indices=indices),
+            lambda step: draw_flow_batch(
+                self._latents, self._captions.table, self.config, step=step, indices=indices
+            ),
             first=first,
         )
 
@@ -142,4 +148,4 @@ class DiTTask:
 
     def pictures(self, network: DiT) -> dict[str, Tensor]:
         """A few clips made of captions, as strips of frames."""
-        return clips_as_strips(network, self._words, self._latents.tokenizer, FlowSampling(steps=8))
+        return clips_as_strips(network, self._captions.table, self._latents.tokenizer, FlowSampling(steps=8))

@@ -1,8 +1,9 @@
 """Every number of a diffusion transformer's training, in a frozen dataclass."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from tubelet.errors import OptionError
+from tubelet.generate.config import PromptFacts
 from tubelet.generate.dit.config import DiTConfig
 from tubelet.generate.train_config import GeneratorTrainConfig
 
@@ -24,7 +25,7 @@ class DiTTrainConfig(GeneratorTrainConfig):
             raise OptionError(f"weight_power is {self.weight_power}; it lies between 0 and 2.")
 
     def network(
-        self, *, tokenizer_sha256: str, shape: tuple[int, int, int, int], fps: float, words: tuple[str, ...]
+        self, *, tokenizer_sha256: str, shape: tuple[int, int, int, int], fps: float, prompts: PromptFacts
     ) -> DiTConfig:
         """The numbers of the network.
 
@@ -32,7 +33,7 @@ class DiTTrainConfig(GeneratorTrainConfig):
             tokenizer_sha256: fingerprint of the tokenizer.
             shape: channels, steps, rows and columns of a latent.
             fps: frames per second.
-            words: the vocabulary.
+            prompts: how it reads them.
 
         Raises:
             OptionError: rows or columns are not multiples of the patch, or the width does not split.
@@ -41,6 +42,6 @@ class DiTTrainConfig(GeneratorTrainConfig):
         self.check_patch(rows, columns)
         return DiTConfig(
             name="dit", tokenizer=self.tokenizer, tokenizer_sha256=tokenizer_sha256, channels=channels,
-            steps=steps, rows=rows, columns=columns, fps=fps, words=words, slots=self.slots, width=self.width,
-            blocks=self.blocks, heads=self.heads, patch=self.patch,
+            steps=steps, rows=rows, columns=columns, fps=fps, width=self.width, blocks=self.blocks,
+            heads=self.heads, patch=self.patch, **asdict(prompts),
         )  # fmt: skip

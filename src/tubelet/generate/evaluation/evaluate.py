@@ -20,8 +20,9 @@ from tubelet.generate.evaluation.parse import ParsedThing, parse_clip
 from tubelet.generate.kinds import KINDS as GENERATOR_KINDS
 from tubelet.generate.kinds import Sampling, sample
 from tubelet.generate.known_tokenizer import continuous_of, decodable, encode_frames
+from tubelet.generate.prompts import Prompts
 from tubelet.generate.scenes import SceneData
-from tubelet.generate.text import PromptVocabulary, meaningful_words
+from tubelet.generate.text import meaningful_words
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Frames, Latent
 from tubelet.video.encode import still_bytes
@@ -271,10 +272,8 @@ def strip_of(frames: Frames) -> str:
     return b64encode(still_bytes(np.concatenate(list(frames[chosen]), axis=1), ".jpg")).decode("ascii")
 
 
-def _words(model: TextToVideo, scenes: Sequence[Scene]) -> torch.Tensor:
-    config = model.network.config
-    vocabulary = PromptVocabulary(config.words)
-    return torch.stack([vocabulary.numbers(scene.caption, slots=config.slots) for scene in scenes])
+def _words(model: TextToVideo, scenes: Sequence[Scene]) -> Prompts:
+    return model.prompts.read([scene.caption for scene in scenes])
 
 
 @torch.no_grad()

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Int64
 from torch import Tensor
 
 from tubelet.generate.autoregressive.likelihood import bits_of
@@ -16,6 +15,7 @@ from tubelet.generate.dit.network import DiT
 from tubelet.generate.dit.sampler import noise_of
 from tubelet.generate.known_tokenizer import continuous_of, decodable
 from tubelet.generate.masked.network import MaskedTransformer
+from tubelet.generate.prompts import Prompts
 from tubelet.generate.tokens.config import TokenConfig
 from tubelet.generate.tokens.digits import DigitGrid, split_digits
 from tubelet.generate.tokens.draws import digit_losses
@@ -29,7 +29,7 @@ _TIMES = tuple((number + 0.5) / 8 for number in range(8))
 
 
 @torch.no_grad()
-def losses_of(model: TextToVideo, words: Int64[Tensor, "b l"], encoded: Tensor) -> list[dict[str, float]]:
+def losses_of(model: TextToVideo, words: Prompts, encoded: Tensor) -> list[dict[str, float]]:
     """The losses of each clip, by name.
 
     Of a diffusion transformer the flow loss, in the mean over fixed times with fixed noise. Of generators of
@@ -42,13 +42,14 @@ def losses_of(model: TextToVideo, words: Int64[Tensor, "b l"], encoded: Tensor) 
         encoded: the clips, as `encode_frames` gives them.
     """
     network = model.network
-    words = words.to(next(network.parameters()).device)
+    device = next(network.parameters()).device
+    words = words.to(device)
     if isinstance(network, DiT):
         latent = decodable(model.tokenizer, encoded)
         return [{"flow_loss": loss} for loss in _flow_losses(model, network, words, latent)]
     tokenizer = model.tokenizer.tokenizer
     assert isinstance(tokenizer, DiscreteTokenizer), "generators of tokens are read with one"
-    digits = split_digits(encoded, tokenizer.bases).to(words.device)
+    digits = split_digits(encoded, tokenizer.bases).to(device)
     if isinstance(network, AutoregressiveTransformer):
         bits = bits_of(network, digits, words).tolist()
     else:
@@ -64,7 +65,7 @@ def _tokens_and_pixels(config: TokenConfig, tokenizer: DiscreteTokenizer) -> tup
     return tokens, frames * config.rows * stride.h * config.columns * stride.w
 
 
-def _bits_at_most(network: MaskedTransformer, digits: DigitGrid, words: Int64[Tensor, "b l"]) -> list[float]:
+def _bits_at_most(network: MaskedTransformer, digits: DigitGrid, words: Prompts) -> list[float]:
     """An estimate of a bound of the bits of clips (Hoogeboom et al. 2021, arXiv:2110.02037, equation 4).
 
     Digits said one after the other in a random order cost, in the mean, their number times what a digit costs
@@ -82,9 +83,7 @@ def _bits_at_most(network: MaskedTransformer, digits: DigitGrid, words: Int64[Te
     return (total / len(_TIMES) * digits[0].numel() / math.log(2)).tolist()
 
 
-def _flow_losses(
-    model: TextToVideo, network: DiT, words: Int64[Tensor, "b l"], latent: Latent
-) -> list[float]:
+def _flow_losses(model: TextToVideo, network: DiT, words: Prompts, latent: Latent) -> list[float]:
     """The loss of training on each clip, in the mean over fixed times, with fixed noise."""
     config, clips = network.config, len(latent)
     data = network.normalise(latent.to(network.mean.device, network.mean.dtype))

@@ -6,9 +6,10 @@ depends on one another within a token is made one after the other.
 
 import torch
 from einops import rearrange
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from tubelet.generate.prompts import Prompts
 from tubelet.generate.tokens.config import TokenConfig
 from tubelet.generate.tokens.digits import DigitGrid, from_patches, one_hot, to_patches
 from tubelet.generate.tokens.trunk import NEVER, Grid, Trunk, impossible
@@ -32,14 +33,12 @@ class MaskedTransformer(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    def forward(
-        self, seen: DigitGrid, words: Int64[Tensor, "b l"], *, lead: bool
-    ) -> Float[Tensor, "b d t h w v"]:
+    def forward(self, seen: DigitGrid, words: Prompts, *, lead: bool) -> Float[Tensor, "b d t h w v"]:
         """Logits of the values of each digit, in float32 at least.
 
         Args:
             seen: digits; one that is hidden has the value of its base.
-            words: of each clip's prompt, as numbers of the vocabulary.
+            words: of each clip's prompt.
             lead: whether the first step is the first of a clip.
         """
         steps, rows, columns = seen.shape[2:]

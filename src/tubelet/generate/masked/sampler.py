@@ -14,8 +14,9 @@ from torch import Tensor
 
 from tubelet.errors import OptionError
 from tubelet.generate.masked.network import MaskedTransformer
+from tubelet.generate.prompts import Prompts, with_free
 from tubelet.generate.tokens.digits import DigitGrid
-from tubelet.generate.tokens.sampling import check_guidance_and_temperature, guided, uniform, with_free
+from tubelet.generate.tokens.sampling import check_guidance_and_temperature, guided, uniform
 
 MOST_STEPS = 1000
 
@@ -54,7 +55,7 @@ class MaskedSampling:
 @torch.no_grad()
 def sample_masked(
     network: MaskedTransformer,
-    words: Int64[Tensor, "b l"],
+    words: Prompts,
     *,
     seeds: Sequence[int],
     shape: tuple[int, int, int],

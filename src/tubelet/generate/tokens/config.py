@@ -26,4 +26,7 @@ class TokenConfig(GeneratorConfig):
     def claimed_weights(self) -> int:
         """About how many weights the network has at most; asked before memory is taken for them."""
         values = sum(self.patch_bases)
-        return 12 * self.blocks * self.width**2 + values * (self.width + 32 * len(self.patch_bases))
+        entering = self.text_width * self.width
+        return (
+            12 * self.blocks * self.width**2 + entering + values * (self.width + 32 * len(self.patch_bases))
+        )

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
 from tubelet.generate.captioned import CaptionedDigits
-from tubelet.generate.text import no_prompt
+from tubelet.generate.prompts import Prompts, PromptTable, prompts_of_clips
 from tubelet.generate.tokens.digits import DigitGrid
 from tubelet.generate.train_config import GeneratorTrainConfig
 
@@ -35,7 +35,7 @@ class TokenBatch:
 
     digits: DigitGrid
     wanted: Bool[Tensor, "b d t h w"]
-    words: Int64[Tensor, "b l"]
+    words: Prompts
     lead: bool
 
     def to(self, device: torch.device) -> "TokenBatch":
@@ -48,7 +48,7 @@ class TokenBatch:
 
 def draw_token_batch(
     data: CaptionedDigits,
-    words: Int64[Tensor, "n l"],
+    words: PromptTable,
     config: GeneratorTrainConfig,
     hide: Hide,
     *,
@@ -59,7 +59,7 @@ def draw_token_batch(
 
     Args:
         data: digits.
-        words: the captions of all of them, as numbers.
+        words: the captions of all of them.
         config: of the run.
         hide: chooses what the network must say.
         step: the iteration, from 0.
@@ -67,13 +67,13 @@ def draw_token_batch(
     """
     shared = np.random.default_rng((config.seed, step, _WINDOW))
     continued = data.values.shape[2] > 2 and bool(shared.random() < config.continued)
-    clips = [
-        _draw_clip(data, words, config, hide, step=step, index=index, continued=continued)
-        for index in indices
-    ]
+    clips = [_draw_clip(data, config, hide, step=step, index=index, continued=continued) for index in indices]
     digits, wanted, said = zip(*clips, strict=True)
     return TokenBatch(
-        digits=torch.stack(digits), wanted=torch.stack(wanted), words=torch.stack(said), lead=not continued
+        digits=torch.stack(digits),
+        wanted=torch.stack(wanted),
+        words=prompts_of_clips(words, said),
+        lead=not continued,
     )
 
 
@@ -102,18 +102,18 @@ def some_hidden(
 
 def _draw_clip(
     data: CaptionedDigits,
-    words: Int64[Tensor, "n l"],
     config: GeneratorTrainConfig,
     hide: Hide,
     *,
     step: int,
     index: int,
     continued: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, int | None]:
+    """The digits of a clip, which of them are wanted, and whose caption is said if any."""
     random = np.random.default_rng((config.seed, step, index, _CLIP))
     clip = int(random.integers(len(data.values)))
     digits = data.values[clip, :, int(continued) :].astype(np.int64)
-    said = no_prompt(words.shape[1]) if random.random() < config.unprompted else words[clip]
+    said = None if random.random() < config.unprompted else clip
     first = int(digits.shape[1] > 1 and random.random() < config.given)
     given = int(random.integers(1, digits.shape[1])) if continued else first
     free = np.broadcast_to(np.arange(digits.shape[1])[:, None, None] >= given, digits.shape)

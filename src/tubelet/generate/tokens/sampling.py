@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from tubelet.errors import OptionError
-from tubelet.generate.text import no_prompt
 
 LARGEST_GUIDANCE = 100.0
 LARGEST_TEMPERATURE = 100.0
@@ -26,15 +25,8 @@ def check_guidance_and_temperature(guidance: float, temperature: float) -> None:
         raise OptionError(f"temperature is {temperature}; it lies between 0 and {LARGEST_TEMPERATURE:g}.")
 
 
-def with_free(words: Int64[Tensor, "b l"], guidance: float) -> Int64[Tensor, "_ l"]:
-    """Prompts, and for guidance as many clips without one behind them."""
-    if guidance == 1:
-        return words
-    return torch.cat([words, no_prompt(words.shape[1]).to(words.device).expand(len(words), -1)])
-
-
 def guided(logits: Float[Tensor, "_ ..."], guidance: float) -> Float[Tensor, "b ..."]:
-    """Logits of `with_free` clips, moved away from those without a prompt (arXiv:2207.12598).
+    """Logits of `prompts.with_free` clips, moved away from those without a prompt (arXiv:2207.12598).
 
     Guidance 1 is the model as it is.
     """

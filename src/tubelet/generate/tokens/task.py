@@ -11,10 +11,10 @@ from tubelet.data.batches_ahead import BatchesAhead
 from tubelet.generate.autoregressive.network import AutoregressiveTransformer
 from tubelet.generate.autoregressive.sampler import AutoregressiveSampling
 from tubelet.generate.captioned import CaptionedDigits, encode_digits
+from tubelet.generate.captions import RunCaptions, captions_of, facts_to_json
 from tubelet.generate.kinds import Sampling
 from tubelet.generate.masked.network import MaskedTransformer
 from tubelet.generate.masked.sampler import MaskedSampling
-from tubelet.generate.text import PromptVocabulary
 from tubelet.generate.tokens.draws import (
     Hide,
     TokenBatch,
@@ -60,7 +60,7 @@ def train_tokens(config: TokenTrainConfig, *, data: Path | None, options: RunOpt
 
     Raises:
         OptionError: there is no end, or no clip to train on, or the tokenizer gives no tokens that fit.
-        CheckpointError: the tokenizer cannot be read.
+        CheckpointError: the tokenizer or the text encoder cannot be read.
         TrainingError: gradients stayed bad, or a checkpoint cannot be taken up.
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
@@ -72,7 +72,14 @@ def train_tokens(config: TokenTrainConfig, *, data: Path | None, options: RunOpt
         on_clip=progress_messages(options.on_message),
         waits=not is_first_process(),
     )
-    return run_task(TokenTask(config, digits), options)
+    captions = captions_of(
+        config,
+        digits.captions,
+        options.folder,
+        on_caption=progress_messages(options.on_message, "captions"),
+        waits=not is_first_process(),
+    )
+    return run_task(TokenTask(config, digits, captions), options)
 
 
 @final
@@ -81,24 +88,22 @@ class TokenTask:
 
     Args:
         config: the run.
-        data: digits with their captions.
+        data: digits of all clips.
+        captions: of the same clips, as the network takes them.
     """
 
-    def __init__(self, config: TokenTrainConfig, data: CaptionedDigits) -> None:
+    def __init__(self, config: TokenTrainConfig, data: CaptionedDigits, captions: RunCaptions) -> None:
         self.config = config
         self._data = data
         self._order = _ORDERS[config.order]
-        vocabulary = PromptVocabulary.of_captions(data.captions)
-        self._words = torch.stack(
-            [vocabulary.numbers(caption, slots=config.slots) for caption in data.captions]
-        )
+        self._captions = captions
         steps, rows, columns = data.values.shape[2:]
         self._numbers = config.network(
             tokenizer_sha256=data.tokenizer.sha256,
             bases=data.bases,
             shape=(steps, rows, columns),
             fps=data.fps,
-            words=vocabulary.words,
+            prompts=captions.facts,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -111,7 +116,7 @@ class TokenTask:
             "bases": list(self._data.bases),
             "shape": list(self._data.values.shape[2:]),
             "fps": self._numbers.fps,
-            "words": list(self._numbers.words),
+            **facts_to_json(self._captions.facts),
         }
 
     def start(self) -> TokenNetwork:
@@ -144,7 +149,7 @@ class TokenTask:
         """Random clips, and which of their digits the network must say."""
         return BatchesAhead(
             lambda step: draw_token_batch(
-                self._data, self._words, self.config, self._order.hide, step=step, indices=indices
+                self._data, self._captions.table, self.config, self._order.hide, step=step, indices=indices
             ),
             first=first,
         )
@@ -167,7 +172,7 @@ class TokenTask:
 
     def pictures(self, network: TokenNetwork) -> dict[str, Tensor]:
         """A few clips made of captions, as strips of frames."""
-        return clips_as_strips(network, self._words, self._data.tokenizer, self._order.shown)
+        return clips_as_strips(network, self._captions.table, self._data.tokenizer, self._order.shown)
 
     def _seen(self, batch: TokenBatch) -> Tensor:
         """What the network sees: all digits, or those that are not hidden."""

@@ -1,8 +1,9 @@
 """Every number of a token generator's training, in a frozen dataclass."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
+from tubelet.generate.config import PromptFacts
 from tubelet.generate.tokens.config import TokenConfig
 from tubelet.generate.train_config import GeneratorTrainConfig
 
@@ -28,7 +29,7 @@ class TokenTrainConfig(GeneratorTrainConfig):
         bases: tuple[int, ...],
         shape: tuple[int, int, int],
         fps: float,
-        words: tuple[str, ...],
+        prompts: PromptFacts,
     ) -> TokenConfig:
         """The numbers of the network.
 
@@ -37,7 +38,7 @@ class TokenTrainConfig(GeneratorTrainConfig):
             bases: of the digits of a position, after `split_digits`.
             shape: steps, rows and columns of a clip.
             fps: frames per second.
-            words: the vocabulary.
+            prompts: how it reads them.
 
         Raises:
             OptionError: rows or columns are not multiples of the patch, or the width does not split.
@@ -46,6 +47,6 @@ class TokenTrainConfig(GeneratorTrainConfig):
         self.check_patch(rows, columns)
         return TokenConfig(
             name=self.order, tokenizer=self.tokenizer, tokenizer_sha256=tokenizer_sha256, bases=bases,
-            steps=steps, rows=rows, columns=columns, fps=fps, words=words, slots=self.slots, width=self.width,
-            blocks=self.blocks, heads=self.heads, patch=self.patch,
+            steps=steps, rows=rows, columns=columns, fps=fps, width=self.width, blocks=self.blocks,
+            heads=self.heads, patch=self.patch, **asdict(prompts),
         )  # fmt: skip

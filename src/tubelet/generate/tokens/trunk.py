@@ -4,12 +4,13 @@ from typing import NamedTuple, final
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Complex, Float, Int64
+from jaxtyping import Bool, Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubelet.errors import ShapeError
 from tubelet.generate.attention import Projected, attention, norm, project
+from tubelet.generate.prompts import EmbeddedPrompts, Prompts, embed_prompts, prompt_module, seen_keys
 from tubelet.generate.rotary import rotations
 from tubelet.generate.text import RESERVED
 from tubelet.generate.tokens.config import TokenConfig
@@ -51,8 +52,9 @@ class Trunk(nn.Module):
     def __init__(self, config: TokenConfig) -> None:
         super().__init__()
         self.config = config
-        self.words = nn.Embedding(RESERVED + len(config.words), config.width)
-        nn.init.normal_(self.words.weight, std=0.5)
+        self.words = prompt_module(
+            words=RESERVED + len(config.words), text_width=config.text_width, width=config.width
+        )
         self.slots = nn.Parameter(0.02 * torch.randn(config.slots, config.width))
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.blocks))
         self.lead = nn.Parameter(torch.zeros(config.width))
@@ -60,7 +62,7 @@ class Trunk(nn.Module):
     def forward(
         self,
         features: Float[Tensor, "b n f"],
-        words: Int64[Tensor, "b l"],
+        words: Prompts,
         grid: Grid,
         *,
         lead: bool,
@@ -70,34 +72,47 @@ class Trunk(nn.Module):
 
         Args:
             features: of each patch.
-            words: of each clip's prompt, as numbers of the vocabulary.
+            words: of each clip's prompt.
             grid: of latent positions.
             lead: whether the first step is the first of a clip, which stands still.
             causal: whether a patch sees only the words, itself and what comes before it.
         """
         slots = self.config.slots
-        whole = torch.cat([self.prompt(words), features + self.marks(grid, lead=lead)], dim=1)
+        prompt = self.prompt(words)
+        whole = torch.cat([prompt.features, features + self.marks(grid, lead=lead)], dim=1)
         turns = self.turns(grid, features.device)
-        seen = None
+        seen = seen_keys(prompt.seen, whole.shape[1])
         if causal:
             index = torch.arange(whole.shape[1], device=features.device)
-            seen = rearrange(index, "m -> 1 m") <= rearrange(index.clamp_min(slots - 1), "n -> n 1")
+            past = rearrange(index, "m -> 1 m") <= rearrange(index.clamp_min(slots - 1), "n -> n 1")
+            seen = past if seen is None else past & seen
         for block in self.blocks:
             whole = block(whole, turns, seen)
         return norm(whole[:, slots:])
 
     def further(
-        self, features: Float[Tensor, "b n f"], turns: Complex[Tensor, "n p"], remembered: Remembered
+        self,
+        features: Float[Tensor, "b n f"],
+        turns: Complex[Tensor, "n p"],
+        remembered: Remembered,
+        seen: Bool[Tensor, "b l"] | None,
     ) -> Float[Tensor, "b n f"]:
-        """The features of one more position, or of the words; causal, with what is remembered before it."""
+        """The features of one more position, or of the words; causal, with what is remembered before it.
+
+        Args:
+            features: of the position.
+            turns: of its place.
+            remembered: keys and values of those before it; its own are added.
+            seen: which slots of the prompt are seen; none for all of them.
+        """
         for number, block in enumerate(self.blocks):
             assert isinstance(block, Block), "as it was made"
-            features = block.further(features, turns, remembered, number)
+            features = block.further(features, turns, remembered, number=number, seen=seen)
         return norm(features)
 
-    def prompt(self, words: Int64[Tensor, "b l"]) -> Float[Tensor, "b l f"]:
+    def prompt(self, words: Prompts) -> EmbeddedPrompts:
         """Features of the words."""
-        return self.words(words) + self.slots
+        return embed_prompts(self.words, self.slots, words)
 
     def marks(self, grid: Grid, *, lead: bool) -> Float[Tensor, "n f"]:
         """What tells the first step of a clip from others."""
@@ -143,7 +158,7 @@ class Block(nn.Module):
         self,
         features: Float[Tensor, "b n f"],
         turns: Complex[Tensor, "n p"],
-        seen: Bool[Tensor, "n n"] | None,
+        seen: Bool[Tensor, "*_ n_or_1 n"] | None,
     ) -> Float[Tensor, "b n f"]:
         """The features of all positions after this block."""
         projected = project(self.attend(norm(features)), turns, heads=self.heads)
@@ -154,12 +169,15 @@ class Block(nn.Module):
         features: Float[Tensor, "b n f"],
         turns: Complex[Tensor, "n p"],
         remembered: Remembered,
+        *,
         number: int,
+        seen: Bool[Tensor, "b l"] | None,
     ) -> Float[Tensor, "b n f"]:
         """The features of further positions, which see all that is remembered, and one another."""
         projected = project(self.attend(norm(features)), turns, heads=self.heads)
         everything = remembered.with_these(number, projected)
-        return self._added(features, attention(everything, self.sharpness))
+        keys = seen_keys(seen, everything.key.shape[2])
+        return self._added(features, attention(everything, self.sharpness, keys))
 
     def _added(self, features: Tensor, mixed: Tensor) -> Tensor:
         features = features + self.gates[0] * self.join(mixed)

@@ -1,0 +1,212 @@
+"""Prompts as networks take them: numbers of words, or what a text encoder says of each token."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, final, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tubelet.generate.text import PromptVocabulary, no_prompt
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class EncodedText:
+    """Prompts after a text encoder.
+
+    Attributes:
+        states: of each token, zeros behind the last one; a clip without a prompt has nothing but zeros.
+        seen: which slots hold a token; none of a clip without a prompt.
+    """
+
+    states: Float[Tensor, "b l e"]
+    seen: Bool[Tensor, "b l"]
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def __getitem__(self, chosen: list[int]) -> "EncodedText":
+        """Some of the prompts."""
+        return EncodedText(self.states[chosen], self.seen[chosen])
+
+    def to(self, device: torch.device) -> "EncodedText":
+        """The same on a device."""
+        return EncodedText(self.states.to(device), self.seen.to(device))
+
+
+Prompts = Int64[Tensor, "b l"] | EncodedText
+"""Prompts of clips: words as numbers of a vocabulary, or states of a text encoder."""
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredText:
+    """What a text encoder says of captions, stored without the slots that hold nothing.
+
+    Attributes:
+        states: of the tokens of all different captions, one after the other, in half precision.
+        starts: where those of each caption begin, and the end.
+        chosen: for each clip, which caption.
+        slots: tokens of a prompt.
+    """
+
+    states: np.ndarray
+    starts: np.ndarray
+    chosen: np.ndarray
+    slots: int
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def prompts(self, clips: Sequence[int | None]) -> EncodedText:
+        """The captions of clips; of a clip that is none, no prompt."""
+        states = torch.zeros(len(clips), self.slots, self.states.shape[1])
+        seen = torch.zeros(len(clips), self.slots, dtype=torch.bool)
+        for place, clip in enumerate(clips):
+            if clip is None:
+                continue
+            start, stop = self.starts[self.chosen[clip] :][:2]
+            rows = self.states[start : min(stop, start + self.slots)]
+            states[place, : len(rows)] = torch.from_numpy(rows.astype(np.float32))
+            seen[place, : len(rows)] = True
+        return EncodedText(states, seen)
+
+
+PromptTable = Int64[Tensor, "n l"] | StoredText
+"""The captions of all clips of a run."""
+
+
+def prompts_of_clips(captions: PromptTable, clips: Sequence[int | None]) -> Prompts:
+    """The captions of some clips.
+
+    Args:
+        captions: of all clips.
+        clips: numbers of clips; none for a clip that is to be made without a prompt.
+    """
+    if isinstance(captions, StoredText):
+        return captions.prompts(clips)
+    free = no_prompt(captions.shape[1])
+    return torch.stack([free if clip is None else captions[clip] for clip in clips])
+
+
+def with_free(prompts: Prompts, guidance: float) -> Int64[Tensor, "_ l"] | EncodedText:
+    """Prompts, and for guidance as many clips without one behind them."""
+    if guidance == 1:
+        return prompts
+    if isinstance(prompts, EncodedText):
+        states, seen = prompts.states, prompts.seen
+        return EncodedText(
+            torch.cat([states, torch.zeros_like(states)]), torch.cat([seen, torch.zeros_like(seen)])
+        )
+    return torch.cat([prompts, no_prompt(prompts.shape[1]).to(prompts.device).expand(len(prompts), -1)])
+
+
+@runtime_checkable
+class PromptReader(Protocol):
+    """What makes prompts of text."""
+
+    def read(self, texts: Sequence[str]) -> Prompts:
+        """Prompts as networks take them.
+
+        Raises:
+            OptionError: a text says nothing.
+        """
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class WordReader:
+    """Reads the words of a vocabulary.
+
+    Attributes:
+        vocabulary: the words that are known.
+        slots: words of a prompt that are read.
+    """
+
+    vocabulary: PromptVocabulary
+    slots: int
+
+    def read(self, texts: Sequence[str]) -> Int64[Tensor, "b l"]:
+        """Each text as numbers of words; errors and warnings as `PromptVocabulary.numbers`."""
+        return torch.stack([self.vocabulary.numbers(text, slots=self.slots) for text in texts])
+
+
+class EmbeddedPrompts(NamedTuple):
+    """Prompts as features in front of a sequence.
+
+    Attributes:
+        features: of each slot.
+        seen: which slots others may attend to; none for all of them.
+    """
+
+    features: Float[Tensor, "b l f"]
+    seen: Bool[Tensor, "b l"] | None
+
+
+class TextProjection(nn.Module):
+    """States of a text encoder as features of a transformer: normed, then a matrix.
+
+    Args:
+        text_width: features of a state.
+        width: of the transformer.
+    """
+
+    def __init__(self, text_width: int, width: int) -> None:
+        super().__init__()
+        self.enter = nn.Linear(text_width, width)
+        self.nothing = nn.Parameter(0.5 * torch.randn(width))
+
+    def forward(self, text: EncodedText) -> EmbeddedPrompts:
+        """Features of each slot; of a clip without a prompt, those that stand for none, in all slots."""
+        states = text.states.to(self.enter.weight.dtype)
+        features = self.enter(F.layer_norm(states, states.shape[-1:]))
+        free = ~text.seen.any(dim=1, keepdim=True)
+        features = torch.where(free[..., None], self.nothing.to(features.dtype), features)
+        return EmbeddedPrompts(features, text.seen | free)
+
+
+def prompt_module(*, words: int, text_width: int, width: int) -> nn.Module:
+    """What makes features of prompts.
+
+    Args:
+        words: numbers of the vocabulary.
+        text_width: features of a state of the text encoder; 0 for none, and a vocabulary.
+        width: features of a slot.
+    """
+    if text_width:
+        return TextProjection(text_width, width)
+    embedding = nn.Embedding(words, width)
+    nn.init.normal_(embedding.weight, std=0.5)
+    return embedding
+
+
+def embed_prompts(module: nn.Module, slots: Float[Tensor, "l f"], prompts: Prompts) -> EmbeddedPrompts:
+    """Prompts as features in front of a sequence.
+
+    Args:
+        module: of `prompt_module`.
+        slots: what each slot adds, to tell the first word from the second.
+        prompts: of the kind that the module was made for.
+    """
+    if isinstance(prompts, EncodedText):
+        embedded: EmbeddedPrompts = module(prompts)
+        return EmbeddedPrompts(embedded.features + slots, embedded.seen)
+    return EmbeddedPrompts(module(prompts) + slots, None)
+
+
+def seen_keys(seen: Bool[Tensor, "b l"] | None, keys: int) -> Bool[Tensor, "b 1 1 m"] | None:
+    """Which positions of a sequence others may attend to: all behind its prompt; none for all of them.
+
+    Args:
+        seen: which slots of the prompt; none for all of them.
+        keys: positions of the sequence, those of the prompt among them.
+    """
+    if seen is None:
+        return None
+    behind = seen.new_ones(len(seen), keys - seen.shape[1])
+    return torch.cat([seen, behind], dim=1)[:, None, None]
