@@ -1,18 +1,19 @@
 """Check whether the clips that generators make show what their prompts say.
 
 The prompts are those of rendered scenes, so what must be seen is known: colour, shape, direction, speed
-(within a quarter) and number of things, read from the pixels by fixed rules. Combinations of colour, shape
-and direction that were held out of training stand in a column of their own. The floor is every clip against
-all other prompts, the ceiling the scenes themselves through the tokenizer. Beside these stand what each kind
-of generator is trained for: the flow loss, or the bits that the true clips take, per token and per pixel:
-exactly, of an autoregressive generator, and at most, of a masked one. Of the clips as a set: by how many
-levels their ground flickers; the Fréchet distance of what was read of them to what is read of the scenes; and
-with --run how far they are from the nearest clip of training (beside that of the scenes, which no training
-saw).
+(within a quarter) and number of things, read from the pixels by fixed rules; and the share of clips in which
+colour and direction are right of every thing. Combinations of colour, shape and direction that were held out
+of training stand in a column of their own. The floor is every clip against all other prompts, the ceiling the
+scenes themselves through the tokenizer. Beside these stand what each kind of generator is trained for: the
+flow loss, or the bits that the true clips take, per token and per pixel: exactly, of an autoregressive
+generator, and at most, of a masked one. Of the clips as a set: by how many levels their ground flickers; the
+Fréchet distance of what was read of them to what is read of the scenes; and with --run how far they are from
+the nearest clip of training (beside that of the scenes, which no training saw).
 
 for example:
   tubelet evaluate-generation tubelet-dit -o dit.json
   tubelet report dit.json -o gallery.html
+  tubelet evaluate-generation dit-two -o two.json --things 2
   tubelet evaluate-generation dit-a masked-b ar-c -o all.json --count 200 --guidance 4
 """
 
@@ -47,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--count", type=int, default=64, metavar="N", help="prompts of each kind (default: 64)"
     )
-    parser.add_argument("--things", type=int, default=1, metavar="N", help="in each clip (default: 1)")
+    parser.add_argument(
+        "--things", type=int, default=1, metavar="N", help="in each clip, 1 to 3 (default: 1)"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first clip (default: 0)")
     parser.add_argument(
         "--strips",
@@ -101,7 +104,7 @@ def run(arguments: argparse.Namespace) -> None:
                 "sampling": asdict(sampling),
             }
             found[model.name] = facts | figures
-    about = {"seed": how.seed}
+    about = {"seed": how.seed, "things": how.things}
     with options.tables_beside(arguments.output):
         for name, figures in found.items():
             _show(name, figures, KINDS)

@@ -25,6 +25,9 @@ from tubelet.generate.known_tokenizer import KnownTokenizer, encode_frames
 _AT_ONCE = 8
 """Clips that are encoded together."""
 
+_APART = 0.04
+"""Least gap between things, in shorter sides: 2.5 pixels of 64, so that soft edges do not touch."""
+
 _GROUND = re.compile(r" (?:over|on|in front of) [^,]*$")
 """What a caption says of the ground; it stands at its end."""
 
@@ -39,7 +42,7 @@ _GROUNDS = tuple(_hyphened(name) for name in GROUND_COLOURS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneData:
-    """Scenes of things that move straight on over a plain ground; each says what it shows.
+    """Scenes of things that move straight on over a plain ground and never touch; each says what it shows.
 
     Attributes:
         clips: how many of them.
@@ -47,7 +50,8 @@ class SceneData:
         fps: frames per second; with fewer, large and fast things would leave the frame.
         height: rows of pixels.
         width: columns of pixels.
-        things: in each.
+        things: in each, at most.
+        least_things: in each, at least; as many as at most for none.
         colours: of things.
         shapes: of things.
         directions: in which they move.
@@ -63,6 +67,7 @@ class SceneData:
     height: int = 64
     width: int = 64
     things: int = 1
+    least_things: int | None = None
     colours: tuple[str, ...] = ("red", "yellow", "green", "cyan", "blue", "purple", "pink", "white")
     shapes: tuple[str, ...] = ("circle", "square", "triangle", "cross")
     directions: tuple[str, ...] = ("right", "down", "left", "up")
@@ -101,7 +106,7 @@ class SceneData:
             width=self.width,
             frames=self.frames,
             fps=self.fps,
-            things=(self.things, self.things),
+            things=(self.things if self.least_things is None else self.least_things, self.things),
             grounds=("plain",),
             colours=self.colours,
             shapes=self.shapes,
@@ -116,7 +121,12 @@ class SceneData:
             pan=0.0,
         )
         scenes = (scene_at(index, seed=self.seed, options=options) for index in count())
-        return (scene for scene in scenes if not any(thing.motion.bounce for thing in scene.things))
+        return (scene for scene in scenes if self._shows(scene))
+
+    def _shows(self, scene: Scene) -> bool:
+        """Whether all things of a scene move straight on, and each by itself."""
+        straight = not any(thing.motion.bounce for thing in scene.things)
+        return straight and (len(scene.things) == 1 or scene.least_gap >= _APART)
 
     def caption(self, scene: Scene) -> str:
         """What is seen in a scene; of some, without the ground."""

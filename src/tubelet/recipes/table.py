@@ -49,6 +49,7 @@ PRIOR_RECIPES: dict[str, Callable[[], PriorTrainConfig]] = {"prior": prior.prior
 
 GENERATOR_RECIPES: dict[str, Callable[[], DiTTrainConfig | TokenTrainConfig]] = {
     "dit": generators.dit,
+    "dit_two": generators.dit_two,
     "masked": generators.masked,
     "ar": generators.ar,
 }

@@ -95,12 +95,27 @@ def test_things_are_compared_with_those_most_like_them():
     things = [found("blue", "square", "up", 1.0), found()]
     assert check_clip_of(things, [wanted(), wanted("blue", "square", "up", 1.0)]).all_right
     assert check_clip_of(things[:1], [wanted(), wanted("blue", "square", "up", 1.0)]).right == {
-        "colour": 0.0,
-        "shape": 0.0,
-        "direction": 0.0,
-        "speed": 0.0,
+        "colour": 0.5,
+        "shape": 0.5,
+        "direction": 0.5,
+        "speed": 0.5,
         "count": 0.0,
     }
+
+
+def test_things_are_paired_so_that_most_is_right_of_all_of_them():
+    # The first is most like the second one found; if it took that, nothing of the other would be right.
+    things = [found("red", "circle", "up", 2.0), found("red", "square", "left", 0.5)]
+    checked = check_clip_of(
+        things, [wanted("red", "square", "up", 0.5), wanted("blue", "square", "left", 0.5)]
+    )
+    assert sum(checked.right[name] for name in ("colour", "shape", "direction", "speed")) == 2.5
+
+
+@pytest.mark.parametrize("things", [0, 4])
+def test_clips_of_more_things_than_are_checked_are_refused(things):
+    with pytest.raises(OptionError, match="there are 1 to 3"):
+        EvaluationOptions(things=things)
 
 
 def test_nothing_is_right_of_an_empty_clip():

@@ -140,3 +140,15 @@ def test_scenes_of_all_kinds_are_read_without_failing():
     options = SceneOptions(things=(1, 3), kinds=("shape", "letter", "digit"), frames=9)
     for index in range(6):
         assert isinstance(parse_clip(scene_at(index, options=options).frames(), fps=24.0), list)
+
+
+def test_scenes_of_two_things_that_never_touch_are_told_right():
+    scenes = list(islice(replace(DATA, things=2).all_scenes("all"), 10))
+    assert all(scene.least_gap > 0 for scene in scenes)
+    for scene in scenes:
+        assert check_clip_of(parse_clip(scene.frames(), fps=DATA.fps), scene.things).all_right, scene.caption
+
+
+def test_scenes_have_as_many_things_as_were_asked_for():
+    scenes = islice(replace(DATA, things=3, least_things=2).all_scenes("seen"), 40)
+    assert {len(scene.things) for scene in scenes} == {2, 3}

@@ -6,6 +6,7 @@ import pytest
 
 from tubelet.checkpoint import architecture as load_architecture
 from tubelet.errors import OptionError
+from tubelet.generate.config import PromptFacts
 from tubelet.generate.dit.train_config import DiTTrainConfig
 from tubelet.generate.known_tokenizer import continuous_of, read_tokenizer
 from tubelet.generate.tokens.digits import split_bases
@@ -61,7 +62,11 @@ def test_a_recipe_of_a_generator_fits_the_latents_of_its_tokenizer(name):
     grouping = continuous_of(known).grouping
     steps, rows, columns = grouping.grid(config.scenes.frames, config.scenes.height, config.scenes.width)
     assert grouping.first_frame(steps) == config.scenes.frames
-    facts = {"tokenizer_sha256": "", "fps": config.scenes.fps, "words": ("red",)}
+    facts = {
+        "tokenizer_sha256": "",
+        "fps": config.scenes.fps,
+        "prompts": PromptFacts(words=("red",), slots=config.slots),
+    }
     if isinstance(config, DiTTrainConfig):
         shape = (continuous_of(known).channels, steps, rows, columns)
         assert config.network(shape=shape, **facts).channels == 16

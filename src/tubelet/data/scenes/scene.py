@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import combinations
 
 import numpy as np
 
@@ -66,6 +67,21 @@ class Scene:
     def held_out(self) -> bool:
         """Whether any thing is one of those combinations that are kept out of training; see `is_held_out`."""
         return any(map(is_held_out, self.things))
+
+    @property
+    def least_gap(self) -> float:
+        """Least distance, in shorter sides of the frame, between the discs around any two things.
+
+        Below 0 discs overlap in some frame, and the things in them may touch; infinite for one thing.
+        """
+        times = self._times(0, None)
+        radii = [thing.appearance.size * thing.motion.scale_at(times) for thing in self.things]
+        paths = self._paths(times)
+        gaps = [
+            float((np.hypot(a.x - b.x, a.y - b.y) - one - other).min())
+            for (a, one), (b, other) in combinations(zip(paths, radii, strict=True), 2)
+        ]
+        return min(gaps, default=float("inf"))
 
     def frames(self, start: int = 0, stop: int | None = None) -> Frames:
         """The frames from `start` up to `stop`: the same, whichever part of the scene is asked for."""

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import islice, permutations
 from math import isnan
 from pathlib import Path
 from typing import Any, final
@@ -40,6 +40,12 @@ ATTRIBUTES = ("colour", "shape", "direction", "speed", "count")
 KINDS = ("seen", "held-out")
 """Combinations of colour, shape and direction that training has, and those that it must not have."""
 
+MOST_THINGS = 3
+"""In a clip that is checked."""
+
+MOVED = "colour and direction"
+"""The share of clips in which both are right of every thing."""
+
 _SEED = 1_000_003
 """Of the scenes; recipes train on those of others."""
 
@@ -74,6 +80,8 @@ class EvaluationOptions:
     sampling: Sampling | None = None
 
     def __post_init__(self) -> None:
+        if not 1 <= self.things <= MOST_THINGS:
+            raise OptionError(f"things are {self.things} in each clip; there are 1 to {MOST_THINGS}.")
         if not 2 <= self.count <= 10_000 or min(self.seed, self.strips) < 0:
             raise OptionError(
                 f"count is {self.count}, seed {self.seed} and strips {self.strips}; there are 2 to 10000 "
@@ -135,9 +143,10 @@ def evaluate_generator(
         on_clips: called with the number of clips that were made, a few at a time.
 
     Returns:
-        By kind of prompts: shares of clips in which each attribute is right (``right``), the same of the
-        floor and the ceiling, what sets of clips have (``distances``), the losses, and each clip with its
-        prompt, seed and what was found.
+        By kind of prompts: the share of things of which each attribute is right (``right``), and of clips in
+        which colour and direction, or all, are right of every thing; the same of the floor and the ceiling;
+        what sets of clips have (``distances``); the losses; and each clip with its prompt, seed and what was
+        found.
 
     Raises:
         OptionError: the generator does not know the words of rendered scenes.
@@ -148,22 +157,23 @@ def evaluate_generator(
 def check_clip_of(things: Sequence[ParsedThing], wanted: Sequence[Thing]) -> Checked:
     """Compare what was found in a clip with the things that should be there.
 
-    Each thing is compared with the found one that is most like it; what is missing has nothing right.
+    Things are paired with found ones so that most is right; what is missing has nothing right.
     """
-    free = list(things)
-    shares: dict[str, float] = dict.fromkeys(ATTRIBUTES, 0.0)
-    for thing in wanted:
-        if not free:
-            break
-        best = max(free, key=lambda found: sum(_right(found, thing).values()))
-        free.remove(best)
-        for name, is_right in _right(best, thing).items():
-            shares[name] += is_right / len(wanted)
+    candidates: list[ParsedThing | None] = [*things, *([None] * max(0, len(wanted) - len(things)))]
+    right = [[_right(found, thing) for thing in wanted] for found in candidates]
+    pairings = permutations(range(len(candidates)), len(wanted))
+    best = max(
+        pairings, key=lambda chosen: sum(sum(right[at][place].values()) for place, at in enumerate(chosen))
+    )
+    pairs = [right[at][place] for place, at in enumerate(best)]
+    shares = {name: sum(each[name] for each in pairs) / len(wanted) for name in ATTRIBUTES[:-1]}
     shares["count"] = float(len(things) == len(wanted))
     return Checked(right={name: round(share, 6) for name, share in shares.items()}, things=list(things))
 
 
-def _right(found: ParsedThing, wanted: Thing) -> dict[str, bool]:
+def _right(found: ParsedThing | None, wanted: Thing) -> dict[str, bool]:
+    if found is None:
+        return dict.fromkeys(ATTRIBUTES[:-1], False)
     speed = wanted.motion.speed
     return {
         "colour": found.colour == wanted.appearance.colour,
@@ -295,6 +305,10 @@ def _decoded(model: TextToVideo, latent: Latent) -> list[Frames]:
 
 
 def _shares(checked: Sequence[Checked]) -> dict[str, float]:
-    """The mean of what is right, and the share of clips in which everything is."""
+    """The mean of what is right; the shares of clips in which colours and motions are, and all is."""
     shares = {name: float(np.mean([each.right[name] for each in checked])) for name in ATTRIBUTES}
-    return shares | {"all": float(np.mean([each.all_right for each in checked]))}
+    moved = [each.right["colour"] == each.right["direction"] == 1 for each in checked]
+    return shares | {
+        MOVED: float(np.mean(moved)),
+        "all": float(np.mean([each.all_right for each in checked])),
+    }
