@@ -21,7 +21,10 @@ PACKAGES = {
     "quantizers": ("Quantisers", ["tubelet.quantizers"]),
     "models": ("Models", ["tubelet.models.protocol", "tubelet.models.whole_tile"]),
     "recipes": ("Recipes", ["tubelet.recipes"]),
-    "generate": ("Generators", ["tubelet.generate.files", "tubelet.generate.checkpoint", "tubelet.generate.text_encoder"]),
+    "generate": (
+        "Generators",
+        ["tubelet.generate.files", "tubelet.generate.checkpoint", "tubelet.generate.text_encoder"],
+    ),
     "interop": (
         "Interoperation",
         ["tubelet.interop.rivals", "tubelet.interop.as_diffusers", "tubelet.interop.onnx"],
