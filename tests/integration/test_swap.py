@@ -66,6 +66,20 @@ def test_files_give_what_clips_in_memory_give_and_end_with_the_shorter_one(
     assert float((np.abs(written.astype(int) - expected) > 0).mean()) < 1e-4
 
 
+def test_panels_show_both_and_below_each_with_the_motion_of_the_other(folder, clips, tmp_path):
+    first, second = clips
+    swap_files(first, second, tmp_path / "there.npy", tokenizer=folder)
+    swap_files(second, first, tmp_path / "back.npy", tokenizer=folder)
+    report = swap_files(first, second, tmp_path / "four.npy", tokenizer=folder, panels=True)
+    assert (report.frames, report.height, report.width) == (19, 100, 140)
+    found = np.load(tmp_path / "four.npy").astype(int)
+    there, back = (np.load(tmp_path / f"{name}.npy").astype(int) for name in ("there", "back"))
+    assert (found[:, :50, :70] == np.load(first)).all()
+    assert (found[:, :50, 70:] == np.load(second)[:19]).all()
+    assert float((found[:, 50:, :70] != there).mean()) < 1e-4
+    assert float((found[:, 50:, 70:] != back).mean()) < 1e-4
+
+
 def test_the_memory_that_is_allowed_does_not_change_the_video(folder, clips, tmp_path):
     swap_files(*clips, tmp_path / "wide.npy", tokenizer=folder)
     swap_files(*clips, tmp_path / "tight.npy", tokenizer=folder, memory=60 << 20)

@@ -34,7 +34,7 @@ OPTIONS = {
     "--engine --format --fps --help --json --measure --memory --on-error --output --overlap --shard "
     "--shard-size --short-side --step --tokenizer --workers SOURCE",
     "dataset": "--help --json --output DATASET action",
-    "swap": "--device --force --help --memory --output --tokenizer A B",
+    "swap": "--device --force --help --memory --output --panels --tokenizer A B",
     "decode": "--channels --device --end --force --help --memory --no-audio --output --refine --seed "
     "--start --tokenizer IN.tube",
     "transcode": "--channels --force --help --json --memory --no-prior --output OLD.tube",

@@ -6,6 +6,7 @@ size; the result is as long as the shorter one.
 for example:
   tubelet swap ball.mp4 star.mp4 -o swap.mp4           the ball, moving as the star does
   tubelet swap ball.mp4 star.mp4 --tokenizer mine -o swap.mkv
+  tubelet swap ball.mp4 star.mp4 --panels -o four.mp4  both, and below each with the motion of the other
 """
 
 import argparse
@@ -23,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("structure", type=Path, metavar="A", help="video whose things are seen")
     parser.add_argument("dynamics", type=Path, metavar="B", help="video whose motion they have")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="video to write")
+    parser.add_argument(
+        "--panels", action="store_true", help="show four videos: both, and below each with the other's motion"
+    )
     options.add_tokenizer(parser)
     options.add_memory(parser)
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
@@ -38,6 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.dynamics,
             arguments.output,
             tokenizer=arguments.tokenizer,
+            panels=arguments.panels,
             memory=arguments.memory,
             device=arguments.device,
             force=arguments.force,

@@ -21,7 +21,7 @@ from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.streams.decoder import StreamDecoder
 from tubelet.tokenizers.streams.encoder import StreamEncoder
-from tubelet.types import Latents, Video
+from tubelet.types import Frames, Latents, Video
 from tubelet.video.info import VideoInfo
 from tubelet.video.read import Run, open_video
 from tubelet.video.write import SUFFIXES, Writer
@@ -89,6 +89,7 @@ def swap_files(
     target: Path | str,
     *,
     tokenizer: GivenCheckpoint = None,
+    panels: bool = False,
     **options: Unpack[FileOptions],
 ) -> Swapped:
     """Move what is seen in one video as another video moves, in bounded memory.
@@ -102,6 +103,8 @@ def swap_files(
         target: the video file to write; its suffix chooses the format.
         tokenizer: one whose latent has structure and dynamics: a shipped one, a checkpoint's folder, or a
             checkpoint; the shipped one for none.
+        panels: show four videos in one of twice the size: `structure` and `dynamics` above, below each the
+            same with the motion of the other.
         **options: see `FileOptions`.
 
     Raises:
@@ -123,11 +126,12 @@ def swap_files(
     ):
         info = second.info
         _check_sizes(structure, first.info, dynamics, info)
-        streams = _Streams.of(checkpoint.tokenizer, info, settings.memory)
+        streams = _Streams.of(checkpoint.tokenizer, info, settings.memory, both_ways=panels)
+        height, width = ((1 + panels) * side for side in (info.height, info.width))
         writer = Writer(
             target,
-            width=info.width,
-            height=info.height,
+            width=width,
+            height=height,
             time_base=info.time_base,
             colour=first.info.colour,
             sample_aspect=first.info.sample_aspect,
@@ -138,7 +142,7 @@ def swap_files(
             for run in streams.runs(seen_runs, moving_runs, names):
                 frames += len(run.frames)
                 put_frames(run)
-    return Swapped(tokenizer=checkpoint.name, frames=frames, height=info.height, width=info.width)
+    return Swapped(tokenizer=checkpoint.name, frames=frames, height=height, width=width)
 
 
 def exchanged(
@@ -153,48 +157,68 @@ class _Step(NamedTuple):
 
     Attributes:
         latents: its parts.
+        frames: as they were read.
         timestamps: of its frames.
         end: when the last of them stops being shown, as `Run.end`.
     """
 
     latents: Latents
+    frames: Frames
     timestamps: Int64[np.ndarray, " T"]
     end: int | None
 
 
 class _Streams(NamedTuple):
-    """The way there of both clips, and the way back."""
+    """The way there of both clips, and the way back: of what is seen in the first, or of that in either."""
 
     grouping: Grouping
     seen: StreamEncoder[Latents]
     moving: StreamEncoder[Latents]
-    decoder: StreamDecoder[Latents]
+    decoders: tuple[StreamDecoder[Latents], ...]
 
     @classmethod
-    def of(cls, tokenizer: ContinuousTokenizer, info: VideoInfo, memory: int) -> "_Streams":
-        """Open all three; they never work at once, so each may use all but what the others remember."""
+    def of(
+        cls, tokenizer: ContinuousTokenizer, info: VideoInfo, memory: int, *, both_ways: bool
+    ) -> "_Streams":
+        """Open all of them; they never work at once, so each may use all but what the others remember."""
         size = info.height, info.width
         left = left_for_streams(memory, tokenizer, *size, reads=True, writes=True)
         rows, columns = tokenizer.grouping.cells(*size)
         costs = tokenizer.model.encoder_footprint(), tokenizer.model.decoder_footprint()
         there, back = (rows * columns * each.remembered for each in costs)
+        encoders, decoders = 2, 2 if both_ways else 1
+        others = left - (encoders - 1) * there - decoders * back
+        own = left - encoders * there - (decoders - 1) * back
         return cls(
             tokenizer.grouping,
-            tokenizer.parts_encoder(memory=left - there - back),
-            tokenizer.parts_encoder(memory=left - there - back),
-            tokenizer.parts_decoder(height=info.height, width=info.width, memory=left - 2 * there),
+            tokenizer.parts_encoder(memory=others),
+            tokenizer.parts_encoder(memory=others),
+            tuple(
+                tokenizer.parts_decoder(height=info.height, width=info.width, memory=own)
+                for _ in range(decoders)
+            ),
         )
 
     def runs(self, seen: Iterable[Run], moving: Iterable[Run], names: Iterable[str]) -> Iterator[Run]:
-        """Frames of what is seen in the one, moved as in the other, a step at a time."""
+        """Frames of what is seen in the one, moved as in the other, a step at a time; or four panels."""
         steps = zip(
             _steps(seen, self.seen, self.grouping), _steps(moving, self.moving, self.grouping), strict=False
         )
         for still, motion in steps:
-            frames = self.decoder.push_frames(exchanged(still.latents, motion.latents, names))
+            ways = [(still.latents, motion.latents), (motion.latents, still.latents)]
+            moved = [
+                decoder.push_frames(exchanged(*way, names))
+                for decoder, way in zip(self.decoders, ways, strict=False)
+            ]
             count = min(len(still.timestamps), len(motion.timestamps))
             end = motion.end if count == len(motion.timestamps) else int(motion.timestamps[count])
-            yield Run(frames=frames[:count], timestamps=motion.timestamps[:count], end=end)
+            frames = moved[0][:count]
+            if len(moved) > 1:
+                rows = [[still.frames, motion.frames], moved]
+                frames = np.concatenate(
+                    [np.concatenate([each[:count] for each in row], axis=2) for row in rows], axis=1
+                )
+            yield Run(frames=frames, timestamps=motion.timestamps[:count], end=end)
 
 
 def _steps(runs: Iterable[Run], encoder: StreamEncoder[Latents], grouping: Grouping) -> Iterator[_Step]:
@@ -205,13 +229,13 @@ def _steps(runs: Iterable[Run], encoder: StreamEncoder[Latents], grouping: Group
         waiting.append(run)
         while sum(len(each.frames) for each in waiting) >= (wanted := grouping.frames_in(number)):
             step, rest = _cut(waiting, wanted)
-            yield _Step(encoder.push_frames(step.frames), step.timestamps, step.end)
+            yield _Step(encoder.push_frames(step.frames), step.frames, step.timestamps, step.end)
             waiting = [] if rest is None else [rest]
             number += 1
     if waiting:
         step, _ = _cut(waiting, sum(len(each.frames) for each in waiting))
         encoder.push_frames(step.frames)
-        yield _Step(encoder.finish(), step.timestamps, step.end)
+        yield _Step(encoder.finish(), step.frames, step.timestamps, step.end)
 
 
 def _cut(runs: Sequence[Run], count: int) -> tuple[Run, Run | None]:
