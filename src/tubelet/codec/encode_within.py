@@ -40,9 +40,9 @@ def encode_within(
     begun = _Begun.of(clip, budget, channels=channels, step=step)
     planner, tokenizer = begun.planner, clip.checkpoint.tokenizer
     if shares is None:
-        decided = planner.one_pass(begun.first, begun.facts, begun.sizes_at)
+        decided = planner.one_pass(planner.opening(begun.first, begun.facts, begun.sizes_at))
     else:
-        decided = planner.two_pass(begun.first, begun.facts, begun.sizes_at, shares)
+        decided = planner.two_pass(shares)
     quantizer = LatentQuantizer.of(tokenizer, clip.kept, step=decided.step)
     sink = BudgetSink(
         clip.sink(quantizer, planner.classes),
@@ -61,7 +61,8 @@ def first_pass(clip: OpenClip, budget: Budget, *, channels: int | None, step: fl
     """Find what each chunk takes at one price for all, and write nothing; the rest as `encode_within`."""
     begun = _Begun.of(clip, budget, channels=channels, step=step)
     planner, waiting = begun.planner, begun.latents
-    allocator = planner.at_one_price(begun.first, begun.facts, begun.sizes_at)
+    opening = planner.opening(begun.first, begun.facts, begun.sizes_at)
+    allocator = planner.at_one_price(opening, begun.first, begun.facts, begun.sizes_at)
     costs: list[float] = []
     positions, frames = 0, sum(len(piece.timestamps) for piece in begun.pieces)
     for piece in chain(clip.latents, [None]):
@@ -74,7 +75,7 @@ def first_pass(clip: OpenClip, budget: Budget, *, channels: int | None, step: fl
             costs.append(float(allocator.allocate(latent).costs.sum()))
             positions += latent[0, 0].numel()
     facts = ChunkFacts(positions, frames, float(frames / _rate(clip)))
-    return Shares(costs, planner.allowed(facts))
+    return Shares(costs, planner.allowed(facts), opening)
 
 
 class _Begun(NamedTuple):

@@ -67,16 +67,30 @@ class Decided(NamedTuple):
     spending: Spending
 
 
+class Opening(NamedTuple):
+    """What the first chunk of a clip says of how coarsely it is to be quantised.
+
+    Attributes:
+        quality: at which a file of it alone about keeps its budget.
+        ratio: what chunks take, over what is estimated.
+    """
+
+    quality: Quality
+    ratio: float
+
+
 class Shares(NamedTuple):
     """What a first pass found.
 
     Attributes:
         costs: what each chunk takes at one price for all.
         total: what all of them are allowed together.
+        opening: of the clip; none where channels are counted.
     """
 
     costs: list[float]
     total: float
+    opening: Opening | None
 
 
 class Planner:
@@ -112,68 +126,86 @@ class Planner:
         self._allocators = Allocators(tokenizer, channels=channels)
         self.classes = self._allocators.classes
 
-    def one_pass(self, opening: Latent, opened: ChunkFacts, sizes_at: SizesAt) -> Decided:
-        """Plan from the first steps of the clip.
+    def opening(self, first: Latent, facts: ChunkFacts, sizes_at: SizesAt) -> Opening | None:
+        """What the first chunk of the clip says; none where channels are counted.
 
         Args:
-            opening: these steps.
-            opened: what they are.
-            sizes_at: what a file of them takes.
+            first: all steps of it.
+            facts: what it is.
+            sizes_at: what a file of it takes.
         """
+        match self._budget:
+            case MeanChannels():
+                return None
+            case Quality():
+                return Opening(self._budget, 1.0)
+            case _:
+                return self._found(first, self.allowed(facts), sizes_at)
+
+    def one_pass(self, opening: Opening | None) -> Decided:
+        """Plan from what the first chunk of the clip says."""
         budget = self._budget
-        buyer, step = self._buyer(opening, opened, sizes_at)
+        buyer, step = self._buyer(opening)
         if isinstance(budget, Quality):
             return Decided(step, ConstantSpending(buyer.allocator))
         # Of a bitrate nothing is kept for later, so that it holds over every chunk, and over any of them.
         carried = 0.0 if isinstance(budget, Bitrate) else math.inf
         return Decided(step, AllowanceSpending(buyer, self.allowed, carried=carried))
 
-    def two_pass(self, opening: Latent, opened: ChunkFacts, sizes_at: SizesAt, shares: Shares) -> Decided:
+    def two_pass(self, shares: Shares) -> Decided:
         """Plan with what a first pass found; bitrates, whose seconds stand for themselves, as in one pass."""
         if not isinstance(self._budget, MeanChannels | BitsPerPixel):
-            return self.one_pass(opening, opened, sizes_at)
-        buyer, step = self._buyer(opening, opened, sizes_at)
+            return self.one_pass(shares.opening)
+        buyer, step = self._buyer(shares.opening)
         return Decided(step, PlannedSpending(buyer, shares.costs, shares.total))
 
-    def at_one_price(self, opening: Latent, opened: ChunkFacts, sizes_at: SizesAt) -> Allocator:
-        """What allocates at one price, at which the opening keeps the budget."""
-        buyer, _ = self._buyer(opening, opened, sizes_at)
+    def at_one_price(
+        self, opening: Opening | None, first: Latent, facts: ChunkFacts, sizes_at: SizesAt
+    ) -> Allocator:
+        """What allocates at one price, at which the first chunk keeps the budget; see `opening`."""
+        buyer, _ = self._buyer(opening)
         if buyer.counts:
-            buyer.buy(opening, self.allowed(opened), sizes_at(self._step))
+            buyer.buy(first, self.allowed(facts), sizes_at(self._step))
             return self._allocators.at_price(buyer.price, step=self._step)
         return buyer.allocator
 
-    def _buyer(self, opening: Latent, opened: ChunkFacts, sizes_at: SizesAt) -> tuple[Buyer, float]:
+    def _buyer(self, opening: Opening | None) -> tuple[Buyer, float]:
         """What buys, and the quantiser's coarseness."""
-        if isinstance(self._budget, MeanChannels):
+        if opening is None:
             unit = CHANNEL_BITS * price_of_step(self._step)
-            first = _FIRST_PRICE * unit
-            allocator = self._allocators.at_price(first, step=self._step)
-            return Buyer(allocator, first, FLOOR * unit, counts=True), self._step
-        quality, ratio = self._budget, 1.0
-        if not isinstance(quality, Quality):
-            quality, ratio = self._quality(opening, self.allowed(opened), sizes_at)
+            price = _FIRST_PRICE * unit
+            allocator = self._allocators.at_price(price, step=self._step)
+            return Buyer(allocator, price, FLOOR * unit, counts=True), self._step
+        quality = opening.quality
         price = price_of_step(quality.step)
-        return Buyer(self._allocators.at_quality(quality), price, FLOOR * price, ratio=ratio), quality.step
+        allocator = self._allocators.at_quality(quality)
+        return Buyer(allocator, price, FLOOR * price, ratio=opening.ratio), quality.step
 
-    def _quality(self, opening: Latent, allowed: float, sizes_at: SizesAt) -> tuple[Quality, float]:
-        """About the best at which a file of the opening keeps its budget; bits over those estimated there."""
-        ratio, start = 1.0, _FIRST_QUALITY / _LEVELS
+    def _found(self, first: Latent, allowed: float, sizes_at: SizesAt) -> Opening:
+        """About the best quality at which a file of the first chunk keeps its budget."""
+        start = _FIRST_QUALITY / _LEVELS
         low, high = (level / _LEVELS for level in QUALITIES)
+        estimates: dict[float, float] = {}
 
-        def bits_at(setting: float) -> tuple[float, tuple[Quality, Allocated]]:
+        def allocated(setting: float) -> tuple[Sizes, Allocated]:
             quality = Quality(level=_LEVELS * setting)
-            done = self._allocators.at_quality(quality).allocate(opening)
-            return ratio * sizes_at(quality.step).estimate(done), (quality, done)
+            return sizes_at(quality.step), self._allocators.at_quality(quality).allocate(first)
 
+        def bits_at(setting: float) -> tuple[float, tuple[Sizes, Allocated] | None]:
+            result = None
+            if setting not in estimates:
+                sizes, done = result = allocated(setting)
+                estimates[setting] = sizes.estimate(done)
+            return ratio * estimates[setting], result
+
+        ratio = guess = sizes_at(Quality(level=_FIRST_QUALITY).step).ratio
         found = largest_within(bits_at, allowed, start=start, low=low, high=high, near=_NEAR)
-        quality, done = found.result
-        ratio = sizes_at(quality.step).exact(done).bits / found.value
-        if abs(ratio - 1) >= 1 - _NEAR:
+        sizes, done = found.result or allocated(found.setting)
+        ratio = sizes.exact(done).bits / estimates[found.setting]
+        if abs(ratio / guess - 1) >= 1 - _NEAR:
             # Quality grows slowly with bits: at another one the ratio is about the same.
             found = largest_within(bits_at, allowed, start=found.setting, low=low, high=high, near=_NEAR)
-            quality, _ = found.result
-        return quality, ratio
+        return Opening(Quality(level=_LEVELS * found.setting), ratio)
 
     def allowed(self, chunk: ChunkFacts) -> float:
         """Channels or bits that a chunk is allowed."""

@@ -45,6 +45,11 @@ class ChunkFacts(NamedTuple):
 class Sizes(Protocol):
     """What a choice takes in the file, in bits."""
 
+    @property
+    def ratio(self) -> float:
+        """What choices take over what is estimated, before one was measured."""
+        ...
+
     def estimate(self, done: Allocated) -> float:
         """About, and fast."""
         ...
@@ -139,14 +144,15 @@ class Buyer:
         Raises:
             OptionError: even a chunk that stores nothing takes more than it may.
         """
-        bought = self._bought(latent, allowed, sizes)
+        tried: dict[float, float] = {}
+        bought = self._bought(latent, allowed, sizes, tried)
         for _ in range(_ROUNDS):
             self.ratio *= bought.value / max(bought.estimate, 1e-9)
             if bought.estimate == bought.value or self._enough(bought, allowed):
                 break
             self.ratio *= _SAFER if bought.value > allowed else 1.0
             self.price = bought.price
-            again = self._bought(latent, allowed, sizes)
+            again = self._bought(latent, allowed, sizes, tried)
             if bought.value > allowed or bought.value < again.value <= allowed:
                 bought = again
         if bought.value > max(allowed, 1e-9):
@@ -161,14 +167,27 @@ class Buyer:
         """Whether another search is not worth its time; every one codes the chunk."""
         return bought.value <= allowed and (bought.value >= _ENOUGH * allowed or bought.price <= self.floor)
 
-    def _bought(self, latent: Latent, allowed: float, sizes: Sizes) -> "_Bought":
-        """The best that is estimated to stay within what is allowed, and what it takes."""
+    def _bought(self, latent: Latent, allowed: float, sizes: Sizes, tried: dict[float, float]) -> "_Bought":
+        """The best that is estimated to stay within what is allowed, and what it takes.
 
-        def at(setting: float) -> tuple[float, tuple[Allocated, Allocator]]:
+        Args:
+            latent: of the chunk.
+            allowed: what it may take.
+            sizes: what a choice takes in the file.
+            tried: estimates by the logarithm of the price; new ones are added.
+        """
+
+        def allocated(setting: float) -> tuple[Allocated, Allocator]:
             allocator = self.allocator.at(2.0**-setting)
-            done = allocator.allocate(latent)
-            value = float(done.counts.sum()) if self.counts else self.ratio * sizes.estimate(done)
-            return max(value, 1e-9), (done, allocator)
+            return allocator.allocate(latent), allocator
+
+        def at(setting: float) -> tuple[float, tuple[Allocated, Allocator] | None]:
+            result = None
+            if setting not in tried:
+                result = allocated(setting)
+                done, _ = result
+                tried[setting] = float(done.counts.sum()) if self.counts else sizes.estimate(done)
+            return max(tried[setting] * (1.0 if self.counts else self.ratio), 1e-9), result
 
         found = largest_within(
             at,
@@ -178,7 +197,7 @@ class Buyer:
             high=-math.log2(self.floor),
             near=_NEAR,
         )
-        done, allocator = found.result
+        done, allocator = found.result or allocated(found.setting)
         price = 2.0**-found.setting
         if self.counts:
             value = float(done.counts.sum())

@@ -11,6 +11,7 @@ from tubelet.bitstream.part_header import PartHeader
 from tubelet.bitstream.symbol_model import CodingTable, Exchange
 from tubelet.errors import OptionError
 from tubelet.priors.config import PriorConfig
+from tubelet.priors.group_step import GroupStep
 from tubelet.priors.numbers import LARGEST_STEP, LEAST_STEP, STEP_UNIT
 from tubelet.priors.passes import pass_map
 from tubelet.priors.planes import Layout, StepView, seen_counts
@@ -236,29 +237,31 @@ class PartPrior:
         own = codec.predictor.shape.own
         layout = Layout(rows, columns)
         turns = pass_map(codec.passes, rows, columns)
+        everywhere = np.ones((rows, columns), np.bool_)
         # Before the first step there is nothing, which takes no memory.
         before = np.broadcast_to(np.int32(0), (len(lower) + own, rows, columns))
         before_view, counts_before = StepView.nothing(len(before), rows, columns), np.zeros_like(counts[0])
         for step in range(steps):
-            here = StepView.of(lower[:, step], before[: len(lower)])
-            known = StepPlanes(here, before_view, counts[step], counts_before, codec.step_class)
-            at_work = codec.predictor.start(layout, known)
-            past = before[len(lower) :]
-            whole = np.zeros_like(past)
-            for turn in range(codec.passes):
-                chosen = turns == turn
-                if not chosen.any():
-                    continue
-                expected = at_work.expect(turn, chosen)
-                self._exchange(codec, values, step, chosen, expected, present, exchange)
-                whole[: len(values)] = values[:, step]
-                if turn + 1 < codec.passes:
-                    at_work.put(chosen, whole[:, chosen].T, past[:, chosen].T)
-            if step + 1 == steps:
-                break
-            del here, known, at_work  # as large as what is seen of this step
-            now = np.concatenate([lower[:, step], whole])
-            before_view, before, counts_before = StepView.of(now, before), now, counts[step]
+            needed = everywhere if present is None else present[:, step].any(axis=0)
+            whole = np.zeros((own, rows, columns), np.int32)
+            if needed.any():
+                here = StepView.of(lower[:, step], before[: len(lower)])
+                known = StepPlanes(here, before_view, counts[step], counts_before, codec.step_class)
+                at_work = GroupStep(codec.predictor, layout, known, needed)
+                past = before[len(lower) :]
+                for turn in range(codec.passes):
+                    chosen = turns == turn
+                    if (asked := chosen & needed).any():
+                        expected = at_work.expect(turn, asked)
+                        self._exchange(codec, values, step, asked, expected, present, exchange)
+                        whole[: len(values)] = values[:, step]
+                    if turn + 1 < codec.passes and chosen.any():
+                        # Where nothing is stored there is a zero, which differs from the step before.
+                        at_work.put(chosen, whole[:, chosen].T, past[:, chosen].T)
+                del here, known, at_work  # as large as what is seen of this step
+            if step + 1 < steps:
+                now = np.concatenate([lower[:, step], whole])
+                before_view, before, counts_before = StepView.of(now, before), now, counts[step]
 
     def _exchange(
         self,

@@ -20,19 +20,11 @@ from tubelet.priors.exact import (
 )
 from tubelet.priors.numbers import (
     COUNT_CLASSES,
-    GATE_UNIT,
     LARGEST_HIDDEN,
     LARGEST_INPUT,
     LARGEST_LINEAR,
-    LARGEST_MEAN,
-    LEAST_SCALE,
     LINEAR_UNIT,
-    MEAN_UNIT,
-    SCALE_UNIT,
-    SCALES,
     STEPS,
-    companded,
-    companded_sizes,
 )
 from tubelet.priors.passes import OUTPUTS, linear_lower, pass_taps
 from tubelet.priors.planes import Layout, Plane, StepView
@@ -41,6 +33,9 @@ Weights = Mapping[str, NDArray[np.integer]]
 
 BLOCK = 1 << 12
 """Positions that are worked on at a time: what is computed of them fits into a few megabytes."""
+
+_FEW = 0.6
+"""The share of the positions below which sums are computed at those alone that are needed."""
 
 
 class Expected(NamedTuple):
@@ -159,27 +154,37 @@ class GroupPredictor:
         self._linear_half = half(weights["linear_shift"]).astype(kind)
         self._taps = [_known_taps(shape.passes, each) for each in range(shape.passes)]
 
-    def start(self, layout: Layout, known: StepPlanes) -> "GroupStep":
-        """Begin a step: what all passes share is computed once."""
-        return GroupStep(self, layout, known)
+    @property
+    def kind(self) -> type[np.floating]:
+        """The floating-point format of its sums."""
+        return self._kind
 
-    def first_sums(self, layout: Layout, known: StepPlanes) -> Plane:
-        """What the first layer sums up of all that is known before the group, at the places `inside`.
+    def first_sums(self, layout: Layout, known: StepPlanes, needed: NDArray[np.bool_]) -> Plane:
+        """What the first layer sums up of all that is known before the group.
 
         Some rows at a time, with the ones above and below: the planes are much larger than the sums.
-        """
-        width = layout.columns + 2
-        sums = np.empty((layout.rows * width, self.shape.hidden), self._kind)
-        strip = max(1, BLOCK // width)
-        for first in range(0, layout.rows, strip):
-            stop = min(first + strip, layout.rows)
-            seen = slice(max(first - 1, 0), min(stop + 1, layout.rows))
-            part = self._strip_sums(Layout(seen.stop - seen.start, layout.columns), known.rows(seen))
-            above = (first - seen.start) * width
-            sums[first * width : stop * width] = part[above : above + (stop - first) * width]
-        return sums
 
-    def _strip_sums(self, layout: Layout, known: StepPlanes) -> Plane:
+        Args:
+            layout: of the step.
+            known: of the step.
+            needed: at which positions, ``rows columns``.
+
+        Returns:
+            Sums at these positions in raster order, ``positions hidden``.
+        """
+        strip = max(1, BLOCK // (layout.columns + 2))
+        parts = [np.empty((0, self.shape.hidden), self._kind)]
+        for first in range(0, layout.rows, strip):
+            rows = slice(first, min(first + strip, layout.rows))
+            if not needed[rows].any():
+                continue
+            seen = slice(max(first - 1, 0), min(rows.stop + 1, layout.rows))
+            here = np.zeros((seen.stop - seen.start, layout.columns), np.bool_)
+            here[first - seen.start : rows.stop - seen.start] = needed[rows]
+            parts.append(self._strip_sums(Layout(*here.shape), known.rows(seen), here))
+        return np.concatenate(parts)
+
+    def _strip_sums(self, layout: Layout, known: StepPlanes, needed: NDArray[np.bool_]) -> Plane:
         """`first_sums` of a few rows."""
         lower, kind, weights = self.shape.lower, self._kind, self._weights
         here, before = known.here, known.before
@@ -193,11 +198,16 @@ class GroupPredictor:
         narrow = self._plane(
             layout, here.signed[..., :lower], before.signed, before.change, known.counts_before
         )
-        sums = narrow[layout.inside] @ weights["narrow"]
+        places = layout.places_of(needed)
+        # Copying rows together pays where few are needed; sums are the same, for they are exact.
+        few = len(places) < _FEW * layout.rows * layout.columns
+        sums = narrow[places if few else layout.inside] @ weights["narrow"]
         part = np.empty_like(sums)
         for tap in range(9):
-            np.matmul(wide[layout.shifted(tap)], weights["wide"][tap], out=part)
+            seen = wide[places + layout.offset(tap) if few else layout.shifted(tap)]
+            np.matmul(seen, weights["wide"][tap], out=part)
             sums += part
+        sums = sums if few else sums[places - layout.inside.start]
         averages = np.concatenate([here.average[:lower], before.average]).astype(kind)
         sums += averages @ weights["averages"] + self._step[known.step_class]
         return sums
@@ -207,7 +217,7 @@ class GroupPredictor:
         turn: int,
         places: NDArray[np.int64],
         layout: Layout,
-        sums: Plane,
+        first: Plane,
         around: Plane,
         step_class: int,
     ) -> Floats:
@@ -217,11 +227,10 @@ class GroupPredictor:
             turn: number of the pass.
             places: of its positions in a plane.
             layout: of the step.
-            sums: what `first_sums` gave.
+            first: what `first_sums` gave for them; it is overwritten.
             around: what is seen of the group's own symbols that are coded; zeros elsewhere.
             step_class: of the quantiser's step.
         """
-        first = sums[places - layout.inside.start]
         first += self._weights["turn"][turn]
         if turn:
             near = _gathered(around, places, layout, self._taps[turn])
@@ -297,61 +306,6 @@ class GroupPredictor:
                 largest=inputs.get(name, LARGEST_HIDDEN),
                 where=f"layer {name} of {where}",
             )
-
-
-class GroupStep:
-    """A step of a group at work: its passes, one after the other, each told what the ones before gave."""
-
-    def __init__(self, predictor: GroupPredictor, layout: Layout, known: StepPlanes) -> None:
-        shape, kind = predictor.shape, predictor._kind
-        self._predictor, self._layout, self._known = predictor, layout, known
-        self._sums = predictor.first_sums(layout, known)
-        self._around = layout.plane(3 * shape.own, kind)
-        self._own = layout.plane(shape.own, kind)
-        self._before = layout.plane(shape.own, kind)
-        layout.inner(self._before)[:] = known.before.linear[..., shape.lower :]
-        self._lower = layout.plane(linear_lower(shape.lower), kind)
-        layout.inner(self._lower)[:] = known.here.linear[..., : linear_lower(shape.lower)]
-
-    def expect(self, turn: int, chosen: NDArray[np.bool_]) -> Expected:
-        """What to expect of the symbols at the positions of a pass, in raster order.
-
-        Args:
-            turn: number of the pass.
-            chosen: its positions, ``rows columns``.
-        """
-        places = self._layout.places_of(chosen)
-        blocks = [self._expect(turn, places[at : at + BLOCK]) for at in range(0, len(places), BLOCK)]
-        return Expected(*(np.concatenate(each) for each in zip(*blocks, strict=True)))
-
-    def _expect(self, turn: int, places: NDArray[np.int64]) -> Expected:
-        """What to expect at some places."""
-        predictor, layout = self._predictor, self._layout
-        outputs = predictor.expect(turn, places, layout, self._sums, self._around, self._known.step_class)
-        mean, gate_before, gate_linear, scale = np.split(outputs, OUTPUTS, axis=1)
-        linear = predictor.linear(turn, places, layout, self._lower, self._own, self._before)
-        linear *= clipped(gate_linear, 0, GATE_UNIT)
-        linear += clipped(gate_before, 0, GATE_UNIT) * self._before[places] * LINEAR_UNIT
-        linear += GATE_UNIT * LINEAR_UNIT // MEAN_UNIT // 2
-        linear *= predictor._kind(MEAN_UNIT / (GATE_UNIT * LINEAR_UNIT))
-        np.floor(linear, out=linear)
-        linear += clipped(mean, -LARGEST_MEAN, LARGEST_MEAN)
-        scale -= LEAST_SCALE * SCALE_UNIT
-        return Expected(linear.astype(np.int32), clipped(scale, 0, SCALES - 1).astype(np.int32))
-
-    def put(self, chosen: NDArray[np.bool_], symbols: NDArray[np.int32], before: NDArray[np.int32]) -> None:
-        """Tell what the group's own symbols are at the positions of a pass, once they are coded.
-
-        Args:
-            chosen: the positions, ``rows columns``.
-            symbols: the symbols there, ``positions channels``.
-            before: those of the step before.
-        """
-        layout = self._layout
-        layout.inner(self._own)[chosen] = np.clip(symbols, -LARGEST_LINEAR, LARGEST_LINEAR)
-        signed = companded(symbols)
-        parts = [signed, np.abs(signed), companded_sizes(symbols - before)]
-        layout.inner(self._around)[chosen] = np.concatenate(parts, axis=-1)
 
 
 def _known_taps(passes: int, number: int) -> list[int]:

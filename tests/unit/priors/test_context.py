@@ -10,6 +10,7 @@ from recorder import Recorder, random_symbols, recorded
 from tubelet.bitstream.modelled import ModelTables, encode_modelled
 from tubelet.errors import OptionError
 from tubelet.priors.context import LARGEST_CLASSES, step_class
+from tubelet.priors.group_step import GroupStep
 from tubelet.priors.numbers import LARGEST_STEP, LEAST_STEP, STEPS
 from tubelet.priors.tables import LARGEST_BASE, OPEN_TABLES, REACH, TOTAL, closed_count
 
@@ -139,3 +140,39 @@ def test_a_map_of_too_many_counts_is_refused(prior, classes):
     part = prior.for_part(steps=(STEP,) * 8)
     with pytest.raises(OptionError, match="counts to choose from"):
         part.code_counts((1, 2, 2), classes, Recorder(np.zeros((1, 2, 2), np.int32)))
+
+
+class Everywhere(GroupStep):
+    """What computes also where no symbol is stored."""
+
+    def __init__(self, predictor, layout, known, needed):
+        super().__init__(predictor, layout, known, np.ones_like(needed))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
+def test_what_is_not_computed_changes_no_answer(prior, monkeypatch, share):
+    random = np.random.default_rng(3)
+    shape, channels = (3, 9, 7), 8
+    counts = (random.integers(channels + 1, size=shape) * (random.random(shape) < share)).astype(np.int32)
+    symbols = random_symbols((channels, *shape), seed=5)
+    symbols[np.arange(channels).reshape(-1, 1, 1, 1) >= counts] = 0
+    part = prior.for_part(steps=(STEP,) * channels)
+
+    def answers():
+        recorders = []
+        for group, (start, stop) in enumerate(part.groups):
+            recorders.append(Recorder(symbols[start:stop]))
+            part.code_group(group, symbols[:start], counts, recorders[-1])
+        return [
+            np.concatenate([np.zeros(0, np.int64), *asked])
+            for each in recorders
+            for asked in (each.places, each.offsets, each.tables)
+        ]
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tubelet.priors.context.GroupStep", Everywhere)
+        wanted = answers()
+    for few in (0.0, 2.0):  # all places of a strip at once, and those alone that are needed
+        monkeypatch.setattr("tubelet.priors.predictor._FEW", few)
+        for found, expected in zip(answers(), wanted, strict=True):
+            np.testing.assert_array_equal(found, expected)
