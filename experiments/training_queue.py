@@ -67,6 +67,10 @@ QUEUE = {
         f"{_BUDGETS} --stages.0.until 0.35 --stages.1.until 0.75 --stages.2.side 144",
         why="tubelet-m once more, with maps of counts, budgets and rounded latents",
     ),
+    "rate": Entry(
+        recipe="m_rate",
+        why="tubelet-m for files: bits in the loss; judged by rate_distortion.py, wanted -10 % at 0.15 dB",
+    ),
     "perceptual": Entry(
         recipe="m_perceptual",
         start="tubelet-m",

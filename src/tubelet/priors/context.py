@@ -242,7 +242,7 @@ class PartPrior:
         before = np.broadcast_to(np.int32(0), (len(lower) + own, rows, columns))
         before_view, counts_before = StepView.nothing(len(before), rows, columns), np.zeros_like(counts[0])
         for step in range(steps):
-            needed = everywhere if present is None else present[:, step].any(axis=0)
+            needed = everywhere if present is None else np.logical_or.reduce(present[:, step], axis=0)
             whole = np.zeros((own, rows, columns), np.int32)
             if needed.any():
                 here = StepView.of(lower[:, step], before[: len(lower)])

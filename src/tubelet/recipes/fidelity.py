@@ -107,6 +107,27 @@ def m_robust() -> TrainConfig:
     return replace(medium, model=replace(medium.model, name="tubelet-m-robust"), noise=0.2, stages=stages)
 
 
+def m_rate() -> TrainConfig:
+    """Medium for files: rounded latents, and what their bits are worth beside the error.
+
+    From `tubelet-m` on; half of the clips are rounded at the steps of qualities 14 to 36, a third has a
+    budget. Whether it pays is not measured yet: judge the export by ``experiments/rate_distortion.py``.
+    ``tubelet train m_rate --data DATA -o RUN --time-limit 120m``
+    """
+    medium = m()
+    return replace(
+        medium,
+        model=replace(medium.model, name="tubelet-m-rate"),
+        start="tubelet-m",
+        stages=(Stage(until=0.6, batch=4, frames=17, side=96), Stage(batch=2, frames=17, side=128)),
+        losses=LossWeights(log_mse=0.1, log_difference=0.03, rate=0.1),
+        prefixes=replace(medium.prefixes, maps=0.1, budgets=0.33),
+        quantized=0.5,
+        quantizer_steps=(1.0, 5.5),
+        optimizer=Optimizer(kind="muon", lr=7e-4, clip=0.1),
+    )
+
+
 def m_perceptual() -> TrainConfig:
     """Medium with a decoder that is trained against a discriminator at last: sharper, and further in PSNR.
 

@@ -25,6 +25,7 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "image": fidelity.image,
     "m_vae": fidelity.m_vae,
     "m_robust": fidelity.m_robust,
+    "m_rate": fidelity.m_rate,
     "m_perceptual": fidelity.m_perceptual,
     "m16": fidelity.m16,
     "predictive": fidelity.predictive,

@@ -42,6 +42,8 @@ class LossWeights:
         wavelet: of `losses.wavelet`.
         kl: of `losses.regularisation.kl_standard_normal`, in nats per value of the latent; the tokenizer must
             be variational.
+        rate: of what the bits of rounded clips (`TrainConfig.quantized`) are worth, over their error; with
+            the weight of `log_mse` it is the exchange that files make (decision 0056).
         perceptual: of `losses.perceptual`; needs the weights of its network (`TrainConfig.perceptual`).
         log_floor: squared error at which `log_mse` and `log_difference` start to be content; the default is
             that of 51 dB: flat clips would drown the others.
@@ -57,6 +59,7 @@ class LossWeights:
     log_difference: float = 0.0
     wavelet: float = 0.0
     kl: float = 0.0
+    rate: float = 0.0
     perceptual: float = 0.0
     log_floor: float = 3e-5
     wavelet_levels: int = 2
@@ -162,6 +165,12 @@ class TrainConfig(LoopConfig):
             raise OptionError(
                 f"ahead is {self.model.ahead}, ahead_weight {self.ahead_weight}, and the quantizer is "
                 f"{self.quantizer}; continuous tokenizers predict, and the weight is not negative."
+            )
+        if self.losses.rate and (not self.quantized or self.quantizer is not None):
+            raise OptionError(
+                f"the weight of rate is {self.losses.rate}, quantized is {self.quantized}, the quantizer is "
+                f"{self.quantizer}; bits are those of rounded latents of a continuous tokenizer. Set "
+                "quantized, or the weight to 0."
             )
         if self.losses.kl and not self.model.variational:
             raise OptionError("the weight of kl is set and the model is not variational. Set both or none.")

@@ -17,7 +17,7 @@ from tubelet.tokenizers.allocation import CLASSES
 from tubelet.train.tokenizer.config import Prefixes
 from tubelet.types import Counts
 
-_COUNTS, _UNEVEN, _EVEN, _ELSE, _STEPS, _AHEAD = 1, 2, 3, 4, 5, 7
+_COUNTS, _UNEVEN, _EVEN, _ELSE, _STEPS, _AHEAD, _DITHER = 1, 2, 3, 4, 5, 7, 8
 """Which stream of random numbers: those of the clips themselves are another."""
 
 
@@ -114,6 +114,24 @@ def draw_noise(
         own = deviation if even else random.uniform(0, deviation)
         clips.append(torch.from_numpy(random.standard_normal(shape, dtype=np.float32)) * own)
     return torch.stack(clips)
+
+
+def draw_dither(
+    shape: tuple[int, ...], *, seed: int, step: int, indices: range
+) -> Float[Tensor, "b c t h w"]:
+    """Noise for each clip's latent, even from -0.5 to 0.5: the error of rounding, in steps of the quantiser.
+
+    Args:
+        shape: of the latent of one clip.
+        seed: of the run.
+        step: of the run.
+        indices: which clips of the batch.
+    """
+    clips = [
+        np.random.default_rng((seed, step, index, _DITHER)).random(shape, dtype=np.float32)
+        for index in indices
+    ]
+    return torch.from_numpy(np.stack(clips)) - 0.5
 
 
 def generator_of(seed: int, step: int, index: int) -> torch.Generator:

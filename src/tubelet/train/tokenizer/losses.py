@@ -60,6 +60,8 @@ def terms_of(
         terms["kl"] = Term(weights.kl, divergence)
     if back.quantized is not None and back.quantized.loss.requires_grad:
         terms["quantizer"] = Term(1.0, back.quantized.loss)
+    if weights.rate and back.bits_worth is not None:
+        terms["rate"] = Term(weights.rate, bits_over_error(batch.video, back, floor=weights.log_floor))
     if weights.perceptual and perceptual is not None:
         terms["perceptual"] = Term(
             weights.perceptual,
@@ -77,6 +79,23 @@ def terms_of(
     if adversarial and discriminator is not None:
         terms["adversarial"] = Term(adversarial, r3gan_generator(discriminator, batch.video, back.video))
     return terms
+
+
+def bits_over_error(video: Video, back: Reconstruction, *, floor: float) -> Tensor:
+    """What bits must take away, over the squared error that there is, mean over the clips.
+
+    Beside `log_mse` of the same weight this has the gradient of error plus price times bits, clip by clip,
+    over the clip's error: so a clip counts what it counts there.
+
+    Args:
+        video: the clips.
+        back: what came back.
+        floor: mean squared error at which `log_mse` starts to be content.
+    """
+    assert back.bits_worth is not None
+    samples = video[0].numel()
+    errors = (back.video.detach() - video).square().sum(dim=(1, 2, 3, 4)) + floor * samples
+    return (back.bits_worth / errors).mean()
 
 
 def _comparisons(config: TrainConfig, batch: Batch) -> dict[str, Term]:

@@ -7,6 +7,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from tubelet.codec.budget import price_of_step
 from tubelet.codec.symbols import BASE_STEP
 from tubelet.models.klt.config import KLTConfig
 from tubelet.quantizers.config import QuantizerConfig
@@ -15,6 +16,7 @@ from tubelet.tokenizers.ahead import predictive_model, with_steps_ahead
 from tubelet.tokenizers.allocation import allocate
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.posterior import Posterior
+from tubelet.train.tokenizer.rate import RateModel
 from tubelet.types import Counts, Latent, Video
 
 
@@ -28,6 +30,7 @@ class Drawn(NamedTuple):
         budgets: mean number of channels per position, to be spent where the latent's energy is; infinite for
             a clip that keeps its `counts`.
         steps: the quantiser's step, in the unit of a file's; 0 for a clip that is not rounded.
+        dither: even noise from -0.5 to 0.5, in steps of the quantiser, from which bits are estimated.
         ahead: how many of the last steps are dropped from the latents, and predicted.
     """
 
@@ -36,6 +39,7 @@ class Drawn(NamedTuple):
     spread: Latent | None = None
     budgets: Float[Tensor, " b"] | None = None
     steps: Float[Tensor, " b"] | None = None
+    dither: Latent | None = None
     ahead: int = 0
 
     def to(self, device: torch.device) -> "Drawn":
@@ -53,6 +57,8 @@ class Reconstruction(NamedTuple):
         latent: what the encoder gave.
         quantized: what the quantiser made of it; none where there is none.
         ahead: how many frames at the end were predicted.
+        bits_worth: squared error that the bits of each clip must take away, at the price that belongs to its
+            step; 0 for a clip that is not rounded, none where bits are not estimated.
     """
 
     video: Video
@@ -60,6 +66,7 @@ class Reconstruction(NamedTuple):
     latent: Latent
     quantized: Quantized | None
     ahead: int
+    bits_worth: Float[Tensor, " b"] | None = None
 
 
 class Network(nn.Module):
@@ -68,18 +75,23 @@ class Network(nn.Module):
     Attributes:
         tokenizer: the continuous tokenizer, or the backbone of a discrete one.
         quantizer: of a discrete one.
+        rate: estimates bits; none where they do not count.
     """
 
-    def __init__(self, tokenizer: ContinuousTokenizer, quantizer: Quantizer | None = None) -> None:
+    def __init__(
+        self, tokenizer: ContinuousTokenizer, quantizer: Quantizer | None = None, *, rate: bool = False
+    ) -> None:
         super().__init__()
         self.tokenizer = tokenizer
         self.quantizer = quantizer
+        self.rate = RateModel(tokenizer.channels) if rate else None
 
     @classmethod
-    def build(cls, model: KLTConfig, quantizer: QuantizerConfig | None) -> "Network":
+    def build(cls, model: KLTConfig, quantizer: QuantizerConfig | None, *, rate: bool = False) -> "Network":
         """A network of no data yet."""
         tokenizer = ContinuousTokenizer.of(model)
-        return cls(tokenizer, None if quantizer is None else quantizer.build(tokenizer.channels))
+        made = None if quantizer is None else quantizer.build(tokenizer.channels)
+        return cls(tokenizer, made, rate=rate)
 
     def forward(self, video: Video, drawn: Drawn) -> Reconstruction:
         """Reconstruct clips.
@@ -103,6 +115,7 @@ class Network(nn.Module):
         if quantized is not None:
             latent = quantized.latent
         counts = self._counts(latent, drawn)
+        bits_worth = self._bits_worth(latent, counts, drawn)
         if drawn.steps is not None:
             latent = latent + (self._rounded(latent, drawn.steps) - latent).detach()
         if drawn.noise is not None:
@@ -112,7 +125,8 @@ class Network(nn.Module):
             latents, known = with_steps_ahead(predictive_model(model), latents, known, dropped=drawn.ahead)
         groups = model.decode_groups(latents, None, known).groups
         back = grouping.ungroup(groups, frames=frames, height=height, width=width)
-        return Reconstruction(back, posterior, mean, quantized, drawn.ahead * tokenizer.stride.t)
+        ahead = drawn.ahead * tokenizer.stride.t
+        return Reconstruction(back, posterior, mean, quantized, ahead, bits_worth)
 
     @torch.no_grad()
     def _counts(self, latent: Latent, drawn: Drawn) -> Counts:
@@ -124,12 +138,29 @@ class Network(nn.Module):
         has_budget = rearrange(drawn.budgets.isfinite(), "b -> b 1 1 1 1")
         return torch.where(has_budget, allocate(energies, drawn.budgets), drawn.counts)
 
+    def _bits_worth(self, latent: Latent, counts: Counts, drawn: Drawn) -> Float[Tensor, " b"] | None:
+        """What the bits of each clip must take away; see `Reconstruction`."""
+        if self.rate is None or drawn.steps is None or drawn.dither is None:
+            return None
+        rounded = drawn.steps > 0
+        steps = self._steps(torch.where(rounded, drawn.steps, 1.0))
+        noisy = latent + drawn.dither * rearrange(steps, "b c -> b c 1 1 1")
+        # In float32 also where networks are not: bits are sums of many small numbers.
+        with torch.autocast(latent.device.type, enabled=False):
+            bits = self.rate(noisy.float(), steps, counts)
+        prices = drawn.steps.square() * price_of_step(1.0)  # the price of a step grows with its square
+        return torch.where(rounded, prices, 0.0) * bits
+
+    @torch.no_grad()
+    def _steps(self, scales: Float[Tensor, " b"]) -> Float[Tensor, "b c"]:
+        """The quantiser's step of each channel, in units of the latent."""
+        (units,) = self.tokenizer.model.coding_units().values()
+        return rearrange(scales, "b -> b 1") * (BASE_STEP / units)
+
     @torch.no_grad()
     def _rounded(self, latent: Latent, scales: Float[Tensor, " b"]) -> Latent:
         """The latent as a file would give it back."""
-        (units,) = self.tokenizer.model.coding_units().values()
-        base = rearrange(BASE_STEP / units, "c -> c 1 1 1")
-        steps = rearrange(scales, "b -> b 1 1 1 1") * base
+        steps = rearrange(self._steps(scales), "b c -> b c 1 1 1")
         return torch.where(steps > 0, (latent / steps).round() * steps, latent)
 
 

@@ -31,6 +31,7 @@ from tubelet.train.tokenizer.draws import (
     draw_ahead,
     draw_budgets,
     draw_counts,
+    draw_dither,
     draw_noise,
     draw_steps,
     generator_of,
@@ -102,12 +103,12 @@ class TokenizerTask:
             quantizer = None
             if config.quantizer is not None:
                 quantizer = fitted_quantizer(config.quantizer, tokenizer, self._crops, seed=config.seed)
-            return Network(tokenizer, quantizer)
+            return Network(tokenizer, quantizer, rate=_counts_bits(config))
         return _from_trained(config, config.start)
 
     def build(self) -> Network:
         """A network of no data yet."""
-        return Network.build(self.config.model, self.config.quantizer)
+        return _built(self.config)
 
     def discriminator(self) -> nn.Module | None:
         """One that looks at tubes of space and time, if a stage is adversarial."""
@@ -184,6 +185,7 @@ class TokenizerTask:
             spread=draw_noise(shape, 1.0, even=True, **keys) if config.losses.kl else None,
             budgets=draw_budgets(prefixes, channels=channels, **keys) if prefixes.budgets else None,
             steps=draw_steps(config.quantized, config.quantizer_steps, **keys) if config.quantized else None,
+            dither=draw_dither(shape, **keys) if _counts_bits(config) else None,
             ahead=self._draw_ahead(cells[0], place),
         )
         with autocast(video.device, bfloat16=config.bfloat16):
@@ -210,6 +212,15 @@ class TokenizerTask:
         return self._tokens.step(back.quantized.digits)
 
 
+def _counts_bits(config: TrainConfig) -> bool:
+    return config.losses.rate > 0
+
+
+def _built(config: TrainConfig) -> Network:
+    """A network of no data yet, for a run."""
+    return Network.build(config.model, config.quantizer, rate=_counts_bits(config))
+
+
 def _draw(config: TrainConfig, stage: Stage) -> Draw:
     return Draw(batch=stage.batch, frames=stage.frames, side=stage.side, scenes=config.scenes)
 
@@ -225,9 +236,9 @@ def _from_trained(config: TrainConfig, start: str) -> Network:
             f"{config.model} and {config.quantizer}; a run goes on from the same model, or from one of "
             "more channels. Change the model's fields, or leave start out."
         )
-    network = Network.build(config.model, config.quantizer)
+    network = _built(config)
     if (config.model.channels, config.model.ahead) == (model.channels, model.ahead):
-        network.load_state_dict(trained.state_dict())
+        network.load_state_dict(network.state_dict() | trained.state_dict())  # estimates of bits begin
     else:
         fitted = trained.tokenizer.model.narrowed(config.model.channels)
         if isinstance(fitted, PredictiveModel) and config.model.ahead:
