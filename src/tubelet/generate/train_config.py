@@ -27,6 +27,8 @@ class GeneratorTrainConfig(LoopConfig):
 
     Attributes:
         tokenizer: whose latents or tokens it makes: a shipped tokenizer or a folder.
+        start: a generator of the same numbers, shipped or a folder, whose weights are trained further; a new
+            one for none.
         width: features per position.
         blocks: of the transformer.
         heads: of the attention of each block.
@@ -44,6 +46,7 @@ class GeneratorTrainConfig(LoopConfig):
     """
 
     tokenizer: str = "tubelet-m16"
+    start: str | None = None
     width: int = 256
     blocks: int = 6
     heads: int = 4

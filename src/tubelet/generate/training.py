@@ -1,12 +1,15 @@
 """What the tasks of all generators have in common: their clips, and the clips that they show."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 from einops import rearrange
 from torch import Tensor, nn
 
+from tubelet.errors import OptionError
 from tubelet.generate.captioned import CaptionedClips
+from tubelet.generate.checkpoint import read_generator
 from tubelet.generate.data_sets import DataSetClips, is_data_set
 from tubelet.generate.kinds import KINDS, Network, Sampling, sample
 from tubelet.generate.known_tokenizer import KnownTokenizer, continuous_of
@@ -17,6 +20,41 @@ from tubelet.generate.train_config import GeneratorTrainConfig
 
 _SHOWN = 4
 """Captions of which clips are shown in TensorBoard."""
+
+_NAMES = ("name", "tokenizer")
+"""What of a configuration is only a name or a place; the tokenizer is known by its fingerprint."""
+
+
+def take_over(network: Network, start: str | None) -> None:
+    """Give a new network the weights of a trained generator; none for no name.
+
+    Args:
+        network: as it is before training.
+        start: a shipped generator or a folder.
+
+    Raises:
+        CheckpointError: it cannot be read.
+        OptionError: it is another network.
+    """
+    if start is None:
+        return
+    given = read_generator(start).network
+    if given.kind != network.kind:
+        raise OptionError(
+            f"{start} is a generator of kind {given.kind}, and {network.kind} is to be trained."
+        )
+    differing = [
+        field.name
+        for field in fields(network.config)
+        if field.name not in _NAMES
+        and getattr(given.config, field.name) != getattr(network.config, field.name)
+    ]
+    if differing:
+        raise OptionError(
+            f"{start} and the generator to be trained differ in {', '.join(differing)}; weights go on in an "
+            "equal network only. Give the recipe the numbers of its card, or leave --start out."
+        )
+    network.load_state_dict(given.state_dict())
 
 
 def clips_of(config: GeneratorTrainConfig, data: Path | None) -> CaptionedClips:

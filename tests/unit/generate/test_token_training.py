@@ -86,6 +86,22 @@ def test_a_run_goes_on_as_an_unbroken_one(config, tmp_path, stop_after):
         assert torch.equal(weight, whole.network.state_dict()[name]), name
 
 
+def test_a_run_starts_from_a_trained_generator_of_the_same_numbers(config, tmp_path):
+    trained(config, tmp_path / "run")
+    folder = export_generator(tmp_path / "run", tmp_path / "mine")
+    further = replace(
+        config, start=str(folder), iterations=1, optimizer=Optimizer(lr=1e-12, weight_decay=0.0)
+    )
+    state = trained(further, tmp_path / "further")
+    for name, weights in read_generator(folder).network.named_parameters():
+        assert torch.allclose(state.network.get_parameter(name), weights, atol=1e-6), name
+    with pytest.raises(OptionError, match="differ in width;"):
+        trained(replace(further, width=64), tmp_path / "wider")
+    other = next(order for order in ORDERS if order != config.order)
+    with pytest.raises(OptionError, match=f"kind {config.order}, and {other} is to be trained"):
+        trained(replace(further, order=other), tmp_path / "other")
+
+
 def test_training_brings_the_loss_down(config, tmp_path):
     trained(replace(config, iterations=60, scenes=replace(SCENES, clips=2)), tmp_path / "run")
     losses = [line["digits"] for line in read_log(tmp_path / "run")]

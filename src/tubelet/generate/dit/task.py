@@ -13,7 +13,7 @@ from tubelet.generate.dit.network import DiT
 from tubelet.generate.dit.sampler import FlowSampling
 from tubelet.generate.dit.train_config import DiTTrainConfig
 from tubelet.generate.train_config import GeneratorStage
-from tubelet.generate.training import clips_as_strips, clips_of, progress_messages
+from tubelet.generate.training import clips_as_strips, clips_of, progress_messages, take_over
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
 from tubelet.train.processes import is_first_process
@@ -90,11 +90,13 @@ class DiTTask:
         }
 
     def start(self) -> DiT:
-        """A network that says nothing yet, and knows mean and deviation of the data."""
-        return self.build()
+        """A network that says nothing yet, or the one that the run starts from."""
+        network = self.build()
+        take_over(network, self.config.start)
+        return network
 
     def build(self) -> DiT:
-        """The same."""
+        """A network that says nothing yet, and knows mean and deviation of the data."""
         network = DiT(self._numbers, seed=self.config.seed)
         network.mean.copy_(self._mean)
         network.deviation.copy_(self._deviation)

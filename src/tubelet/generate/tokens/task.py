@@ -25,7 +25,7 @@ from tubelet.generate.tokens.draws import (
 )
 from tubelet.generate.tokens.train_config import Order, TokenTrainConfig
 from tubelet.generate.train_config import GeneratorStage
-from tubelet.generate.training import clips_as_strips, clips_of, progress_messages
+from tubelet.generate.training import clips_as_strips, clips_of, progress_messages, take_over
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
 from tubelet.train.processes import is_first_process
@@ -120,11 +120,13 @@ class TokenTask:
         }
 
     def start(self) -> TokenNetwork:
-        """A network to which all values are equally likely."""
-        return self.build()
+        """A network to which all values are equally likely, or the one that the run starts from."""
+        network = self.build()
+        take_over(network, self.config.start)
+        return network
 
     def build(self) -> TokenNetwork:
-        """The same."""
+        """A network to which all values are equally likely."""
         return self._order.network(self._numbers, seed=self.config.seed)
 
     def discriminator(self) -> None:
