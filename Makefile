@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test test-slow check lint types contracts bench figures docs docs-serve clean
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml further/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e ./further
 	touch $@
 
 demo: $(VENV)/.installed        ## make a clip, reconstruct it, show both side by side
@@ -49,4 +49,4 @@ docs-serve: $(VENV)/.installed  ## the same at http://localhost:8000; pages that
 	$(BIN)/python scripts/docs serve
 
 clean:
-	rm -rf $(VENV) build demo *.egg-info src/*.egg-info
+	rm -rf $(VENV) build demo *.egg-info src/*.egg-info further/src/*.egg-info further/build

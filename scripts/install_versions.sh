@@ -13,5 +13,5 @@ newest) ;;
     exit 2
     ;;
 esac
-.venv/bin/pip install --quiet --extra-index-url https://download.pytorch.org/whl/cpu -c "$bounds" -e '.[dev]'
+.venv/bin/pip install --quiet --extra-index-url https://download.pytorch.org/whl/cpu -c "$bounds" -e '.[dev]' -e ./further
 touch .venv/.installed

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Build the wheel into dist/, look at it, and try it in a fresh Python that does not see the repository.
+# Build both wheels into dist/, look at them, and try them in a fresh Python that does not see the repository.
 #
 #     bash scripts/wheel.sh            PYTHON=python3.12 for another one; PIP_ARGUMENTS for another source of packages
 #
@@ -14,12 +14,16 @@ trap 'rm -rf "$work"' EXIT
 "$work/tools/bin/pip" install --quiet --disable-pip-version-check build twine
 rm -rf dist build/lib build/bdist.*
 "$work/tools/bin/python" -m build --outdir dist .
+"$work/tools/bin/python" -m build --outdir dist further
 "$work/tools/bin/twine" check --strict dist/*
 
-wheel=$(ls dist/*.whl)
-size=$(wc -c <"$wheel")
-echo "$wheel: $((size / 1000)) kB"
-[ "$size" -le 60000000 ] || { echo "the wheel has more than 60 MB" >&2; exit 1; }
+wheel=$(ls dist/tubelet-0*.whl)
+further=$(ls dist/tubelet_weights-*.whl)
+for each in "$wheel" "$further"; do
+    size=$(wc -c <"$each")
+    echo "$each: $((size / 1000)) kB"
+    [ "$size" -le 60000000 ] || { echo "the wheel has more than 60 MB" >&2; exit 1; }
+done
 
 "$python" -m venv "$work/user"
 # shellcheck disable=SC2086  several arguments
@@ -27,3 +31,5 @@ echo "$wheel: $((size / 1000)) kB"
 cp scripts/smoke.py "$work/smoke.py"
 cd "$work"
 env -u PYTHONPATH "$work/user/bin/python" smoke.py
+"$work/user/bin/pip" install --quiet --disable-pip-version-check --no-deps "$OLDPWD/$further"
+env -u PYTHONPATH "$work/user/bin/tubelet" models | grep -q tubelet-fsq-deep

@@ -18,7 +18,10 @@ OUTSIDE = {
 }
 """Pages of the site that are files outside of docs/, by their place in the site."""
 
-CARDS = ("src/tubelet/weights", "src/tubelet/priors/weights", "src/tubelet/generate/weights")
+CARDS = (
+    "src/tubelet/weights", "src/tubelet/priors/weights", "src/tubelet/generate/weights",
+    "further/src/tubelet_weights/weights",
+)  # fmt: skip
 """Folders of what is shipped; the card of each is a page in cards/."""
 
 LISTS = {"docs/decisions": "decisions/index.md"}

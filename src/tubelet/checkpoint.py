@@ -7,6 +7,7 @@ with.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -42,6 +43,12 @@ DEFAULT_DISCRETE = "tubelet-fsq"
 SHIPPED = Path(__file__).parent / "weights"
 """The folder of the tokenizers that come with the package."""
 
+FURTHER = "tubelet_weights"
+"""The package of the distribution tubelet-weights, whose folder ``weights`` holds more of them."""
+
+FURTHER_NAMES = ("tubelet-flow", "tubelet-fsq-deep", "tubelet-global", "tubelet-image")
+"""What that distribution holds."""
+
 _CONFIG_BYTES = 1 << 20
 
 
@@ -64,9 +71,22 @@ class Checkpoint(Generic[Tokenizer]):
 
 
 def shipped() -> list[str]:
-    """Names of the tokenizers that come with the package, the default first."""
-    names = sorted(folder.name for folder in SHIPPED.iterdir() if (folder / "config.json").is_file())
+    """Names of the tokenizers that come with the package and with tubelet-weights, the default first."""
+    names = sorted(
+        folder.name
+        for place in _weights_folders()
+        for folder in place.iterdir()
+        if (folder / "config.json").is_file()
+    )
     return sorted(names, key=lambda name: name != DEFAULT)
+
+
+def _weights_folders() -> list[Path]:
+    """Where tokenizers that are called by name lie: in the package, and in tubelet-weights if it is there."""
+    found = find_spec(FURTHER)
+    places = [] if found is None else found.submodule_search_locations or []
+    further = [Path(place) / "weights" for place in places]
+    return [SHIPPED, *(folder for folder in further if folder.is_dir())]
 
 
 def find(name: str | Path | None = None) -> Path:
@@ -76,11 +96,16 @@ def find(name: str | Path | None = None) -> Path:
         CheckpointError: there is none.
     """
     wanted = DEFAULT if name is None else name
-    for folder in (SHIPPED / wanted, Path(wanted)):
+    for folder in (*(place / wanted for place in _weights_folders()), Path(wanted)):
         if (folder / "config.json").is_file():
             return folder
     if isinstance(wanted, str) and hub.is_repository(wanted):
         return hub.fetch(wanted)
+    if wanted in FURTHER_NAMES:
+        raise CheckpointError(
+            f"{wanted} is in the distribution tubelet-weights, which is not installed. Install it with "
+            "`pip install tubelet-weights`."
+        )
     raise CheckpointError(
         f"{str(wanted)!r} is neither a shipped tokenizer nor a folder with a config.json; shipped are "
         f"{', '.join(shipped())}. `tubelet models` tells more."

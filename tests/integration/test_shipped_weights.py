@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import tubelet
-from tubelet.checkpoint import SHIPPED, architecture, read_continuous, read_discrete
+from tubelet.checkpoint import FURTHER_NAMES, SHIPPED, architecture, find, read_continuous, read_discrete
 from tubelet.codec.symbols import kept_channels
 from tubelet.nn.klt import KLT
 from tubelet.tokenizers.save import fingerprint
@@ -35,7 +35,9 @@ def test_it_is_what_its_hash_says(checkpoint):
 
 
 def test_its_name_is_its_folder(checkpoint):
-    assert (SHIPPED / checkpoint.name).is_dir()
+    folder = find(checkpoint.name)
+    assert folder.name == checkpoint.name
+    assert (folder.parent == SHIPPED) == (checkpoint.name not in FURTHER_NAMES)
 
 
 def test_a_linear_tokenizer_is_called_by_its_stride(continuous):
@@ -45,7 +47,7 @@ def test_a_linear_tokenizer_is_called_by_its_stride(continuous):
 
 
 def test_weights_of_networks_take_at_most_8_megabytes(checkpoint):
-    assert (SHIPPED / checkpoint.name / "weights.safetensors").stat().st_size <= 8_000_000
+    assert (find(checkpoint.name) / "weights.safetensors").stat().st_size <= 8_000_000
 
 
 def test_its_cost_is_within_the_budget_of_its_size(checkpoint):
@@ -54,7 +56,7 @@ def test_its_cost_is_within_the_budget_of_its_size(checkpoint):
 
 
 def test_it_comes_with_a_card(checkpoint):
-    card = (SHIPPED / checkpoint.name / "card.md").read_text(encoding="utf-8")
+    card = (find(checkpoint.name) / "card.md").read_text(encoding="utf-8")
     assert f"\n# {checkpoint.name}\n" in card
     assert card.startswith("---\nlicense: apache-2.0\nlibrary_name: tubelet\n")
 

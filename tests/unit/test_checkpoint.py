@@ -6,7 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tubelet.checkpoint import DEFAULT, find, load, read_continuous, shipped
+from tubelet import checkpoint
+from tubelet.checkpoint import DEFAULT, FURTHER_NAMES, find, load, read_continuous, shipped
 from tubelet.errors import CheckpointError, OptionError, OutputError
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.save import fingerprint
@@ -88,6 +89,21 @@ def test_a_single_changed_bit_changes_who_a_tokenizer_is(small_made):
 def test_the_default_is_shipped_and_comes_first():
     assert shipped()[0] == DEFAULT
     assert find() == find(DEFAULT)
+
+
+def test_further_tokenizers_are_found_where_they_are_installed(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "FURTHER", "some_further_weights")
+    assert not set(shipped()) & set(FURTHER_NAMES)
+    with pytest.raises(
+        CheckpointError, match="tubelet-flow is in the distribution tubelet-weights, which is not"
+    ):
+        find("tubelet-flow")
+    package = tmp_path / "site" / "some_further_weights"
+    shutil.copytree(folder, package / "weights" / "tubelet-flow")
+    (package / "__init__.py").write_text("raise RuntimeError('nothing is imported')")
+    monkeypatch.syspath_prepend(package.parent)
+    assert find("tubelet-flow") == package / "weights" / "tubelet-flow"
+    assert "tubelet-flow" in shipped()
 
 
 @pytest.mark.parametrize("name", ["no-such-one", "", "../weights", "no/such/folder", "x" * 200])

@@ -49,5 +49,5 @@ def describe(name: str) -> ShippedTokenizer:
         networks=bool(backbone.model.networks()),
         million_weights=sum(each.numel() for each in backbone.weights().values()) / 1e6,
         mflop_per_pixel=backbone.flops_per_pixel() / 1e6,
-        bytes=sum(path.stat().st_size for path in (checkpoint.SHIPPED / name).iterdir()),
+        bytes=sum(path.stat().st_size for path in checkpoint.find(name).iterdir()),
     )

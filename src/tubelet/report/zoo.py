@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from tubelet.checkpoint import SHIPPED, shipped
+from tubelet.checkpoint import find, shipped
 from tubelet.evaluate.results_file import RESULTS
 from tubelet.files import replacing
 from tubelet.report.figures.parts import STORED, plain_table, read_stored
@@ -22,6 +22,7 @@ from tubelet.report.shipped import ShippedTokenizer, describe
 
 TOKENIZERS = Path("src") / "tubelet" / "weights"
 GENERATORS = Path("src") / "tubelet" / "generate" / "weights"
+FURTHER = Path("further") / "src" / "tubelet_weights" / "weights"
 """Folders of what is shipped, in the repository that this page is of."""
 
 CASE = {"frames": 17, "width": 256, "height": 256}
@@ -96,7 +97,7 @@ def _tokenizer_table(tokenizers: Sequence[ShippedTokenizer], stored: Path) -> st
             f"{each.mflop_per_pixel:.4f}",
             _speed(each.name, bench["figures"]["rows"] if bench else []),
             *quality,
-            _licence(SHIPPED / each.name),
+            _licence(find(each.name)),
             "",
         ]
     heads = (
@@ -196,7 +197,7 @@ def _linked(table: str, names: Sequence[str] | dict[str, Any]) -> str:
 
 
 def _card(name: str) -> str:
-    folder = GENERATORS if (GENERATORS / name).is_dir() else TOKENIZERS
+    folder = next(each for each in (GENERATORS, TOKENIZERS, FURTHER) if (each / name).is_dir())
     return f"[card](../{(folder / name / 'card.md').as_posix()})"
 
 

@@ -1,0 +1,1 @@
+"""Further weights of tubelet; `tubelet.checkpoint` finds them, and there is nothing here to import."""
