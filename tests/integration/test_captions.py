@@ -1,5 +1,7 @@
 """Captions go into files of tokens and come back by the function that everybody reads them with."""
 
+from pathlib import Path
+
 import pytest
 
 import tubelet
@@ -40,6 +42,21 @@ def test_the_command_takes_a_caption_for_each_input(tmp_path, video_file, token_
     assert "1 times for 2 inputs" in capsys.readouterr().err
     words = ["tokenize", clips[0], "-o", str(tmp_path / "a.tube"), "--tokenizer", str(token_folder)]
     assert main([*words, "--caption", "one"]) == 2
+    assert "no room for captions" in capsys.readouterr().err
+
+
+def test_the_command_takes_captions_from_a_table_and_from_beside(tmp_path, video_file, token_folder, capsys):
+    clips = [video_file(name, frames=5) for name in ("a.mkv", "b.mkv")]
+    (tmp_path / "says.csv").write_text("path,caption\na.mkv,a cat\nb.mkv,a dog\n")
+    clips[1].with_suffix(".txt").write_text("a bird\n")
+    words = ["tokenize", *map(str, clips), "--tokenizer", str(token_folder)]
+    for captions, wanted in ((str(tmp_path / "says.csv"), ["a cat", "a dog"]), ("sidecar", [None, "a bird"])):
+        target = tmp_path / f"{Path(captions).stem}.parquet"
+        assert main([*words, "-o", str(target), "--captions", captions]) == 0
+        assert [facts.caption for _, facts in tubelet.read_tokens(target)] == wanted
+    assert main([*words, "-o", str(tmp_path / "c.parquet"), "--captions", "sidecar", "--caption", "x"]) == 2
+    assert "--captions are both given" in capsys.readouterr().err
+    assert main([*words, "-o", str(tmp_path / "tubes"), "--captions", "sidecar"]) == 2
     assert "no room for captions" in capsys.readouterr().err
     assert not (tmp_path / "a.tube").exists()
 

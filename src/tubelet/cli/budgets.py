@@ -11,9 +11,17 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 
-def add_budget(parser: argparse.ArgumentParser) -> None:
-    """Add ``--budget`` and its kin, of which one may be given, and ``--two-pass``."""
-    group = parser.add_argument_group("what the file may take (one of them; channels go where they matter)")
+def add_budget(
+    parser: argparse.ArgumentParser, *, what: str = "what the file may take", psnr: bool = True
+) -> None:
+    """Add ``--budget`` and its kin, of which one may be given, and ``--two-pass``.
+
+    Args:
+        parser: takes them.
+        what: the title of their group.
+        psnr: whether ``--psnr`` is one of them.
+    """
+    group = parser.add_argument_group(f"{what} (one of them; channels go where they matter)")
     one = group.add_mutually_exclusive_group()
     one.add_argument("--budget", type=float, metavar="K", help="channels per position, in the mean")
     one.add_argument(
@@ -22,7 +30,8 @@ def add_budget(parser: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--bitrate", type=bits, metavar="R", help="bits per second, over any two seconds; such as 500k or 2M"
     )
-    one.add_argument("--psnr", type=float, metavar="DB", help="as few bits as give this PSNR")
+    if psnr:
+        one.add_argument("--psnr", type=float, metavar="DB", help="as few bits as give this PSNR")
     one.add_argument("--quality", type=float, metavar="Q", help="a constant quality, from 1 to 63")
     group.add_argument(
         "--two-pass", action="store_true", help="look at the whole clip first, then spend: better, and slower"
@@ -53,12 +62,13 @@ def budget_of(arguments: argparse.Namespace) -> "Budget | None":
         "quality": lambda value: Quality(level=value),
     }
     for name, make in kinds.items():
-        if (value := getattr(arguments, name)) is not None:
+        if (value := getattr(arguments, name, None)) is not None:
             return make(value)
     if arguments.two_pass:
+        names = [f"--{name.replace('_', '-')}" for name in kinds if hasattr(arguments, name)]
         raise OptionError(
-            "--two-pass is given and nothing that the file may take; add --budget, --bits-per-pixel, "
-            "--bitrate, --psnr or --quality."
+            f"--two-pass is given and nothing that the file may take; add {', '.join(names[:-1])} or "
+            f"{names[-1]}."
         )
     return None
 

@@ -8,6 +8,7 @@ goes on where it ended, however that was; a clip that fails is listed in errors.
 for example:
   tubelet encode-dataset clips/ -o latents
   tubelet encode-dataset index.csv -o latents --short-side 256 --fps 12 --format parquet
+  tubelet encode-dataset clips/ -o latents --budget 8            channels per position, where they matter
   tubelet encode-dataset clips/ -o tokens --tokenizer tubelet-fsq
   tubelet encode-dataset index.jsonl -o latents --shard 3/16     one of 16 machines
 """
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tubelet.cli import options
+from tubelet.cli import budgets, options, sources
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
 from tubelet.errors import DamageWarning, OptionError, TubeletWarning
@@ -78,11 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--short-side", type=int, metavar="PX", help="shrink frames so that their short side has PX pixels"
     )
     parser.add_argument("--fps", metavar="R", help="frames per second, such as 12 or 30000/1001")
-    parser.add_argument(
-        "--captions",
-        metavar="FILE",
-        help="a .csv or .jsonl with path and caption; or sidecar: that of a.mp4 is in a.txt",
-    )
+    sources.add_captions(parser)
     parser.add_argument(
         "--clip-seconds",
         type=options.seconds,
@@ -101,12 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--augment", choices=["flip"], help="flip: store each clip mirrored left to right, too"
     )
-    parser.add_argument(
-        "--on-error",
-        choices=["skip", "stop"],
-        default="skip",
-        help="what to do about a clip that fails: skip it (default), or stop",
-    )
+    sources.add_on_error(parser)
     parser.add_argument("--dry-run", action="store_true", help="say what there is to do, and do nothing")
     parser.add_argument(
         "--memory",
@@ -117,6 +109,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_channels(parser)
     options.add_step(parser)
+    budgets.add_budget(parser, what="what a clip may take", psnr=False)
     options.add_tokenizer(parser)
     options.add_json(parser)
 
@@ -164,6 +157,8 @@ def _bulk(arguments: argparse.Namespace) -> "BulkEncoding":
         dtype=arguments.dtype,
         channels=arguments.channels,
         step=arguments.step,
+        budget=budgets.budget_of(arguments),
+        two_pass=arguments.two_pass,
         short_side=arguments.short_side,
         fps=arguments.fps,
         mirror=arguments.augment == "flip",

@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="what is seen, for .npz and .parquet; given once for each input, in their order",
     )
+    sources.add_captions(parser)
     options.add_tokenizer(parser)
     options.add_json(parser)
     options.add_common(parser)
@@ -56,7 +57,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Tokenize, then say what the files hold."""
     rows = sources.rows_of(arguments)
     table = arguments.output.suffix.lower() == ".parquet" and not arguments.output.is_dir()
-    rows = _captioned(rows, arguments.caption, has_room=table or arguments.output.suffix.lower() == ".npz")
+    rows = _captioned(arguments, rows, has_room=table or arguments.output.suffix.lower() == ".npz")
     if table:
         _into_table(arguments, rows)
     elif sources.is_one_file(arguments, rows):
@@ -198,16 +199,21 @@ def _names(rows: "Sequence[Row]") -> list[str]:
     ]
 
 
-def _captioned(rows: "list[Row]", captions: list[str] | None, *, has_room: bool) -> "list[Row]":
+def _captioned(arguments: argparse.Namespace, rows: "list[Row]", *, has_room: bool) -> "list[Row]":
     """The clips with their captions; what has no room for them is refused before any work is done."""
+    from tubelet.jobs.captions import with_captions
+
+    captions: list[str] | None = arguments.caption
+    if captions is not None and arguments.captions is not None:
+        raise OptionError("--caption and --captions are both given; captions are of one kind. Give one.")
+    if (captions is not None or arguments.captions is not None) and not has_room:
+        raise OptionError(".tube has no room for captions; write .npz or .parquet, or leave them out.")
+    if arguments.captions is not None:
+        return with_captions(rows, arguments.captions)
     if captions is not None:
         if len(captions) != len(rows):
             raise OptionError(
                 f"--caption is given {len(captions)} times for {len(rows)} inputs; each has one."
-            )
-        if not has_room:
-            raise OptionError(
-                ".tube has no room for captions; write .npz or .parquet, or leave --caption out."
             )
         return [row._replace(caption=caption) for row, caption in zip(rows, captions, strict=True)]
     # Those of a list are for what has room.

@@ -42,6 +42,15 @@ def add_on_error(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_captions(parser: argparse.ArgumentParser) -> None:
+    """Add ``--captions``."""
+    parser.add_argument(
+        "--captions",
+        metavar="FILE",
+        help="a .csv or .jsonl with path and caption; or sidecar: that of a.mp4 is in a.txt",
+    )
+
+
 def rows_of(arguments: argparse.Namespace) -> "list[Row]":
     """The clips that the sources stand for; a file that is missing is a clip that fails."""
     from tubelet.jobs.sources import read_sources

@@ -5,8 +5,8 @@ finer step as by more channels. A bit on a finely rounded variable quarters its 
 price is 2 ln 2 / 12 of step² (decision 0036 has what was measured), and `Quality` goes along this line.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from math import log
 
@@ -120,6 +120,26 @@ class Quality:
 
 Budget = MeanChannels | BitsPerPixel | Bitrate | TargetPSNR | Quality
 """What may be asked for."""
+
+
+_KINDS = (MeanChannels, BitsPerPixel, Bitrate, TargetPSNR, Quality)
+
+
+def budget_to_json(budget: Budget) -> dict[str, float]:
+    """A budget as JSON holds it: its only field, whose name no other kind has."""
+    return asdict(budget)
+
+
+def json_to_budget(content: Mapping[str, float]) -> Budget:
+    """Undo `budget_to_json`.
+
+    Raises:
+        OptionError: it is no budget, or its value has no meaning.
+    """
+    for kind in _KINDS:
+        if set(kind.__dataclass_fields__) == set(content):
+            return kind(**content)
+    raise OptionError(f"a budget is {dict(content)!r:.80}, and no kind of budget has such fields.")
 
 
 def as_budget(asked: "Budget | int | float") -> Budget:

@@ -1,6 +1,6 @@
 """Encoded clips as batches for training: in any number of processes, from any place of any epoch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, final
@@ -14,7 +14,7 @@ from tubelet.data.batch_order import Order, batches_of
 from tubelet.data.shards.description import Description, check_shard, needed_index, read_description
 from tubelet.data.shards.formats import OpenShard
 from tubelet.data.shards.index import Entry
-from tubelet.data.shards.numbers import from_stored
+from tubelet.data.shards.packed import latent_of
 from tubelet.data.shards.record import Record, bytes_to_array
 from tubelet.errors import DatasetError, OptionError
 
@@ -37,7 +37,8 @@ class LatentBatch(NamedTuple):
 
     Attributes:
         arrays: ``latent`` (or the name of each part) and perhaps ``log_variance``, ``b c t h w`` in float32;
-            or ``tokens``, digits ``b d t h w`` in int64.
+            or ``tokens``, digits ``b d t h w`` in int64. Of a data set with a budget also ``counts``,
+            ``b 1 t h w`` in int64: how many channels each position of the latent has; those beyond are zero.
         captions: what is seen in each clip; empty where nobody said.
         keys: that name the clips.
         facts: all that is known of each.
@@ -225,8 +226,8 @@ def _batch(records: list[Record], position: Position) -> LatentBatch:
     """Records of one shape as a batch."""
     arrays: dict[str, list[Tensor]] = {}
     for record in records:
-        for name, about in record.facts["arrays"].items():
-            arrays.setdefault(name.removesuffix(".npy"), []).append(_tensor(record, name, about))
+        for name, tensor in _tensors(record).items():
+            arrays.setdefault(name.removesuffix(".npy"), []).append(tensor)
     return LatentBatch(
         arrays={name: torch.stack(tensors) for name, tensors in arrays.items()},
         captions=[record.facts.get("caption") or "" for record in records],
@@ -236,9 +237,13 @@ def _batch(records: list[Record], position: Position) -> LatentBatch:
     )
 
 
-def _tensor(record: Record, name: str, about: Mapping[str, Any]) -> Tensor:
-    where = f"{name} of clip {record.key}"
-    array = bytes_to_array(record.arrays[name], where)
-    if "dtype" in about:
-        return from_stored(array, about, where)
-    return torch.from_numpy(array.astype(np.int64))
+def _tensors(record: Record) -> dict[str, Tensor]:
+    """The arrays of a record: latents in float32, digits and counts in int64."""
+    where = f"clip {record.key}"
+    arrays = {name: bytes_to_array(data, f"{name} of {where}") for name, data in record.arrays.items()}
+    return {
+        name: latent_of(arrays, about, name, where)
+        if "dtype" in about
+        else torch.from_numpy(arrays[name].astype(np.int64))
+        for name, about in record.facts["arrays"].items()
+    }

@@ -28,12 +28,17 @@ class DataSetClips:
 
     Raises:
         DatasetError: it holds no data set of latents or tokens, or a shard is missing.
-        OptionError: the data set is one of ``.tube`` files.
+        OptionError: the data set is one of ``.tube`` files, or was encoded with a budget.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._clips = LatentDataset(folder, shuffle=False, rank=0, world=1)
+        if "budget" in self._clips.description.settings:
+            raise OptionError(
+                f"{folder} was encoded with a budget, and a generator makes all channels of each position. "
+                "Encode it with --channels instead."
+            )
 
     def facts(self) -> dict[str, Any]:
         """The digests of its shards."""

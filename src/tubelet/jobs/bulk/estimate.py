@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from math import prod
 
+from tubelet.codec.budget import Bitrate, BitsPerPixel, MeanChannels
 from tubelet.codec.symbols import kept_channels
 from tubelet.data.shards.description import MOST_SHARDS
 from tubelet.data.shards.numbers import BYTES
@@ -66,5 +68,15 @@ def _bytes_of(row: Row, info: VideoInfo, checkpoint: AnyCheckpoint, settings: Bu
         steps, rows, columns = tokenizer.grouping.grid(frames, *size)
         numbers, each = sum(kept_channels(tokenizer, settings.channels).values()), BYTES[settings.dtype]
         each *= 2 if tokenizer.variational else 1
-    positions = steps * rows * columns
-    return _FACTS_BYTES + numbers * positions * float(_SYMBOL_BYTES if settings.format == "tube" else each)
+    each = _SYMBOL_BYTES if settings.format == "tube" else each
+    match settings.budget:
+        case MeanChannels(channels=channels):
+            # And a byte for how many channels a position has.
+            content = steps * rows * columns * (min(numbers, channels) * each + 1)
+        case BitsPerPixel(bits=bits):
+            content = bits * frames * prod(size) / 8
+        case Bitrate(bits_per_second=bits):
+            content = bits * span / 8
+        case _:
+            content = steps * rows * columns * numbers * each
+    return float(_FACTS_BYTES + content)

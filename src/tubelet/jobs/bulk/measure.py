@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tubelet.data.shards.numbers import from_stored
+from tubelet.data.shards.packed import COUNTS, latent_of
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.tokenizers.streams.decoder import KnownLatents
 from tubelet.types import Frames
 from tubelet.video.info import VideoInfo
 from tubelet.video.read import Run
@@ -41,16 +42,22 @@ def psnr_of(
         frames: how many they are.
         memory: bytes for decoding.
     """
+    latents: dict[str, Tensor] = {}
+    known: dict[str, Tensor] = {}
     if isinstance(tokenizer, DiscreteTokenizer):
         digits = torch.from_numpy(np.load(BytesIO(arrays["tokens.npy"])).astype(np.int64))
         backbone = tokenizer.backbone
-        latents = {backbone.parts[0].name: tokenizer.dequantize(digits[None])}
+        latents[backbone.parts[0].name] = tokenizer.dequantize(digits[None])
     else:
-        backbone, latents = tokenizer, {}
+        backbone = tokenizer
+        stored = {name: np.load(BytesIO(data)) for name, data in arrays.items()}
         for part in tokenizer.parts:
             name = f"{part.name}.npy"
-            latents[part.name] = from_stored(np.load(BytesIO(arrays[name])), about[name], name)[None]
-    measured, back = ClipPSNR(), _decoded(backbone, latents, info, frames=frames, memory=memory)
+            latents[part.name] = latent_of(stored, about[name], name, "the clip")[None]
+        if COUNTS in stored:
+            known = {tokenizer.parts[0].name: torch.from_numpy(stored[COUNTS].astype(np.int64))[None]}
+    given = KnownLatents(latents, known)
+    measured, back = ClipPSNR(), _decoded(backbone, given, info, frames=frames, memory=memory)
     for run in runs:
         for frame in run.frames:
             measured.update(frame[None], next(back)[None])
@@ -59,7 +66,7 @@ def psnr_of(
 
 def _decoded(
     backbone: ContinuousTokenizer,
-    latents: Mapping[str, Tensor],
+    given: KnownLatents,
     info: VideoInfo,
     *,
     frames: int,
@@ -70,10 +77,11 @@ def _decoded(
     total = backbone.grouping.steps(frames)
     for begin in range(0, total, _STEPS):
         end = min(total, begin + _STEPS)
+        grids = {name: backbone.grids[name] for name in given.latents}
+        steps = {name: slice(grid.first(begin), grid.first(end)) for name, grid in grids.items()}
         piece = {
-            name: latent[:, :, backbone.grids[name].first(begin) : backbone.grids[name].first(end)].to(
-                backbone.device, backbone.dtype
-            )
-            for name, latent in latents.items()
+            name: latent[:, :, steps[name]].to(backbone.device, backbone.dtype)
+            for name, latent in given.latents.items()
         }
-        yield from decoder.push_frames(piece)
+        known = {name: counts[:, :, steps[name]].to(backbone.device) for name, counts in given.known.items()}
+        yield from decoder.push_frames(piece, counts=known)

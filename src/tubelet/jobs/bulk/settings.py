@@ -6,6 +6,14 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from tubelet.checkpoint import Checkpoint, architecture, read_continuous, read_discrete
+from tubelet.codec.budget import (
+    Allocators,
+    Budget,
+    MeanChannels,
+    TargetPSNR,
+    budget_to_json,
+    json_to_budget,
+)
 from tubelet.codec.symbols import kept_channels
 from tubelet.data.shards.description import Description
 from tubelet.data.shards.formats import FORMAT_NAMES, Format
@@ -32,6 +40,10 @@ class BulkSettings:
         dtype: of stored latents; tokens and ``tube`` have numbers of their own.
         channels: how many channels to keep; all for none.
         step: coarseness of the quantiser in ``tube`` files of latents.
+        budget: what a clip may take, with its channels where they matter most: a mean number of channels per
+            position; in ``tube`` files also bits or a quality. All `channels` everywhere for none.
+        two_pass: whether ``tube`` files share their budget out over the whole clip, which is read twice then;
+            arrays always do.
         short_side: frames are shrunk to it; none leaves them.
         fps: frames per second, as text such as ``12`` or ``30000/1001``; none leaves them.
         mirror: whether each clip is stored mirrored left to right, too.
@@ -51,6 +63,8 @@ class BulkSettings:
     dtype: DType = "float16"
     channels: int | None = None
     step: float = 1.0
+    budget: Budget | None = None
+    two_pass: bool = False
     short_side: int | None = None
     fps: str | None = None
     mirror: bool = False
@@ -70,8 +84,37 @@ class BulkSettings:
             raise OptionError(
                 "measure is psnr and format is tube; `tubelet compare` measures such files. Leave one out."
             )
+        self._check_budget()
         if self.rate is not None and not Fraction(1, LARGEST_RATE) <= self.rate <= LARGEST_RATE:
             raise OptionError(f"fps is {self.fps}; it is between 1/{LARGEST_RATE} and {LARGEST_RATE}.")
+
+    def _check_budget(self) -> None:
+        """Raise unless the format can keep the budget.
+
+        Raises:
+            OptionError: it cannot.
+        """
+        if isinstance(self.budget, TargetPSNR):
+            raise OptionError(
+                f"psnr is {self.budget.db:g} dB; each clip of a data set is encoded once, and that takes "
+                "several tries. Ask for a quality."
+            )
+        if self.two_pass and self.budget is None:
+            raise OptionError(
+                "two_pass is true and there is no budget to share out. Give one, or leave it out."
+            )
+        if self.format == "tube":
+            return
+        if self.budget is not None and not isinstance(self.budget, MeanChannels):
+            raise OptionError(
+                f"format is {self.format}, which holds numbers, and the budget is of bits or a quality. Give "
+                "a mean number of channels (--budget), or choose the format tube."
+            )
+        if self.two_pass:
+            raise OptionError(
+                f"two_pass is for format tube, not {self.format}: arrays share a budget out over the whole "
+                "clip anyway. Leave it out."
+            )
 
     @property
     def rate(self) -> Fraction | None:
@@ -87,12 +130,16 @@ class BulkSettings:
 
     def to_json(self) -> dict[str, Any]:
         """Everything, for another process."""
-        return asdict(self)
+        budget = None if self.budget is None else budget_to_json(self.budget)
+        return asdict(self) | {"budget": budget}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "BulkSettings":
         """What `to_json` gave."""
-        return cls(**content)
+        given = dict(content)
+        if given["budget"] is not None:
+            given["budget"] = json_to_budget(given["budget"])
+        return cls(**given)
 
 
 def read_checkpoint(settings: BulkSettings) -> AnyCheckpoint:
@@ -111,7 +158,8 @@ def describe(settings: BulkSettings, checkpoint: AnyCheckpoint, *, shards: int) 
     """What a data set says of itself.
 
     Raises:
-        OptionError: the tokenizer has not as many channels, or channels are asked of tokens.
+        OptionError: the tokenizer has not as many channels; channels or a budget are asked of tokens, or a
+            budget of a latent of several parts.
     """
     tokenizer = checkpoint.tokenizer
     decided: dict[str, Any] = {
@@ -130,6 +178,11 @@ def describe(settings: BulkSettings, checkpoint: AnyCheckpoint, *, shards: int) 
                 f"channels is {settings.channels}; {checkpoint.name} gives tokens, which need all their "
                 "digits. Leave it out."
             )
+        if settings.budget is not None:
+            raise OptionError(
+                f"a budget is given, and {checkpoint.name} gives tokens, which need all their digits. Leave "
+                "it out."
+            )
         backbone = tokenizer.backbone
         facts |= {"gives": "tokens", "bases": [list(token) for token in tokenizer.bases]}
     else:
@@ -139,6 +192,10 @@ def describe(settings: BulkSettings, checkpoint: AnyCheckpoint, *, shards: int) 
         decided["channels"] = kept
         decided["variational"] = tokenizer.variational and settings.format != "tube"
         decided |= {"step": settings.step} if settings.format == "tube" else {"dtype": settings.dtype}
+        if settings.budget is not None:
+            Allocators(tokenizer, channels=settings.channels)  # which says what has no budget
+            # Not stated where there is none, so that such data sets are what they were.
+            decided |= {"budget": budget_to_json(settings.budget), "two_pass": settings.two_pass}
     facts |= {
         "stride": str(tokenizer.stride),
         "lead_frame": tokenizer.lead_frame,
