@@ -21,8 +21,8 @@ OPTIONS = {
         "--also --device --drift --force --help --keep-videos --latents --manifest "
         "--on-error --output --protocol --seed --weights --with --workers SOURCE"
     ),
-    "tokenize": "--caption --device --force --help --json --memory --no-audio --on-error --output "
-    "--tokenizer SOURCE",
+    "tokenize": "--caption --captions --device --force --help --json --memory --no-audio --on-error "
+    "--output --tokenizer SOURCE",
     "detokenize": "--clip --device --force --help --memory --no-audio --output --tokenizer IN",
     "report": "--anchor --budget --force --help --measure --output --title RESULTS",
     "reconstruct": "--channels --device --force --help --json --memory --no-audio --output --refine --seed "
@@ -30,9 +30,10 @@ OPTIONS = {
     "continue": "--device --force --help --memory --no-audio --output --seconds --tokenizer IN",
     "encode": "--bitrate --bits-per-pixel --budget --channels --device --force --help --json --memory "
     "--no-audio --no-prior --on-error --output --psnr --quality --step --tokenizer --two-pass SOURCE",
-    "encode-dataset": "--address --augment --captions --channels --clip-seconds --device --dry-run --dtype "
-    "--engine --format --fps --help --json --measure --memory --on-error --output --overlap --shard "
-    "--shard-size --short-side --step --tokenizer --workers SOURCE",
+    "encode-dataset": "--address --augment --bitrate --bits-per-pixel --budget --captions --channels "
+    "--clip-seconds --device --dry-run --dtype --engine --format --fps --help --json --measure --memory "
+    "--on-error --output --overlap --quality --shard --shard-size --short-side --step --tokenizer --two-pass "
+    "--workers SOURCE",
     "dataset": "--help --json --output DATASET action",
     "swap": "--device --force --help --memory --output --panels --tokenizer A B",
     "decode": "--channels --device --end --force --help --memory --no-audio --output --refine --seed "
@@ -44,8 +45,9 @@ OPTIONS = {
     "--start --stride DATA",
     "scenes": "--bounce --combinations --count --force --format --fps --frames --grounds --grow --help "
     "--kinds --objects --output --pan --seed --size --spin --still",
-    "prepare": "--crop --exclude --force --frames --help --on-error --output --per-clip --seed SOURCE",
-    "train": "--data --force --help --output --resume --shard --time-limit RECIPE",
+    "prepare": "--compress --crop --exclude --force --frames --help --json --on-error --output --per-clip "
+    "--seed SOURCE",
+    "train": "--data --force --help --on-error --output --resume --shard --time-limit RECIPE",
     "export-checkpoint": "--data --force --help --output RUN",
     "export": "--channels --force --format --help --output NAME|DIR",
     "serve": "--force --help --host --output --port --tokenizer",

@@ -6,6 +6,7 @@ recipe comes first. Start several processes with torchrun, and they train one to
 for example:
   tubelet train m --data data -o run --time-limit 6h
   tubelet train m --data data -o run --time-limit 6h --resume
+  tubelet train m --data clips/ more.csv -o run --time-limit 6h      prepares the clips first
   tubelet train m --data data -o run --iterations 1000 --model.width 128 --stages.0.batch 8
   tubelet train prior --tokenizer tubelet-m --data data -o run --time-limit 80m
   tubelet train dit -o run --time-limit 1h
@@ -16,11 +17,13 @@ for example:
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tubelet.cli import options
+from tubelet.cli import options, sources
+from tubelet.cli.preparing import prepared, rows_outside
 
 if TYPE_CHECKING:
     from tubelet.recipes.table import RunConfig
@@ -29,22 +32,27 @@ if TYPE_CHECKING:
 
 NAME = "train"
 
+CROPS = "crops"
+"""The folder of crops of a run that was given clips, below that of the run."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes for every recipe."""
     parser.allow_abbrev = False
     parser.usage = (
-        "tubelet train RECIPE [--data DATA] -o RUN [--time-limit TIME] [--resume] [--shard] [--force]\n"
+        "tubelet train RECIPE [--data DATA...] -o RUN [--time-limit TIME] [--resume] [--shard] [--force]\n"
         "                     [--FIELD VALUE ...]"
     )
     parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe, or package.module:function")
     parser.add_argument(
         "--data",
-        type=Path,
+        nargs="+",
         metavar="DATA",
-        help="folder of crops (`tubelet prepare`); of a generator: of latents or tokens with captions "
+        help="folder of crops (`tubelet prepare`), or clips (folders, videos, patterns, lists, URLs), which "
+        "are prepared first, into RUN/crops; of a generator: folder of latents or tokens with captions "
         "(`tubelet encode-dataset`, `tubelet tokenize`), or none for rendered scenes",
     )
+    sources.add_on_error(parser)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="RUN", help="folder of the run")
     parser.add_argument(
         "--time-limit",
@@ -142,9 +150,9 @@ def _train(config: "RunConfig", arguments: argparse.Namespace, options: "RunOpti
 
     match config:
         case DiTTrainConfig():
-            return train_dit(config, data=arguments.data, options=options)
+            return train_dit(config, data=_captioned(arguments), options=options)
         case TokenTrainConfig():
-            return train_tokens(config, data=arguments.data, options=options)
+            return train_tokens(config, data=_captioned(arguments), options=options)
         case PriorTrainConfig():
             return train_prior(config, data=_crops(arguments), options=options)
         case TwinTrainConfig():
@@ -155,16 +163,74 @@ def _train(config: "RunConfig", arguments: argparse.Namespace, options: "RunOpti
             return train(config, data=_crops(arguments), options=options)
 
 
-def _crops(arguments: argparse.Namespace) -> Path:
-    """The folder of crops, which only a generator does without.
+def _captioned(arguments: argparse.Namespace) -> Path | None:
+    """The folder of latents or tokens of a generator; none for rendered scenes.
 
     Raises:
-        OptionError: none is given.
+        OptionError: it is no folder.
     """
     from tubelet.errors import OptionError
+    from tubelet.files.urls import is_url
 
-    if arguments.data is None:
+    data: list[str] | None = arguments.data
+    if data is None:
+        return None
+    if len(data) == 1 and not is_url(data[0]) and not Path(data[0]).is_file():
+        return Path(data[0])
+    raise OptionError(
+        f"--data is {', '.join(data):.200}; a generator is trained on one folder of latents or tokens with "
+        "captions. Make it with `tubelet encode-dataset CLIPS -o LATENTS`, of one size, with the generator's "
+        "tokenizer."
+    )
+
+
+def _crops(arguments: argparse.Namespace) -> Path:
+    """The folder of crops, which only a generator does without; of clips it is made first.
+
+    Raises:
+        OptionError: nothing is given, or several processes would make it.
+        TubeletError: as `tubelet.cli.preparing.prepared`.
+    """
+    from tubelet.data.cutting import PrepareConfig
+    from tubelet.errors import OptionError
+    from tubelet.jobs.sources import read_sources
+    from tubelet.train.run_folder import RUN_FILE
+
+    data: list[str] | None = arguments.data
+    if data is None:
         raise OptionError(
-            "--data is missing; it is a folder of crops, which `tubelet prepare CLIPS -o DATA` makes."
+            "--data is missing; it is a folder of crops, which `tubelet prepare CLIPS -o DATA` makes, or the "
+            "clips themselves."
         )
-    return arguments.data
+    if len(data) == 1 and _is_of_crops(data[0]):
+        return Path(data[0])
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise OptionError(
+            f"--data is clips ({data[0]:.100}), and several processes train. Prepare them once, with "
+            "`tubelet prepare CLIPS -o DATA`, and give that folder."
+        )
+    if (arguments.output / RUN_FILE).exists() and not (arguments.resume or arguments.force):
+        raise OptionError(f"{arguments.output} holds a run; --resume goes on with it, --force starts over.")
+    folder = arguments.output / CROPS
+    rows = rows_outside(read_sources(data, lines=sys.stdin, missing_fail=True), folder)
+    prepared(
+        rows,
+        folder,
+        PrepareConfig(),
+        compressed=False,
+        on_error=arguments.on_error,
+        force=arguments.force,
+    )
+    return folder
+
+
+def _is_of_crops(data: str) -> bool:
+    """Whether a name is that of a folder of crops, or of one that is not there."""
+    from tubelet.data.crops import INDEX
+    from tubelet.data.prepare import UNFINISHED
+    from tubelet.jobs.sources import is_file
+
+    folder = Path(data)
+    if folder.is_dir():
+        return any((folder / name).exists() for name in (INDEX, UNFINISHED))
+    return is_file(data) and not folder.suffix and not folder.exists()

@@ -1,4 +1,4 @@
-"""A folder of prepared crops: arrays that are mapped, not loaded, and an index of where each is from."""
+"""A folder of prepared crops: files that are mapped, not loaded, and an index of where each crop is from."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -9,12 +9,16 @@ from typing import Any, final
 
 import numpy as np
 
+from tubelet.data.compressed_crops import SUFFIX, CompressedBlock
 from tubelet.errors import OptionError, VideoError
 from tubelet.json_text import read_json
 from tubelet.types import Frames
 
 FORMAT = 1
-"""Version of the folder's format; it grows when an older reader would misread the folder."""
+"""Version of the format of folders of arrays; it grows when an older reader would misread the folder."""
+
+COMPRESSED = 2
+"""The same of folders whose crops are compressed (`tubelet.data.compressed_crops`)."""
 
 INDEX = "index.json"
 """Name of the file that makes a folder of crops whole; it is written last."""
@@ -73,15 +77,17 @@ class Index:
         settings: of the preparation, by the names in `SETTINGS`.
         clips: all clips in order, with those that were skipped. The crops of clip number n are in the file
             that `shard_name` gives for n.
+        compressed: whether crops are compressed.
     """
 
     settings: dict[str, int]
     clips: tuple[Clip, ...]
+    compressed: bool = False
 
 
 @final
 class Crops:
-    """The crops of a folder, clip after clip; a sequence of read-only arrays.
+    """The crops of a folder, clip after clip; a sequence of arrays, read-only where they are not compressed.
 
     Attributes:
         frames: of every crop.
@@ -89,10 +95,12 @@ class Crops:
         clips: those that gave a crop.
         skipped: those that gave none.
         settings: of the preparation, by the names in `SETTINGS`.
+        compressed: whether crops are compressed on disk, so that each is a new array.
     """
 
-    def __init__(self, index: Index, shards: Sequence[np.ndarray]) -> None:
+    def __init__(self, index: Index, shards: Sequence[np.ndarray | CompressedBlock]) -> None:
         self.settings = index.settings
+        self.compressed = index.compressed
         self.frames = index.settings["frames"]
         self.side = index.settings["crop"]
         self.clips = tuple(clip for clip in index.clips if clip.cuts)
@@ -104,10 +112,29 @@ class Crops:
         return self._starts[-1]
 
     def __getitem__(self, index: int) -> Frames:
+        return self.window(index, 0, self.frames)
+
+    def window(self, index: int, first: int, frames: int) -> Frames:
+        """Some frames of a crop; where crops are compressed, only these are decoded.
+
+        Args:
+            index: of the crop, from 0.
+            first: of the frames, from 0.
+            frames: how many.
+
+        Raises:
+            IndexError: there is no such crop, or it has not these frames.
+            VideoError: they are damaged.
+        """
         if not 0 <= index < len(self):
             raise IndexError(f"crop {index} of {len(self)}; crops are counted from 0.")
+        if not 0 <= first < first + frames <= self.frames:
+            raise IndexError(f"frames {first} to {first + frames} of {self.frames}; give some of these.")
         clip = self.clip_of(index)
-        return self._shards[clip][index - self._starts[clip]]
+        shard, own = self._shards[clip], index - self._starts[clip]
+        if isinstance(shard, CompressedBlock):
+            return shard.frames(own, first, frames)
+        return shard[own, first : first + frames]
 
     def clip_of(self, index: int) -> int:
         """The position in `clips` of the clip that a crop is from."""
@@ -119,17 +146,17 @@ class Crops:
 
     @property
     def size(self) -> int:
-        """Bytes of all crops on disk, without the headers of their files."""
+        """Bytes of all crops on disk; of arrays without the headers of their files."""
         return sum(shard.nbytes for shard in self._shards)
 
 
-def shard_name(number: int) -> str:
+def shard_name(number: int, *, compressed: bool = False) -> str:
     """The name of the file with the crops of clip `number`, counted with the clips that were skipped."""
-    return f"crops-{number:05d}.npy"
+    return f"crops-{number:05d}{SUFFIX if compressed else '.npy'}"
 
 
 def open_crops(folder: Path) -> Crops:
-    """Open a folder that `tubelet prepare` has made; the arrays are mapped, and nothing is loaded yet.
+    """Open a folder that `tubelet prepare` has made; files are mapped, and nothing is loaded yet.
 
     Raises:
         OptionError: the folder holds no finished preparation.
@@ -138,7 +165,11 @@ def open_crops(folder: Path) -> Crops:
     index = read_index(folder)
     side, frames = index.settings["crop"], index.settings["frames"]
     shards = [
-        _open_shard(folder / shard_name(number), (len(clip.cuts), frames, side, side, 3))
+        _open_shard(
+            folder / shard_name(number, compressed=index.compressed),
+            (len(clip.cuts), frames, side, side, 3),
+            compressed=index.compressed,
+        )
         for number, clip in enumerate(index.clips)
         if clip.cuts
     ]
@@ -167,7 +198,7 @@ def read_index(folder: Path) -> Index:
         raise VideoError(f"{path} is damaged ({reason}). Prepare the crops again, with --force.") from error
     if not any(clip.cuts for clip in clips):
         raise VideoError(f"{path} lists 0 crops; at least one is needed. Prepare them again, with --force.")
-    return Index(settings=settings, clips=clips)
+    return Index(settings=settings, clips=clips, compressed=content["format"] == COMPRESSED)
 
 
 def settings_from_json(content: dict[str, Any]) -> dict[str, int]:
@@ -176,8 +207,9 @@ def settings_from_json(content: dict[str, Any]) -> dict[str, int]:
     Raises:
         KeyError, TypeError, ValueError: something is missing or has no meaning.
     """
-    if content["format"] != FORMAT:
-        raise ValueError(f"its format is {content['format']!r:.80} and this program reads {FORMAT}")
+    if content["format"] not in (FORMAT, COMPRESSED):
+        known = f"{FORMAT} and {COMPRESSED}"
+        raise ValueError(f"its format is {content['format']!r:.80} and this program reads {known}")
     given = content["settings"]
     least = {"crop": 1, "frames": 1, "per_clip": 1, "seed": 0}
     return {name: _whole(given[name], name, least=least[name]) for name in SETTINGS}
@@ -227,10 +259,12 @@ def _whole(value: object, name: str, *, least: int = 0) -> int:
     return value
 
 
-def _open_shard(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def _open_shard(path: Path, shape: tuple[int, ...], *, compressed: bool) -> np.ndarray | CompressedBlock:
     again = "Prepare the crops again, with --force."
     if not path.is_file():
         raise VideoError(f"{path} is missing, and the index lists {shape[0]} crops in it. {again}")
+    if compressed:
+        return CompressedBlock(path, shape)
     try:
         shard = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:

@@ -88,11 +88,12 @@ def draw_clip(crops: Crops, draw: Draw, *, seed: int, step: int, index: int) -> 
             return _rendered(draw, random)
     generator = np.random.default_rng((seed, step, index))
     own = crops.of_clip(int(generator.integers(len(crops.clips))))
-    crop = crops[own[int(generator.integers(len(own)))]]
+    crop = own[int(generator.integers(len(own)))]
     first = int(generator.integers(crops.frames - draw.frames + 1))
     row, column = (int(each) for each in generator.integers(crops.side - draw.side + 1, size=2))
     mirrored, backwards = (bool(each) for each in generator.integers(2, size=2))
-    window = crop[first : first + draw.frames, row : row + draw.side, column : column + draw.side]
+    shown = crops.window(crop, first, draw.frames)
+    window = shown[:, row : row + draw.side, column : column + draw.side]
     if draw.flip and mirrored:
         window = window[:, :, ::-1]
     if draw.reverse and backwards:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from tubelet.data.compressed_crops import SUFFIX, write_block
 from tubelet.data.crops import (
+    COMPRESSED,
     FORMAT,
     INDEX,
     Clip,
@@ -45,6 +47,7 @@ def prepare_crops(
     folder: Path,
     config: PrepareConfig,
     *,
+    compressed: bool = False,
     force: bool = False,
     on_clip: Callable[[int], None] = lambda _: None,
     on_skip: Callable[[AnyVideo, Clip], None] = lambda _video, _clip: None,
@@ -60,6 +63,7 @@ def prepare_crops(
             too small or blank, are skipped. What is damaged is tried again by the next run.
         folder: where the crops go; made if it is missing.
         config: what is cut out of each clip.
+        compressed: whether crops are compressed without loss: a third of the bytes, and slower to read.
         force: whether another preparation in that folder is replaced.
         on_clip: called with the number of clips done so far.
         on_skip: called with each clip that gives no crop, and why. What it raises ends the work.
@@ -76,7 +80,7 @@ def prepare_crops(
     paths = list(map(path_of, clips))
     sizes = [path.stat().st_size if path.is_file() else 0 for path in paths]
     header: dict[str, Any] = {
-        "format": FORMAT,
+        "format": COMPRESSED if compressed else FORMAT,
         "settings": asdict(config),
         "clips": [[_name_of(clip), size] for clip, size in zip(clips, sizes, strict=True)],
     }
@@ -108,7 +112,7 @@ def _prepare_all(
                 clip = Clip(name=name, size=size)
                 try:
                     with opened(video) as here:
-                        found = _prepare_clip(here, number, folder, config, clip)
+                        found = _prepare_clip(here, number, folder, config, clip, header["format"])
                 except VideoError as error:
                     found = replace(clip, skipped=text_name(str(error)), damaged=True)
                 if found.skipped:
@@ -156,7 +160,9 @@ def is_blank(crop: Frames) -> bool:
     return bool(crop.std(axis=(0, 1, 2), dtype=np.float32).max() <= LEAST_DEVIATION)
 
 
-def _prepare_clip(video: AnyVideo, number: int, folder: Path, config: PrepareConfig, clip: Clip) -> Clip:
+def _prepare_clip(
+    video: AnyVideo, number: int, folder: Path, config: PrepareConfig, clip: Clip, form: int
+) -> Clip:
     """Write the crops of a clip; give the clip with where they are, or why there are none."""
     found = crops_of(video, number, config)
     if isinstance(found, Skipped):
@@ -165,8 +171,13 @@ def _prepare_clip(video: AnyVideo, number: int, folder: Path, config: PrepareCon
     kept = [index for index, crop in enumerate(block) if not is_blank(crop)]
     if not kept:
         return replace(clip, skipped=f"all of its {len(block)} crops are blank")
-    with replacing(folder / shard_name(number), force=True, durable=True) as beside:
-        np.save(beside, block if len(kept) == len(block) else block[kept], allow_pickle=False)
+    block = block if len(kept) == len(block) else block[kept]
+    path = folder / shard_name(number, compressed=form == COMPRESSED)
+    with replacing(path, force=True, durable=True) as beside, beside.open("wb") as file:
+        if form == COMPRESSED:
+            write_block(file, block)
+        else:
+            np.save(file, block, allow_pickle=False)
     return replace(clip, cuts=tuple(found.cuts[index] for index in kept), damaged=found.damaged)
 
 
@@ -210,7 +221,11 @@ def _is_done(folder: Path, header: dict[str, Any], *, force: bool) -> bool:
 
 
 def _is_own(name: str) -> bool:
-    return name in {INDEX, UNFINISHED} or (name.lstrip(".").startswith("crops-") and name.endswith(".npy"))
+    return name in {INDEX, UNFINISHED} or _is_of_crops(name)
+
+
+def _is_of_crops(name: str) -> bool:
+    return name.lstrip(".").startswith("crops-") and name.endswith((".npy", SUFFIX))
 
 
 def _header_of(folder: Path) -> dict[str, Any]:
@@ -218,6 +233,7 @@ def _header_of(folder: Path) -> dict[str, Any]:
     if (folder / INDEX).exists():
         index = read_index(folder)
         return {
+            "format": COMPRESSED if index.compressed else FORMAT,
             "settings": index.settings,
             "clips": [[clip.name, clip.size] for clip in index.clips],
             "failed": [number for number, clip in enumerate(index.clips) if _has_failed(clip)],
@@ -225,7 +241,11 @@ def _header_of(folder: Path) -> dict[str, Any]:
     try:
         with (folder / UNFINISHED).open(encoding="utf-8") as log:
             header = text_to_json(log.readline())
-        return {"settings": settings_from_json(header), "clips": list(header["clips"])}
+        return {
+            "format": header["format"],
+            "settings": settings_from_json(header),
+            "clips": list(header["clips"]),
+        }
     except (OSError, KeyError, TypeError, ValueError):
         return {}
 
@@ -238,6 +258,8 @@ def _differences(before: dict[str, Any], header: dict[str, Any]) -> Iterator[str
     for name, value in header["settings"].items():
         if before["settings"][name] != value:
             yield f"its {name} is {before['settings'][name]}, not {value}"
+    if before["format"] != header["format"]:
+        yield f"its crops are {'' if before['format'] == COMPRESSED else 'not '}compressed"
     # A file that failed may have been replaced.
     failed = set(before.get("failed", ()))
     clips = [
@@ -254,6 +276,7 @@ def _resume(folder: Path, header: dict[str, Any]) -> list[Clip]:
     path = folder / UNFINISHED
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     lines = text.splitlines()[1:]
+    compressed = header["format"] == COMPRESSED
     done: list[Clip] = []
     for line, (name, size) in zip(lines, header["clips"], strict=False):
         try:
@@ -262,15 +285,14 @@ def _resume(folder: Path, header: dict[str, Any]) -> list[Clip]:
             break
         if clip.name != name or (clip.size != size and not _has_failed(clip)):
             break
-        if clip.cuts and not (folder / shard_name(len(done))).exists():
+        if clip.cuts and not (folder / shard_name(len(done), compressed=compressed)).exists():
             break
         done.append(clip)
     _write_log(folder, header, done)
-    told = {shard_name(number) for number, clip in enumerate(done) if clip.cuts}
+    told = {shard_name(number, compressed=compressed) for number, clip in enumerate(done) if clip.cuts}
     for path in folder.iterdir():
         # Crops that nothing tells of: of another preparation, or of a clip that a kill cut off.
-        name = path.name.lstrip(".")
-        if name.startswith("crops-") and name.endswith(".npy") and path.name not in told:
+        if _is_of_crops(path.name) and path.name not in told:
             path.unlink()
     return done
 

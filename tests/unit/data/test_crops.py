@@ -53,7 +53,7 @@ def test_a_folder_without_an_index_is_no_preparation(tmp_path):
 
 
 def set_format(index):
-    index["format"] = 2
+    index["format"] = 3
 
 
 def drop_clips(index):

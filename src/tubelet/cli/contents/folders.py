@@ -82,13 +82,13 @@ def run_facts(folder: Path) -> dict[str, object]:
 
 def crops_facts(folder: Path) -> dict[str, object]:
     """A folder that `tubelet prepare` made."""
-    from tubelet.data.crops import FORMAT, open_crops
+    from tubelet.data.crops import COMPRESSED, FORMAT, open_crops
 
     crops = open_crops(folder)
     reasons = Counter(clip.skipped for clip in crops.skipped)
     return {
         "path": str(folder),
-        "format": f"prepared crops {FORMAT}",
+        "format": f"prepared crops {COMPRESSED if crops.compressed else FORMAT}",
         "crops": len(crops),
         "frames": crops.frames,
         "width": crops.side,
