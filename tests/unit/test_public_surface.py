@@ -54,7 +54,7 @@ OPTIONS = {
     "evaluate-generation": "--count --device --force --guidance --help --method --output --run --seed "
     "--steps --strips --temperature --things MODEL",
     "generate": "--count --device --force --frames --guidance --help --image --method --model --output "
-    "--seed --size --steps --temperature --tokenizer PROMPT",
+    "--seed --size --steps --temperature --text --tokenizer PROMPT",
     "weights": "--force --help --output NETWORK SOURCE",
     "demo": "--channels --device --force --help --output --refine --seed --step --tokenizer",
 }
