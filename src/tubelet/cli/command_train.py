@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 NAME = "train"
 
+_SINKS = ("tensorboard", "wandb", "trackio")
+
 CROPS = "crops"
 """The folder of crops of a run that was given clips, below that of the run."""
 
@@ -41,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.allow_abbrev = False
     parser.usage = (
         "tubelet train RECIPE [--data DATA...] -o RUN [--time-limit TIME] [--resume] [--shard] [--force]\n"
-        "                     [--FIELD VALUE ...]"
+        "                     [--log-to WHERE ...] [--FIELD VALUE ...]"
     )
     parser.add_argument("recipe", metavar="RECIPE", help="name of a recipe, or package.module:function")
     parser.add_argument(
@@ -65,6 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--shard", action="store_true", help="split the weights over the processes instead of copying them"
     )
     parser.add_argument("--force", action="store_true", help="start over in a folder that holds a run")
+    parser.add_argument(
+        "--log-to",
+        nargs="*",
+        choices=_SINKS,
+        metavar="WHERE",
+        help="what shows curves and pictures: tensorboard (default, if it is there), wandb, trackio; none "
+        "for no name",
+    )
 
 
 def add_recipe(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
@@ -113,6 +123,7 @@ def run(arguments: argparse.Namespace) -> None:
             resume=arguments.resume,
             shard=arguments.shard,
             force=arguments.force,
+            log_to=None if arguments.log_to is None else tuple(arguments.log_to),
             on_iteration=lambda fraction, iteration, figures: show(fraction, iteration, figures.losses),
             on_message=print,
         )

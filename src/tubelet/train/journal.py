@@ -1,9 +1,8 @@
-"""What a run says about itself while it goes on: a line of JSON per iteration, and TensorBoard."""
+"""What a run says about itself while it goes on: a line of JSON per iteration, curves and pictures."""
 
 import json
 import warnings
-from contextlib import ExitStack
-from importlib.util import find_spec
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -12,35 +11,47 @@ import torch
 
 from tubelet.errors import TubeletWarning
 from tubelet.files import replacing
-from tubelet.files.names import utf8_path
 from tubelet.train.iteration import IterationFigures
+from tubelet.train.sinks import Sink, check_sinks, open_sink, usual_sinks
 from tubelet.train.state import TrainState
 from tubelet.train.task import Task
 
 LOG_FILE = "log.jsonl"
 
-_HAS_BOARD = find_spec("tensorboard") is not None
-
 _LARGEST = 1 << 63
 """No figure of a log is larger, but for those that are infinite or none at all."""
 
-_BOARD_EVERY = 10
-"""Iterations between points of TensorBoard's curves."""
+_CURVES_EVERY = 10
+"""Iterations between points of curves."""
 
 
 class Journal:
-    """Writes the figures of every iteration to ``log.jsonl``, and pictures and curves for TensorBoard.
+    """Writes the figures of every iteration to ``log.jsonl``, and gives curves and pictures to sinks.
 
     Args:
         folder: of the run.
         first: iterations done before this session; lines of a lost session after it are dropped, they will be
             written again.
         writes: whether this process is the one that writes.
+        log_to: names of sinks; TensorBoard for none, if it is installed.
+        config: the numbers of the run, which some sinks show.
+
+    Raises:
+        OptionError: a sink is not known, or not installed.
     """
 
-    def __init__(self, folder: Path, *, first: int, writes: bool) -> None:
-        self._board: Any = None
-        self._stack = ExitStack()
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        first: int,
+        writes: bool,
+        log_to: Sequence[str] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._names = usual_sinks() if log_to is None else tuple(log_to)
+        check_sinks(self._names)
+        self._sinks: list[Sink] = []
         self._file: TextIO | None = None
         if not writes:
             return
@@ -50,13 +61,7 @@ class Journal:
             with replacing(path, force=True) as beside:
                 beside.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
         self._file = path.open("a", encoding="utf-8", buffering=1)
-        if _HAS_BOARD:
-            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  an extra
-
-            board = folder / "tensorboard"
-            board.mkdir(exist_ok=True)
-            place = self._stack.enter_context(utf8_path(board))
-            self._board = SummaryWriter(str(place), purge_step=first)
+        self._sinks = [open_sink(name, folder, first=first, config=config or {}) for name in self._names]
 
     def __enter__(self) -> "Journal":
         return self
@@ -66,9 +71,8 @@ class Journal:
     ) -> None:
         if self._file is not None:
             self._file.close()
-        if self._board is not None:
-            self._board.close()
-        self._stack.close()
+        for sink in self._sinks:
+            sink.close()
 
     def iteration(self, state: TrainState, figures: IterationFigures, *, waited: float) -> None:
         """Write the figures of the iteration that was just done.
@@ -90,36 +94,31 @@ class Journal:
             "waited": round(waited, 3),
         }
         self._file.write(json.dumps(line | figures.losses | further) + "\n")
-        if self._board is None:
-            return
-        if state.iteration % _BOARD_EVERY == 0:
-            curves = {"lr": figures.lr, "gradient": figures.gradient}
-            curves |= {f"loss/{name}": value for name, value in figures.losses.items()}
-            self._curves(curves, state.iteration)
-        for group, values in further.items():
-            named = {f"{group}/{name}": value for name, value in values.items()}
-            self._curves(
-                {name: value for name, value in named.items() if isinstance(value, float)}, state.iteration
-            )
-
-    def _curves(self, points: dict[str, float], iteration: int) -> None:
-        for name, value in points.items():
-            self._board.add_scalar(name, value, iteration)
+        points: dict[str, float] = {}
+        if state.iteration % _CURVES_EVERY == 0:
+            points = {"lr": figures.lr, "gradient": figures.gradient}
+            points |= {f"loss/{name}": value for name, value in figures.losses.items()}
+        points |= _named_numbers(further)
+        for sink in self._sinks if points else ():
+            sink.curves(points, state.iteration)
 
     def pictures(self, state: TrainState, task: Task) -> None:
         """Show what the weights give.
 
         All processes call it: where weights are split, they can only be used together.
         """
-        if not _HAS_BOARD:
+        if not self._names:
             return
         with torch.no_grad():
             pictures = task.pictures(state.network)
-        if self._board is None:
-            return
-        for name, picture in pictures.items():
-            add = self._board.add_images if picture.ndim == 4 else self._board.add_image
-            add(name, picture, state.iteration)
+        for sink in self._sinks:
+            sink.pictures(pictures, state.iteration)
+
+
+def _named_numbers(groups: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """The numbers of groups of figures, each by the name of its group and its own."""
+    named = {f"{group}/{name}": value for group, values in groups.items() for name, value in values.items()}
+    return {name: value for name, value in named.items() if isinstance(value, float)}
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:

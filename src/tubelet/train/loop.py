@@ -1,11 +1,12 @@
 """A training run from its first iteration to its last, whatever it trains: batches, figures, checkpoints."""
 
+import logging
 import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -21,6 +22,7 @@ from tubelet.train.journal import Journal
 from tubelet.train.optimizers import discriminator_optimizer, make_optimizers
 from tubelet.train.processes import Ranks, ranks, shard_weights, wrap_ddp
 from tubelet.train.run_folder import End, prepare_folder
+from tubelet.train.sinks import check_sinks
 from tubelet.train.state import (
     UNFINISHED,
     TrainState,
@@ -30,6 +32,8 @@ from tubelet.train.state import (
     save_state,
 )
 from tubelet.train.task import Place, Task
+
+_LOG = logging.getLogger("tubelet.train")
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
 """What asks a run to stop."""
@@ -49,6 +53,8 @@ class RunOptions:
             run had extends it: the learning rate rises again to where it is at that fraction.
         shard: split the weights over the processes (FSDP2) instead of copying them to each (DDP).
         force: start again in a folder that holds a run.
+        log_to: what curves and pictures go to, of `tubelet.train.sinks.SINKS`; TensorBoard for none, if it is
+            installed.
         on_iteration: for showing progress.
         on_message: told what a user wants to know, such as that a run is extended.
     """
@@ -58,6 +64,7 @@ class RunOptions:
     resume: bool = False
     shard: bool = False
     force: bool = False
+    log_to: tuple[str, ...] | None = None
     on_iteration: Progress = lambda _fraction, _iteration, _figures: None
     on_message: Callable[[str], None] = lambda _text: None
 
@@ -74,6 +81,7 @@ def run_task(task: Task, options: RunOptions) -> TrainState:
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
     end = End.of(task.config, options.time_limit)
+    check_sinks(options.log_to or ())
     folder = options.folder
     with ranks() as rank, _stop_asked() as stop_asked, _in_folder(folder, rank):
         if rank.is_first:
@@ -86,7 +94,14 @@ def run_task(task: Task, options: RunOptions) -> TrainState:
         state = _new_state(task, task.start() if fresh else task.build(), rank, shard=options.shard)
         if known is not None:
             load_state(state, known)
-        with Journal(folder, first=state.iteration, writes=rank.is_first) as journal:
+        journal = Journal(
+            folder,
+            first=state.iteration,
+            writes=rank.is_first,
+            log_to=options.log_to,
+            config=asdict(task.config),
+        )
+        with journal:
             session = _Session(
                 task=task, end=end, rank=rank, journal=journal, stop_asked=stop_asked, options=options
             )
@@ -114,6 +129,7 @@ def _run_stage(state: TrainState, session: _Session) -> bool:
     stage = task.stage_at(progress)
     task.set_trainable(state.network, stage)
     model = wrap_ddp(state.network, rank, shard=session.options.shard)
+    _LOG.debug("from iteration %d on: %s", state.iteration, stage)
     indices = rank.share(stage.batch)
     began, before, saved = time.monotonic(), state.seconds, state.seconds
     stopping = progress >= 1

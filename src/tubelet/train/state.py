@@ -1,6 +1,7 @@
 """All that a training run knows, and its way to disk and back."""
 
 import json
+import logging
 import warnings
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ from tubelet.files.leftovers import remove
 from tubelet.files.names import utf8_path
 from tubelet.files.replace import replace_folder
 from tubelet.json_text import of_kind, read_json
+
+_LOG = logging.getLogger("tubelet.train")
 
 UNFINISHED = ".iteration-*.part"
 """Names of checkpoints that are being written, as a pattern."""
@@ -135,6 +138,7 @@ def save_state(state: TrainState, run: Path) -> Path:
         remove(beside)
         raise
     _wait()
+    _LOG.debug("wrote %s", target)
     return target
 
 
