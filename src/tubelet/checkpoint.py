@@ -4,6 +4,7 @@ Numbers only: nothing in a checkpoint is executed. A tokenizer is known by the S
 with.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -50,6 +51,8 @@ FURTHER_NAMES = ("tubelet-flow", "tubelet-fsq-deep", "tubelet-global", "tubelet-
 """What that distribution holds."""
 
 _CONFIG_BYTES = 1 << 20
+
+_LOG = logging.getLogger("tubelet.checkpoint")
 
 
 Tokenizer = TypeVar("Tokenizer", ContinuousTokenizer, DiscreteTokenizer)
@@ -280,6 +283,7 @@ def _filled(
             f"the checkpoint in {folder} has SHA-256 {sha256[:16]}… and its config.json says "
             f"{facts['sha256']!s:.16}…; they must agree. It was changed or damaged: fetch it again."
         )
+    _LOG.debug("%s (%s), read from %s", tokenizer.config.name, sha256[:16], folder)
     tokenizer.eval().requires_grad_(requires_grad=False)
     return Checkpoint(name=tokenizer.config.name, tokenizer=tokenizer.to(place), sha256=sha256)
 

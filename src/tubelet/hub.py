@@ -4,6 +4,7 @@ A repository holds what a folder of a checkpoint holds, and its card once more a
 is fetched is executed; the readers of checkpoints look at all of it. Needs the extra `hub`.
 """
 
+import logging
 import re
 import shutil
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
 from tubelet.errors import CheckpointError, OptionError, OutputError
+
+_LOG = logging.getLogger("tubelet.hub")
 
 FILES = ("config.json", "weights.safetensors", "card.md")
 """What is fetched of a repository, and put there."""
@@ -87,6 +90,7 @@ def fetch_files(name: str, patterns: Sequence[str]) -> Path:
             f"{name!r} is not a folder here, and cannot be fetched from the hub: {_reason(error)}. Check the "
             "name, the network, and for a private repository that you are logged in."
         ) from error
+    _LOG.debug("%s lies in %s", name, folder)
     return Path(folder)
 
 

@@ -394,3 +394,13 @@ def test_a_signal_at_any_moment_of_a_start_is_one_line_or_nothing(clip, tmp_path
         assert "Traceback" not in err, (moment, err)
         assert process.returncode in {0, 130, -number}, (moment, err)
         assert not [each for each in tmp_path.iterdir() if each.name.startswith(".")]
+
+
+def test_packages_speak_through_loggers_of_their_own(cli, clip, small_folder, tmp_path):
+    log = tmp_path / "a.log"
+    encode = ("encode", clip, "-o", tmp_path / "a.tube", "--tokenizer", small_folder)
+    ended = cli(*encode, "--verbose", "--log-file", log)
+    assert re.search(r"^tubelet: checkpoint: .* read from ", ended.err, re.M)
+    assert re.search(r"^tubelet: codec: .* channels .* step 1, no budget", ended.err, re.M)
+    assert re.search(r" debug codec: ", log.read_text(encoding="utf-8"))
+    assert "codec: " not in cli(*encode, "--force").err

@@ -1,7 +1,8 @@
 """What a command says beside its results: on standard error, and in a log file where one is asked for.
 
-Everything goes through `LOG`: ``error`` and ``warning`` are always shown, ``info`` (progress) unless a
-command is quiet, ``debug`` if it is verbose. A log file gets all of it, with the time, and tracebacks.
+Everything goes through `LOG`, or through the logger of a package below it, such as ``tubelet.train``, whose
+name is shown: ``error`` and ``warning`` are always shown, ``info`` (progress) unless a command is quiet,
+``debug`` if it is verbose. A log file gets all of it, with the time, and tracebacks.
 """
 
 import logging
@@ -33,14 +34,17 @@ ON_SCREEN = {"on_screen": True}
 
 
 def _make_printable(record: logging.LogRecord) -> bool:
-    """Let a message be one line that is safe to print, whichever handler takes it."""
+    """Let a message be one line that is safe to print, whichever handler takes it first."""
     record.msg, record.args = printable(record.getMessage()), ()
     if record.exc_info:
         record.exc_text = "\n".join(_trace(record))
     return True
 
 
-LOG.addFilter(_make_printable)
+def _package_text(record: logging.LogRecord) -> str:
+    """Which package speaks, if it is not the command itself."""
+    package = record.name.removeprefix(LOG.name).removeprefix(".")
+    return f"{package}: " if package else ""
 
 
 @contextmanager
@@ -52,6 +56,7 @@ def on_terminal(*, quiet: bool = False, verbose: bool = False) -> Iterator[None]
         verbose: everything, and the traceback of an error.
     """
     handler = _Terminal(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+    handler.addFilter(_make_printable)
     LOG.addHandler(handler)
     try:
         yield
@@ -75,6 +80,7 @@ def in_file(path: Path) -> Iterator[None]:
     with output_errors(path):
         _check_ours(path)
         handler = _File(path)
+        handler.addFilter(_make_printable)
     LOG.addHandler(handler)
     try:
         yield
@@ -108,7 +114,8 @@ class _Terminal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if getattr(record, "on_screen", False):
             return
-        lines = [f"tubelet: {_LABELS.get(record.levelno, '')}{record.getMessage()}"]
+        text = f"{_LABELS.get(record.levelno, '')}{_package_text(record)}{record.getMessage()}"
+        lines = [f"tubelet: {text}"]
         if record.exc_info and self.level <= logging.DEBUG:
             lines = [*_trace(record), *lines]
         print("\n".join(lines), file=sys.stderr, flush=True)
@@ -122,7 +129,7 @@ class _File(logging.FileHandler):
 
     def format(self, record: logging.LogRecord) -> str:
         time = logging.Formatter().formatTime(record, "%Y-%m-%d %H:%M:%S")
-        line = f"{time} {record.levelname.lower()} {record.getMessage()}"
+        line = f"{time} {record.levelname.lower()} {_package_text(record)}{record.getMessage()}"
         return "\n".join([line, *(f"  {each}" for each in _trace(record))])
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the library's name

@@ -1,5 +1,6 @@
 """A video file to a ``.tube`` file."""
 
+import logging
 import tempfile
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -23,6 +24,8 @@ from tubelet.errors import OptionError
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.video.ranges import AnyVideo, open_any
+
+_LOG = logging.getLogger("tubelet.codec")
 
 _LEVELS = 3.0
 """Levels of quality by which the squared error falls by about a third: what the search takes for one."""
@@ -80,6 +83,7 @@ def encode_file(
         with opened() as clip:
             shares = first_pass(clip, asked, channels=channels, step=step)
     with opened() as clip:
+        _LOG.debug("%s: channels %s, step %g, %s", source, clip.kept, step, asked or "no budget")
         if asked is not None:
             return encode_within(clip, asked, channels=channels, step=step, shares=shares)
         quantizer = LatentQuantizer.of(clip.checkpoint.tokenizer, clip.kept, step=step)

@@ -5,6 +5,7 @@ same figures on one machine, except times and what is said of the run itself.
 """
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ from tubelet.jobs.sources import local_copies
 from tubelet.json_text import read_json
 from tubelet.results import circumstances, write_results
 from tubelet.video.ranges import AnyVideo, VideoRange, path_of, range_text
+
+_LOG = logging.getLogger("tubelet.evaluate")
 
 
 def evaluate(
@@ -163,6 +166,7 @@ def _work(
     left = missing(jobs)
     done = len(jobs) - len(left)
     on_part(done, len(jobs))
+    _LOG.debug("%d of %d parts are there; %d processes do the rest", done, len(jobs), workers)
 
     def on_done(job: Job) -> None:
         nonlocal done

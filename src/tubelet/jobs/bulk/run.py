@@ -1,6 +1,7 @@
 """Encoding a data set: what is done already, the rest by several processes, shard by shard."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -31,6 +32,8 @@ from tubelet.jobs.bulk.settings import describe, read_checkpoint
 from tubelet.jobs.bulk.shard_work import WORK, ShardWork
 from tubelet.jobs.pool import cores
 from tubelet.jobs.remote import copies_folder
+
+_LOG = logging.getLogger("tubelet.jobs")
 
 THREADS = 1
 """Threads of each process: always as many, so that no sum is added up in another order."""
@@ -89,6 +92,7 @@ def encode_dataset(
         description = _settled(bulk, description)
         works = _works(bulk, description)
         run = _Run(bulk, works, _looked(bulk, works), on_progress)
+        _LOG.debug("%d shards in %s; done before: %s", len(works), bulk.folder, run.report)
         try:
             run.work(description)
         finally:
