@@ -27,7 +27,13 @@ PACKAGES = {
     ),
     "interop": (
         "Interoperation",
-        ["tubelet.interop.rivals", "tubelet.interop.as_diffusers", "tubelet.interop.onnx"],
+        [
+            "tubelet.interop.rivals",
+            "tubelet.interop.as_diffusers",
+            "tubelet.interop.onnx",
+            "tubelet.interop.openvino",
+            "tubelet.interop.torch_export",
+        ],
     ),
     "testing": ("The laws as checks", ["tubelet.testing.laws", "tubelet.testing.subject"]),
 }

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
-LARGE = {"ray"}
+LARGE = {"ray", "openvino"}
 """Extras that the tests do without."""
 
 

@@ -7,6 +7,7 @@ the means of what is rounded to them, so that it quantises a latent of unit vari
 
 import math
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -39,6 +40,26 @@ PUBLISHED = {
     1 << 16: (8, 8, 8, 5, 5, 5),
 }
 """Levels of the paper for about so many values of a token (its table in section 4.1)."""
+
+
+class Bounds(NamedTuple):
+    """What `FSQ` computes digits with; a number for each channel.
+
+    Attributes:
+        half: half of what a channel is bounded to.
+        offset: what is taken from it, so that an even number of levels has none at zero.
+        shift: what is added before it is bounded.
+        middle: the digit of zero.
+        most: the last digit.
+        starts: where the values of the channel begin among all `values`.
+    """
+
+    half: Float[Tensor, " c"]
+    offset: Float[Tensor, " c"]
+    shift: Float[Tensor, " c"]
+    middle: Int[Tensor, " c"]
+    most: Int[Tensor, " c"]
+    starts: Int[Tensor, " c"]
 
 
 class FSQ(nn.Module):
@@ -95,6 +116,10 @@ class FSQ(nn.Module):
         self.slope: Tensor
         usual = [(digit - each // 2) / (each // 2) for each in levels for digit in range(each)]
         self.values = nn.Parameter(torch.tensor(usual))
+
+    def bounds(self) -> Bounds:
+        """What it computes digits with, beside `gain` and `values`."""
+        return Bounds(self._half, self._offset, self._shift, self._middle, self._most, self._starts)
 
     def forward(self, latent: Latent) -> Quantized:
         """Quantise in training: the gradient is that of the bound, which fades where a channel saturates."""

@@ -20,6 +20,7 @@ MADE = {
     "without time": {"width": 16, "encoder_blocks": 1, "decoder_blocks": 1, "memory": 0},
     "a decoder alone": {"width": 16, "decoder_blocks": 1},
     "a distribution": {"width": 16, "encoder_blocks": 1, "decoder_blocks": 1, "variational": True},
+    "a decoder that predicts": {"width": 16, "decoder_blocks": 1, "ahead": 2},
     "more coefficients than channels": {"coefficients": (20,), "width": 16, "decoder_blocks": 1},
 }
 
@@ -80,7 +81,15 @@ def test_patches_that_are_not_square_are_refused():
         FlatDecoder(model)
 
 
-def test_a_decoder_that_predicts_is_refused(make_tokenizer):
-    model = make_tokenizer(width=16, decoder_blocks=1, ahead=2).tokenizer.model
-    with pytest.raises(OptionError, match="2 steps ahead"):
-        FlatDecoder(model)
+@torch.no_grad()
+def test_half_precision_changes_what_networks_add_a_little(make_tokenizer):
+    model = make_tokenizer(width=16, encoder_blocks=1, decoder_blocks=1).tokenizer.model
+    plain, half = FlatDecoder(model), FlatDecoder(model, half=True)
+    latent = torch.randn((1, model.channels, *CELLS), generator=torch.Generator().manual_seed(3))
+    counts = torch.full((1, 1, *CELLS), model.channels)
+    found, expected = (
+        half(latent, counts, *state(half.past_channels, None, first=True)),
+        plain(latent, counts, *state(plain.past_channels, None, first=True)),
+    )
+    assert found.frames.dtype == found.past.dtype == torch.float32
+    assert 0 < (found.frames - expected.frames).abs().max() < 1e-2

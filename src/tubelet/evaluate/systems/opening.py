@@ -2,7 +2,7 @@
 
 from tubelet.evaluate.systems.codec_table import CODECS
 from tubelet.evaluate.systems.system import Setting, System
-from tubelet.evaluate.systems.system_specs import codec_spec, diffusers_spec
+from tubelet.evaluate.systems.system_specs import EXPORTED, codec_spec, diffusers_spec
 
 
 def open_system(text: str, setting: Setting) -> System:
@@ -27,10 +27,10 @@ def open_system(text: str, setting: Setting) -> System:
         from tubelet.evaluate.systems.diffusers import open_diffusers_system  # noqa: PLC0415
 
         return open_diffusers_system(diffusers_spec(text), setting)
-    if colon and prefix == "onnx":
-        from tubelet.evaluate.systems.onnx import open_onnx_system  # noqa: PLC0415
+    if colon and prefix in EXPORTED:
+        from tubelet.evaluate.systems.exported import open_exported_system  # noqa: PLC0415
 
-        return open_onnx_system(text, setting)
+        return open_exported_system(text, setting)
     from tubelet.evaluate.systems.open_tokenizer import open_tokenizer  # noqa: PLC0415
 
     return open_tokenizer(text, setting)

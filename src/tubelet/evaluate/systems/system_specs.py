@@ -9,6 +9,7 @@ my/folder                       a checkpoint; a discrete one goes through a .tub
 x264:crf=28,preset=medium       a codec, as an elementary stream
 diffusers:my/vae,tiling=true    an autoencoder of diffusers, a folder or an id of the hub
 onnx:my/folder@16               what `tubelet export` wrote, run by onnxruntime
+openvino:my/folder              the same of --format openvino, run by OpenVINO
 diffusers:AutoencoderKLWan      the same by its class, with random weights, to be timed
 ```
 """
@@ -18,6 +19,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tubelet.errors import OptionError
+
+EXPORTED = ("onnx", "openvino")
+"""What stands before the colon in the texts of exported tokenizers."""
 
 
 class SystemSpec(NamedTuple):

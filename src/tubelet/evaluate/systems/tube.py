@@ -144,14 +144,14 @@ class TokenSystem:
     """A discrete tokenizer through a .tube file of tokens.
 
     Attributes:
-        folder: of the checkpoint.
+        folder: of the checkpoint, from which a decoder is read; none where it was exported, and decodes too.
         checkpoint: the tokenizer.
         name: as the text of the system has it.
         at_once: whether all latent steps of a clip are worked on together when it is timed; a file is always
             made in streams.
     """
 
-    folder: Path
+    folder: Path | None
     checkpoint: Checkpoint[DiscreteTokenizer]
     name: str
     at_once: bool = False
@@ -188,7 +188,8 @@ class TokenSystem:
         from tubelet.codec.tube import open_tube  # noqa: PLC0415
 
         encode = partial(tokenize_file, tokenizer=self.checkpoint)
-        decode = partial(open_tube, tokenizer=self.folder, device=str(self.checkpoint.tokenizer.device))
+        reader = self.checkpoint if self.folder is None else self.folder
+        decode = partial(open_tube, tokenizer=reader, device=str(self.checkpoint.tokenizer.device))
         report, back = _through_file(frames, encode, decode)
         return Reconstruction(
             frames=back.frames,

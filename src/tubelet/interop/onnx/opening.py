@@ -6,16 +6,18 @@ from typing import Any
 from tubelet.checkpoint import Checkpoint
 from tubelet.errors import CheckpointError
 from tubelet.interop.onnx.export import DECODER, ENCODER
-from tubelet.interop.onnx.facts import KEY, StepFacts, text_to_facts
-from tubelet.interop.onnx.model import OnnxModel
 from tubelet.interop.onnx.packages import export_package
+from tubelet.interop.steps.facts import KEY, StepFacts, text_to_facts
+from tubelet.interop.steps.reading import Opened, check_pair, continuous_of, discrete_of
 from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.discrete import DiscreteTokenizer
 
 
 def read_onnx(folder: Path | str, *, threads: int = 0) -> Checkpoint[ContinuousTokenizer]:
     """Read what `export_onnx` wrote; it encodes, decodes and streams as the tokenizer that was exported.
 
-    Numbers differ from it by float rounding. Files name that tokenizer, and are read with either.
+    Numbers differ from it by float rounding, if they are of float32. Files name that tokenizer, and are read
+    with either.
 
     Args:
         folder: with ``encoder.onnx`` and ``decoder.onnx``.
@@ -23,19 +25,19 @@ def read_onnx(folder: Path | str, *, threads: int = 0) -> Checkpoint[ContinuousT
 
     Raises:
         OptionError: onnxruntime is not installed.
-        CheckpointError: a file is missing, damaged, newer than this program, or of another tokenizer.
+        CheckpointError: a file is missing, damaged, newer than this program, or of another tokenizer; or it
+            is discrete.
     """
-    runtime = export_package("onnxruntime")
-    encoder, facts = _session(runtime, Path(folder) / ENCODER, threads)
-    decoder, others = _session(runtime, Path(folder) / DECODER, threads)
-    if facts != others:
-        raise CheckpointError(
-            f"{folder} has the encoder of {facts.name} and a decoder of {others.name} that does not belong "
-            "to it. Export it again."
-        )
-    model = OnnxModel(facts, encoder, decoder)
-    tokenizer = ContinuousTokenizer(model, lead_frame=facts.lead_frame).eval()
-    return Checkpoint(name=facts.name, tokenizer=tokenizer, sha256=facts.sha256)
+    return continuous_of(_opened(Path(folder), threads))
+
+
+def read_onnx_discrete(folder: Path | str, *, threads: int = 0) -> Checkpoint[DiscreteTokenizer]:
+    """Read what `export_onnx` wrote of a discrete tokenizer; its tokens are those of the one exported.
+
+    A value that lies on the edge of two digits may fall to the other side. Arguments and errors as
+    `read_onnx`.
+    """
+    return discrete_of(_opened(Path(folder), threads))
 
 
 def read_facts(path: Path) -> StepFacts:
@@ -45,16 +47,24 @@ def read_facts(path: Path) -> StepFacts:
         OptionError: onnx is not installed.
         CheckpointError: the file says nothing of a tokenizer, or it is damaged.
     """
+    if not path.is_file():
+        raise _absent(path)
     model = export_package("onnx").load(str(path))
     return text_to_facts({each.key: each.value for each in model.metadata_props}.get(KEY), path)
+
+
+def _opened(folder: Path, threads: int) -> Opened:
+    runtime = export_package("onnxruntime")
+    encoder, facts = _session(runtime, folder / ENCODER, threads)
+    decoder, others = _session(runtime, folder / DECODER, threads)
+    check_pair(folder, facts, others)
+    return Opened(folder, encoder, decoder, facts)
 
 
 def _session(runtime: Any, path: Path, threads: int) -> tuple[Any, StepFacts]:  # noqa: ANN401  a package
     """A session, and what its file says of itself."""
     if not path.is_file():
-        raise CheckpointError(
-            f"there is no {path}; `tubelet export NAME -o {path.parent} --format onnx` makes it."
-        )
+        raise _absent(path)
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -63,3 +73,9 @@ def _session(runtime: Any, path: Path, threads: int) -> tuple[Any, StepFacts]:  
     except Exception as error:  # onnxruntime has an exception of its own for each kind of damage
         raise CheckpointError(f"{path} is not an ONNX file that can be run: {error!s:.200}") from error
     return session, text_to_facts(session.get_modelmeta().custom_metadata_map.get(KEY), path)
+
+
+def _absent(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"there is no {path}; `tubelet export NAME -o {path.parent} --format onnx` makes it."
+    )

@@ -2,7 +2,10 @@
 
 What runs elsewhere (onnxruntime, browsers) is fast and reliable on batches of pictures: so time is folded
 into channels, the frames of a step are ``1 (t c) H W``, and what the network remembers is one tensor, which
-goes in and comes out. `tubelet.interop.onnx` exports these.
+goes in and comes out. `tubelet.interop` exports these.
+
+All that goes in and comes out is float32. Maps of networks may compute in half precision, as those of a
+`KLTModel` may: transforms, norms, gains and the residual stream stay in float32.
 """
 
 from collections.abc import Iterable
@@ -56,16 +59,17 @@ class FlatEncoder(nn.Module):
 
     Args:
         model: whose encoder; its weights are copied.
+        half: whether its maps compute in float16.
 
     Raises:
         OptionError: its patches are not square.
     """
 
-    def __init__(self, model: KLTModel) -> None:
+    def __init__(self, model: KLTModel, *, half: bool = False) -> None:
         super().__init__()
         self.transform = _Transform(model.transform)
         self.channels, self.variational = model.channels, model.variational
-        self.stack = None if model.encoder is None else _Stack(model.encoder)
+        self.stack = None if model.encoder is None else _Stack(model.encoder, half=half)
         if self.stack is not None:
             self.register_buffer("units", _column(model.encoder_units()))
             self.register_buffer("mean", _column(model.latent_mean))
@@ -103,21 +107,19 @@ class FlatEncoder(nn.Module):
 
 
 class FlatDecoder(nn.Module):
-    """`KLTModel.decode_step` of a whole frame; arguments as `FlatEncoder`.
+    """`KLTModel.decode_step` of a whole frame, of steps that are known; arguments as `FlatEncoder`.
+
+    What a decoder has learnt of steps to come is left out.
 
     Raises:
-        OptionError: its patches are not square, or it predicts steps.
+        OptionError: its patches are not square.
     """
 
-    def __init__(self, model: KLTModel) -> None:
+    def __init__(self, model: KLTModel, *, half: bool = False) -> None:
         super().__init__()
-        if model.ahead:
-            raise OptionError(
-                f"the decoder predicts {model.ahead} steps ahead, which has no such form yet. Export the "
-                "tokenizer that it was trained from."
-            )
         self.inverse = _Inverse(model.transform)
-        self.stack = None if model.decoder is None else _Stack(model.decoder)
+        coefficients = len(model.transform.deviation)
+        self.stack = None if model.decoder is None else _Stack(model.decoder, outputs=coefficients, half=half)
         deviation = model.transform.deviation
         self.register_buffer("channel", _column(torch.arange(model.channels)))
         self.register_buffer("own", _column(deviation))
@@ -173,13 +175,19 @@ class FlatDecoder(nn.Module):
 
 
 class _Stack(nn.Module):
-    """`ResidualStack` on one step."""
+    """`ResidualStack` on one step; of its outputs the first ones alone, if so said."""
 
-    def __init__(self, stack: ResidualStack) -> None:
+    def __init__(self, stack: ResidualStack, *, outputs: int | None = None, half: bool) -> None:
         super().__init__()
         self.enter = _pointwise(stack.enter.weight, stack.enter.bias)
-        self.leave = _pointwise(stack.leave.weight, stack.leave.bias)
+        self.leave = _pointwise(stack.leave.weight[:outputs], stack.leave.bias[:outputs])
         self.blocks = nn.ModuleList(_Block(block) for block in stack.blocks if isinstance(block, Block))
+        if half:
+            for block in _blocks(self.blocks):
+                for layer in (block.look, block.mix, block.draw):
+                    layer.half()
+            self.enter.half()
+            self.leave.half()
 
     @property
     def past_channels(self) -> int:
@@ -188,13 +196,14 @@ class _Stack(nn.Module):
     def forward(
         self, x: Flat, first: Tensor | None, past: FlatPast | None, knots: Flat | None
     ) -> tuple[Flat, FlatPast | None]:
-        hidden, after, begin = self.enter(x), list[Tensor](), 0
+        hidden, begin = _mapped(self.enter, x), 0
+        after: list[Tensor] = []
         for block in _blocks(self.blocks):
             end = begin + block.past_channels
             hidden, remembered = block(hidden, first, None if past is None else past[:, begin:end], knots)
             after.append(remembered)
             begin = end
-        return self.leave(hidden), torch.cat(after, dim=1) if begin else None
+        return _mapped(self.leave, hidden), torch.cat(after, dim=1) if begin else None
 
 
 class _Block(nn.Module):
@@ -220,12 +229,12 @@ class _Block(nn.Module):
         inside = x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1) * self.gain
         if self.gain_in is not None and knots is not None:
             inside = inside * self.gain_in(knots)
-        now = F.silu(self.look(inside))
+        now = F.silu(_mapped(self.look, inside))
         # A clip stands still before it begins: its first step is also what was before it.
         still = torch.cat([now] * self.memory, dim=1) if self.memory else now[:, :0]
         before = still if past is None or first is None else torch.where(first, still, past)
         taps = torch.cat([before, now], dim=1)
-        change = self.draw(F.silu(self.mix(taps)))
+        change = _mapped(self.draw, F.silu(_mapped(self.mix, taps)))
         if self.gain_out is not None and knots is not None:
             change = change * self.gain_out(knots)
         return x + change, taps[:, taps.shape[1] - self.past_channels :]
@@ -289,10 +298,17 @@ class _Gain(nn.Module):
 
     def __init__(self, gain: RateGain) -> None:
         super().__init__()
-        self.map = _pointwise(gain.table.T, torch.ones(gain.table.shape[1]))
+        # Rows beyond those of the knots are of steps to come.
+        table = gain.table[: len(RateGain.KNOTS)]
+        self.map = _pointwise(table.T, torch.ones(table.shape[1]))
 
     def forward(self, knots: Flat) -> Flat:
         return self.map(knots)
+
+
+def _mapped(layer: nn.Conv2d, x: Flat) -> Flat:
+    """What a layer makes of numbers, in their precision."""
+    return layer(x.to(layer.weight.dtype)).to(x.dtype)
 
 
 def _gain(gain: RateGain | None) -> "_Gain | None":

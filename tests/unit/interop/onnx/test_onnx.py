@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from exported import NEAR, checkpoint_of, clip, discrete_checkpoint, same_tokens
 
 from tubelet.checkpoint import Checkpoint, read_continuous
 from tubelet.cli.main import main
@@ -14,22 +15,17 @@ from tubelet.evaluate.cases import AbsentError
 from tubelet.evaluate.systems.opening import open_system
 from tubelet.evaluate.systems.system import Setting
 from tubelet.interop.onnx.export import DECODER, ENCODER, FILES, export_onnx
-from tubelet.interop.onnx.facts import facts_to_text, text_to_facts
-from tubelet.interop.onnx.opening import read_onnx
+from tubelet.interop.onnx.opening import read_onnx, read_onnx_discrete
+from tubelet.interop.steps.facts import facts_to_text, text_to_facts
+from tubelet.interop.steps.loss import measured_loss
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 
-NEAR = {"atol": 1e-4, "rtol": 1e-4}
-
-
-def checkpoint(made):
-    return Checkpoint(name=made.config.name, tokenizer=made.tokenizer, sha256="0" * 64)
-
 
 @pytest.fixture(scope="module")
 def folder(network_made, tmp_path_factory):
-    return export_onnx(checkpoint(network_made), tmp_path_factory.mktemp("onnx") / "network")
+    return export_onnx(checkpoint_of(network_made), tmp_path_factory.mktemp("onnx") / "network")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +35,7 @@ def exported(folder):
 
 @pytest.fixture(scope="module")
 def video():
-    return torch.rand((2, 3, 10, 44, 60), generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return clip(clips=2)
 
 
 @torch.no_grad()
@@ -67,23 +63,69 @@ def test_streams_and_tiles_give_what_the_whole_clip_gives(exported, video):
 @torch.no_grad()
 def test_a_distribution_and_fewer_channels(make_tokenizer, tmp_path, video):
     made = make_tokenizer(width=8, encoder_blocks=1, decoder_blocks=1, variational=True)
-    exported = read_onnx(export_onnx(checkpoint(made), tmp_path / "few", channels=5)).tokenizer
+    exported = read_onnx(export_onnx(checkpoint_of(made), tmp_path / "few", channels=5)).tokenizer
     expected, found = made.tokenizer.posterior(video), exported.posterior(video)
     torch.testing.assert_close(found.mean, expected.mean[:, :5], **NEAR)
     torch.testing.assert_close(found.log_variance, expected.log_variance[:, :5], **NEAR)
 
 
 def test_a_linear_tokenizer_remembers_nothing(small_made, tmp_path, video):
-    folder = export_onnx(checkpoint(small_made), tmp_path / "linear")
+    folder = export_onnx(checkpoint_of(small_made), tmp_path / "linear")
     inputs = [each.name for each in onnx.load(folder / ENCODER).graph.input]
     assert inputs == ["frames"]
     latent = read_onnx(folder).tokenizer.encode(video)
     torch.testing.assert_close(latent, small_made.tokenizer.encode(video), **NEAR)
 
 
-def test_operators_have_four_axes_at_most(folder):
-    for name in (ENCODER, DECODER):
-        graph = onnx.load(folder / name).graph
+@pytest.fixture(scope="module")
+def digits_folder(network_made, tmp_path_factory):
+    return export_onnx(discrete_checkpoint(network_made), tmp_path_factory.mktemp("onnx") / "digits")
+
+
+@torch.no_grad()
+def test_a_discrete_tokenizer_gives_and_takes_its_digits(network_made, digits_folder, video):
+    made, exported = discrete_checkpoint(network_made).tokenizer, read_onnx_discrete(digits_folder).tokenizer
+    grid = made.tokenize(video)
+    assert same_tokens(exported.tokenize(video), grid)
+    torch.testing.assert_close(exported.detokenize(grid), made.detokenize(grid), **NEAR)
+    for tile in (None, (3, 4)):
+        encoder = exported.stream_encoder(tile=tile)
+        digits = torch.cat([*(encoder.push(run) for run in video.split([3, 7], dim=2)), encoder.finish()], 2)
+        assert (digits != grid.digits).float().mean() < 1e-3
+        decoder = exported.stream_decoder(frames=10, height=44, width=60, tile=tile)
+        back = torch.cat([decoder.push(steps) for steps in grid.digits.split(1, dim=2)], dim=2)
+        torch.testing.assert_close(back, made.detokenize(grid), **NEAR)
+
+
+def test_each_kind_is_read_by_its_own_function(folder, digits_folder):
+    with pytest.raises(CheckpointError, match="is a discrete tokenizer"):
+        read_onnx(digits_folder)
+    with pytest.raises(CheckpointError, match="is a continuous tokenizer"):
+        read_onnx_discrete(folder)
+    assert open_system(f"onnx:{digits_folder}", Setting()).checkpoint.name == "digits"
+    with pytest.raises(OptionError, match="no choice of channels"):
+        open_system(f"onnx:{digits_folder}@3", Setting())
+
+
+def weight_bytes(folder):
+    return sum(len(each.raw_data) for each in onnx.load(folder / DECODER).graph.initializer)
+
+
+@pytest.mark.parametrize("number_format", ["float16", "int8"])
+def test_smaller_number_formats_make_smaller_files_and_lose_little(
+    network_made, folder, number_format, tmp_path
+):
+    original = checkpoint_of(network_made)
+    small = export_onnx(original, tmp_path / "small", number_format=number_format)
+    assert weight_bytes(small) < 0.8 * weight_bytes(folder)
+    exported = read_onnx(small)
+    assert exported.tokenizer.model.facts.number_format == number_format
+    assert -0.1 < measured_loss(original, exported).db < 0.3
+
+
+def test_operators_have_four_axes_at_most(folder, digits_folder):
+    for name in (folder / ENCODER, folder / DECODER, digits_folder / ENCODER, digits_folder / DECODER):
+        graph = onnx.load(name).graph
         values = [*graph.input, *graph.output, *graph.value_info]
         assert max(len(each.type.tensor_type.shape.dim) for each in values) == 4
 
@@ -102,7 +144,7 @@ def test_files_are_read_with_either(folder, network_folder, network_tokenizer, v
 def test_as_a_system(folder):
     system = open_system(f"onnx:{folder}@4", Setting())
     assert system.channels == 4
-    with pytest.raises(AbsentError, match="float32"):
+    with pytest.raises(AbsentError, match="as they were written"):
         open_system(f"onnx:{folder}", Setting(number_format="bfloat16"))
     with pytest.raises(OptionError, match="CPU"):
         open_system(f"onnx:{folder}", Setting(device="cuda"))
@@ -128,7 +170,7 @@ def test_damage_is_named(folder, small_made, tmp_path):
     (broken / DECODER).write_bytes((folder / DECODER).read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="not an ONNX file"):
         read_onnx(broken)
-    export_onnx(checkpoint(small_made), tmp_path / "other")
+    export_onnx(checkpoint_of(small_made), tmp_path / "other")
     shutil.copy(tmp_path / "other" / DECODER, broken / DECODER)
     with pytest.raises(CheckpointError, match="does not belong"):
         read_onnx(broken)

@@ -1,7 +1,7 @@
-"""A `StepModel` that computes with onnxruntime."""
+"""A `StepModel` that computes with another program: onnxruntime, OpenVINO."""
 
-from collections.abc import Mapping
-from typing import Any, final
+from collections.abc import Mapping, Sequence
+from typing import Protocol, final, runtime_checkable
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from tubelet.interop.onnx.facts import StepFacts
+from tubelet.interop.steps.facts import StepFacts
 from tubelet.models.protocol import Decoded, Encoded, Footprint, Past
 from tubelet.models.whole_tile import WholeTileModel
 from tubelet.types import Counts, Known, Latent, Latents, Part, Video
@@ -18,9 +18,25 @@ PART = "latent"
 """The name of the only part."""
 
 
+@runtime_checkable
+class Session(Protocol):
+    """A function that was loaded; that of onnxruntime is one."""
+
+    def run(self, outputs: None, inputs: dict[str, np.ndarray]) -> Sequence[np.ndarray]:
+        """All outputs, in their order.
+
+        Args:
+            outputs: none stands for all.
+            inputs: by name.
+        """
+        ...
+
+
 @final
-class OnnxModel(WholeTileModel):
-    """One part of ordered channels, encoded and decoded by two sessions of onnxruntime.
+class RuntimeModel(WholeTileModel):
+    """One part of ordered channels, encoded and decoded by two sessions.
+
+    That of a discrete tokenizer is its digits, as numbers.
 
     Args:
         facts: of the tokenizer that was exported.
@@ -28,7 +44,7 @@ class OnnxModel(WholeTileModel):
         decoder: a session of its decoder's step.
     """
 
-    def __init__(self, facts: StepFacts, encoder: Any, decoder: Any) -> None:  # noqa: ANN401  sessions
+    def __init__(self, facts: StepFacts, encoder: Session, decoder: Session) -> None:
         super().__init__(
             [Part(PART, facts.channels, facts.stride)], stride=facts.stride, warm_up=facts.warm_up
         )
@@ -93,7 +109,7 @@ class OnnxModel(WholeTileModel):
             cells = frames.shape[2] // self.stride.h, frames.shape[3] // self.stride.w
             given = {"frames": np.ascontiguousarray(frames)} | _state(state, self.facts.encoder_past, cells)
             latent, *rest = self._encoder.run(None, given)
-            latents.append(latent[0])
+            latents.append(latent[0].astype(np.float32))
             variances += [rest.pop(0)[0]] if self.variational else []
             state = rest[0] if self.facts.encoder_past else None
         return (
@@ -109,16 +125,19 @@ class OnnxModel(WholeTileModel):
         groups: list[np.ndarray] = []
         state = None if past is None else past.numpy()[None]
         for index in range(latent.shape[1]):
-            given = {
-                "latent": np.ascontiguousarray(latent[None, :, index]),
-                "counts": np.ascontiguousarray(counts[None, :, index]),
-            }
+            given = self._of_decoder(latent[None, :, index], counts[None, :, index])
             given |= _state(state, self.facts.decoder_past, latent.shape[2:])
             frames, *rest = self._decoder.run(None, given)
             groups.append(rearrange(frames[0], "(t c) h w -> c t h w", c=3))
             state = rest[0] if self.facts.decoder_past else None
         video = torch.from_numpy(np.concatenate(groups, axis=1))
         return video, None if state is None else torch.from_numpy(state[0])
+
+    def _of_decoder(self, latent: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """What the decoder is given of a step."""
+        if self.facts.bases:
+            return {"digits": np.rint(latent).astype(np.int32)}
+        return {"latent": np.ascontiguousarray(latent), "counts": np.ascontiguousarray(counts)}
 
     def _steps_footprint(self, past: int) -> Footprint:
         item = self.dtype.itemsize

@@ -1,16 +1,20 @@
-"""What an exported tokenizer says of itself: JSON in the metadata of both of its files."""
+"""What an exported tokenizer says of itself: JSON beside, or inside, each of its two functions."""
 
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tubelet.errors import CheckpointError
 from tubelet.json_fields import bounded, fields_from_json
+from tubelet.quantizers.digits import Bases
 from tubelet.types import Stride
 
 KEY = "tubelet"
-"""Of the metadata of an ONNX file."""
+"""Of the metadata of a file."""
+
+NumberFormat = Literal["float32", "float16", "int8"]
+"""What the maps of networks compute in; all that goes in and comes out is float32, or whole numbers."""
 
 FORMAT = 1
 
@@ -38,6 +42,9 @@ class StepFacts:
         flops_per_pixel: operations to encode and decode a pixel.
         pixel_units: by how much one of each channel changes pixels in [-1, 1].
         coding_units: what a file's quantiser takes for `pixel_units`.
+        number_format: what the maps of its networks compute in.
+        bases: of a discrete tokenizer: for each token of a position, how many values each of its digits has;
+            its functions give and take these digits in place of a latent. None for a continuous one.
     """
 
     name: str
@@ -55,11 +62,14 @@ class StepFacts:
     flops_per_pixel: float
     pixel_units: tuple[float, ...]
     coding_units: tuple[float, ...]
+    number_format: NumberFormat = "float32"
+    bases: Bases = ()
 
 
 def facts_to_text(facts: StepFacts) -> str:
     """As the metadata hold it."""
-    return json.dumps({"format": FORMAT, **asdict(facts)}, sort_keys=True)
+    numbers = {name: value for name, value in asdict(facts).items() if value != ()}
+    return json.dumps({"format": FORMAT, **numbers}, sort_keys=True)
 
 
 def text_to_facts(text: str | None, path: Path) -> StepFacts:
@@ -69,9 +79,7 @@ def text_to_facts(text: str | None, path: Path) -> StepFacts:
         CheckpointError: the file is not one of ours, newer than this program, or damaged; `path` is named.
     """
     if text is None:
-        raise CheckpointError(
-            f"{path} says nothing of a tokenizer; `tubelet export --format onnx` makes such files."
-        )
+        raise CheckpointError(f"{path} says nothing of a tokenizer; `tubelet export` makes such files.")
     try:
         numbers: Any = json.loads(text)
         version = numbers.pop("format")
@@ -84,4 +92,6 @@ def text_to_facts(text: str | None, path: Path) -> StepFacts:
     facts = fields_from_json(StepFacts, numbers, str(path))
     if not len(facts.pixel_units) == len(facts.coding_units) == facts.channels:
         raise CheckpointError(f"{path} has units of other channels than it has. Export it again.")
+    if facts.bases and sum(map(len, facts.bases)) != facts.channels:
+        raise CheckpointError(f"{path} has other digits than channels. Export it again.")
     return facts

@@ -1,0 +1,56 @@
+"""A tokenizer as two programs of `torch.export`, for C++, other compilers and other machines."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tubelet.checkpoint import Checkpoint
+from tubelet.errors import OptionError
+from tubelet.files import replacing_folder
+from tubelet.interop.steps.card import card_text
+from tubelet.interop.steps.exported import exported_steps
+from tubelet.interop.steps.facts import KEY, NumberFormat, facts_to_text
+
+ENCODER, DECODER, CARD = FILES = ("encoder.pt2", "decoder.pt2", "card.md")
+"""Of such a folder."""
+
+FACTS = f"{KEY}.json"
+"""What each file holds beside the program; `torch.export.load` gives it as an extra file."""
+
+
+def export_programs(
+    checkpoint: Checkpoint[Any],
+    folder: Path,
+    *,
+    channels: int | None = None,
+    number_format: NumberFormat = "float32",
+    force: bool = False,
+) -> Path:
+    """Write the encoder's and the decoder's step as programs of `torch.export`; arguments as `export_onnx`.
+
+    tubelet does not read them again: ``torch.export.load`` of a file runs what the file says, so load only
+    those that you made.
+
+    Raises:
+        OptionError: the tokenizer has no form on four axes, or not so many channels; or the numbers are to
+            be of eight bits.
+        OutputError: the folder exists or cannot be written.
+    """
+    if number_format == "int8":
+        raise OptionError(
+            "programs of torch.export are written in float32 or float16, not in int8. Use --format onnx."
+        )
+    exported = exported_steps(checkpoint, channels=channels, number_format=number_format)
+    text = facts_to_text(exported.facts)
+    with replacing_folder(folder, holds=FILES, force=force) as beside:
+        for step, name in ((exported.encoder, ENCODER), (exported.decoder, DECODER)):
+            torch.export.save(step.program(), beside / name, extra_files={FACTS: text})
+        card = card_text(
+            exported.facts,
+            written_as="programs of torch.export",
+            files=(ENCODER, DECODER),
+            read_by=f'encoder = torch.export.load("{ENCODER}").module()',
+        )
+        (beside / CARD).write_text(card, encoding="utf-8")
+    return folder

@@ -1,0 +1,33 @@
+"""Tokenizers to export, and what is asked of them afterwards."""
+
+import torch
+
+from tubelet.checkpoint import Checkpoint
+from tubelet.quantizers.fsq import FSQ
+from tubelet.tokenizers.discrete import DiscreteTokenizer
+
+NEAR = {"atol": 1e-4, "rtol": 1e-4}
+"""How near float32 comes."""
+
+
+def checkpoint_of(made):
+    return Checkpoint(name=made.config.name, tokenizer=made.tokenizer, sha256="0" * 64)
+
+
+def discrete_checkpoint(made):
+    """The backbone with as many digits as channels, in two tokens, fitted to nothing in particular."""
+    channels = made.tokenizer.channels
+    quantizer = FSQ((8, 5, 6, 3) * (channels // 4), tokens=2)
+    quantizer.gain.copy_(torch.linspace(0.5, 1.5, channels))
+    return Checkpoint(name="digits", tokenizer=DiscreteTokenizer(made.tokenizer, quantizer), sha256="1" * 64)
+
+
+def clip(frames=10, height=44, width=60, clips=1):
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand((clips, 3, frames, height, width), generator=generator) * 2 - 1
+
+
+def same_tokens(found, expected):
+    """Whether two grids are the same but for values at the edge of two digits."""
+    different = (found.digits != expected.digits).float().mean()
+    return found.bases == expected.bases and different < 1e-3
