@@ -10,11 +10,12 @@ for example:
 """
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from tubelet.cli import options
-from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
+from tubelet.files.names import text_name
 
 NAME = "continue"
 
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_device(parser)
     options.add_common(parser)
+    options.add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -41,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     options.check_outputs(
         [arguments.output],
-        None,
+        arguments.json,
         inputs=[arguments.input],
         tokenizer=arguments.tokenizer,
         force=arguments.force,
@@ -55,16 +57,12 @@ def run(arguments: argparse.Namespace) -> None:
             **options.file_options(arguments, shown),
         )
     beyond = done.steps - done.learnt
-    show_table(
-        [
-            ("video", str(arguments.output)),
-            ("frames", f"{done.frames} of the source, {done.ahead} predicted"),
-            ("steps", f"{done.steps} predicted; the tokenizer has learnt {done.learnt}"),
-            *(
-                [("note", f"the last {beyond} steps are farther ahead than it has learnt")]
-                if beyond > 0
-                else []
-            ),
-            ("tokenizer", done.tokenizer),
-        ]
-    )
+    note = [("note", f"the last {beyond} steps are farther ahead than it has learnt")]
+    rows = [
+        ("video", str(arguments.output)),
+        ("frames", f"{done.frames} of the source, {done.ahead} predicted"),
+        ("steps", f"{done.steps} predicted; the tokenizer has learnt {done.learnt}"),
+        *(note if beyond > 0 else []),
+        ("tokenizer", done.tokenizer),
+    ]
+    options.show_result(arguments, rows, {"video": text_name(str(arguments.output))} | asdict(done))

@@ -11,11 +11,12 @@ for example:
 """
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from tubelet.cli import options
-from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
+from tubelet.files.names import text_name
 
 NAME = "decode"
 
@@ -40,12 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_refine(parser)
     options.add_tokenizer(parser)
     options.add_common(parser)
+    options.add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Decode, then say what was written."""
     from tubelet.codec.decode import decode_file
 
+    options.check_outputs([], arguments.json, inputs=[arguments.input], force=arguments.force)
     with progress("decoding") as shown:
         report = decode_file(
             arguments.input,
@@ -59,4 +62,5 @@ def run(arguments: argparse.Namespace) -> None:
             **options.file_options(arguments, shown),
         )
     last = report.first_frame + report.frames - 1
-    show_table([("file", str(arguments.output)), ("frames", f"{report.first_frame} to {last}")])
+    rows = [("file", str(arguments.output)), ("frames", f"{report.first_frame} to {last}")]
+    options.show_result(arguments, rows, {"file": text_name(str(arguments.output))} | asdict(report))

@@ -10,11 +10,12 @@ for example:
 """
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from tubelet.cli import options
-from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
+from tubelet.files.names import text_name
 
 NAME = "detokenize"
 
@@ -28,12 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_tokenizer(parser)
     options.add_common(parser)
+    options.add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Decode, then say what was written."""
     from tubelet.codec.tokens.detokenize import detokenize_file
 
+    options.check_outputs([], arguments.json, inputs=[arguments.input], force=arguments.force)
     with progress("detokenizing") as shown:
         report = detokenize_file(
             arguments.input,
@@ -42,4 +45,5 @@ def run(arguments: argparse.Namespace) -> None:
             tokenizer=arguments.tokenizer,
             **options.file_options(arguments, shown),
         )
-    show_table([("file", str(arguments.output)), ("frames", f"0 to {report.frames - 1}")])
+    rows = [("file", str(arguments.output)), ("frames", f"0 to {report.frames - 1}")]
+    options.show_result(arguments, rows, {"file": text_name(str(arguments.output))} | asdict(report))

@@ -14,12 +14,9 @@ for example:
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tubelet.cli.console import show_table
-
-if TYPE_CHECKING:
-    from tubelet.checkpoint import Checkpoint
+from tubelet.cli import options
 
 NAME = "export"
 
@@ -45,16 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: float32)",
     )
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+    options.add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the files, and say where they are and what they lose."""
     from tubelet.checkpoint import architecture, find, read_continuous, read_discrete
     from tubelet.files import check_folder
+    from tubelet.interop.steps.loss import SCENE_TEXT, measured_loss
 
     folder = find(arguments.tokenizer)
     names, export, read = _functions(arguments.format)
     check_folder(arguments.output, holds=names, sources=[folder], force=arguments.force)
+    options.check_outputs([], arguments.json, inputs=list(folder.iterdir()), force=arguments.force)
     discrete = architecture(folder) == "discrete"
     checkpoint = read_discrete(folder) if discrete else read_continuous(folder)
     export(
@@ -64,18 +64,22 @@ def run(arguments: argparse.Namespace) -> None:
         number_format=arguments.dtype,
         force=arguments.force,
     )
-    files = [name for name in names if not name.endswith(".md")]
+    sizes = {name: (arguments.output / name).stat().st_size for name in names if not name.endswith(".md")}
+    figures: dict[str, Any] = {"tokenizer": checkpoint.name, "sha256": checkpoint.sha256, "bytes": sizes}
+    figures |= {"format": arguments.format, "dtype": arguments.dtype}
     rows = [
         ("tokenizer", checkpoint.name),
-        *((name, f"{(arguments.output / name).stat().st_size / 1e6:.1f} MB") for name in files),
+        *((name, f"{size / 1e6:.1f} MB") for name, size in sizes.items()),
         ("what goes in and out", str(arguments.output / names[-1])),
     ]
     if read:
         if arguments.dtype != "float32":
-            rows.append(("loss", _loss_text(checkpoint, read[discrete](arguments.output))))
+            loss = measured_loss(checkpoint, read[discrete](arguments.output))
+            rows.append(("loss", f"{loss.db:.3f} dB of {loss.before:.2f} ({SCENE_TEXT})"))
+            figures |= {"psnr_before_db": loss.before, "psnr_after_db": loss.after}
         systems = f"{arguments.tokenizer} {arguments.format}:{arguments.output}"
         rows.append(("measure it", f"tubelet bench --with {systems} -o bench.json"))
-    show_table(rows)
+    options.show_result(arguments, rows, figures)
 
 
 def _functions(name: str) -> tuple[tuple[str, ...], Any, tuple[Any, Any] | None]:
@@ -99,10 +103,3 @@ def _functions(name: str) -> tuple[tuple[str, ...], Any, tuple[Any, Any] | None]
     from tubelet.interop import torch_export
 
     return torch_export.FILES, torch_export.export_programs, None
-
-
-def _loss_text(original: "Checkpoint[Any]", exported: "Checkpoint[Any]") -> str:
-    from tubelet.interop.steps.loss import SCENE_TEXT, measured_loss
-
-    loss = measured_loss(original, exported)
-    return f"{loss.db:.3f} dB of {loss.before:.2f} ({SCENE_TEXT})"

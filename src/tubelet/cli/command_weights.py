@@ -15,7 +15,8 @@ for example:
 import argparse
 from pathlib import Path
 
-from tubelet.cli.console import show_table
+from tubelet.cli import options
+from tubelet.files.names import text_name
 
 NAME = "weights"
 
@@ -32,12 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, required=True, metavar="FILE", help="file to write, a .safetensors"
     )
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    options.add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Make the file, and say what to do with it."""
     from tubelet.evaluate.make_weights import make_weights
 
+    options.check_outputs([], arguments.json, inputs=arguments.sources, force=arguments.force)
     made = make_weights(arguments.network, arguments.sources, arguments.output, force=arguments.force)
     rows = [
         ("weights", str(made.path)),
@@ -47,4 +50,5 @@ def run(arguments: argparse.Namespace) -> None:
     ]
     if arguments.network == "lpips":
         rows.append(("or train", f"… --perceptual {made.path} --perceptual_sha256 {made.sha256}"))
-    show_table(rows)
+    figures = {"network": arguments.network, "file": text_name(str(made.path)), "sha256": made.sha256}
+    options.show_result(arguments, rows, figures | {"tensors": made.tensors, "numbers": made.numbers})

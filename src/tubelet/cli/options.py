@@ -5,12 +5,13 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tubelet.cli.console import show_table
 from tubelet.cli.log import terminal_shows
 from tubelet.cli.progress import Progress
 from tubelet.files import STANDARD_OUTPUT, check_suffix, check_targets
@@ -210,6 +211,23 @@ def tables_beside(figures: Path | None) -> Iterator[None]:
                 beside = stack.enter_context(Path(os.devnull).open("w"))
             stack.enter_context(redirect_stdout(beside))
         yield
+
+
+def show_result(
+    arguments: argparse.Namespace, rows: list[tuple[str, ...]], figures: Mapping[str, object]
+) -> None:
+    """Print what a command did as a table, and write it as JSON if ``--json`` asks for it."""
+    from tubelet.results import write_results
+
+    with tables_beside(arguments.json):
+        show_table(rows)
+    if arguments.json is not None:
+        write_results(
+            arguments.json,
+            protocol=arguments.parser.prog,
+            figures=dict(figures),
+            force=arguments.force,
+        )
 
 
 def size(text: str) -> int:
