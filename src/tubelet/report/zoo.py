@@ -9,6 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from math import prod
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -25,8 +26,14 @@ GENERATORS = Path("src") / "tubelet" / "generate" / "weights"
 FURTHER = Path("further") / "src" / "tubelet_weights" / "weights"
 """Folders of what is shipped, in the repository that this page is of."""
 
+EVALUATIONS = ("dev", "dev-more")
+"""Folders of results of one protocol on the same clips."""
+
 CASE = {"frames": 17, "width": 256, "height": 256}
 """The clip at which speed is told."""
+
+SAME_FRAMES = {"tubelet-flow": "tubelet-s"}
+"""Tokenizers whose frames, where nothing is left to chance, are those of another one bit for bit."""
 
 ANSWERS = ("colour", "shape", "direction", "speed", "all")
 """What is read from the clips of a generator."""
@@ -43,10 +50,13 @@ _TOKENIZERS = """\
 *Numbers in : out* is at all channels; channels are ordered and any first ones are a latent, so fewer give
 more. Quality is the mean of 16 clips that none was fitted to or trained on, by protocol `short256x33` (33
 frames, short side 256), at what stands behind it: the first 16 channels of a latent that is not
-quantised, or 4 of spatial ones, which is as many numbers per pixel; or tokens. No perceptual distance is
-stored: its networks have weights that this repository may not carry. Speed is encoding and decoding 17
-frames of 256 x 256 on two cores, the fastest number format of each (`tubelet bench`). `-` stands where
-nothing was measured. [Figures](figures.md) has motion, other rates, codecs beside them, and intervals.
+quantised, at other strides as many as make the same numbers per pixel, or all; or tokens. *Motion dB* is
+the PSNR of the differences of consecutive frames. `tubelet-flow` stands for its frames without a step of
+its flow, which are those of `tubelet-s`; what its flow adds is in [flows](guides/flow.md), what
+`tubelet-predict` continues in [predictions](guides/predict.md). No perceptual distance is stored: its
+networks have weights that this repository may not carry. Speed is encoding and decoding 17 frames of
+256 x 256 on two cores, the fastest number format of each (`tubelet bench`). `-` stands where nothing was
+measured. [Figures](figures.md) has other rates, codecs beside them, and intervals.
 """
 
 _CHANNELS = """\
@@ -83,11 +93,14 @@ def zoo_text(stored: Path) -> str:
 
 def _tokenizer_table(tokenizers: Sequence[ShippedTokenizer], stored: Path) -> str:
     """What they are, how good and how fast."""
-    results = read_stored(stored / "dev", RESULTS)
+    systems: dict[str, Any] = {}
+    for folder in EVALUATIONS:
+        results = read_stored(stored / folder, RESULTS)
+        systems |= results["figures"]["systems"] if results else {}
     bench = read_stored(stored, "bench.json")
     rows = {}
     for each in tokenizers:
-        quality = _quality(each, results["figures"] if results else {"systems": {}})
+        quality = _quality(each, systems)
         rows[each.name] = [
             "x".join(map(str, each.stride)),
             _gives(each),
@@ -102,7 +115,7 @@ def _tokenizer_table(tokenizers: Sequence[ShippedTokenizer], stored: Path) -> st
         ]
     heads = (
         *("stride", "gives", "numbers in : out", "million weights", "MB", "MFLOP/px", "Mpx/s"),
-        *("PSNR dB", "MS-SSIM", "at", "licence", "card"),
+        *("PSNR dB", "MS-SSIM", "motion dB", "at", "licence", "card"),
     )
     return _linked(markdown_table(plain_table("tokenizer", heads, rows)), rows)
 
@@ -114,17 +127,25 @@ def _gives(tokenizer: ShippedTokenizer) -> str:
     return f"{len(sizes)} token{'s' if len(sizes) > 1 else ''} of {sizes[0]:,}"
 
 
-def _quality(tokenizer: ShippedTokenizer, figures: dict[str, Any]) -> tuple[str, str, str]:
-    """PSNR and MS-SSIM, and at how many channels."""
-    channels = 16 if tokenizer.stride[0] > 1 else 4
+def _quality(tokenizer: ShippedTokenizer, systems: dict[str, Any]) -> tuple[str, ...]:
+    """PSNR, MS-SSIM and PSNR of motion, and at how many channels."""
+    channels = _channels_of(tokenizer)
     tokens = tokenizer.codebook_sizes is not None
-    system = figures["systems"].get(tokenizer.name if tokens else f"{tokenizer.name}@{channels}")
+    name = SAME_FRAMES.get(tokenizer.name, tokenizer.name)
+    system = systems.get(name if tokens else f"{name}@{channels}")
     if system is None:
-        return ABSENT, ABSENT, ABSENT
+        return (ABSENT,) * 4
     means = [
-        fmean(clip["figures"][name] for clip in system["clips"].values()) for name in ("psnr_db", "ms_ssim")
+        fmean(clip["figures"][name] for clip in system["clips"].values())
+        for name in ("psnr_db", "ms_ssim", "difference_psnr_db")
     ]
-    return f"{means[0]:.2f}", f"{means[1]:.4f}", "tokens" if tokens else f"{channels} channels"
+    at = "tokens" if tokens else f"{channels} channels"
+    return f"{means[0]:.2f}", f"{means[1]:.4f}", f"{means[2]:.2f}", at
+
+
+def _channels_of(tokenizer: ShippedTokenizer) -> int:
+    """As many channels as give the numbers per pixel of 16 at a stride of 4x8x8, or all there are."""
+    return min(tokenizer.channels, max(1, 16 * prod(tokenizer.stride) // prod((4, 8, 8))))
 
 
 def _speed(name: str, rows: Sequence[dict[str, Any]]) -> str:

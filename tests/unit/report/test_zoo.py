@@ -6,10 +6,12 @@ from statistics import fmean
 
 import pytest
 
-from tubelet.checkpoint import shipped
+from tubelet.checkpoint import read_continuous, shipped
+from tubelet.models.table import base_config
 from tubelet.report import zoo
 from tubelet.report.figures.parts import STORED
 from tubelet.report.shipped import describe
+from tubelet.tokenizers.save import fingerprint
 
 ROOT = Path(__file__).parents[3]
 
@@ -46,7 +48,7 @@ def test_quality_is_the_mean_over_the_stored_clips(text):
 def test_what_is_not_stored_is_absent(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     cells = row(zoo.zoo_text(tmp_path), "tubelet-m")
-    assert cells[7:11] == ["-", "-", "-", "-"]
+    assert cells[7:12] == ["-"] * 5
 
 
 def test_a_tokenizer_is_described_by_its_configuration():
@@ -55,3 +57,11 @@ def test_a_tokenizer_is_described_by_its_configuration():
     assert found.numbers_in_per_number_out == 12
     assert found.million_weights == pytest.approx(6.54, abs=0.01)
     assert found.mflop_per_pixel == pytest.approx(0.0524, abs=1e-4)
+
+
+def test_a_flow_without_a_step_has_the_figures_of_what_it_refines(text):
+    for name, other in zoo.SAME_FRAMES.items():
+        refines, refined = read_continuous(name), read_continuous(other)
+        base = base_config(refines.tokenizer.config)
+        assert fingerprint(base, refines.tokenizer.model.base.state_dict()) == refined.sha256
+        assert row(text, name)[8:12] == row(text, other)[8:12]
