@@ -38,7 +38,7 @@ bench: $(VENV)/.installed       ## quality and speed of the shipped tokenizers; 
 		$(name)@4 $(name)@8 $(name)@16 $(name)@32 $(name)@64) tubelet-fsq x264:crf=28 --latents
 	$(BIN)/tubelet bench -o runs/bench.json --force
 
-figures: $(VENV)/.installed     ## docs/figures.md and its plots, and docs/zoo.md, from experiments/results
+figures: $(VENV)/.installed     ## docs/figures.md, docs/rate-distortion.md, their plots, and docs/zoo.md, from experiments/results
 	$(BIN)/python -m tubelet.report.figures
 	$(BIN)/python -m tubelet.report.zoo
 

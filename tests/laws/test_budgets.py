@@ -137,6 +137,20 @@ def test_a_bitrate_holds_over_any_two_seconds(kind, tmp_path):
             assert bits <= rate * seconds
 
 
+def test_a_bitrate_pays_for_the_heads_of_the_last_chunks(tmp_path):
+    """Of 97 frames a chunk of a second each would leave the last frames with less than its head takes."""
+    np.save(tmp_path / "a.npy", make_frames("moving", (97, 32, 48)))
+    report = encode_file(
+        tmp_path / "a.npy",
+        tmp_path / "a.tube",
+        tokenizer="klt-4x8x8",
+        budget=Bitrate(bits_per_second=20_000.0),
+    )
+    assert 8 * report.bytes_total <= 20_000 * 97 / RATE
+    with TubeReader(tmp_path / "a.tube") as reader:
+        assert [entry.steps for entry in reader.chunks] == [6, 6, 6, 4, 3]
+
+
 def test_a_still_clip_costs_next_to_nothing_after_its_first_step():
     frames = make_frames("still", (61, 64, 64))
     one = Encoded(frames[:1], budget=Quality(level=40.0)).report.bytes_symbols

@@ -97,10 +97,19 @@ class BudgetSink:
         grouping: which frames belong to which step.
         time_base: of the timestamps.
         steps: of a chunk.
+        halve_end: whether the last two chunks are about as long as each other, so that none is so short that
+            its share does not pay for its head; as many steps again are held then.
     """
 
     def __init__(
-        self, tube: TubeSink, spending: Spending, grouping: Grouping, *, time_base: Fraction, steps: int
+        self,
+        tube: TubeSink,
+        spending: Spending,
+        grouping: Grouping,
+        *,
+        time_base: Fraction,
+        steps: int,
+        halve_end: bool = False,
     ) -> None:
         self._time_base = time_base
         self._tube = tube
@@ -108,6 +117,7 @@ class BudgetSink:
         self._spending = spending
         self._grouping = grouping
         self._steps = steps
+        self._halve_end = halve_end
         self._waiting: list[Latent] = []
         self._times: Int64[np.ndarray, " T"] = NO_TIMES
         self._number = self._step = 0
@@ -127,11 +137,14 @@ class BudgetSink:
         self._waiting += latent.split(1, dim=2) if latent.shape[2] else []
         self._times = np.concatenate([self._times, item.timestamps])
         self._tube.end = item.end
-        while len(self._waiting) > self._steps:  # a full one may be the last, and its last step not full
+        # A full one may be the last, and its last step not full.
+        while len(self._waiting) > self._steps * (2 if self._halve_end else 1):
             self._write_chunk(self._steps)
 
     def finish(self) -> None:
         """Decide and write what is left."""
+        if self._halve_end and len(self._waiting) > self._steps:
+            self._write_chunk(-(-len(self._waiting) // 2))
         while self._waiting:
             self._write_chunk(min(self._steps, len(self._waiting)))
         self._tube.finish()

@@ -12,7 +12,7 @@ from jaxtyping import Int64
 from tubelet.bitstream.chunk import Chunk, PartSymbols
 from tubelet.bitstream.container import header_to_bytes
 from tubelet.codec.allocate import Allocated
-from tubelet.codec.budget import Budget, ClipFacts
+from tubelet.codec.budget import Bitrate, Budget, ClipFacts
 from tubelet.codec.budget_sink import BudgetSink, FileCodings, FileSizes, bits_beside
 from tubelet.codec.open_clip import OpenClip
 from tubelet.codec.pipeline import Encoded
@@ -50,6 +50,7 @@ def encode_within(
         tokenizer.grouping,
         time_base=clip.info.time_base,
         steps=planner.chunk_steps,
+        halve_end=isinstance(budget, Bitrate),
     )
     with filled(sink) as put:
         for piece in chain(begun.pieces, clip.latents):

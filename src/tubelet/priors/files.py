@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def prior_for(tokenizer_sha256: str) -> Prior | None:
         CheckpointError: the prior is damaged.
     """
     name = PRIORS.get(tokenizer_sha256)
-    return None if name is None else read_prior(SHIPPED / name)
+    return None if name is None else _shipped(SHIPPED / name)
 
 
 def prior_of_file(name: str, sha256: str) -> Prior:
@@ -76,7 +77,7 @@ def prior_of_file(name: str, sha256: str) -> Prior:
     Raises:
         CheckpointError: there is none of this name and fingerprint.
     """
-    known = {folder: read_prior(SHIPPED / folder) for folder in PRIORS.values() if folder == name}
+    known = {folder: _shipped(SHIPPED / folder) for folder in PRIORS.values() if folder == name}
     prior = known.get(name)
     if prior is None or prior.sha256 != sha256:
         raise CheckpointError(
@@ -84,6 +85,12 @@ def prior_of_file(name: str, sha256: str) -> Prior:
             f"with this program; known are {', '.join(PRIORS.values()) or 'none'}. Upgrade it."
         )
     return prior
+
+
+@lru_cache(maxsize=2)
+def _shipped(folder: Path) -> Prior:
+    """A prior that comes with the package, read and proven once: it takes as long as a second of video."""
+    return read_prior(folder)
 
 
 def model_for(header: Header, part: PartHeader) -> SymbolModel | None:

@@ -1,19 +1,20 @@
-"""Make docs/figures.md and its plots from stored results: `python -m tubelet.report.figures`, in its folder.
+"""Make docs/figures.md, docs/rate-distortion.md and their plots: `python -m tubelet.report.figures`, there.
 
-Nothing is measured here: the page is a function of the JSON in experiments/results. What is not there is left
-out with a sentence. Plots need the extra `plots`.
+Nothing is measured here: the pages are functions of the JSON in experiments/results. What is not there is
+left out with a sentence. Plots need the extra `plots`.
 """
 
 import argparse
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tubelet.evaluate.results_file import RESULTS
 from tubelet.files import replacing
 from tubelet.report.figures.collapse import collapse
 from tubelet.report.figures.cost import benches
+from tubelet.report.figures.file_rates import file_rates
 from tubelet.report.figures.parts import STORED, Page, Part
 from tubelet.report.figures.quality import quality
 from tubelet.report.figures.stored import deeper, laws, lookup, tokens
@@ -29,16 +30,17 @@ different protocols are not to be compared. Words are those of the [glossary](gl
 
 
 def main() -> None:
-    """Write the page and its plots."""
+    """Write the pages and their plots."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=Path(STORED), metavar="FOLDER")
-    parser.add_argument("--page", type=Path, default=Path("docs") / "figures.md", metavar="FILE")
+    parser.add_argument("--pages", type=Path, default=Path("docs"), metavar="FOLDER")
     arguments = parser.parse_args()
-    page = make_page(arguments.results)
-    with replacing(arguments.page, force=True) as path:
-        path.write_text(page.text, encoding="utf-8")
-    write_plots(page.plots, arguments.page.parent)
-    sys.stderr.write(f"{arguments.page}, and {len(page.plots)} plots\n")
+    for name, make in PAGES.items():
+        page, target = make(arguments.results), arguments.pages / name
+        with replacing(target, force=True) as path:
+            path.write_text(page.text, encoding="utf-8")
+        write_plots(page.plots, arguments.pages)
+        sys.stderr.write(f"{target}, and {len(page.plots)} plots\n")
 
 
 def make_page(stored: Path) -> Page:
@@ -66,6 +68,10 @@ def make_page(stored: Path) -> Page:
     ]
     plots = {place: plot for part in parts for place, plot in part.plots.items()}
     return Page("\n\n".join(blocks) + "\n", plots)
+
+
+PAGES: Mapping[str, Callable[[Path], Page]] = {"figures.md": make_page, "rate-distortion.md": file_rates}
+"""The pages, and what makes each of a folder of stored results."""
 
 
 def anchor(part: Part) -> str:
