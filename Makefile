@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow check lint types contracts bench figures docs docs-serve clean
+.PHONY: demo test test-slow check lint types contracts bench figures multiplier docs docs-serve clean
 
 $(VENV)/.installed: pyproject.toml further/pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +41,12 @@ bench: $(VENV)/.installed       ## quality and speed of the shipped tokenizers; 
 figures: $(VENV)/.installed     ## docs/figures.md, docs/rate-distortion.md, their plots, and docs/zoo.md, from experiments/results
 	$(BIN)/python -m tubelet.report.figures
 	$(BIN)/python -m tubelet.report.zoo
+
+MINUTES ?= 60
+
+multiplier: $(VENV)/.installed  ## train generators on several tokenizers for MINUTES, and write docs/multiplier.md; goes on where it stopped
+	$(BIN)/python experiments/multiplier.py -o runs/multiplier --minutes $(MINUTES)
+	$(BIN)/python experiments/multiplier_page.py
 
 docs: $(VENV)/.installed        ## the site, to build/docs/site; a broken link or a page from elsewhere fails
 	$(BIN)/python scripts/docs build

@@ -62,7 +62,7 @@ NAVIGATION: dict[str, str | list[str]] = {
         "glossary.md",
     ],
     "Model zoo": ["zoo.md", "cards/*.md"],
-    "Figures": ["figures.md", "rate-distortion.md"],
+    "Figures": ["figures.md", "rate-distortion.md", "multiplier.md"],
     "Laws and rivals": ["laws.md", "rivals.md"],
     "Project": [
         "project/architecture.md",

@@ -1,0 +1,240 @@
+"""Make docs/multiplier.md of stored figures of `multiplier.py`: `python experiments/multiplier_page.py`.
+
+Nothing is measured here, and nothing is said that the figures do not hold: what is missing is named.
+"""
+
+import argparse
+import json
+from itertools import combinations
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from tubelet.files import replacing
+
+RESULTS = Path(__file__).parent / "results" / "multiplier.json"
+PAGE = Path(__file__).parents[1] / "docs" / "multiplier.md"
+
+ABSENT = "-"
+
+BEGIN = """\
+# What a tokenizer is worth to a generator
+
+Made by `python experiments/multiplier_page.py` from `experiments/results/multiplier.json`, not by hand.
+`make multiplier MINUTES=60` trains, evaluates and writes both; it goes on where it stopped.
+
+Does the same generator make better video with a better tokenizer? The recipe `dit` (for tokens `ar`), equal
+iterations, equal clips, equal numbers per pixel (but for tokens), seeds 0, 1 and 2: only the tokenizer
+differs. One arm has a decoder that was made worse on purpose, by normal noise of a twentieth of the deviation
+of each of its matrices: its latents are those of `tubelet-m16`, so what it loses is the decoder's alone.
+"""
+
+LATENTS = """\
+## The latents themselves
+
+On rendered scenes that nothing was trained on (`experiments/latent_diagnostics.py`, which says how each
+figure is measured). dB are PSNR. Latents that may be turned, halved or averaged are said to be kind to
+generators (arXiv:2502.09509, arXiv:2502.14831); whether that is so here, only the runs can say.
+"""
+
+LATENT_ROWS = (
+    ("reconstruction, dB", "psnr_db", 2),
+    ("shape read right after it, %", "right_shape", -1),
+    ("mirrored, dB", "mirrored_db", 2),
+    ("upside down, dB", "upside_down_db", 2),
+    ("half size, dB", "half_size_db", 2),
+    ("small frames themselves, dB", "half_size_itself_db", 2),
+    ("interpolated, dB", "interpolated_db", 2),
+    ("mean of both videos, dB", "faded_db", 2),
+    ("high frequencies, % of energy", "high_frequencies", -1),
+    ("four frames later from now, % of variance", "next_step_linear", -1),
+    ("four frames later as now, % of variance", "next_step_copied", -1),
+)
+"""Titles, names in the results, and decimals; -1 stands for percent with one decimal."""
+
+RUNS = """\
+## The generators
+
+Right answers in percent on prompts of combinations that training shows / holds back, read from the pixels by
+rules ([generators](guides/generate.md)), at the last iteration that was evaluated. *Ceiling* is the same of
+the scenes through the tokenizer.
+"""
+
+ANSWERS = ("colour", "shape", "direction", "speed", "all")
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE")
+    parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE")
+    arguments = parser.parse_args()
+    content = json.loads(arguments.results.read_text(encoding="utf-8"))
+    with replacing(arguments.page, force=True) as beside:
+        beside.write_text(page(content["figures"]), encoding="utf-8")
+    print(arguments.page)
+
+
+def page(figures: dict[str, Any]) -> str:
+    """The text of the page."""
+    arms, wanted = figures["arms"], figures["settings"]["iterations"]
+    blocks = [BEGIN, state(arms, wanted), LATENTS, latent_table(arms), *latent_findings(arms)]
+    blocks += [
+        RUNS,
+        run_table(arms, wanted),
+        "## What follows, and what does not",
+        *conclusions(arms, wanted),
+    ]
+    return "\n\n".join(block.strip() for block in blocks if block.strip()) + "\n"
+
+
+def state(arms: dict[str, Any], wanted: int) -> str:
+    """Which figures there are."""
+    whole = {name: len(finished(arm, wanted)) for name, arm in arms.items()}
+    begun = {name: sum(bool(points) for points in arm["runs"].values()) for name, arm in arms.items()}
+    parts = sum(begun.values()) - sum(whole.values())
+    text = (
+        f"**What exists today:** figures of the latents of {len(arms)} arms; {sum(whole.values())} of "
+        f"{3 * len(arms)} runs of {wanted:,} iterations are finished"
+    )
+    if parts:
+        text += f", {parts} {'is' if parts == 1 else 'are'} on the way"
+    text += "."
+    if not all(count >= 3 for count in whole.values()):
+        text += " **No ranking of tokenizers follows from that.**"
+    return text
+
+
+def latent_table(arms: dict[str, Any]) -> str:
+    """What latents are like: a row for each figure, a column for each arm."""
+    rows = [
+        [title, *(number(arm["latents"].get(name), decimals) for arm in arms.values())]
+        for title, name, decimals in LATENT_ROWS
+    ]
+    return table(["", *(f"`{name}`" for name in arms)], rows)
+
+
+def latent_findings(arms: dict[str, Any]) -> list[str]:
+    """What the figures of latents say by themselves: the extremes of each."""
+    if len(arms) < 2:
+        return []
+    said = []
+    for title, name, decimals in (LATENT_ROWS[0], *LATENT_ROWS[2:5], LATENT_ROWS[6], *LATENT_ROWS[8:10]):
+        known = {arm: each["latents"][name] for arm, each in arms.items() if name in each["latents"]}
+        if len(known) < 2:
+            continue
+        most, least = max(known, key=lambda arm: known[arm]), min(known, key=lambda arm: known[arm])
+        said.append(
+            f"- {title.split(',')[0]}: most `{most}` ({number(known[most], decimals)}), least `{least}` "
+            f"({number(known[least], decimals)})"
+        )
+    return ["\n".join(said)]
+
+
+def run_table(arms: dict[str, Any], wanted: int) -> str:
+    """What generators make: a row for each arm and seed."""
+    rows = [
+        [f"`{name}`", seed, f"{points[-1]['iteration']:,} of {wanted:,}", *run_cells(points[-1])]
+        for name, arm in arms.items()
+        for seed, points in sorted(arm["runs"].items())
+        if points
+    ]
+    if not rows:
+        return "No run was evaluated yet."
+    heads = ["arm", "seed", "iterations", *ANSWERS, "ceiling, all", "flicker, levels", "Fréchet, parsed"]
+    return table([*heads, "hours of training"], rows)
+
+
+def run_cells(point: dict[str, Any]) -> list[str]:
+    """What stands in the row of a run."""
+    distances = point["seen"]["distances"]["made"]
+    return [
+        *(both(point, "right", part) for part in ANSWERS),
+        both(point, "ceiling", "all"),
+        number(distances["flicker"], 2),
+        number(distances["parsed_frechet"], 1),
+        f"{point['training_seconds'] / 3600:.2f}",
+    ]
+
+
+def conclusions(arms: dict[str, Any], wanted: int) -> list[str]:
+    """What the finished runs say of the ranking; plainly nothing where they are too few."""
+    scores = {name: finished(arm, wanted) for name, arm in arms.items()}
+    whole = {name: each for name, each in scores.items() if len(each) >= 3}
+    if len(whole) < 2:
+        return [
+            "Nothing about generators follows yet: fewer than two arms have three finished seeds. Runs that "
+            "are on the way are at unequal iterations, and one seed says nothing about a few points.",
+            "The figures of latents say how each tokenizer stands to symmetries, sizes and time. They do not "
+            "say that a generator learns one of them better.",
+        ]
+    orders = [sorted(whole, key=lambda name: -whole[name][seed]) for seed in common_seeds(whole)]
+    best, worst = {order[0] for order in orders}, {order[-1] for order in orders}
+    ranks = (
+        f"The best (`{orders[0][0]}`) and the worst (`{orders[0][-1]}`) are the same for all seeds."
+        if len(best) == len(worst) == 1
+        else f"The seeds do not agree: best {names(best)}, worst {names(worst)}."
+    )
+    means = {name: fmean(each.values()) for name, each in whole.items()}
+    quality = {name: arms[name]["latents"]["psnr_db"] for name in whole}
+    against = [
+        (one, other)
+        for one, other in combinations(sorted(whole), 2)
+        if (means[one] - means[other]) * (quality[one] - quality[other]) < 0
+    ]
+    pairs = "; ".join(f"`{one}` and `{other}`" for one, other in against)
+    agree = (
+        f"Reconstruction and generation disagree for {pairs}."
+        if against
+        else "The order is that of reconstruction."
+    )
+    missing = sorted(scores.keys() - whole.keys())
+    rest = f"Without three finished seeds, and so without a place: {names(missing)}." if missing else ""
+    listed = ", ".join(
+        f"`{name}` {100 * means[name]:.1f} %" for name in sorted(means, key=lambda name: -means[name])
+    )
+    return [
+        f"All attributes right on seen combinations, mean of the seeds: {listed}.",
+        f"{ranks} {agree} {rest}",
+    ]
+
+
+def finished(arm: dict[str, Any], wanted: int) -> dict[str, float]:
+    """By seed, the share of seen prompts of which everything is right at the end of a run."""
+    return {
+        seed: points[-1]["seen"]["right"]["all"]
+        for seed, points in arm["runs"].items()
+        if points and points[-1]["iteration"] == wanted == points[-1]["settings"]["iterations"]
+    }
+
+
+def common_seeds(scores: dict[str, dict[str, float]]) -> list[str]:
+    """Seeds that all arms have."""
+    return sorted(set.intersection(*(set(each) for each in scores.values())))
+
+
+def both(point: dict[str, Any], part: str, name: str) -> str:
+    """A share on seen and on held-out combinations, in percent."""
+    return " / ".join(f"{100 * point[kind][part][name]:.0f}" for kind in ("seen", "held-out"))
+
+
+def number(value: float | None, decimals: int) -> str:
+    """A number as text; percent with one decimal for -1."""
+    if value is None:
+        return ABSENT
+    return f"{100 * value:.1f}" if decimals < 0 else f"{value:.{decimals}f}"
+
+
+def names(arms: set[str] | list[str]) -> str:
+    """Names of arms in a sentence."""
+    return ", ".join(f"`{name}`" for name in sorted(arms))
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""What a tokenizer is worth: figures of latents are what they say, and the page claims no more than these."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+
+from tubelet.generate.known_tokenizer import read_tokenizer
+from tubelet.models.klt.config import KLTConfig
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.types import Stride
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+
+pytestmark = pytest.mark.skipif(not EXPERIMENTS.is_dir(), reason="experiments are beside the sources alone")
+
+
+@pytest.fixture
+def script(monkeypatch):
+    def read(name):
+        monkeypatch.syspath_prepend(str(EXPERIMENTS))
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return import_module(name)
+
+    return read
+
+
+def point(share, iteration=100):
+    answers = dict.fromkeys(("colour", "shape", "direction", "speed", "all"), share)
+    kind = {
+        "right": answers,
+        "ceiling": answers,
+        "distances": {"made": {"flicker": 1.0, "parsed_frechet": None}},
+    }
+    return {
+        "iteration": iteration,
+        "training_seconds": 60.0,
+        "settings": {"iterations": 100},
+        "seen": kind,
+        "held-out": kind,
+    }
+
+
+def figures(**arms):
+    made = {
+        name: {
+            "latents": {"psnr_db": quality},
+            "runs": {str(seed): [each] for seed, each in enumerate(points)},
+        }
+        for name, (quality, points) in arms.items()
+    }
+    return {"settings": {"iterations": 100}, "arms": made}
+
+
+def test_the_page_says_that_nothing_follows_where_runs_are_missing(script):
+    page = script("multiplier_page").page
+    for runs in ([], [point(0.5)], [point(0.5), point(0.5), point(0.9, iteration=50)]):
+        text = page(figures(one=(30.0, runs), other=(40.0, [point(0.6)] * 3)))
+        assert "No ranking of tokenizers follows" in text
+        assert "Nothing about generators follows yet" in text
+
+
+def test_the_page_says_whether_seeds_and_reconstruction_agree(script):
+    page = script("multiplier_page").page
+    better, worse = [point(0.6), point(0.7), point(0.8)], [point(0.5)] * 3
+    text = page(figures(one=(40.0, better), other=(30.0, worse)))
+    assert "The best (`one`) and the worst (`other`) are the same for all seeds. The order is that of" in text
+    assert "`one` 70.0 %, `other` 50.0 %" in text
+    text = page(figures(one=(30.0, better), other=(40.0, worse)))
+    assert "Reconstruction and generation disagree for `one` and `other`." in text
+    text = page(figures(one=(40.0, better), other=(30.0, [*worse[:2], point(0.9)])))
+    assert "The seeds do not agree: best `one`, `other`, worst `one`, `other`." in text
+
+
+def test_a_run_is_asked_to_stop_once_at_its_iteration_or_when_time_is_over(script, monkeypatch):
+    multiplier = script("multiplier")
+    for deadline, first in ((float("inf"), 3), (0.0, 1)):
+        asked = []
+        monkeypatch.setattr(multiplier.os, "kill", lambda *_, asked=asked: asked.append(number))  # noqa: B023
+        look = multiplier._stop_at(3, deadline)
+        for number in range(1, 6):
+            look(0.5, number, None)
+        assert asked == [first]
+
+
+def test_the_worse_decoder_and_first_channels_keep_the_latents(script, tmp_path):
+    multiplier = script("multiplier")
+    settings = multiplier.Settings(folder=tmp_path, iterations=1, scenes=2, clips=2, prompts=2)
+    video = torch.rand(1, 3, 5, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    made, frames = {}, {}
+    for arm in (*multiplier.ARMS[:1], multiplier.ARMS[2], multiplier.ARMS[4]):
+        tokenizer = read_tokenizer(multiplier.tokenizer_of(arm, settings)).tokenizer
+        made[arm.name] = tokenizer.encode(video)
+        frames[arm.name] = tokenizer.decode(made[arm.name], frames=5, height=16, width=16)
+    assert torch.equal(made["tubelet-m16"], made["tubelet-m16-worse"])
+    assert not torch.allclose(frames["tubelet-m16"], frames["tubelet-m16-worse"], atol=1e-2)
+    whole = read_tokenizer("klt-4x8x8").tokenizer.encode(video)
+    assert torch.allclose(made["klt-4x8x8@16"], whole[:, :16], atol=1e-5)
+
+
+def test_high_frequencies_are_waves_shorter_than_four_positions(script):
+    high_frequencies = script("latent_diagnostics").high_frequencies
+    column = torch.arange(8)
+    waves = {length: torch.cos(2 * torch.pi * column / length).expand(1, 1, 2, 8, 8) for length in (8, 4, 2)}
+    shares = [high_frequencies(waves[length] + 3, torch.ones(1)) for length in (8, 4, 2)]
+    assert shares == pytest.approx([0, 0, 1], abs=1e-6)
+    both = torch.cat([waves[8], waves[2]], dim=1)
+    assert high_frequencies(both, torch.tensor([1.0, 0.0])) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_latent_that_stays_or_moves_is_known_from_the_one_before(script):
+    next_step = script("latent_diagnostics").next_step
+    still = torch.randn(8, 2, 1, 8, 8, generator=torch.Generator().manual_seed(0)).expand(-1, -1, 5, -1, -1)
+    found = next_step(still, torch.ones(2), steps=1)
+    assert min(found.values()) > 0.999
+    moving = torch.stack([still[:, :, 0].roll(step, dims=3) for step in range(5)], dim=2)
+    found = next_step(moving, torch.ones(2), steps=1)
+    assert found["next_step_copied"] < 0
+    assert found["next_step_linear"] > 0.7
+    noise = torch.randn(64, 1, 5, 8, 8, generator=torch.Generator().manual_seed(1))
+    assert next_step(noise, torch.ones(1), steps=1)["next_step_linear"] < 0.05
+
+
+def test_a_linear_tokenizer_makes_of_averaged_latents_the_average(script, tmp_path):
+    config = KLTConfig(name="tiny", patches=(Stride(4, 8, 8),), coefficients=(768,), channels=64)
+    known = read_tokenizer(str(ContinuousTokenizer.of(config).save(tmp_path / "tiny")))
+    found = script("latent_diagnostics").diagnose(known, scenes=2)
+    assert found["interpolated_db"] < found["faded_db"] + 3
+    assert found["half_size_itself_db"] >= found["half_size_db"]
+    assert set(found) >= {"psnr_db", "mirrored_db", "high_frequencies", "right_shape"}
