@@ -195,7 +195,7 @@ def _run(arm: Arm, seed: int, settings: Settings, deadline: float) -> None:
                 if time.monotonic() >= deadline:
                     raise OutOfTimeError
                 raise KeyboardInterrupt
-        _store(file, _evaluated(folder, wanted, settings))
+        _store(file, _evaluated(folder, settings))
 
 
 def _train(arm: Arm, seed: int, settings: Settings, on_iteration: Callable[..., None]) -> TrainState:
@@ -227,7 +227,7 @@ def _stop_at(iteration: int, deadline: float) -> Callable[..., None]:
     return look
 
 
-def _evaluated(folder: Path, iteration: int, settings: Settings) -> dict[str, Any]:
+def _evaluated(folder: Path, settings: Settings) -> dict[str, Any]:
     """What the weights of the newest checkpoint make."""
     generator = export_generator(folder, folder / "generator", force=True)
     began = time.monotonic()
@@ -235,7 +235,7 @@ def _evaluated(folder: Path, iteration: int, settings: Settings) -> dict[str, An
     kept = {kind: {key: each[key] for key in each if key != "clips"} for kind, each in figures.items()}
     seconds = float(read_numbers(checkpoints(folder)[-1])["seconds"])
     same = {"iterations": settings.iterations, "clips": settings.clips}
-    return {"iteration": iteration, "training_seconds": seconds, "settings": same} | kept | {
+    return {"iteration": _done(folder), "training_seconds": seconds, "settings": same} | kept | {
         "evaluation_seconds": time.monotonic() - began
     }  # fmt: skip
 
