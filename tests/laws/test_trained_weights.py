@@ -19,15 +19,18 @@ from tubelet.testing import (
     check_seek_anywhere,
     check_state_is_bounded,
     check_tile_anywhere,
+    check_tokenizer,
     decode_in_runs,
     encode_in_runs,
 )
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 
 DISCRETE = [name for name in tubelet.shipped() if architecture(name) == "discrete"]
-TRAINED = DISCRETE + [
+NETWORKS = [
     name for name in tubelet.shipped() if name not in DISCRETE and tubelet.load(name).model.networks()
 ]
+SEVERAL = [name for name in NETWORKS if len(tubelet.load(name).parts) > 1]
+TRAINED = DISCRETE + [name for name in NETWORKS if name not in SEVERAL]
 
 HALF = 2.0**-5
 """What tiles may differ by with networks in bfloat16, in units of the largest value. Eight bits of mantissa
@@ -72,6 +75,11 @@ def test_every_law_that_one_clip_can_show_holds(tokenizer, video):
     check_resuming(tokenizer, video, cut=6)
     check_state_is_bounded(tokenizer, video)
     check_refuses_nan(tokenizer, video)
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_every_law_holds_for_latents_of_several_parts(name):
+    check_tokenizer(tubelet.load(name), generator=torch.Generator().manual_seed(3), clips=1)
 
 
 @pytest.mark.parametrize("cuts", [[1], [3, 6], list(range(1, 11))])
