@@ -52,7 +52,7 @@ RESULTS = Path(__file__).parent / "results" / "multiplier.json"
 POINTS = (0.25, 0.5, 0.75, 1.0)
 """Fractions of a run at which it is evaluated."""
 
-WORSE = 0.05
+WORSE = 0.75
 """Noise in the weights of a decoder that is made worse on purpose, in deviations of each matrix."""
 
 
