@@ -28,6 +28,9 @@ iterations, equal clips, equal numbers per pixel (but for tokens), seeds 0, 1 an
 differs. One arm has a decoder that was made worse on purpose, by normal noise of three quarters of the
 deviation of each of its matrices: its latents are those of `tubelet-m16`, so what it loses is the decoder's
 alone.
+
+Not among the arms, because no weights of theirs ship: a VAE (recipe `m_vae`), tokens by VQ and LFQ, and a
+tokenizer that was trained to be equivariant. `python experiments/multiplier.py --also vae=FOLDER` adds one.
 """
 
 LATENTS = """\
