@@ -151,6 +151,18 @@ def test_a_bitrate_pays_for_the_heads_of_the_last_chunks(tmp_path):
         assert [entry.steps for entry in reader.chunks] == [6, 6, 6, 4, 3]
 
 
+def test_a_bitrate_is_used_though_the_first_second_pays_for_the_header(tmp_path):
+    """What the header takes of the first second must not make all others coarser."""
+    random = np.random.default_rng(0)
+    picture = np.kron(random.integers(0, 256, (20, 100, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    np.save(tmp_path / "a.npy", np.stack([picture[8:56, t : t + 64] for t in range(241)]))
+    rate = 60_000.0
+    report = encode_file(
+        tmp_path / "a.npy", tmp_path / "a.tube", tokenizer="klt-4x8x8", budget=Bitrate(bits_per_second=rate)
+    )
+    assert 0.95 <= 8 * report.bytes_total / (rate * 241 / RATE) <= 1
+
+
 def test_a_still_clip_costs_next_to_nothing_after_its_first_step():
     frames = make_frames("still", (61, 64, 64))
     one = Encoded(frames[:1], budget=Quality(level=40.0)).report.bytes_symbols

@@ -115,7 +115,9 @@ class _Begun(NamedTuple):
 
         def sizes_at(step: float) -> Sizes:
             header = clip.header(LatentQuantizer.of(tokenizer, clip.kept, step=step), planner.classes)
-            beside = bits_beside(len(header_to_bytes(header)))
+            # Of a bitrate the first chunk alone pays for the header, and the step is that of all.
+            once = isinstance(budget, Bitrate)
+            beside = 0.0 if once else bits_beside(len(header_to_bytes(header)))
             return FileSizes(FileCodings.of(header), partial(_first_chunk, times=times), beside=beside)
 
         seconds = float(len(times) / facts.rate)

@@ -121,6 +121,7 @@ class Planner:
         if isinstance(budget, Bitrate):
             self.chunk_steps = max(1, min(self.chunk_steps, int(_SECONDS * facts.rate / tokenizer.stride.t)))
         self._facts = facts
+        self._frames_of_step = tokenizer.stride.t
         self._budget = budget
         self._step = step
         self._allocators = Allocators(tokenizer, channels=channels)
@@ -139,6 +140,10 @@ class Planner:
                 return None
             case Quality():
                 return Opening(self._budget, 1.0)
+            case Bitrate(bits_per_second=bits):
+                # The first step has a single frame; the step of the quantiser is that of all chunks.
+                seconds = float(first.shape[2] * self._frames_of_step / self._facts.rate)
+                return self._found(first, bits * seconds, sizes_at)
             case _:
                 return self._found(first, self.allowed(facts), sizes_at)
 
