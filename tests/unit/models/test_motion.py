@@ -10,8 +10,9 @@ from rendered import SIDE, along, render
 
 from tubelet.errors import OptionError
 from tubelet.models.motion.config import MotionConfig
+from tubelet.models.motion.matcher import Field
 from tubelet.models.motion.model import CONTENT, MOTION, PLAIN
-from tubelet.models.motion.search import Field, find_field
+from tubelet.models.motion.search import find_field
 from tubelet.models.motion.warp import Cells, displacements, quarters
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Stride

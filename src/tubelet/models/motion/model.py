@@ -24,7 +24,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubelet.errors import OptionError
-from tubelet.models.motion.search import NEIGHBOURS, Field, find_field, plain_cells
+from tubelet.models.motion.agree import NEIGHBOURS
+from tubelet.models.motion.matcher import Field
+from tubelet.models.motion.search import find_field, plain_cells
 from tubelet.models.motion.transform import TwoBases
 from tubelet.models.motion.warp import FINENESS, REACH, TAPS, Cells, Patches, Vectors, displacements, quarters
 from tubelet.models.protocol import Decoded, Encoded, Footprint, Past, PixelsOf, Rows

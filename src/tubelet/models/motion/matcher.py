@@ -1,0 +1,181 @@
+"""Cells of a group's later frames beside displaced blocks of its first one, in whole numbers.
+
+Brightness has 8 bits, and sums of differences are integers that float32 holds exactly, so that every machine,
+tile and cut finds the same.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+from torch.nn import functional as F
+
+from tubelet.models.motion.coarse import Luma
+from tubelet.models.motion.warp import FINENESS, REACH, TAPS, Cells, Vectors
+
+STILL = 1.25
+"""Levels of brightness a pixel that standing still leaves, on average, in all frames of cells for which no
+vectors are looked for."""
+
+AT_ONCE = 384
+"""Cells to work on at a time: few enough for a core's cache."""
+
+HANDICAP = (5, 4)
+"""What is left over by a vector counts by so much more than what standing still leaves: an error of the first
+frame is carried along a vector into pixels that do not expect it."""
+
+LEAST_LEFT = 8
+"""Levels of brightness a pixel that must be left, on average, for a cell to be plain."""
+
+MOST_SAVED = 5
+"""Nor is it, where vectors leave less than one in so many of what standing still leaves."""
+
+Places = Int[Tensor, "m 3"]
+"""Cells: group, row and column."""
+
+Paths = Int[Tensor, "m k 2"]
+"""The vectors of all later frames of each of some cells."""
+
+
+class Field(NamedTuple):
+    """What the search found.
+
+    Attributes:
+        vectors: of every cell.
+        plain: cells that cannot be followed through all frames; their vectors move nothing.
+    """
+
+    vectors: Vectors
+    plain: Bool[Tensor, "n h w"]
+
+
+class Matcher(NamedTuple):
+    """Compares cells with displaced blocks of first frames.
+
+    Attributes:
+        stack: first frames at all places between pixels, continued beyond their borders.
+        places: the cells that do not stand still.
+        wanted: their pixels.
+        corners: where they begin in the stack, at no displacement.
+        still: the sum of absolute differences that standing still leaves in them.
+        cell: pixels of a cell.
+        shape: groups, rows and columns of cells.
+    """
+
+    stack: UInt8[Tensor, "n f P Q"]
+    places: Places
+    wanted: UInt8[Tensor, "m k p"]
+    corners: Int[Tensor, " m"]
+    still: Int[Tensor, "m k"]
+    cell: Cells
+    shape: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, levels: Luma, cell: Cells) -> "Matcher":
+        """Make one for groups of frames."""
+        first, later = levels[:, :1], levels[:, 1:]
+        differences = torch.maximum(first, later) - torch.minimum(first, later)
+        rows = rearrange(differences, "n k (h p) (w q) -> n h w k p q", p=cell.h, q=cell.w)
+        still = _summed(rows.float().sum(dim=4))
+        places = (still > STILL * cell.h * cell.w).any(dim=3).nonzero()
+        cells = rearrange(later, "n k (h p) (w q) -> n h w k p q", p=cell.h, q=cell.w)
+        n, i, j = places.T
+        stack = _displaced(first[:, 0])
+        margin = REACH + TAPS
+        corners = (n * stack.shape[1] * stack.shape[2] + i * cell.h + margin) * stack.shape[3]
+        wanted = cells[n, i, j].flatten(2)
+        shape = (len(levels), still.shape[1], still.shape[2])
+        return cls(stack, places, wanted, corners + j * cell.w + margin, still[n, i, j].int(), cell, shape)
+
+    def taken(self, vectors: Vectors) -> Paths:
+        """The vectors of the cells."""
+        n, i, j = self.places.T
+        return rearrange(vectors, "n k two h w -> n h w k two")[n, i, j]
+
+    def placed(self, paths: Paths) -> Vectors:
+        """Vectors of all cells; those that are not among the cells stand still."""
+        n, i, j = self.places.T
+        whole = paths.new_zeros(*self.shape, *paths.shape[1:])
+        whole[n, i, j] = paths
+        return rearrange(whole, "n h w k two -> n k two h w")
+
+    def parts(self) -> Iterator[tuple[slice, "Matcher"]]:
+        """Some of the cells at a time."""
+        for first in range(0, len(self.places), AT_ONCE):
+            some = slice(first, first + AT_ONCE)
+            yield some, self.some(some)
+
+    def some(self, which: slice | Int[Tensor, " l"]) -> "Matcher":
+        """Of some of the cells."""
+        return self._replace(
+            places=self.places[which],
+            wanted=self.wanted[which],
+            corners=self.corners[which],
+            still=self.still[which],
+        )
+
+    def left(self, paths: Int[Tensor, "*c m k 2"], apart: int = 1) -> Int[Tensor, "*c m k"]:
+        """The sum of absolute differences that vectors leave in the cells; of one in `apart` rows."""
+        (height, width), (_, frames, pixels) = self.stack.shape[2:], self.wanted.shape
+        down, right = paths.unbind(dim=-1)
+        phase = ((down & (FINENESS - 1)) << _BITS) + (right & (FINENESS - 1))
+        starts = (phase * height + (down >> _BITS)) * width + (right >> _BITS) + self.corners[:, None]
+        lines = starts[..., None] + torch.arange(0, self.cell.h, apart, device=starts.device) * width
+        # Every run of pixels of a row as a row of its own: selecting rows copies runs, not single numbers.
+        runs = self.stack.as_strided((self.stack.numel() - self.cell.w + 1, self.cell.w), (1, 1))
+        found = runs.index_select(0, lines.flatten()).reshape(*starts.shape, pixels // apart)
+        wanted = self.wanted
+        if apart > 1:
+            rows = wanted.reshape(-1, frames, self.cell.h // apart, apart * self.cell.w)
+            wanted = rows[..., : self.cell.w].flatten(2)
+        return _summed((torch.maximum(found, wanted) - torch.minimum(found, wanted)).float()).int()
+
+    def field(self, vectors: Vectors) -> Field:
+        """Say in which cells' frames too much is left by their vectors, and not much less than by none.
+
+        There, vectors are kept in frames of which they leave less than half of what standing still leaves.
+        """
+        paths = self.taken(vectors)
+        left = torch.cat([self.still[:0], *(part.left(paths[some]) for some, part in self.parts())])
+        all_left, all_still = left.sum(dim=1), self.still.sum(dim=1)
+        least = LEAST_LEFT * self.wanted.shape[1] * self.wanted.shape[2]
+        plain = (all_left > least) & (MOST_SAVED * all_left > all_still)
+        useless = plain[:, None] & (2 * left >= self.still)
+        n, i, j = self.places.T
+        flags = plain.new_zeros(self.shape)
+        flags[n, i, j] = plain
+        kept = rearrange(vectors.clone(), "n k two h w -> n h w k two")
+        kept[n, i, j] = torch.where(useless[..., None], 0, paths)
+        return Field(rearrange(kept, "n h w k two -> n k two h w"), flags)
+
+
+_BITS = FINENESS.bit_length() - 1
+
+
+def _summed(numbers: Float[Tensor, "*any q"]) -> Float[Tensor, "*any"]:
+    """The sum over the last axis, of whole numbers: as a product, which is fast."""
+    return numbers @ numbers.new_ones(numbers.shape[-1])
+
+
+def _displaced(images: UInt8[Tensor, "n H W"]) -> UInt8[Tensor, "n f P Q"]:
+    """Images at 0 to 3 quarters of a pixel down and to the right, between four pixels, rounded to levels."""
+    margin = REACH + TAPS
+    wide = F.pad(images[:, None].float(), [margin, margin + 1] * 2, mode="replicate")[:, 0].to(torch.int16)
+    (n, height, width), phases = wide.shape, FINENESS**2
+    stack = images.new_empty(n, phases, height - 1, width - 1)
+    for right in range(FINENESS):
+        between = _between(wide, right, dim=2)
+        for down in range(FINENESS):
+            stack[:, down * FINENESS + right] = _between(between, down, dim=1)
+    return stack
+
+
+def _between(x: Tensor, quarters: int, *, dim: int) -> Tensor:
+    """Numbers between neighbours along an axis."""
+    before, after = (x.narrow(dim, first, x.shape[dim] - 1) for first in (0, 1))
+    if not quarters:
+        return before
+    return (before * (FINENESS - quarters)).add_(after * quarters).add_(FINENESS // 2) >> _BITS
