@@ -3,16 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from random_tokenizers import make_motion_tokenizer
+from random_tokenizers import make_motion_tokenizer, make_twin
 
+import tubelet
 from tubelet.bitstream import TubeReader
 from tubelet.bitstream.coding import MODEL, TABLES
 from tubelet.checkpoint import Checkpoint
-from tubelet.codec.budget import MeanChannels
+from tubelet.codec.budget import BitsPerPixel, MeanChannels
 from tubelet.codec.encode import encode_file
 from tubelet.codec.reconstruct import reconstruct_file
 from tubelet.codec.tube import open_tube
 from tubelet.errors import OptionError
+from tubelet.priors.files import model_for
 from tubelet.video.pixels import to_model
 
 
@@ -78,8 +80,45 @@ def test_numbers_of_channels_are_of_content(checkpoint, clip, tmp_path):
         open_tube(tmp_path / "all.tube", tokenizer=checkpoint, channels=13)
 
 
-def test_a_budget_of_a_latent_of_several_parts_is_refused(checkpoint, clip, tmp_path):
+@pytest.mark.parametrize(
+    ("small", "large", "two_pass"),
+    [
+        (MeanChannels(channels=2.0), MeanChannels(channels=6.0), False),
+        (BitsPerPixel(bits=2.0), BitsPerPixel(bits=6.0), False),
+        (BitsPerPixel(bits=2.0), BitsPerPixel(bits=6.0), True),
+    ],
+)
+def test_a_budget_is_kept_of_content_and_motion_stays(clip, tmp_path, small, large, two_pass):
+    tokenizer = "klt-4x8x8-motion"
+    frames = np.load(clip)
+    expected = tubelet.load(tokenizer).encode_parts(to_model(frames))
+    errors = []
+    for number, budget in enumerate((small, large)):
+        path = tmp_path / f"{number}.tube"
+        encode_file(clip, path, tokenizer=tokenizer, budget=budget, two_pass=two_pass)
+        if isinstance(budget, BitsPerPixel):
+            assert 8 * path.stat().st_size <= budget.bits * frames[..., 0].size
+        with open_tube(path) as tube, TubeReader(path, model_for) as reader:
+            counts = [reader.read_counts(chunk) for chunk in range(len(reader.chunks))]
+            assert all(parts[0] is None and parts[1] is None for parts in counts)
+            if isinstance(budget, MeanChannels):
+                assert np.concatenate([parts[2] for parts in counts]).mean() <= budget.channels
+            latents = tube.latents().latents
+            assert torch.equal(latents["motion"], expected["motion"])
+            assert torch.equal(latents["plain"], expected["plain"])
+            assert np.array_equal(tube[4:6], tube[:][4:6])
+            errors.append(np.square(tube[:].astype(float) - frames).mean())
+    assert errors[1] < errors[0]
+
+
+def test_a_budget_that_motion_alone_exceeds_is_refused(clip, tmp_path):
+    with pytest.raises(OptionError, match="if it stores nothing"):
+        encode_file(clip, tmp_path / "a.tube", tokenizer="klt-4x8x8-motion", budget=BitsPerPixel(bits=0.01))
+
+
+def test_a_budget_of_several_parts_that_it_would_decide_is_refused(clip, tmp_path):
+    several = Checkpoint(name="random", tokenizer=make_twin(), sha256="0" * 64)
     with pytest.raises(
-        OptionError, match=r"one part; this tokenizer's has several \(motion, plain, content\)"
+        OptionError, match="beside parts that files keep exactly; this tokenizer's has several"
     ):
-        encode_file(clip, tmp_path / "a.tube", tokenizer=checkpoint, budget=MeanChannels(channels=4.0))
+        encode_file(clip, tmp_path / "a.tube", tokenizer=several, budget=MeanChannels(channels=4.0))

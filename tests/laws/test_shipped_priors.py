@@ -16,7 +16,7 @@ from tubelet.priors.motion.prior import MotionPrior
 from tubelet.quantizers.scalar import ScalarQuantizer
 
 DIGESTS = {
-    "klt-4x8x8-motion-prior": "785cf43da531743525b8d6766809176feec786226b366be97b667936bd21b915",
+    "klt-4x8x8-motion-prior": "d9fc753888f4de4f8004b205ab8090c8deb89910238931931353484bd3c75d7f",
     "tubelet-m-prior": "366a465955c67ab964bab64a53d8773cf1961f76a75bb32bbed42d19aab2b404",
     "tubelet-fsq-prior": "d5e0e1032ceff776d44959f0a47ae714be2e11a4514e6343cd90d82c2d11d1db",
 }

@@ -14,10 +14,10 @@ import numpy as np
 
 from tubelet.codec.allocate import Allocator, classes_of
 from tubelet.codec.costs import ChannelCosts, Costs, TableCosts
+from tubelet.codec.decided_part import decided_part
 from tubelet.codec.symbols import BASE_STEP
 from tubelet.errors import OptionError
 from tubelet.quantizers.scalar import STEP_UNIT, ScalarQuantizer
-from tubelet.tokenizers.clip import only_part
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 
 PRICE_OF_STEP = 2 * log(2) / 12
@@ -168,7 +168,7 @@ def price_of_step(step: float) -> float:
 
 
 class Allocators:
-    """Makes allocators for the only part of a tokenizer.
+    """Makes allocators for the part of a tokenizer that a budget decides.
 
     Args:
         tokenizer: whose latents.
@@ -176,7 +176,7 @@ class Allocators:
         costs: what makes `Costs` of the quantiser's step of each channel; adaptive tables by default.
 
     Raises:
-        OptionError: the tokenizer has several parts, or not so many channels.
+        OptionError: the tokenizer has several such parts, or not so many channels.
     """
 
     def __init__(
@@ -186,13 +186,7 @@ class Allocators:
         channels: int | None = None,
         costs: Callable[[ScalarQuantizer], Costs] | None = None,
     ) -> None:
-        if len(tokenizer.parts) > 1:
-            names = ", ".join(each.name for each in tokenizer.parts)
-            raise OptionError(
-                f"a budget is for a latent of one part; this tokenizer's has several ({names}). Choose "
-                "--step and --channels, or another tokenizer."
-            )
-        part = only_part(tokenizer.parts)
+        part = decided_part(tokenizer.parts)
         kept = tokenizer.check_channels(channels)
         self._coding_units = tokenizer.model.coding_units()[part.name][:kept]
         self._units = tokenizer.model.pixel_units()[part.name][:kept].detach().to("cpu").float().numpy()

@@ -5,22 +5,21 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Int64
 
-from tubelet.bitstream.chunk import Chunk, EncodedChunk, PartSymbols, chunk_to_bytes
+from tubelet.bitstream.chunk import Chunk, EncodedChunk, chunk_to_bytes
 from tubelet.bitstream.coding import Codings
 from tubelet.bitstream.container import RecordHead
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.writer import TubeWriter
 from tubelet.codec.allocate import Allocated
+from tubelet.codec.decided_part import DecidedPart, PartsOfStep, joined
 from tubelet.codec.pipeline import NO_TIMES, Encoded
 from tubelet.codec.report import TubeReport
 from tubelet.codec.sinks import TubeSink
 from tubelet.codec.spending import ChunkFacts, Measured, Spending
 from tubelet.priors.files import model_for
-from tubelet.tokenizers.grouping import Grouping
-from tubelet.types import Latent
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 
 _BESIDE_BYTES = 128
 """What the end of the last frame, the index without its entries, and the trailer take at most."""
@@ -89,12 +88,12 @@ class FileSizes:
 
 
 class BudgetSink:
-    """Takes the latent of a clip of one part, decides what of it is stored, and writes that.
+    """Takes the latents of a clip, decides what of one part is stored, and writes that and the others.
 
     Args:
         tube: the file.
         spending: decides.
-        grouping: which frames belong to which step.
+        tokenizer: whose latents.
         time_base: of the timestamps.
         steps: of a chunk.
         halve_end: whether the last two chunks are about as long as each other, so that none is so short that
@@ -105,7 +104,7 @@ class BudgetSink:
         self,
         tube: TubeSink,
         spending: Spending,
-        grouping: Grouping,
+        tokenizer: ContinuousTokenizer,
         *,
         time_base: Fraction,
         steps: int,
@@ -115,10 +114,11 @@ class BudgetSink:
         self._tube = tube
         self._codings = FileCodings(Codings(tube.header), tube.writer.codings)
         self._spending = spending
-        self._grouping = grouping
+        self._grouping = tokenizer.grouping
+        self._apart = DecidedPart(tokenizer)
         self._steps = steps
         self._halve_end = halve_end
-        self._waiting: list[Latent] = []
+        self._waiting: list[PartsOfStep] = []
         self._times: Int64[np.ndarray, " T"] = NO_TIMES
         self._number = self._step = 0
         self._begun = False
@@ -133,8 +133,7 @@ class BudgetSink:
         if not self._begun:
             self._spending.begin(bits_beside(self.writer.bytes_header))
             self._begun = True
-        (latent,) = item.latents.values()
-        self._waiting += latent.split(1, dim=2) if latent.shape[2] else []
+        self._waiting += self._apart.steps(item.latents)
         self._times = np.concatenate([self._times, item.timestamps])
         self._tube.end = item.end
         # A full one may be the last, and its last step not full.
@@ -174,10 +173,10 @@ class BudgetSink:
                 first_step=self._step,
                 first_frame=first_frame,
                 timestamps=times,
-                parts=(PartSymbols(symbols=done.symbols, counts=done.counts),),
+                parts=self._apart.parts(done, taken),
             )
 
-        latent = torch.cat(taken, dim=2)
+        latent = joined(taken)
         facts = ChunkFacts(latent[0, 0].numel(), len(times), self._seconds(times))
         spent = self._spending.spend(latent, facts, FileSizes(self._codings, chunk))
         self._tube.write_chunk(chunk(spent.done), spent.encoded)

@@ -59,7 +59,7 @@ class Chunker:
             first_step=self._step,
             first_frame=first_frame,
             timestamps=self._times[:frames],
-            parts=tuple(_joined([each[name] for each in taken]) for name in taken[0]),
+            parts=tuple(joined_parts([each[name] for each in taken]) for name in taken[0]),
         )
         self._times = self._times[frames:]
         self._number += 1
@@ -73,7 +73,7 @@ def part_of(part: PartSymbols, steps: slice) -> PartSymbols:
     return PartSymbols(symbols=part.symbols[:, steps], counts=counts)
 
 
-def _joined(steps: list[PartSymbols]) -> PartSymbols:
+def joined_parts(steps: list[PartSymbols]) -> PartSymbols:
     """Consecutive latent steps of a part as one."""
     if len(steps) == 1:
         return steps[0]

@@ -1,19 +1,17 @@
 """A clip into a ``.tube`` file that keeps a budget, in one pass or in two."""
 
 from fractions import Fraction
-from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from jaxtyping import Int64
 
-from tubelet.bitstream.chunk import Chunk, PartSymbols
+from tubelet.bitstream.chunk import Chunk
 from tubelet.bitstream.container import header_to_bytes
 from tubelet.codec.allocate import Allocated
-from tubelet.codec.budget import Bitrate, Budget, ClipFacts
+from tubelet.codec.budget import Bitrate, Budget, ClipFacts, MeanChannels
 from tubelet.codec.budget_sink import BudgetSink, FileCodings, FileSizes, bits_beside
+from tubelet.codec.decided_part import DecidedPart, PartsOfStep, bits_beside_decided, joined
 from tubelet.codec.open_clip import OpenClip
 from tubelet.codec.pipeline import Encoded
 from tubelet.codec.plan_budget import Planner, Shares, SizesAt
@@ -40,14 +38,14 @@ def encode_within(
     begun = _Begun.of(clip, budget, channels=channels, step=step)
     planner, tokenizer = begun.planner, clip.checkpoint.tokenizer
     if shares is None:
-        decided = planner.one_pass(planner.opening(begun.first, begun.facts, begun.sizes_at))
+        decided = planner.one_pass(planner.opening(begun.opening, begun.facts, begun.sizes_at))
     else:
         decided = planner.two_pass(shares)
     quantizer = LatentQuantizer.of(tokenizer, clip.kept, step=decided.step)
     sink = BudgetSink(
         clip.sink(quantizer, planner.classes),
         decided.spending,
-        tokenizer.grouping,
+        tokenizer,
         time_base=clip.info.time_base,
         steps=planner.chunk_steps,
         halve_end=isinstance(budget, Bitrate),
@@ -61,19 +59,20 @@ def encode_within(
 def first_pass(clip: OpenClip, budget: Budget, *, channels: int | None, step: float) -> Shares:
     """Find what each chunk takes at one price for all, and write nothing; the rest as `encode_within`."""
     begun = _Begun.of(clip, budget, channels=channels, step=step)
-    planner, waiting = begun.planner, begun.latents
-    opening = planner.opening(begun.first, begun.facts, begun.sizes_at)
-    allocator = planner.at_one_price(opening, begun.first, begun.facts, begun.sizes_at)
+    planner, waiting = begun.planner, begun.steps
+    opening = planner.opening(begun.opening, begun.facts, begun.sizes_at)
+    allocator = planner.at_one_price(opening, begun.opening, begun.facts, begun.sizes_at)
     costs: list[float] = []
     positions, frames = 0, sum(len(piece.timestamps) for piece in begun.pieces)
     for piece in chain(clip.latents, [None]):
         if piece is not None:
-            waiting += _steps(piece)
+            waiting += begun.apart.steps(piece.latents)
             frames += len(piece.timestamps)
         while len(waiting) >= planner.chunk_steps or (piece is None and waiting):
             taken, waiting = waiting[: planner.chunk_steps], waiting[planner.chunk_steps :]
-            latent = torch.cat(taken, dim=2)
-            costs.append(float(allocator.allocate(latent).costs.sum()))
+            latent = joined(taken)
+            anyway = 0.0 if isinstance(budget, MeanChannels) else bits_beside_decided(taken)
+            costs.append(anyway + float(allocator.allocate(latent).costs.sum()))
             positions += latent[0, 0].numel()
     facts = ChunkFacts(positions, frames, float(frames / _rate(clip)))
     return Shares(costs, planner.allowed(facts), opening)
@@ -84,15 +83,19 @@ class _Begun(NamedTuple):
 
     Attributes:
         planner: plans.
+        apart: takes latents apart.
         pieces: what was taken of the clip so far.
+        steps: all steps of these.
         first: all steps of the first chunk.
         facts: of the first chunk.
         sizes_at: what a file of the first chunk takes.
     """
 
     planner: Planner
+    apart: DecidedPart
     pieces: list[Encoded]
-    first: Latent
+    steps: list[PartsOfStep]
+    first: list[PartsOfStep]
     facts: ChunkFacts
     sizes_at: SizesAt
 
@@ -103,41 +106,35 @@ class _Begun(NamedTuple):
         facts = ClipFacts(height=info.height, width=info.width, rate=_rate(clip))
         planner = Planner(tokenizer, facts, budget, channels=channels, step=step)
         pieces: list[Encoded] = []
-        steps: list[Latent] = []
+        apart, steps = DecidedPart(tokenizer), list[PartsOfStep]()
         for piece in clip.latents:
             pieces.append(piece)
-            steps += _steps(piece)
+            steps += apart.steps(piece.latents)
             if len(steps) >= planner.chunk_steps:
                 break
-        first = torch.cat(steps[: planner.chunk_steps], dim=2)
+        first = steps[: planner.chunk_steps]
         times = np.concatenate([piece.timestamps for piece in pieces])
-        times = times[: tokenizer.grouping.first_frame(first.shape[2])]
+        times = times[: tokenizer.grouping.first_frame(len(first))]
+
+        def chunk(done: Allocated) -> Chunk:
+            parts = apart.parts(done, first)
+            return Chunk(number=0, first_step=0, first_frame=0, timestamps=times, parts=parts)
 
         def sizes_at(step: float) -> Sizes:
             header = clip.header(LatentQuantizer.of(tokenizer, clip.kept, step=step), planner.classes)
             # Of a bitrate the first chunk alone pays for the header, and the step is that of all.
             once = isinstance(budget, Bitrate)
             beside = 0.0 if once else bits_beside(len(header_to_bytes(header)))
-            return FileSizes(FileCodings.of(header), partial(_first_chunk, times=times), beside=beside)
+            return FileSizes(FileCodings.of(header), chunk, beside=beside)
 
         seconds = float(len(times) / facts.rate)
-        return cls(planner, pieces, first, ChunkFacts(first[0, 0].numel(), len(times), seconds), sizes_at)
+        positions = joined(first)[0, 0].numel()
+        return cls(planner, apart, pieces, steps, first, ChunkFacts(positions, len(times), seconds), sizes_at)
 
     @property
-    def latents(self) -> list[Latent]:
-        """The steps that were taken so far, one by one."""
-        return [step for piece in self.pieces for step in _steps(piece)]
-
-
-def _first_chunk(done: Allocated, times: Int64[np.ndarray, " T"]) -> Chunk:
-    part = PartSymbols(symbols=done.symbols, counts=done.counts)
-    return Chunk(number=0, first_step=0, first_frame=0, timestamps=times, parts=(part,))
-
-
-def _steps(piece: Encoded) -> list[Latent]:
-    """The latent of the only part, step by step."""
-    (latent,) = piece.latents.values()
-    return list(latent.split(1, dim=2)) if latent.shape[2] else []
+    def opening(self) -> Latent:
+        """What a budget decides of the first chunk."""
+        return joined(self.first)
 
 
 def _rate(clip: OpenClip) -> Fraction:

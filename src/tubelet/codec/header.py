@@ -37,14 +37,20 @@ def make_header(
         checkpoint: the tokenizer.
         quantizer: of its latent.
         audio: what is carried along.
-        counts: how many channels a position may have; all of them for none.
+        counts: how many channels a position of ordered parts may have; all of them for none.
         prior: what symbols may be coded with beside tables of their own.
     """
     tokenizer = checkpoint.tokenizer
     cells = tokenizer.grouping.cells(info.height, info.width)
     parts = tuple(
         replace(
-            _part(tokenizer.grids[name], cells, channels=len(part.steps), steps=part.steps, counts=counts),
+            _part(
+                grid := tokenizer.grids[name],
+                cells,
+                channels=len(part.steps),
+                steps=part.steps,
+                counts=counts if grid.part.ordered else (),
+            ),
             centroids=part.centroids,
         )
         for name, part in quantizer.of_part.items()

@@ -117,6 +117,7 @@ class Planner:
         channels: int | None,
         step: float,
     ) -> None:
+        self._allocators = Allocators(tokenizer, channels=channels)
         self.chunk_steps = chunk_steps(tokenizer.check_channels(channels), tokenizer.grouping, facts)
         if isinstance(budget, Bitrate):
             self.chunk_steps = max(1, min(self.chunk_steps, int(_SECONDS * facts.rate / tokenizer.stride.t)))
@@ -124,7 +125,6 @@ class Planner:
         self._frames_of_step = tokenizer.stride.t
         self._budget = budget
         self._step = step
-        self._allocators = Allocators(tokenizer, channels=channels)
         self.classes = self._allocators.classes
 
     def opening(self, first: Latent, facts: ChunkFacts, sizes_at: SizesAt) -> Opening | None:

@@ -97,7 +97,7 @@ class TubeSystem:
         """How many channels a file of a clip stores of each position."""
         with _file_of(frames, self._encode) as (_, tube, _), TubeReader(tube, model_for) as reader:
             found = [reader.read_counts(number) for number in range(len(reader.chunks))]
-        every = [counts for (counts,) in found if counts is not None]
+        every = [counts for parts in found for counts in parts if counts is not None]
         return torch.from_numpy(np.concatenate(every))[None, None]
 
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:

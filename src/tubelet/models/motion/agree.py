@@ -89,7 +89,7 @@ def _cheapest(
 
 def _digits_beside(every: Float[Tensor, "c m k two"], near: Float[Tensor, "4 m k two"]) -> Int[Tensor, "c m"]:
     """Binary digits of what paths differ by from those near, and from constant velocity."""
-    total = sum(_digits(every - one) for one in near)
+    total = torch.stack([_digits(every - one) for one in near]).sum(dim=0)
     last, before = every[:, :, -1], torch.zeros_like(every[:, :, 0])
     for frame in range(every.shape[2] - 1):
         steps = every.shape[2] - frame

@@ -33,6 +33,10 @@ LEAST_LEFT = 8
 MOST_SAVED = 5
 """Nor is it, where vectors leave less than one in so many of what standing still leaves."""
 
+KEPT = 4
+"""Vectors of a plain cell are kept in frames of which they leave less than one in so many of what standing
+still leaves."""
+
 Places = Int[Tensor, "m 3"]
 """Cells: group, row and column."""
 
@@ -45,7 +49,7 @@ class Field(NamedTuple):
 
     Attributes:
         vectors: of every cell.
-        plain: cells that cannot be followed through all frames; their vectors move nothing.
+        plain: cells that cannot be followed through all frames; vectors that they are given move nothing.
     """
 
     vectors: Vectors
@@ -136,20 +140,19 @@ class Matcher(NamedTuple):
     def field(self, vectors: Vectors) -> Field:
         """Say in which cells' frames too much is left by their vectors, and not much less than by none.
 
-        There, vectors are kept in frames of which they leave less than half of what standing still leaves.
+        There, vectors move nothing; they are kept in frames of which they leave nearly nothing.
         """
         paths = self.taken(vectors)
         left = torch.cat([self.still[:0], *(part.left(paths[some]) for some, part in self.parts())])
         all_left, all_still = left.sum(dim=1), self.still.sum(dim=1)
         least = LEAST_LEFT * self.wanted.shape[1] * self.wanted.shape[2]
         plain = (all_left > least) & (MOST_SAVED * all_left > all_still)
-        useless = plain[:, None] & (2 * left >= self.still)
         n, i, j = self.places.T
         flags = plain.new_zeros(self.shape)
         flags[n, i, j] = plain
-        kept = rearrange(vectors.clone(), "n k two h w -> n h w k two")
-        kept[n, i, j] = torch.where(useless[..., None], 0, paths)
-        return Field(rearrange(kept, "n h w k two -> n k two h w"), flags)
+        useless = plain[:, None] & (KEPT * left >= self.still)
+        kept = self.placed(torch.where(useless[..., None], 0, paths))
+        return Field(torch.where(flags[:, None, None], kept, vectors), flags)
 
 
 _BITS = FINENESS.bit_length() - 1
