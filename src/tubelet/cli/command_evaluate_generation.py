@@ -68,6 +68,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of the training of one generator: also measure how far its clips are from those of "
         "training",
     )
+    parser.add_argument(
+        "--text",
+        metavar="DIR",
+        help="where the text encoder of the generators lies, if they have one that moved",
+    )
     options.add_device(parser)
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 
@@ -91,7 +96,7 @@ def run(arguments: argparse.Namespace) -> None:
         strips=arguments.strips,
         run=arguments.trained_in,
     )
-    models = [read_generator(name, device=arguments.device) for name in arguments.models]
+    models = [read_generator(name, text=arguments.text, device=arguments.device) for name in arguments.models]
     samplings = [options.sampling(arguments, model) for model in models]
     found: dict[str, Any] = {}
     with progress("evaluating", total=len(models) * len(KINDS) * how.count, unit="clips") as advance:

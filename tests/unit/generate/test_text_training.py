@@ -170,8 +170,10 @@ def test_a_text_encoder_that_moved_is_named_and_another_one_refused(config, enco
         read_generator(folder)
     command = ["generate", "a red circle", "--model", str(folder), "--steps", "1", "-o"]
     assert main([*command, str(tmp_path / "out.mp4"), "--text", str(moved)]) == 0
+    figures = ["evaluate-generation", str(folder), "--count", "2", "--text"]
+    assert main([*figures, str(tmp_path / "elsewhere"), "-o", str(tmp_path / "no.json")]) != 0
+    assert "give its place by --text" in " ".join(capsys.readouterr().err.split())
     other = save_text_encoder("t5", tmp_path / "other", seed=1)
-    capsys.readouterr()
     assert main([*command, str(tmp_path / "no.mp4"), "--text", other]) != 0
     assert "Name the one that it was trained with" in " ".join(capsys.readouterr().err.split())
 
