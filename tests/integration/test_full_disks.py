@@ -67,6 +67,15 @@ def test_an_evaluation_goes_on_when_there_is_room(limited, clips, tmp_path, smal
     assert limited(10**6, *arguments).code == 0
 
 
+def test_a_data_set_goes_on_when_there_is_room(limited, clips, tmp_path, small_folder):
+    out = tmp_path / "latents"
+    arguments = ("encode-dataset", clips, "-o", out, "--tokenizer", small_folder, "--workers", "1")
+    assert refused(limited(8, *arguments), 1, "no room for", "Free space first")
+    assert not list(out.rglob("*.part")) and not list(out.rglob("*.tar"))
+    assert limited(10**6, *arguments).code == 0
+    assert files(out / "shards") == {"shard-00000.json", "shard-00000.tar"}
+
+
 @pytest.mark.slow
 def test_a_run_and_its_export(limited, data, tmp_path):
     (tmp_path / "own_recipe.py").write_text(RECIPE)

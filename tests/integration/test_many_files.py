@@ -1,6 +1,8 @@
 """`tubelet encode` and `tubelet tokenize` of many videos at once."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -129,3 +131,32 @@ def test_a_list_with_captions_fills_a_table(cli, clips, folder, tmp_path):
     assert refused(
         cli("tokenize", clips / "a.mkv", "-o", table, "--tokenizer", folder), 1, "clips.parquet exists"
     )
+
+
+# A process between, because a child begins with the memory of the one that it was forked from.
+USAGE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="bytes are those of Linux")
+def test_memory_is_flat_over_300_files_in_one_process(tmp_path, small_folder):
+    frames = np.random.default_rng(0).integers(0, 256, (9, 64, 64, 3), np.uint8)
+
+    def peak(count):
+        """Of a process that encodes so many files, in MiB."""
+        clips = tmp_path / f"clips{count}"
+        clips.mkdir()
+        for number in range(count):
+            np.save(clips / f"{number:03d}.npy", frames)
+        words = ["encode", clips, "-o", tmp_path / f"out{count}", "--tokenizer", small_folder, "--quiet"]
+        command = [sys.executable, "-c", USAGE, sys.executable, "-m", "tubelet", *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert len(list((tmp_path / f"out{count}").glob("*.tube"))) == count
+        return int(done.stdout) / 1024
+
+    # Half the bytes of the frames of 290 files, each of which would be noticed many times over.
+    assert peak(300) < peak(10) + 290 * frames.nbytes / 2**20 / 2

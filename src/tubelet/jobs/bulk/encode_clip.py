@@ -3,7 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
 from math import prod
 from typing import Any, NamedTuple
@@ -72,7 +72,7 @@ def encode_clip(
     def frames() -> AbstractContextManager[ClipFrames]:
         return open_clip_frames(path, row.start, row.end, mirrored=clip.mirrored, settings=settings)
 
-    with warnings.catch_warnings(record=True) as heard:
+    with _present(clip), warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         shares = clip_shares(frames, checkpoint, settings)
         with frames() as opened:
@@ -82,8 +82,9 @@ def encode_clip(
     if damage:
         # Frames that a decoder patched up look sound, and a network would learn them.
         raise VideoError(damage[0])
-    if signature_of(clip.source.path) != source.signature:
-        raise VideoError(f"{clip.source.place} changed while it was read. Encode it again.")
+    if (found := signature_of(clip.source.path)) != source.signature:
+        what = "vanished" if found is None else "changed"
+        raise VideoError(f"{clip.source.place} {what} while it was read. Encode it again.")
     info, timestamps = opened.info, times.all()
     facts = _facts(clip, checkpoint, source, info, settings.rate or constant_rate(timestamps, info))
     facts |= {"frames": len(timestamps), **made.statistics}
@@ -91,6 +92,19 @@ def encode_clip(
         facts["psnr_db"] = _psnr(frames, checkpoint, settings, made, count=len(timestamps))
     record = Record.of(clip.key, facts, made.arrays, made.about)
     return EncodedClip(record, source, len(timestamps), len(timestamps) * info.height * info.width)
+
+
+@contextmanager
+def _present(clip: PlannedClip) -> Iterator[None]:
+    """Name a source that goes away while it is read.
+
+    Raises:
+        VideoError: it did.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise VideoError(f"{clip.source.place} vanished while it was read. Encode it again.") from error
 
 
 class _Times:

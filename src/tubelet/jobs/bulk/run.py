@@ -19,7 +19,7 @@ from tubelet.data.shards.errors_file import write_errors
 from tubelet.data.shards.parquet import shard_packages
 from tubelet.errors import OutputError, VideoError
 from tubelet.files import locked, output_errors
-from tubelet.files.leftovers import OWN
+from tubelet.files.leftovers import OWN, sweep
 from tubelet.files.lock import LOCK_FILE
 from tubelet.jobs import identity
 from tubelet.jobs.bulk import known_sources
@@ -89,6 +89,9 @@ def encode_dataset(
         for name in (SHARDS, WORK):
             (bulk.folder / name).mkdir(parents=True, exist_ok=True)
     with _alone(bulk):
+        # What processes that live are writing is locked, and stays.
+        for place in (bulk.folder, bulk.folder / SHARDS):
+            sweep(place)
         description = _settled(bulk, description)
         works = _works(bulk, description)
         run = _Run(bulk, works, _looked(bulk, works), on_progress)

@@ -91,13 +91,14 @@ class ShardWork:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the shard that is there holds its clips and no other."""
+        """Whether the shard that is there holds its clips and no other, and no kill left its parts behind."""
         index = self._index
         return (
             index is not None
             and not index.failures
             and len(self.kept) == len(index.entries) == len(self.clips)
             and not pending_path(self._folder, self._description, self._number).exists()
+            and not self._work.exists()
         )
 
     def begin(self) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tubelet.data.shards.numbers import from_stored
 from tubelet.data.shards.record import bytes_to_array
 from tubelet.errors import OptionError, OutputError, VideoError
 from tubelet.files import locked
+from tubelet.jobs.bulk import encode_clip
 from tubelet.jobs.bulk.bulk import Share
 from tubelet.jobs.bulk.plan import plan_clips
 from tubelet.jobs.bulk.run import BulkEncoding, prospect
@@ -165,6 +167,38 @@ def test_a_clip_whose_end_is_missing_fails(encode, video_file, tmp_path):
     report = encode(path)
     assert report.failed == 1
     assert "damaged" in (tmp_path / "out" / "errors.jsonl").read_text()
+
+
+def test_what_a_kill_left_behind_is_removed_though_nothing_is_to_do(encode, clips, tmp_path, files):
+    encode(clips)
+    before = files(tmp_path / "out" / "shards")
+    parts = tmp_path / "out" / "work" / "shard-00000"
+    parts.mkdir(parents=True)
+    (parts / f"{'0' * 32}.part").write_bytes(b"of a shard that was put together")
+    (tmp_path / "out" / "shards" / ".shard-00000.tubelet-0123abcd.part.tar").write_bytes(b"half")
+    assert encode(clips).encoded == 0
+    assert files(tmp_path / "out" / "shards") == before
+    assert not (tmp_path / "out" / "work").exists()
+
+
+def test_a_source_that_vanishes_while_it_is_read_fails_and_costs_the_others_nothing(
+    encode, clips, tmp_path, monkeypatch
+):
+    opened = encode_clip.open_clip_frames
+
+    @contextmanager
+    def vanishing(path, *place, **more):
+        with opened(path, *place, **more) as frames:
+            if path.name == "3.mkv":
+                path.unlink()
+            yield frames
+
+    monkeypatch.setattr(encode_clip, "open_clip_frames", vanishing)
+    report = encode(clips)
+    assert (report.encoded, report.failed) == (5, 1)
+    (line,) = (tmp_path / "out" / "errors.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["reason"] == f"{clips}/3.mkv vanished while it was read. Encode it again."
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_the_first_clip_that_fails_ends_the_work_if_that_is_asked_for(encode, here, clips, tmp_path):
