@@ -105,17 +105,17 @@ def _tokenizer_table(tokenizers: Sequence[ShippedTokenizer], stored: Path) -> st
             "x".join(map(str, each.stride)),
             _gives(each),
             f"{each.numbers_in_per_number_out:,.0f}:1",
+            *quality,
+            _speed(each.name, bench["figures"]["rows"] if bench else []),
+            f"{each.mflop_per_pixel:.4f}",
             f"{each.million_weights:.2f}",
             f"{each.bytes / 1e6:.2f}",
-            f"{each.mflop_per_pixel:.4f}",
-            _speed(each.name, bench["figures"]["rows"] if bench else []),
-            *quality,
             _licence(find(each.name)),
             "",
         ]
     heads = (
-        *("stride", "gives", "numbers in : out", "million weights", "MB", "MFLOP/px", "Mpx/s"),
-        *("PSNR dB", "MS-SSIM", "motion dB", "at", "licence", "card"),
+        *("stride", "gives", "numbers in : out", "PSNR dB", "MS-SSIM", "motion dB", "at"),
+        *("Mpx/s", "MFLOP/px", "million weights", "MB", "licence", "card"),
     )
     return _linked(markdown_table(plain_table("tokenizer", heads, rows)), rows)
 
