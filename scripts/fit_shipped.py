@@ -41,7 +41,7 @@ tags: [video, compression]
 A prior of the vectors and flags of klt-4x8x8-motion: tables that are chosen by what is around, whole numbers
 alone (decision 0057). It has no network, and files of it need no more time than others.
 
-- **Made by** `python scripts/fit_shipped.py ../shared/data/train`: counted, not trained.
+- **Made by** counting, in one pass; nothing is trained.
 - **From** {clips} clips, every third of the training set, 33 frames of each, at a short side of 256 pixels;
   clips of benchmarks are left out.
 - **For** the motion and plain parts of klt-4x8x8-motion; content takes tables of its own.

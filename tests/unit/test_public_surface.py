@@ -23,11 +23,11 @@ OPTIONS = {
     ),
     "tokenize": "--caption --captions --device --force --help --json --memory --no-audio --on-error "
     "--output --tokenizer SOURCE",
-    "detokenize": "--clip --device --force --help --memory --no-audio --output --tokenizer IN",
+    "detokenize": "--clip --device --force --help --json --memory --no-audio --output --tokenizer IN",
     "report": "--anchor --budget --force --help --measure --output --title RESULTS",
     "reconstruct": "--channels --device --force --help --json --memory --no-audio --output --refine --seed "
     "--side-by-side --step --tokenizer IN",
-    "continue": "--device --force --help --memory --no-audio --output --seconds --tokenizer IN",
+    "continue": "--device --force --help --json --memory --no-audio --output --seconds --tokenizer IN",
     "encode": "--bitrate --bits-per-pixel --budget --channels --device --force --help --json --memory "
     "--no-audio --no-prior --on-error --output --psnr --quality --step --tokenizer --two-pass SOURCE",
     "encode-dataset": "--address --augment --bitrate --bits-per-pixel --budget --captions --channels "
@@ -36,8 +36,8 @@ OPTIONS = {
     "--workers SOURCE",
     "dataset": "--help --json --output DATASET action",
     "swap": "--device --force --help --memory --output --panels --tokenizer A B",
-    "decode": "--channels --device --end --force --help --memory --no-audio --output --refine --seed "
-    "--start --tokenizer IN.tube",
+    "decode": "--channels --device --end --force --help --json --memory --no-audio --output --refine "
+    "--seed --start --tokenizer IN.tube",
     "transcode": "--channels --force --help --json --memory --no-prior --output OLD.tube",
     "info": "--check --force --help --json --map --motion FILE",
     "models": "--help --json",
@@ -47,15 +47,15 @@ OPTIONS = {
     "--kinds --objects --output --pan --seed --size --spin --still",
     "prepare": "--compress --crop --exclude --force --frames --help --json --on-error --output --per-clip "
     "--seed SOURCE",
-    "train": "--data --force --help --on-error --output --resume --shard --time-limit RECIPE",
+    "train": "--data --force --help --log-to --on-error --output --resume --shard --time-limit RECIPE",
     "export-checkpoint": "--data --force --help --output RUN",
-    "export": "--channels --force --format --help --output NAME|DIR",
+    "export": "--channels --dtype --force --format --help --json --output NAME|DIR",
     "serve": "--force --help --host --output --port --tokenizer",
     "evaluate-generation": "--count --device --force --guidance --help --method --output --run --seed "
     "--steps --strips --temperature --text --things MODEL",
     "generate": "--count --device --force --frames --guidance --help --image --method --model --output "
     "--seed --size --steps --temperature --text --tokenizer PROMPT",
-    "weights": "--force --help --output NETWORK SOURCE",
+    "weights": "--force --help --json --output NETWORK SOURCE",
     "demo": "--channels --device --force --help --output --refine --seed --step --tokenizer",
 }
 """What the command line takes. A change here is a change for every user: say it in CHANGELOG.md."""
