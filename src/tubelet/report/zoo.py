@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from tubelet.checkpoint import find, shipped
+from tubelet.checkpoint import FURTHER_NAMES, find, shipped
 from tubelet.evaluate.results_file import RESULTS
 from tubelet.files import replacing
 from tubelet.report.figures.parts import STORED, plain_table, read_stored
@@ -42,8 +42,11 @@ _BEGIN = f"""\
 # Model zoo
 
 Made by `python -m tubelet.report.zoo` from what is shipped and from the files in `{STORED}`, not by hand.
-Everything here comes with the package: `tubelet.load(NAME)`, `tubelet.load_discrete(NAME)`, `--tokenizer
-NAME`, `--model NAME`. How they were made, from what, and where they are weak, stands in their cards.
+Everything here comes with the package or, where so said, with the distribution `tubelet-weights`:
+`tubelet.load(NAME)`, `tubelet.load_discrete(NAME)`, `--tokenizer NAME`, `--model NAME`. How they were made,
+from what, and where they are weak, stands in their cards.
+
+With `tubelet-weights`: {", ".join(f"`{name}`" for name in FURTHER_NAMES)}.
 """
 
 _TOKENIZERS = """\
