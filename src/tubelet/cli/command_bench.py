@@ -5,6 +5,7 @@ Systems are texts:
   tubelet-m:way=whole          the same, all latent steps of a clip at once
   diffusers:my/vae,tiling=true an autoencoder of diffusers, a folder or an id of the hub
   diffusers:AutoencoderKLWan   by its class: as its author configures it, with random weights
+  onnx:my/folder@16            what `tubelet export` wrote, run by onnxruntime; openvino:my/folder by OpenVINO
   x264:crf=28                  a codec, in one thread
 
 The others are compared with the first. Without --sizes and --frames every system gets 17 frames of 256x256,
