@@ -369,7 +369,8 @@ def test_a_full_disk_is_named_and_leaves_nothing(small_folder, tmp_path, suffix)
         arguments = ["decode", tmp_path / "noise.tube"]
     before = files(tmp_path)
     # A limit on the size of files is what a process can be given instead of a full disk.
-    script = 'ulimit -f 4; exec "$@"'
+    # Without bytecode: a .pyc that is cut off would break every later process.
+    script = 'export PYTHONDONTWRITEBYTECODE=1; ulimit -f 4; exec "$@"'
     output = tmp_path / f"out{suffix}"
     ended = shell(script, COMMAND, *arguments, "-o", output, "--tokenizer", small_folder)
     assert refused(ended, 1, "no room for", f"out{suffix}", "Free space first")

@@ -194,6 +194,11 @@ def describe(settings: BulkSettings, checkpoint: AnyCheckpoint, *, shards: int) 
         decided |= {"step": settings.step} if settings.format == "tube" else {"dtype": settings.dtype}
         if settings.budget is not None:
             Allocators(tokenizer, channels=settings.channels)  # which says what has no budget
+            if len(tokenizer.parts) > 1 and settings.format != "tube":
+                raise OptionError(
+                    f"a budget is given, and {checkpoint.name} gives latents of several parts; arrays keep "
+                    "counts of one. Leave it out, or choose format tube."
+                )
             # Not stated where there is none, so that such data sets are what they were.
             decided |= {"budget": budget_to_json(settings.budget), "two_pass": settings.two_pass}
     facts |= {
