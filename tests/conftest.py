@@ -31,6 +31,14 @@ settings.register_profile("tubelet", deadline=None)
 settings.load_profile("tubelet")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Make what was captured valid Unicode: names of files may be none, and xdist sends nothing else."""
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode("utf-8")) for name, text in report.sections
+    ]
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much the slow tests of kills and of damaged files try."""
     parser.addoption("--kills", type=int, default=28, metavar="N", help="random kills of commands (slow)")

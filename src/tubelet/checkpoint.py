@@ -17,6 +17,7 @@ import torch
 from tubelet import hub
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
+from tubelet.files import printable
 from tubelet.json_text import read_json
 from tubelet.models.table import ModelConfig, model_from_json
 from tubelet.quantizers.config import least_numbers
@@ -283,7 +284,7 @@ def _filled(
             f"the checkpoint in {folder} has SHA-256 {sha256[:16]}… and its config.json says "
             f"{facts['sha256']!s:.16}…; they must agree. It was changed or damaged: fetch it again."
         )
-    _LOG.debug("%s (%s), read from %s", tokenizer.config.name, sha256[:16], folder)
+    _LOG.debug("%s (%s), read from %s", tokenizer.config.name, sha256[:16], printable(folder))
     tokenizer.eval().requires_grad_(requires_grad=False)
     return Checkpoint(name=tokenizer.config.name, tokenizer=tokenizer.to(place), sha256=sha256)
 

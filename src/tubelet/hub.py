@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
 from tubelet.errors import CheckpointError, OptionError, OutputError
+from tubelet.files import printable
 
 _LOG = logging.getLogger("tubelet.hub")
 
@@ -90,7 +91,7 @@ def fetch_files(name: str, patterns: Sequence[str]) -> Path:
             f"{name!r} is not a folder here, and cannot be fetched from the hub: {_reason(error)}. Check the "
             "name, the network, and for a private repository that you are logged in."
         ) from error
-    _LOG.debug("%s lies in %s", name, folder)
+    _LOG.debug("%s lies in %s", name, printable(folder))
     return Path(folder)
 
 
