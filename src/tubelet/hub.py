@@ -15,7 +15,6 @@ from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
 from tubelet.errors import CheckpointError, OptionError, OutputError
-from tubelet.files import printable
 
 _LOG = logging.getLogger("tubelet.hub")
 
@@ -91,7 +90,7 @@ def fetch_files(name: str, patterns: Sequence[str]) -> Path:
             f"{name!r} is not a folder here, and cannot be fetched from the hub: {_reason(error)}. Check the "
             "name, the network, and for a private repository that you are logged in."
         ) from error
-    _LOG.debug("%s lies in %s", name, printable(folder))
+    _LOG.debug("%s lies in %s", name, folder)
     return Path(folder)
 
 

@@ -67,7 +67,7 @@ def guarded(
             LOG.debug(
                 "tubelet %s, Python %s, %s", __version__, platform.python_version(), platform.platform()
             )
-            LOG.debug("command: %s", printable(" ".join(map(without_secrets, sys.argv[1:]))))
+            LOG.debug("command: %s", " ".join(map(without_secrets, sys.argv[1:])))
             _flushed(run)
             code = FAILED if damages else DONE
         except (Exception, KeyboardInterrupt) as error:

@@ -41,6 +41,10 @@ def _make_printable(record: logging.LogRecord) -> bool:
     return True
 
 
+# For the handlers of others too; what comes from loggers below passes those of ours alone.
+LOG.addFilter(_make_printable)
+
+
 def _package_text(record: logging.LogRecord) -> str:
     """Which package speaks, if it is not the command itself."""
     package = record.name.removeprefix(LOG.name).removeprefix(".")

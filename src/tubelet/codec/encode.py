@@ -21,7 +21,6 @@ from tubelet.codec.sinks import filled
 from tubelet.codec.symbols import LatentQuantizer
 from tubelet.codec.tube import open_tube
 from tubelet.errors import OptionError
-from tubelet.files import printable
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.video.ranges import AnyVideo, open_any
@@ -84,7 +83,7 @@ def encode_file(
         with opened() as clip:
             shares = first_pass(clip, asked, channels=channels, step=step)
     with opened() as clip:
-        _LOG.debug("%s: channels %s, step %g, %s", printable(source), clip.kept, step, asked or "no budget")
+        _LOG.debug("%s: channels %s, step %g, %s", source, clip.kept, step, asked or "no budget")
         if asked is not None:
             return encode_within(clip, asked, channels=channels, step=step, shares=shares)
         quantizer = LatentQuantizer.of(clip.checkpoint.tokenizer, clip.kept, step=step)

@@ -19,7 +19,7 @@ from torch.distributed.checkpoint.state_dict_saver import save
 from torch.optim.optimizer import Optimizer as TorchOptimizer
 
 from tubelet.errors import TrainingError
-from tubelet.files import output_errors, printable
+from tubelet.files import output_errors
 from tubelet.files.disk import make_durable
 from tubelet.files.leftovers import remove
 from tubelet.files.names import utf8_path
@@ -138,7 +138,7 @@ def save_state(state: TrainState, run: Path) -> Path:
         remove(beside)
         raise
     _wait()
-    _LOG.debug("wrote %s", printable(target))
+    _LOG.debug("wrote %s", target)
     return target
 
 

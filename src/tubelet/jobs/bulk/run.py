@@ -18,7 +18,7 @@ from tubelet.data.shards.description import (
 from tubelet.data.shards.errors_file import write_errors
 from tubelet.data.shards.parquet import shard_packages
 from tubelet.errors import OutputError, VideoError
-from tubelet.files import locked, output_errors, printable
+from tubelet.files import locked, output_errors
 from tubelet.files.leftovers import OWN, sweep
 from tubelet.files.lock import LOCK_FILE
 from tubelet.jobs import identity
@@ -95,7 +95,7 @@ def encode_dataset(
         description = _settled(bulk, description)
         works = _works(bulk, description)
         run = _Run(bulk, works, _looked(bulk, works), on_progress)
-        _LOG.debug("%d shards in %s; done before: %s", len(works), printable(bulk.folder), run.report)
+        _LOG.debug("%d shards in %s; done before: %s", len(works), bulk.folder, run.report)
         try:
             run.work(description)
         finally:
