@@ -4,12 +4,29 @@ from typing import NamedTuple
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubelet.nn.blocks import RateGain, Rates
-from tubelet.types import Counts
+from tubelet.types import Counts, Latent
+
+
+def column(values: Shaped[Tensor, " c"]) -> Shaped[Tensor, "c 1 1 1"]:
+    """One value per channel, ready to meet a latent."""
+    return rearrange(values, "c -> c 1 1 1")
+
+
+def masked(latent: Latent, counts: Counts | None) -> Latent:
+    """A latent whose missing channels are zero, the best guess of a linear decoder.
+
+    Args:
+        latent: the first channels.
+        counts: how many of them each position has; none if every position has all.
+    """
+    if counts is None:
+        return latent
+    return torch.where(column(torch.arange(latent.shape[1], device=latent.device)) < counts, latent, 0)
 
 
 class PrefixFeatures(NamedTuple):
@@ -68,9 +85,9 @@ class PrefixInput(nn.Module):
         to_come = counts < 0
         padded = self._padded(full, counts) if self.ahead else full
         counts = torch.where(to_come, known, counts.clamp(0, known)) if self.ahead else counts.clamp(0, known)
-        there = rearrange(torch.arange(self.channels, device=latent.device), "c -> c 1 1 1") < counts
+        there = column(torch.arange(self.channels, device=latent.device)) < counts
         share = counts.to(latent.dtype) / self.channels
-        fill = rearrange(self.fill.to(latent.dtype), "c -> c 1 1 1")
+        fill = column(self.fill.to(latent.dtype))
         rates = RateGain.weigh(rearrange(share, "b 1 t h w -> b t h w 1"))
         return PrefixFeatures(
             skip=torch.where(there, full, 0),

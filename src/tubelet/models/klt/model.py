@@ -15,7 +15,7 @@ from typing import NamedTuple, final
 
 import torch
 from einops import rearrange
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,7 +25,7 @@ from tubelet.models.klt.narrow import narrowed_decoder, narrowed_encoder, predic
 from tubelet.models.protocol import Decoded, Encoded, Footprint, Past, PixelsOf, Rows
 from tubelet.nn.blocks import Rates, ResidualStack
 from tubelet.nn.klt import KLTCascade, correction_scale
-from tubelet.nn.prefix import PrefixFeatures, PrefixInput
+from tubelet.nn.prefix import PrefixFeatures, PrefixInput, column, masked
 from tubelet.nn.stepping import RunningPast, cut, enter, step
 from tubelet.types import Counts, Known, Latent, Latents, Part, Video
 
@@ -129,7 +129,7 @@ class KLTModel(nn.Module):
         """Decode consecutive whole steps; the mirror of `encode_groups`."""
         latent, counts = latents[PART], known.get(PART)
         if self.decoder is None:
-            return Decoded(self.transform.inverse(self._masked(self._unstandardised(latent), counts)), None)
+            return Decoded(self.transform.inverse(masked(self._unstandardised(latent), counts)), None)
         decoded, past = self.decode_coefficients(latents, past, known)
         return Decoded(self.transform.inverse(decoded.coefficients), past)
 
@@ -147,7 +147,7 @@ class KLTModel(nn.Module):
 
     def still(self, latents: Latents, known: Known) -> Latents:
         """The latent of a step that shows the last frame of another one all along: a guess at the next."""
-        linear = self._masked(self._unstandardised(latents[PART]), known.get(PART))
+        linear = masked(self._unstandardised(latents[PART]), known.get(PART))
         last = self.transform.inverse(linear)[:, :, -1:].expand(-1, -1, self.stride.t, -1, -1)
         return {PART: self._standardised(self.transform(last)[:, : linear.shape[1]])}
 
@@ -329,12 +329,12 @@ class KLTModel(nn.Module):
         self, linear: Latent, correction: Float[Tensor, "b d t h w"]
     ) -> tuple[Latent, Latent | None]:
         """The latent that the linear one becomes by the encoder's correction, and its log-variance."""
-        raw = linear + _column(self.encoder_units()) * correction[:, : self.channels]
-        mean = (raw - _column(self.latent_mean)) / _column(self.latent_deviation)
+        raw = linear + column(self.encoder_units()) * correction[:, : self.channels]
+        mean = (raw - column(self.latent_mean)) / column(self.latent_deviation)
         if not self.variational:
             return mean, None
         spread = correction[:, self.channels :] + 2 * log(FIRST_DEVIATION)
-        return mean, spread - 2 * _column(self.latent_deviation).log()
+        return mean, spread - 2 * column(self.latent_deviation).log()
 
     def _features(self, latent: Latent, counts: Counts | None) -> PrefixFeatures:
         """A latent written out for the decoder; there must be one."""
@@ -362,25 +362,14 @@ class KLTModel(nn.Module):
         if self.encoder is None:
             return latent
         kept = latent.shape[1]
-        return latent * _column(self.latent_deviation[:kept]) + _column(self.latent_mean[:kept])
+        return latent * column(self.latent_deviation[:kept]) + column(self.latent_mean[:kept])
 
     def _standardised(self, linear: Latent) -> Latent:
         """Undo `_unstandardised`."""
         if self.encoder is None:
             return linear
         kept = linear.shape[1]
-        return (linear - _column(self.latent_mean[:kept])) / _column(self.latent_deviation[:kept])
-
-    def _masked(self, latent: Latent, counts: Counts | None) -> Latent:
-        """A latent whose missing channels are zero, the best guess of a linear decoder."""
-        if counts is None:
-            return latent
-        return torch.where(_column(torch.arange(latent.shape[1], device=latent.device)) < counts, latent, 0)
-
-
-def _column(values: Shaped[Tensor, " c"]) -> Shaped[Tensor, "c 1 1 1"]:
-    """One value per channel, ready to meet a latent."""
-    return rearrange(values, "c -> c 1 1 1")
+        return (linear - column(self.latent_mean[:kept])) / column(self.latent_deviation[:kept])
 
 
 def _encoded(latent: Latent, log_variance: Latent | None, past: Past | None) -> Encoded:

@@ -16,8 +16,7 @@ from math import ceil, prod
 from typing import final
 
 import torch
-from einops import rearrange
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,7 +25,8 @@ from tubelet.models.klt.model import PART
 from tubelet.models.protocol import Decoded, Encoded, Footprint, Past
 from tubelet.models.whole_tile import WholeTileModel
 from tubelet.nn.klt import KLT
-from tubelet.types import Counts, Known, Latent, Latents, Part, Stride, Video
+from tubelet.nn.prefix import column, masked
+from tubelet.types import Known, Latent, Latents, Part, Stride, Video
 
 GLOBAL, DETAIL = "global", "detail"
 
@@ -96,8 +96,8 @@ class LevelsModel(WholeTileModel):
         encoded = self.base.encode_groups(groups, past)
         coefficients, detail = self.split(encoded.latents[PART])
         latents = {
-            GLOBAL: coefficients / _column(self.global_deviation),
-            DETAIL: (detail - _column(self.detail_mean)) / _column(self.detail_deviation),
+            GLOBAL: coefficients / column(self.global_deviation),
+            DETAIL: (detail - column(self.detail_mean)) / column(self.detail_deviation),
         }
         return Encoded(latents, None, encoded.past)
 
@@ -112,11 +112,11 @@ class LevelsModel(WholeTileModel):
 
     def decode_groups(self, latents: Latents, past: Past | None, known: Known) -> Decoded:
         """Decode consecutive whole steps; where no detail is known, the first channels say what is large."""
-        coefficients = _known(latents[GLOBAL], known.get(GLOBAL))
-        large = self._large(coefficients * _column(self.global_deviation[: coefficients.shape[1]]))
+        coefficients = masked(latents[GLOBAL], known.get(GLOBAL))
+        large = self._large(coefficients * column(self.global_deviation[: coefficients.shape[1]]))
         detail, kept = latents[DETAIL], latents[DETAIL].shape[1]
-        detail = detail * _column(self.detail_deviation[:kept]) + _column(self.detail_mean[:kept])
-        detail = _known(detail, known.get(DETAIL))
+        detail = detail * column(self.detail_deviation[:kept]) + column(self.detail_mean[:kept])
+        detail = masked(detail, known.get(DETAIL))
         channels = max(self.level.inputs, kept)
         latent = _padded(large, channels) + _padded(detail, channels)
         counts = known.get(DETAIL, torch.full((1, 1, 1, 1, 1), kept, device=latent.device))
@@ -172,12 +172,12 @@ class LevelsModel(WholeTileModel):
 
     def in_pixels(self, latent: Latent) -> Latent:
         """The first channels of a latent of the frozen model, as large as the changes of pixels they make."""
-        return latent * _column(self.base.pixel_units()[PART][: latent.shape[1]])
+        return latent * column(self.base.pixel_units()[PART][: latent.shape[1]])
 
     def _large(self, coefficients: Coefficients) -> Latent:
         """The first channels of the frozen latent, as the global part says them."""
         pixels = self.level.inverse(coefficients)
-        return pixels / _column(self.base.pixel_units()[PART][: self.level.inputs])
+        return pixels / column(self.base.pixel_units()[PART][: self.level.inputs])
 
     def _taking(self, plain: Footprint) -> Footprint:
         """What the frozen model takes for all its steps and cells in one of these, at once."""
@@ -191,14 +191,6 @@ class LevelsModel(WholeTileModel):
         )
 
 
-def _known(latent: Latent, counts: Counts | None) -> Latent:
-    """A latent with zeros for the channels that are not known; they are the mean."""
-    if counts is None:
-        return latent
-    channel = _column(torch.arange(latent.shape[1], device=latent.device))
-    return torch.where(channel < counts, latent, 0)
-
-
 def _padded(latent: Latent, channels: int) -> Float[Tensor, "b _ t h w"]:
     """A latent with zeros for its last channels."""
     return F.pad(latent, (0, 0, 0, 0, 0, 0, 0, channels - latent.shape[1]))
@@ -206,8 +198,3 @@ def _padded(latent: Latent, channels: int) -> Float[Tensor, "b _ t h w"]:
 
 def _scaled(cells: slice, factor: int) -> slice:
     return slice(cells.start * factor, cells.stop * factor)
-
-
-def _column(values: Shaped[Tensor, " c"]) -> Shaped[Tensor, "c 1 1 1"]:
-    """One value per channel, ready to meet a latent."""
-    return rearrange(values, "c -> c 1 1 1")

@@ -31,7 +31,8 @@ from tubelet.models.motion.transform import TwoBases
 from tubelet.models.motion.warp import FINENESS, REACH, TAPS, Cells, Patches, Vectors, displacements, quarters
 from tubelet.models.protocol import Decoded, Encoded, Footprint, Past, PixelsOf, Rows
 from tubelet.models.whole_tile import HeldPast
-from tubelet.types import Counts, Known, Latent, Latents, Part, Stride, Video
+from tubelet.nn.prefix import masked
+from tubelet.types import Known, Latent, Latents, Part, Stride, Video
 
 MOTION = "motion"
 """The part that says how far the cells of frames 2 and on of a group moved since the first: to the right and
@@ -116,7 +117,7 @@ class MotionModel(nn.Module):
 
     def decode_groups(self, latents: Latents, past: Past | None, known: Known) -> Decoded:
         """Decode consecutive whole steps; the mirror of `encode_groups`."""
-        motion, flags, content = (_masked(latents[part.name], known.get(part.name)) for part in self.parts)
+        motion, flags, content = (masked(latents[part.name], known.get(part.name)) for part in self.parts)
         whole = F.pad(flags, (0, 0, 0, 0, 0, 0, 0, 1 - flags.shape[1]))
         field = Field(self.motion_to_vectors(motion), rearrange(whole > 0.5, "b 1 t h w -> (b t) h w"))
         straight = self.transform.inverse(rearrange(content, "b k t h w -> (b t) h w k"), field.plain)
@@ -267,11 +268,3 @@ class MotionModel(nn.Module):
     def _group_bytes(self) -> int:
         """Bytes of the frames of a cell."""
         return 3 * prod(self.stride) * self.dtype.itemsize
-
-
-def _masked(latent: Latent, counts: Counts | None) -> Latent:
-    """A latent whose missing channels are zero."""
-    if counts is None:
-        return latent
-    channels = rearrange(torch.arange(latent.shape[1], device=latent.device), "c -> c 1 1 1")
-    return torch.where(channels < counts, latent, 0)

@@ -1,11 +1,10 @@
 """The numbers of one part of a latent: their units, and what stands for those that are missing."""
 
 import torch
-from einops import rearrange
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from tubelet.nn.prefix import PrefixFeatures, PrefixInput
+from tubelet.nn.prefix import PrefixFeatures, PrefixInput, column
 from tubelet.types import Counts, Latent
 
 LEAST = 1e-4
@@ -64,8 +63,3 @@ class Codes(nn.Module):
         """Let channels that turned out to have this mean and deviation have 0 and 1."""
         self.mean.add_(self.deviation * mean)
         self.deviation.mul_(deviation)
-
-
-def column(values: Shaped[Tensor, " c"]) -> Shaped[Tensor, "c 1 1 1"]:
-    """One value per channel, ready to meet a latent."""
-    return rearrange(values, "c -> c 1 1 1")

@@ -22,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubelet.models.protocol import Decoded, Encoded, Footprint, Past
-from tubelet.models.twin.codes import Codes, column
+from tubelet.models.twin.codes import Codes
 from tubelet.models.twin.factors import (
     PASSES,
     SIDE,
@@ -36,7 +36,7 @@ from tubelet.models.twin.factors import (
 from tubelet.models.whole_tile import WholeTileModel
 from tubelet.nn.blocks import ResidualStack
 from tubelet.nn.klt import KLT
-from tubelet.nn.prefix import PrefixFeatures
+from tubelet.nn.prefix import PrefixFeatures, column
 from tubelet.types import Known, Latent, Latents, Part, Stride, Video
 
 STRUCTURE, ROWS, COLUMNS = "structure", "rows", "columns"
