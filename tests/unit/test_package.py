@@ -43,7 +43,7 @@ def test_extras_that_messages_name_are_there():
     named = {
         name
         for path in (ROOT / "src").rglob("*.py")
-        for name in re.findall(r"tubelet\[(\w+)\]", path.read_text(encoding="utf-8"))
+        for name in re.findall(r"(?:tubelet\[|\bextra=\")(\w+)[\]\"]", path.read_text(encoding="utf-8"))
     }
     assert named <= EXTRAS.keys()
 

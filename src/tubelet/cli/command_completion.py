@@ -6,7 +6,6 @@ for example:
 """
 
 import argparse
-from importlib import import_module
 from pathlib import Path
 
 NAME = "completion"
@@ -34,15 +33,9 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     Raises:
         OptionError: shtab is not installed.
     """
-    from tubelet.errors import OptionError
+    from tubelet.extras import extra_package
 
-    try:
-        shtab = import_module("shtab")
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"the package {error.name!r} is missing; scripts for shells are made by it. "
-            "Install it with `pip install 'tubelet[completion]'`."
-        ) from error
+    shtab = extra_package("shtab", extra="completion", need="scripts for shells are made by it")
     for command in _commands(parser):
         for action in command._actions:
             if action.type is Path or action.metavar in {"IN", "DATA", "FILE", "NAME|DIR", "A", "B"}:

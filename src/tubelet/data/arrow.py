@@ -1,9 +1,8 @@
 """pyarrow, if it is installed."""
 
-from importlib import import_module
 from typing import Any, NamedTuple
 
-from tubelet.errors import OptionError
+from tubelet.extras import extra_package
 
 
 class Arrow(NamedTuple):
@@ -23,10 +22,10 @@ def arrow_packages(*, for_what: str, instead: str) -> Arrow:
     Raises:
         OptionError: it is not installed.
     """
-    try:
-        return Arrow(import_module("pyarrow"), import_module("pyarrow.parquet"))
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"the package {error.name!r} is missing; {for_what} need it. Install it with "
-            f"`pip install 'tubelet[tokens]'`, or {instead}."
-        ) from error
+    need = f"{for_what} need it"
+    return Arrow(
+        *(
+            extra_package(name, extra="tokens", need=need, instead=instead)
+            for name in ("pyarrow", "pyarrow.parquet")
+        )
+    )

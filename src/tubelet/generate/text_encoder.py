@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, final
@@ -21,6 +20,7 @@ from torch.nn import functional as F
 
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError, TubeletWarning
+from tubelet.extras import extra_package
 from tubelet.files.names import utf8_path
 from tubelet.generate.prompts import EncodedText
 from tubelet.generate.text import check_length
@@ -295,13 +295,7 @@ def _transformers(name: str) -> ModuleType:
     Raises:
         OptionError: it is not installed.
     """
-    try:
-        return import_module("transformers")
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"the package {error.name!r} is missing; the text encoder {name!r} needs it. Install it with "
-            "`pip install 'tubelet[text]'`."
-        ) from error
+    return extra_package("transformers", extra="text", need=f"the text encoder {name!r} needs it")
 
 
 @contextmanager

@@ -6,14 +6,14 @@ of `tubelet.interop.onnx.export`.
 
 import tempfile
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 
 from tubelet.checkpoint import Checkpoint
-from tubelet.errors import CheckpointError, OptionError
+from tubelet.errors import CheckpointError
+from tubelet.extras import extra_package
 from tubelet.files import replacing_folder
 from tubelet.interop.onnx.export import DECODER as ONNX_DECODER
 from tubelet.interop.onnx.export import ENCODER as ONNX_ENCODER
@@ -109,13 +109,7 @@ def openvino_package() -> Any:  # noqa: ANN401  a package without types
     Raises:
         OptionError: it is not installed.
     """
-    try:
-        return import_module("openvino")
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"the package {error.name!r} is missing; OpenVINO needs it. Install it with "
-            "`pip install 'tubelet[openvino]'`, or use --format onnx."
-        ) from error
+    return extra_package("openvino", extra="openvino", need="OpenVINO needs it", instead="use --format onnx")
 
 
 @final

@@ -1,9 +1,8 @@
 """diffusers, if it is installed."""
 
-from importlib import import_module
 from types import ModuleType
 
-from tubelet.errors import OptionError
+from tubelet.extras import extra_package
 
 
 def diffusers_package() -> ModuleType:
@@ -12,10 +11,4 @@ def diffusers_package() -> ModuleType:
     Raises:
         OptionError: it is not installed.
     """
-    try:
-        return import_module("diffusers")
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"the package {error.name!r} is missing; autoencoders of diffusers need it. "
-            "Install it with `pip install 'tubelet[diffusers]'`."
-        ) from error
+    return extra_package("diffusers", extra="diffusers", need="autoencoders of diffusers need it")

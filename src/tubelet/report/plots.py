@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tubelet.errors import OptionError
+from tubelet.extras import extra_package
 from tubelet.files import replacing
 from tubelet.report.columns import cell, find_column, head, interval, rate_column
 from tubelet.report.rate import Rate, drawn_curves, trade_off
@@ -321,15 +322,9 @@ def load_matplotlib() -> Any:  # noqa: ANN401  a module without types of ours
     Raises:
         OptionError: it is not installed.
     """
-    try:
-        import_module("matplotlib.figure")
-        import_module("matplotlib.ticker")
-        return import_module("matplotlib")
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"the package {error.name!r} is missing; plots need it. Install it with "
-            "`pip install 'tubelet[plots]'`."
-        ) from error
+    for name in ("matplotlib.figure", "matplotlib.ticker"):
+        extra_package(name, extra="plots", need="plots need it")
+    return import_module("matplotlib")
 
 
 def _draw_curves(plot: Curves) -> Any:  # noqa: ANN401  a figure of matplotlib

@@ -1,9 +1,8 @@
 """onnx and onnxruntime, if they are installed."""
 
-from importlib import import_module
 from types import ModuleType
 
-from tubelet.errors import OptionError
+from tubelet.extras import extra_package
 
 
 def export_package(name: str) -> ModuleType:
@@ -12,10 +11,4 @@ def export_package(name: str) -> ModuleType:
     Raises:
         OptionError: it is not installed.
     """
-    try:
-        return import_module(name)
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"the package {error.name!r} is missing; ONNX needs it. "
-            "Install it with `pip install 'tubelet[export]'`."
-        ) from error
+    return extra_package(name, extra="export", need="ONNX needs it")

@@ -1,1 +1,1 @@
-"""A tokenizer as two functions of one step, whatever they are written as and whoever runs them."""
+"""A tokenizer as two functions of one step, in whatever format they are written, for any runtime."""

@@ -5,7 +5,7 @@ from tubelet.interop.steps.facts import StepFacts
 _FORMATS = {
     "float32": "computing in float32",
     "float16": "whose networks compute in float16, between float32",
-    "int8": "whose networks compute in 8-bit whole numbers, scaled anew for each step",
+    "int8": "whose networks compute in 8-bit whole numbers, with scales that are found at each step",
 }
 
 

@@ -81,8 +81,8 @@ def exported_steps(
     Args:
         checkpoint: the tokenizer; the weights are copied.
         channels: leading channels to keep; all by default.
-        number_format: what maps compute in; those of ``int8`` are in float32 here, and are rounded by whoever
-            writes them.
+        number_format: what maps compute in; those of ``int8`` are in float32 here, and are rounded when
+            they are written.
 
     Raises:
         OptionError: the tokenizer has no form on four axes, or not so many channels; or it is discrete, and

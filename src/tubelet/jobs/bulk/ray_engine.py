@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any, Protocol, final, runtime_checkable
 
 from tubelet.errors import OptionError, OutputError
+from tubelet.extras import extra_package
 from tubelet.jobs.bulk.processes import TRIES, Answered
 
 _STORE_BYTES = 100 * 10**6
@@ -122,13 +123,7 @@ def _connected(address: str | None, workers: int | None) -> Iterator[ModuleType]
     """
     # Ray reports to its makers unless it is told not to.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        ray = import_module("ray")
-    except ModuleNotFoundError as error:
-        raise OptionError(
-            f"the package {error.name!r} is missing; the engine ray needs it. Install it with "
-            "`pip install 'tubelet[ray]'`, or leave --engine out."
-        ) from error
+    ray = extra_package("ray", extra="ray", need="the engine ray needs it", instead="leave --engine out")
     for attempt in range(TRIES):
         try:
             _begin_ray(ray, address, workers)
