@@ -114,17 +114,7 @@ def read_generator(
             transformers is not installed, and there is one.
     """
     place, folder = find_device(device), find_generator(DEFAULT if name is None else name)
-    network, sha256 = read_empty_generator(folder)
-    weights = read_weights(folder / WEIGHTS, network.state_dict())
-    network.load_state_dict({key: widened(each) for key, each in weights.items()}, assign=True)
-    own = fingerprint(network.config, network.state_dict())
-    if own != sha256:
-        raise CheckpointError(
-            f"the generator in {folder} has SHA-256 {own[:16]}… and its config.json says {sha256!s:.16}…; "
-            "they must agree. It was changed or damaged: fetch it again."
-        )
-    if isinstance(network, DiT) and float(network.deviation.min()) <= 0:
-        raise CheckpointError(f"in {folder} a channel has no deviation. Fetch the weights again.")
+    network, sha256 = read_network(folder)
     known = read_tokenizer(str(tokenizer or network.config.tokenizer), device=device)
     if known.sha256 != network.config.tokenizer_sha256:
         raise CheckpointError(
@@ -137,10 +127,30 @@ def read_generator(
     return TextToVideo(
         name=network.config.name,
         network=network.to(place),
-        sha256=own,
+        sha256=sha256,
         tokenizer=known,
         prompts=_prompt_reader(network.config, text, folder, device),
     )
+
+
+def read_network(folder: Path) -> tuple[Network, str]:
+    """The network of a generator alone, and its fingerprint.
+
+    Raises:
+        CheckpointError: it is damaged or newer than this program.
+    """
+    network, sha256 = read_empty_generator(folder)
+    weights = read_weights(folder / WEIGHTS, network.state_dict())
+    network.load_state_dict({key: widened(each) for key, each in weights.items()}, assign=True)
+    own = fingerprint(network.config, network.state_dict())
+    if own != sha256:
+        raise CheckpointError(
+            f"the generator in {folder} has SHA-256 {own[:16]}… and its config.json says {sha256!s:.16}…; "
+            "they must agree. It was changed or damaged: fetch it again."
+        )
+    if isinstance(network, DiT) and float(network.deviation.min()) <= 0:
+        raise CheckpointError(f"in {folder} a channel has no deviation. Fetch the weights again.")
+    return network, own
 
 
 def read_empty_generator(folder: Path) -> tuple[Network, str]:

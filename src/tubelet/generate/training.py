@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tubelet.errors import OptionError
 from tubelet.generate.captioned import CaptionedClips
-from tubelet.generate.checkpoint import read_generator
+from tubelet.generate.checkpoint import find_generator, read_network
 from tubelet.generate.data_sets import DataSetClips, is_data_set
 from tubelet.generate.kinds import KINDS, Network, Sampling, sample
 from tubelet.generate.known_tokenizer import KnownTokenizer, continuous_of
@@ -38,7 +38,7 @@ def take_over(network: Network, start: str | None) -> None:
     """
     if start is None:
         return
-    given = read_generator(start).network
+    given, _ = read_network(find_generator(start))
     if given.kind != network.kind:
         raise OptionError(
             f"{start} is a generator of kind {given.kind}, and {network.kind} is to be trained."

@@ -181,3 +181,13 @@ def _random_patches(frames: Frames, stride: Stride, count: int, generator: np.ra
     )  # fmt: skip
     chosen = generator.choice(len(grid), size=min(count, len(grid)), replace=False) if len(grid) else []
     return np.ascontiguousarray(rearrange(grid[chosen], "n T H W c -> T H (n W) c"))
+
+
+def random_region(frames: Frames, stride: Stride, generator: np.random.Generator, *, most: int) -> Frames:
+    """Whole cells of frames; of large frames at most so many rows and columns of them, at a random place."""
+    spans: list[slice] = []
+    for length, step in zip(frames.shape[1:3], stride[1:], strict=True):
+        size = min(length // step, most) * step
+        first = int(generator.integers(0, length - size + 1))
+        spans.append(slice(first, first + size))
+    return np.ascontiguousarray(frames[:, spans[0], spans[1]])

@@ -18,7 +18,7 @@ from tubelet.models.klt.moments import Moments, set_level
 from tubelet.models.levels.config import LevelsConfig
 from tubelet.models.levels.model import BLOCK, LevelsModel
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.tokenizer.fit_klt import Sampling
+from tubelet.train.tokenizer.fit_klt import Sampling, random_region
 from tubelet.types import Latent, Video
 from tubelet.video.pixels import to_model
 from tubelet.video.resize import shrink_to_short_side
@@ -117,13 +117,8 @@ def _latents(model: LevelsModel, clip: Path, sampling: Sampling, index: int) -> 
     generator = np.random.default_rng((sampling.seed, index))
     for run in sample_runs(clip, frames=model.stride.t, runs=sampling.runs, generator=generator):
         for side in sampling.short_sides:
-            frames = run if side is None else shrink_to_short_side(run, side)
-            spans: list[slice] = []
-            for length, step in zip(frames.shape[1:3], model.stride[1:], strict=True):
-                size = min(length // step, LARGEST_SIDE) * step
-                first = int(generator.integers(0, length - size + 1))
-                spans.append(slice(first, first + size))
-            region = np.ascontiguousarray(frames[:, spans[0], spans[1]])
+            shrunk = run if side is None else shrink_to_short_side(run, side)
+            region = random_region(shrunk, model.stride, generator, most=LARGEST_SIDE)
             if region.size:
                 yield _encoded(model, to_model(region))
 

@@ -18,8 +18,8 @@ from tubelet.models.motion.model import MotionModel
 from tubelet.models.motion.search import find_field
 from tubelet.models.motion.transform import TwoBases
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.tokenizer.fit_klt import Sampling
-from tubelet.types import Frames, Stride
+from tubelet.train.tokenizer.fit_klt import Sampling, random_region
+from tubelet.types import Stride
 from tubelet.video.pixels import to_model
 from tubelet.video.resize import shrink_to_short_side
 
@@ -116,9 +116,8 @@ def _patches(model: MotionModel, clip: Path, sampling: Sampling, index: int) -> 
     t = model.stride.t
     for run in sample_runs(clip, frames=t, runs=sampling.runs, generator=generator):
         for side in sampling.short_sides:
-            frames = _region(
-                run if side is None else shrink_to_short_side(run, side), model.stride, generator
-            )
+            shrunk = run if side is None else shrink_to_short_side(run, side)
+            frames = random_region(shrunk, model.stride, generator, most=LARGEST_SIDE)
             if not frames.size:
                 continue
             groups = to_model(frames)
@@ -128,13 +127,3 @@ def _patches(model: MotionModel, clip: Path, sampling: Sampling, index: int) -> 
             motion = rearrange(model.vectors_to_motion(field.vectors, 1), "1 m 1 h w -> (h w) m")
             chosen = torch.from_numpy(generator.permutation(len(content))[: sampling.patches])
             yield _Patches(content[chosen], motion[chosen], field.plain.flatten()[chosen])
-
-
-def _region(frames: Frames, stride: Stride, generator: np.random.Generator) -> Frames:
-    """Whole positions of frames; of large frames a region at a random place."""
-    spans: list[slice] = []
-    for length, step in zip(frames.shape[1:3], stride[1:], strict=True):
-        size = min(length // step, LARGEST_SIDE) * step
-        first = int(generator.integers(0, length - size + 1))
-        spans.append(slice(first, first + size))
-    return np.ascontiguousarray(frames[:, spans[0], spans[1]])
