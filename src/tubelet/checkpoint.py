@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -17,7 +18,6 @@ import torch
 from tubelet import hub
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
-from tubelet.files import printable
 from tubelet.json_text import read_json
 from tubelet.models.table import ModelConfig, model_from_json
 from tubelet.quantizers.config import least_numbers
@@ -85,12 +85,14 @@ def shipped() -> list[str]:
     return sorted(names, key=lambda name: name != DEFAULT)
 
 
-def _weights_folders() -> list[Path]:
+def _weights_folders() -> Iterator[Path]:
     """Where tokenizers that are called by name lie: in the package, and in tubelet-weights if it is there."""
+    yield SHIPPED
     found = find_spec(FURTHER)
-    places = [] if found is None else found.submodule_search_locations or []
-    further = [Path(place) / "weights" for place in places]
-    return [SHIPPED, *(folder for folder in further if folder.is_dir())]
+    for place in [] if found is None else found.submodule_search_locations or []:
+        folder = Path(place) / "weights"
+        if folder.is_dir():
+            yield folder
 
 
 def find(name: str | Path | None = None) -> Path:
@@ -100,7 +102,7 @@ def find(name: str | Path | None = None) -> Path:
         CheckpointError: there is none.
     """
     wanted = DEFAULT if name is None else name
-    for folder in (*(place / wanted for place in _weights_folders()), Path(wanted)):
+    for folder in chain((place / wanted for place in _weights_folders()), [Path(wanted)]):
         if (folder / "config.json").is_file():
             return folder
     if isinstance(wanted, str) and hub.is_repository(wanted):
@@ -284,7 +286,7 @@ def _filled(
             f"the checkpoint in {folder} has SHA-256 {sha256[:16]}… and its config.json says "
             f"{facts['sha256']!s:.16}…; they must agree. It was changed or damaged: fetch it again."
         )
-    _LOG.debug("%s (%s), read from %s", tokenizer.config.name, sha256[:16], printable(folder))
+    _LOG.debug("%s (%s), read from %s", tokenizer.config.name, sha256[:16], folder)
     tokenizer.eval().requires_grad_(requires_grad=False)
     return Checkpoint(name=tokenizer.config.name, tokenizer=tokenizer.to(place), sha256=sha256)
 
