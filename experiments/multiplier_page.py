@@ -24,7 +24,7 @@ Made by `python experiments/multiplier_page.py` from `experiments/results/multip
 `make multiplier MINUTES=60` trains, evaluates and writes both; it goes on where it stopped.
 
 Does the same generator make better video with a better tokenizer? The recipe `dit` (for tokens `ar`), equal
-iterations, equal clips, equal numbers per pixel (but for tokens), seeds 0, 1 and 2: only the tokenizer
+iterations, equal clips, equal numbers per pixel (except tokens), seeds 0, 1 and 2: only the tokenizer
 differs. One arm has a decoder that was made worse on purpose, by normal noise of three quarters of the
 deviation of each of its matrices: its latents are those of `tubelet-m16`, so what it loses is the decoder's
 alone.

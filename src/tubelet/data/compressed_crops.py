@@ -69,7 +69,7 @@ class CompressedBlock:
         nbytes: of the file.
 
     Raises:
-        VideoError: it is no such file, of another shape, or cut off.
+        VideoError: it is another kind of file, of another shape, or cut off.
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:

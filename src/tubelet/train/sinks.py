@@ -39,7 +39,7 @@ class Sink(Protocol):
 
 
 def usual_sinks() -> tuple[str, ...]:
-    """What is written where nobody says so: TensorBoard's files, if it is installed."""
+    """What is written by default: TensorBoard's files, if it is installed."""
     return SINKS[:1] if find_spec("tensorboard") is not None else ()
 
 

@@ -14,7 +14,7 @@ TABLES, FLAG_TABLES = 112, 16
 """Tables of vectors, and of flags."""
 
 REACH = 40
-"""Residuals up to which a table says how likely each is, but for both ends."""
+"""Residuals up to which a table says how likely each is; both ends stand for all beyond."""
 
 _ADDED = ((0,), (1,), (3, 6), (4,), (5,), (2,), (7,))
 """In which order the numbers of a context are taken into account: one that was rarely seen is thought to be
