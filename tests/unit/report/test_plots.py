@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from tubelet import extras
 from tubelet.errors import OptionError
 from tubelet.report import plots
 from tubelet.report.plots import (
@@ -168,7 +169,7 @@ def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
     def missing(name: str):
         raise ModuleNotFoundError(name=name)
 
-    monkeypatch.setattr(plots, "import_module", missing)
+    monkeypatch.setattr(extras, "import_module", missing)
     with pytest.raises(OptionError, match=r"tubelet\[plots\]"):
         draw(CURVES, tmp_path / "plot.svg")
     assert list(tmp_path.iterdir()) == []

@@ -4,8 +4,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from tubelet import extras
 from tubelet.errors import OptionError, OutputError
-from tubelet.jobs.bulk import ray_engine
 from tubelet.jobs.bulk.bulk import BulkEncoding
 from tubelet.jobs.bulk.ray_engine import answered_by_ray
 
@@ -75,7 +75,7 @@ class FakeRay(ModuleType):
 @pytest.fixture
 def ray(monkeypatch):
     fake = FakeRay()
-    monkeypatch.setattr(ray_engine, "import_module", lambda _: fake)
+    monkeypatch.setattr(extras, "import_module", lambda _: fake)
     return fake
 
 
@@ -123,7 +123,7 @@ def test_without_the_package_and_without_the_engine_there_is_a_cure(monkeypatch,
     def missing(name):
         raise ModuleNotFoundError(name=name)
 
-    monkeypatch.setattr(ray_engine, "import_module", missing)
+    monkeypatch.setattr(extras, "import_module", missing)
     with pytest.raises(OptionError, match=r"pip install 'tubelet\[ray\]'"):
         ask([0])
     with pytest.raises(OptionError, match="of a cluster of the engine ray"):
