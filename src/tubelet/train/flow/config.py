@@ -63,6 +63,8 @@ class FlowTrainConfig(LoopConfig):
         model: what is trained.
         base: the tokenizer that it refines, by name or folder.
         start: a tokenizer with a flow of the same model to go on from, by name or folder; none starts anew.
+        noise: by what the size of what is lacking, and of the noise with it, is multiplied at the start.
+            Below 1 there is less grain than a velocity that was trained with squared errors asks for.
         stages: what is trained on, one after the other.
         losses: weights of the losses.
         prefixes: how many channels the frozen decoder gets.
@@ -75,6 +77,7 @@ class FlowTrainConfig(LoopConfig):
     model: FlowConfig
     base: str = "tubelet-s"
     start: str | None = None
+    noise: float = 1.0
     stages: tuple[FlowStage, ...] = (FlowStage(),)
     losses: FlowLosses = field(default_factory=lambda: FlowLosses(velocity=1.0))
     prefixes: Prefixes = field(
@@ -98,6 +101,8 @@ class FlowTrainConfig(LoopConfig):
             )
         if not self.steps or not all(1 <= each <= MOST_STEPS for each in self.steps):
             raise OptionError(f"steps are {self.steps}; each is from 1 to {MOST_STEPS}. Give one or more.")
+        if not self.noise > 0:
+            raise OptionError(f"noise is {self.noise}; it is a factor above 0. Give 1 to leave its size.")
         if not self.losses.velocity and not self.losses.of_samples:
             raise OptionError("every loss has the weight 0; there would be nothing to learn. Set one.")
 

@@ -1,6 +1,5 @@
 """Training a flow on prepared crops: the task that `tubelet train flow` gives to the loop."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
@@ -9,20 +8,17 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from tubelet import checkpoint
 from tubelet.data.batches_ahead import BatchesAhead
 from tubelet.data.crops import Crops, open_crops
 from tubelet.data.feed import Batch as Windows
 from tubelet.data.feed import Draw, crop_feed
-from tubelet.errors import OptionError
-from tubelet.models.flow.config import FlowConfig
-from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.flow.config import FlowStage, FlowTrainConfig
 from tubelet.train.flow.losses import sample_terms, velocity_loss
 from tubelet.train.flow.network import FlowNetwork, Frozen
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.perceptual import read_perceptual
 from tubelet.train.precision import autocast
+from tubelet.train.start import filled, trained_tokenizer
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
 from tubelet.train.tokenizer.batches import crop_facts, to_video
@@ -90,10 +86,11 @@ class FlowTask:
         """A flow that was trained, or one that gives noise of the right size around the frozen tokenizer."""
         config = self.config
         if config.start is not None:
-            trained = _same(checkpoint.load(config.start), config.model, config.start)
-            return FlowNetwork(_filled(config.model, trained), config.model)
-        base = _same(checkpoint.load(config.base), config.model.base, config.base)
-        model = config.model.start(self._crops, seed=config.seed, linear=base.model)
+            model = filled(config.model.build(), trained_tokenizer(config.start, config.model))
+        else:
+            base = trained_tokenizer(config.base, config.model.base)
+            model = config.model.start(self._crops, seed=config.seed, linear=base.model)
+        model.refiner.deviation *= config.noise
         return FlowNetwork(model, config.model)
 
     def build(self) -> FlowNetwork:
@@ -213,24 +210,3 @@ class FlowTask:
 
 def _draw(config: FlowTrainConfig, stage: FlowStage) -> Draw:
     return Draw(batch=stage.batch, frames=stage.frames, side=stage.side, scenes=config.scenes)
-
-
-def _same(tokenizer: ContinuousTokenizer, wanted: Any, name: str) -> ContinuousTokenizer:  # noqa: ANN401  a configuration
-    """A tokenizer that was loaded, if it is the one that a configuration says.
-
-    Raises:
-        OptionError: it is another.
-    """
-    found = replace(tokenizer.config, name=wanted.name, lead_frame=wanted.lead_frame)
-    if found != wanted:
-        raise OptionError(
-            f"{name} is a tokenizer of {tokenizer.config}, and the run's model says {wanted}. Change the "
-            "model's fields, or give another tokenizer."
-        )
-    return tokenizer
-
-
-def _filled(config: FlowConfig, trained: ContinuousTokenizer) -> Any:  # noqa: ANN401  its model
-    model = config.build()
-    model.load_state_dict(trained.weights())
-    return model

@@ -32,6 +32,8 @@ class TwinTrainConfig(LoopConfig):
 
     Attributes:
         model: what is trained.
+        start: a tokenizer of the same model to go on from, by name or folder; none starts from the linear
+            model.
         stages: what is trained on, one after the other.
         scenes: fraction of the pairs that are rendered; the others are of prepared crops.
         lead: fraction of the iterations whose clips have a lead frame.
@@ -47,6 +49,7 @@ class TwinTrainConfig(LoopConfig):
     """
 
     model: TwinConfig
+    start: str | None = None
     stages: tuple[TwinStage, ...] = (TwinStage(),)
     scenes: float = 0.5
     lead: float = 0.25

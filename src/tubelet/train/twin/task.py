@@ -17,6 +17,7 @@ from tubelet.losses.temporal import log_frame_difference
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
+from tubelet.train.start import filled, trained_tokenizer
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
 from tubelet.train.tokenizer.batches import crop_facts
@@ -41,7 +42,9 @@ def train_twin(config: TwinTrainConfig, *, data: Path, options: RunOptions) -> T
         options: where and how it runs.
 
     Raises:
-        OptionError: there is no end, the data are too small, or the batch does not split.
+        OptionError: there is no end, the data are too small, the batch does not split, or the run starts from
+            a tokenizer that is another than the model says.
+        CheckpointError: what it starts from cannot be read.
         TrainingError: gradients stayed bad, or a checkpoint cannot be taken up.
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
@@ -73,8 +76,13 @@ class TwinTask:
         return crop_facts(self._crops, self._data) | {"trains": KIND}
 
     def start(self) -> TwinNetwork:
-        """The linear model, with networks around it that change nothing yet."""
-        return TwinNetwork(self.config.model.start(self._crops, seed=self.config.seed), self.config.model)
+        """A model that was trained, or the linear one with networks around it that change nothing yet."""
+        config = self.config
+        if config.start is None:
+            model = config.model.start(self._crops, seed=config.seed)
+        else:
+            model = filled(config.model.build(), trained_tokenizer(config.start, config.model))
+        return TwinNetwork(model, config.model)
 
     def build(self) -> TwinNetwork:
         """A network of no data yet."""

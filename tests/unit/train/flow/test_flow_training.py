@@ -98,6 +98,13 @@ def test_losses_move_the_flow_and_never_the_tokenizer(crops, base, losses, tmp_p
         assert moved == ("refiner" in name), name
 
 
+def test_weaker_noise_is_that_of_the_start_made_smaller(crops, base, tmp_path):
+    plain, weak = (FlowTask(config(base, noise=each), crops, data=tmp_path).start() for each in (1.0, 0.5))
+    assert torch.equal(0.5 * plain.model.refiner.deviation, weak.model.refiner.deviation)
+    with pytest.raises(OptionError, match=r"noise is 0.0; it is a factor above 0"):
+        config(base, noise=0.0)
+
+
 def test_what_is_sampled_in_training_is_what_the_tokenizer_decodes(crops, base, tmp_path):
     task = FlowTask(config(base, losses=SAMPLES), crops, data=tmp_path)
     network = task.start()

@@ -180,6 +180,10 @@ def test_a_run_becomes_a_tokenizer(data, tmp_path):
     assert "Structure and dynamics" in (tmp_path / "mine" / "card.md").read_text(encoding="utf-8")
     clip = torch.rand(1, 3, 5, 20, 30) * 2 - 1
     assert torch.equal(tubelet.swap(clip, clip, tokenizer=tokenizer), tokenizer(clip))
+    again = TwinTask(config(start=str(tmp_path / "mine")), open_crops(data), data=tmp_path).start()
+    assert torch.equal(again.tokenizer(clip), tokenizer(clip))
+    with pytest.raises(OptionError, match="give another tokenizer"):
+        TwinTask(config(start="klt-4x8x8"), open_crops(data), data=tmp_path).start()
 
 
 def test_training_makes_the_losses_smaller(data, tmp_path):
