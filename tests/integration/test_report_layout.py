@@ -74,7 +74,7 @@ def made_results(folder: Path, systems: dict[str, float]) -> Path:
 
 
 def keep_pictures(folder: Path) -> None:
-    """Beside them a clip of 500x80 to play, and a latent of it."""
+    """Beside them a clip of 500x80 to play, a latent of it, and its motion."""
     path = folder / "results.json"
     content = json.loads(path.read_text())
     frames = np.random.default_rng(0).integers(0, 256, (2, 80, 500, 3)).astype(np.uint8)
@@ -83,6 +83,9 @@ def keep_pictures(folder: Path) -> None:
             writer.write(frames, np.arange(2))
     np.save(folder / "latent.npy", np.zeros((16, 10, 63), np.float16))
     np.save(folder / "counts.npy", np.arange(630).reshape(1, 10, 63) % 65)
+    moved = np.zeros((1, 2, 10, 63), np.float16)
+    moved[0, 0, 4:6] = 12.5
+    np.save(folder / "motion.npy", moved)
     system, other = list(content["figures"]["systems"])[:2]
     content["figures"]["videos"] = {
         CLIPS[0]: {
@@ -90,6 +93,7 @@ def keep_pictures(folder: Path) -> None:
             "systems": {system: "back.mkv"},
             "latents": {system: {"path": "latent.npy", "frames": [0, 2]}},
             "counts": {other: {"path": "counts.npy", "frames": [0, 2]}},
+            "motion": {system: {"path": "motion.npy", "frames": [0, 2]}},
         }
     }
     path.write_text(json.dumps(content))
@@ -381,6 +385,29 @@ def test_counts_are_shown_over_the_frame_and_alone(show):
     assert sum(colours[1]) > sum(colours[0])
     alone.hover()
     sync_api.expect(picture.locator("figcaption").last).to_contain_text("channel")
+
+
+def test_arrows_lie_over_the_picture_where_something_moves_and_go_by_key(show):
+    page = show(1190)
+    player, arrows, said = (page.locator(place) for place in (".player", ".arrows", ".moved"))
+    choice = page.get_by_role("combobox", name="motion")
+    sync_api.expect(arrows.first).to_be_hidden()
+    choice.select_option(index=1)
+    sync_api.expect(arrows.first).to_be_visible()
+    box, picture = arrows.first.bounding_box(), page.locator(".plane canvas").first.bounding_box()
+    assert box == pytest.approx(picture, abs=0.5)
+    # Every second position has an arrow, a line and a head: one row of the two that move.
+    assert arrows.first.locator(".line").get_attribute("d").count("M") == 2 * 31
+    sync_api.expect(said).to_have_text("motion from frame 0 to 1: 2.5 pixels on average, 12.5 at most")
+    player.focus()
+    page.keyboard.press("m")
+    sync_api.expect(arrows.first).to_be_hidden()
+    sync_api.expect(said).to_be_hidden()
+    page.keyboard.press("m")
+    sync_api.expect(arrows.first).to_be_visible()
+    page.keyboard.press("s")
+    sync_api.expect(arrows.nth(1)).to_be_visible()
+    sync_api.expect(page.locator(".keys")).to_contain_text("arrows of motion")
 
 
 def test_the_page_names_only_what_a_user_has(written):

@@ -10,6 +10,7 @@ import numpy as np
 from tubelet.evaluate.clips import open_clip, windows
 from tubelet.evaluate.evaluation import Evaluation
 from tubelet.evaluate.latent_preview import LatentPreview, latent_preview
+from tubelet.evaluate.motion_preview import MotionPreview, motion_preview
 from tubelet.evaluate.worker import Worker, video_of
 from tubelet.files import output_errors, replacing
 from tubelet.jobs.plan import Job
@@ -18,7 +19,12 @@ from tubelet.video.write import Writer
 
 FOLDER = "videos"
 
-_SUFFIXES = {"latents": "latent.npy", "tokens": "tokens.npy", "counts": "counts.npy"}
+_SUFFIXES = {
+    "latents": "latent.npy",
+    "tokens": "tokens.npy",
+    "counts": "counts.npy",
+    "motion": "motion.npy",
+}
 
 
 def keep_videos(
@@ -28,7 +34,7 @@ def keep_videos(
 
     Worst is the lowest PSNR, in the mean over the systems; the same clips are kept for all systems. Clips
     with an error are not. They are reconstructed again. Of what has a latent, tokens or counts, those of the
-    middle latent step are written too, as arrays.
+    middle latent step are written too, as arrays; of what knows motion, that of all steps.
 
     Args:
         evaluation: what was evaluated, and how many clips are kept.
@@ -38,7 +44,8 @@ def keep_videos(
 
     Returns:
         By name of the clip: ``source``, and ``systems`` by their texts, as paths below the folder;
-        ``latents``, ``tokens`` and ``counts`` by their texts, each with its ``path`` and its ``frames``.
+        ``latents``, ``tokens``, ``counts`` and ``motion`` by their texts, each with its ``path`` and its
+        ``frames``.
     """
     folder, protocol = evaluation.folder, evaluation.protocol
     with output_errors(folder):
@@ -61,7 +68,12 @@ def keep_videos(
         kept[name]["systems"][text] = _write(folder, stem, back, clip.rate)
         preview = latent_preview(system, clip.frames, protocol)
         if preview is not None:
-            kept[name][preview.kind][text] = _write_preview(folder, stem, preview)
+            kept[name][preview.kind][text] = _write_array(
+                folder, f"{stem}.{_SUFFIXES[preview.kind]}", preview
+            )
+        moved = motion_preview(system, clip.frames, protocol)
+        if moved is not None:
+            kept[name]["motion"][text] = _write_array(folder, f"{stem}.{_SUFFIXES['motion']}", moved)
     return kept
 
 
@@ -84,9 +96,9 @@ def _write(folder: Path, stem: str, frames: Frames, rate: Fraction) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def _write_preview(folder: Path, stem: str, preview: LatentPreview) -> dict[str, Any]:
-    """Write a latent step; give its path, and the frames that it stands for."""
-    path = folder / FOLDER / f"{stem}.{_SUFFIXES[preview.kind]}"
+def _write_array(folder: Path, name: str, preview: LatentPreview | MotionPreview) -> dict[str, Any]:
+    """Write what a page shows; give its path, and the frames that it stands for."""
+    path = folder / FOLDER / name
     with replacing(path, force=True) as beside:
         np.save(beside, preview.values, allow_pickle=False)
     return {"path": path.relative_to(folder).as_posix(), "frames": list(preview.frames)}

@@ -240,6 +240,18 @@ class HasDynamics(Protocol):
 
 
 @runtime_checkable
+class HasMotion(Protocol):
+    """A model whose latent says in pixels how far its cells move within a step.
+
+    Attributes:
+        motion: the part that says so: to the right and down since the first frame of a step, for each of the
+            frames after it.
+    """
+
+    motion: str
+
+
+@runtime_checkable
 class PredictiveModel(StepModel, Protocol):
     """A model that can learn to predict steps after the last that is known.
 

@@ -29,7 +29,7 @@ def check_evaluation(figures: object) -> None:
         if system["clips"].keys() != clips:
             raise ValueError(f"figures.systems.{name:.40}.clips are not those of figures.clips")
     for name, kept in figures.get("videos", {}).items():
-        for part in ("systems", "latents", "tokens", "counts"):
+        for part in ("systems", "latents", "tokens", "counts", "motion"):
             if unknown := kept.get(part, {}).keys() - figures["systems"].keys():
                 raise ValueError(
                     f"figures.videos.{name:.40}.{part} has {min(unknown):.40}, which is not a system"
@@ -212,7 +212,7 @@ _EVALUATION = _object(
         "videos": _by_name(
             _object(
                 {"source": _text, "systems": _by_name(_text)},
-                {kind: _by_name(_STEP) for kind in ("latents", "tokens", "counts")},
+                {kind: _by_name(_STEP) for kind in ("latents", "tokens", "counts", "motion")},
             )
         ),
     },

@@ -18,6 +18,7 @@ from tubelet import __version__
 from tubelet.errors import ResultsError, TubeletError
 from tubelet.files import check_target, replacing
 from tubelet.report.columns import COLUMNS, PAGE_COLUMNS, Column, best, parts, rate_column
+from tubelet.report.motion_layer import QUARTERS, MotionLayer, read_motion
 from tubelet.report.pictures import RANGE, Picture, read_pictures
 from tubelet.report.players import Player, make_players
 from tubelet.report.rate import RateCurve, rate_curves, trade_off
@@ -34,6 +35,7 @@ SCRIPTS = (
     "comparison.js",
     "reel.js",
     "view.js",
+    "arrows.js",
     "player.js",
     "pictures.js",
     "clips.js",
@@ -125,6 +127,8 @@ def _described(results: Results, title: str | None) -> dict[str, Any]:
         "trade_off": _trade_off(results),
         "pictures": {name: [_picture(each) for each in read_pictures(results, name)] for name in kept},
         "picture_range": RANGE,
+        "motion": {name: [_motion(each) for each in read_motion(results, name)] for name in kept},
+        "motion_fineness": QUARTERS,
     }
 
 
@@ -232,6 +236,18 @@ def _picture(picture: Picture | str) -> dict[str, Any]:
         "frames": picture.frames,
         "shown": picture.shown,
         "frame": None if picture.frame is None else base64.b64encode(picture.frame).decode(),
+    }
+
+
+def _motion(layer: MotionLayer | str) -> dict[str, Any]:
+    if isinstance(layer, str):
+        return {"why": layer}
+    return {
+        "system": layer.system,
+        "shape": layer.shape,
+        "every": layer.every,
+        "values": base64.b64encode(layer.values).decode(),
+        "frames": layer.frames,
     }
 
 

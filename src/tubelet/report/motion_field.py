@@ -20,7 +20,7 @@ PART = "motion"
 STEPS = 6
 """Latent steps at most that are shown."""
 
-_ARROWS = 48
+ARROWS = 48
 """Arrows in a row or column at most; of larger fields every second or third position is shown."""
 
 _STEP_UNIT = 2.0**-20
@@ -107,11 +107,16 @@ def draw_field(field: MotionField, target: Path, *, force: bool = False) -> None
         figure.savefig(path, dpi=300, metadata=METADATA[target.suffix.lower()])
 
 
+def shown_places(rows: int, columns: int) -> tuple[slice, slice]:
+    """The rows and columns of a field that have an arrow: all, or evenly spaced ones."""
+    every = -(-max(rows, columns) // ARROWS)
+    return slice(every // 2, rows, every), slice(every // 2, columns, every)
+
+
 def _draw_step(axes: Any, step: int, moved: Float[np.ndarray, "2 h w"], shape: tuple[int, int]) -> None:  # noqa: ANN401  of matplotlib
     """The arrows of one latent step; what stands still has none."""
     rows, columns = moved.shape[1:]
-    every = -(-max(rows, columns) // _ARROWS)
-    y, x = np.mgrid[every // 2 : rows : every, every // 2 : columns : every]
+    y, x = np.mgrid[shown_places(rows, columns)]
     right, below = moved[:, y, x]
     moves = (right != 0) | (below != 0)
     lengths = np.hypot(moved[0], moved[1])

@@ -11,9 +11,9 @@ from tubelet.checkpoint import Checkpoint
 from tubelet.codec.symbols import kept_channels
 from tubelet.evaluate.frame_buffer import FrameBuffer
 from tubelet.evaluate.systems.representation import LatentRepresentation, Representation
-from tubelet.evaluate.systems.system import Grid, Reconstruction
+from tubelet.evaluate.systems.system import Grid, Moved, Reconstruction
 from tubelet.evaluate.systems.timing import Timing
-from tubelet.evaluate.systems.tokenizer import continuous_timing, facts_of, grid_of, run_length
+from tubelet.evaluate.systems.tokenizer import continuous_timing, facts_of, grid_of, motion_of, run_length
 from tubelet.tokenizers.clip import main_part
 from tubelet.tokenizers.parts import joined
 from tubelet.types import Frames, Latent, Latents
@@ -60,6 +60,10 @@ class LatentSystem:
     def latent(self, frames: Frames) -> Latent:
         """The latent of a clip, on the CPU; of several parts that of ordered channels."""
         return self.latents(frames)[main_part(self.checkpoint.tokenizer.parts).name]
+
+    def motion(self, frames: Frames) -> Moved | None:
+        """How far the positions of a clip move, if its tokenizer says so."""
+        return motion_of(self.checkpoint.tokenizer, frames)
 
     @torch.no_grad()
     def latents(self, frames: Frames) -> Latents:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Float16
+
 from tubelet.evaluate.systems.representation import Representation
 from tubelet.evaluate.systems.timing import Timing
 from tubelet.types import Frames, Stride
@@ -60,6 +63,20 @@ class Reconstruction:
     numbers: int | None = None
     seconds_encode: float
     seconds_decode: float
+
+
+Moved = Float16[np.ndarray, "t two h w"]
+"""By how many pixels the positions of a clip move, to the right and down, from the first frame of their
+latent step to its last; as many steps as the clip has."""
+
+
+@runtime_checkable
+class MovingSystem(Protocol):
+    """A system that may know how things move; its tokenizer decides whether it does."""
+
+    def motion(self, frames: Frames) -> Moved | None:
+        """How far the positions of a clip move; none where the tokenizer does not say so."""
+        ...
 
 
 @runtime_checkable

@@ -4,15 +4,16 @@ from functools import partial
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from tubelet.checkpoint import Checkpoint
 from tubelet.codec.memory import RUN_BYTES
 from tubelet.codec.symbols import kept_channels
 from tubelet.evaluate.cases import AbsentError, Case
-from tubelet.evaluate.systems.system import Grid, Setting
+from tubelet.evaluate.systems.system import Grid, Moved, Setting
 from tubelet.evaluate.systems.timing import Cost, Timing, million_numbers, streams, whole_clips
-from tubelet.models.protocol import GenerativeModel
+from tubelet.models.protocol import GenerativeModel, HasMotion
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer, StreamTokenizer
 from tubelet.tokenizers.parts import joined
@@ -126,6 +127,18 @@ def streamed(stream: StreamEncoder | StreamTokenizer, frames: Frames) -> Tensor:
     run = run_length(frames)
     parts = [stream.push_frames(frames[begin : begin + run]) for begin in range(0, len(frames), run)]
     return torch.cat([*parts, stream.finish()], dim=2)
+
+
+@torch.no_grad()
+def motion_of(tokenizer: ContinuousTokenizer, frames: Frames) -> Moved | None:
+    """How far the positions of a clip move within each latent step, if its tokenizer says so."""
+    model = tokenizer.model
+    if not isinstance(model, HasMotion):
+        return None
+    stream, run = tokenizer.parts_encoder(channels=kept_channels(tokenizer, 1)), run_length(frames)
+    runs = [stream.push_frames(frames[begin : begin + run]) for begin in range(0, len(frames), run)]
+    found = joined([*runs, stream.finish()])[model.motion]
+    return rearrange(found[:, -2:], "1 two t h w -> t two h w").half().cpu().numpy()
 
 
 def run_length(frames: Frames) -> int:

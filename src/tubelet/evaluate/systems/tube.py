@@ -18,13 +18,14 @@ from tubelet.checkpoint import Checkpoint
 from tubelet.codec.budget import Budget
 from tubelet.evaluate.frame_buffer import FrameBuffer
 from tubelet.evaluate.systems.representation import CountsRepresentation, Representation, TokenRepresentation
-from tubelet.evaluate.systems.system import Grid, Reconstruction
+from tubelet.evaluate.systems.system import Grid, Moved, Reconstruction
 from tubelet.evaluate.systems.timing import Timing
 from tubelet.evaluate.systems.tokenizer import (
     continuous_timing,
     discrete_timing,
     facts_of,
     grid_of,
+    motion_of,
     streamed,
 )
 from tubelet.priors.files import model_for, prior_for
@@ -99,6 +100,10 @@ class TubeSystem:
             found = [reader.read_counts(number) for number in range(len(reader.chunks))]
         every = [counts for parts in found for counts in parts if counts is not None]
         return torch.from_numpy(np.concatenate(every))[None, None]
+
+    def motion(self, frames: Frames) -> Moved | None:
+        """How far the positions of a clip move, if its tokenizer says so."""
+        return motion_of(self.checkpoint.tokenizer, frames)
 
     def reconstruct(self, frames: Frames, rate: Fraction) -> Reconstruction:
         """Encode a clip into a file, and decode that."""

@@ -58,6 +58,7 @@ class MotionModel(nn.Module):
     Attributes:
         transform: of straightened groups, and of those as they are.
         vector_deviation: of each channel of motion, in pixels, over what the model was fitted to.
+        motion: the part that says how far cells move.
         channels: of content; the first k of them are a latent of k channels.
     """
 
@@ -69,6 +70,7 @@ class MotionModel(nn.Module):
         self.vector_deviation: Tensor
         self.channels = channels
         self.stride = patch
+        self.motion = MOTION
         self.variational = False
         self.warm_up = 0
         self.parts = (

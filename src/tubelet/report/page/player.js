@@ -10,6 +10,7 @@ const KEYS = [
   ["s", "side by side, or the wipe again"],
   ["1 … 9", "this system at the right"],
   ["w", "the worst frame"],
+  ...(Object.values(page.motion).some((each) => each.length) ? [["m", "arrows of motion, or none"]] : []),
   ["?", "this help"],
 ];
 
@@ -17,6 +18,8 @@ const KEYS = [
 function player(name, facts, { onframe, openHelp }) {
   const reel = new Reel(facts);
   const view = new View(reel, name);
+  const arrows = new Arrows(page.motion[name] ?? [], facts);
+  arrows.elements.forEach((element, i) => view.planes[i].append(element));
   const names = ["source", ...facts.systems].map((system, pane) => [pane, system]);
 
   // Choices
@@ -25,6 +28,8 @@ function player(name, facts, { onframe, openHelp }) {
   const choosePanes = () => view.setPanes(Number(left.select.value), Number(right.select.value));
   const mode = choice("view", MODES, "wipe", (value) => chooseMode(value));
   const gain = choice("gain", GAINS.map((each) => [each, `${each}×`]), 4, (value) => chooseGain(Number(value)));
+  const moves = arrows.layers.length
+    ? choice("motion", [["", "none"], ...arrows.layers.map(({ system }) => [system, system])], "", (value) => chooseMotion(value)) : null;
   const zoom = choice("zoom", ZOOMS, "1", (value) => chooseZoom(value));
   const scale = heatScale();
   const chooseMode = (value) => {
@@ -32,6 +37,11 @@ function player(name, facts, { onframe, openHelp }) {
     view.setMode(value);
     gain.select.disabled = value !== "error";
     scale.element.hidden = value !== "error";
+  };
+  const chooseMotion = (value) => {
+    moves.select.value = value;
+    arrows.show(value || null);
+    arrows.draw(reel.frame);
   };
   const chooseZoom = (value) => {
     zoom.select.value = value;
@@ -70,6 +80,7 @@ function player(name, facts, { onframe, openHelp }) {
 
   reel.addEventListener("frame", () => {
     view.draw();
+    arrows.draw(reel.frame);
     scrub.value = reel.frame;
     scrub.setAttribute("aria-valuetext", `frame ${reel.frame} of ${reel.count}`);
     number.textContent = `${String(reel.frame).padStart(String(reel.count - 1).length, "\u2007")} / ${reel.count - 1}`;
@@ -94,6 +105,7 @@ function player(name, facts, { onframe, openHelp }) {
     h: () => chooseMode(view.mode === "error" ? "wipe" : "error"),
     s: () => chooseMode(view.mode === "pair" ? "wipe" : "pair"),
     w: () => reel.seek(facts.worst),
+    ...(moves && { m: () => chooseMotion(moves.select.value ? "" : arrows.layers[0].system) }),
     "?": openHelp,
   };
   facts.systems.slice(0, 9).forEach((_, i) => {
@@ -114,13 +126,13 @@ function player(name, facts, { onframe, openHelp }) {
       act(event);
     },
   },
-    h("div", { class: "choices" }, left.element, right.element, mode.element, gain.element, zoom.element),
+    h("div", { class: "choices" }, left.element, right.element, mode.element, gain.element, zoom.element, moves?.element),
     view.element,
     h("div", { class: "time" }, back.element, play.element, forth.element, scrub, number),
     h("div", { class: "choices" }, speed.element, h("label", { class: "choice" }, loop, h("span", {}, "loop")), worst, scale.element),
-    h("div", { class: "known" }, truth, pixel),
+    h("div", { class: "known" }, truth, arrows.words, pixel),
     facts.film === null && h("p", { class: "note" }, "There was no room for its film, only for its worst frame: “tubelet report … --budget” gives more."),
-    facts.notes.map((note) => h("p", { class: "note" }, note)));
+    [...facts.notes, ...arrows.notes].map((note) => h("p", { class: "note" }, note)));
 
   choosePanes();
   chooseMode("wipe");
