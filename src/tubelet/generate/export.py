@@ -1,10 +1,7 @@
 """From a training run to a generator that anybody can load."""
 
-import json
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from tubelet.errors import OptionError, TrainingError
 from tubelet.files import check_folder
@@ -18,9 +15,9 @@ from tubelet.generate.scenes import SceneData
 from tubelet.generate.tokens.train_config import TokenTrainConfig
 from tubelet.generate.train_config import GeneratorStage
 from tubelet.json_text import of_kind
-from tubelet.train.average import read_average, unfinished_text
+from tubelet.train.average import read_average
+from tubelet.train.card import run_card
 from tubelet.train.config import Optimizer
-from tubelet.train.journal import read_log
 from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.state import checkpoints
 from tubelet.weights_file import round_for_storage
@@ -108,33 +105,27 @@ def _network_config(facts: dict[str, Any], run: Path) -> NetworkConfig:
 
 def _card(name: str, network: Network, run: Path, facts: dict[str, Any], progress: float) -> str:
     """What the generator is, what it was made from, and how it went."""
-    log = [line for line in read_log(run) if isinstance(line.get("total"), int | float)]
-    last = log[-1] if log else {"iteration": 0, "seconds": 0.0}
-    where, config = facts["circumstances"], network.config
+    config = network.config
     weights = sum(parameter.numel() for parameter in network.parameters())
-    unfinished = f"- **Not finished**: {unfinished_text(progress)}\n" if progress < 1 else ""
-    return f"""# {name}
-
-A generator ({KINDS[network.kind].title}, {weights / 1e6:.1f} million weights) of {_made(network)} of
-{config.tokenizer} from text: {config.steps} steps of {config.rows} x {config.columns} positions at once,
-longer clips window by window. {_prompts_text(config)}
-
-- **Made by** `{where["command"]}`, {last["iteration"]} iterations in {last["seconds"] / 3600:.2f} hours on
-  {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.
-- **From** {facts["count"]} captioned clips: {_source_text(facts)}.
-{unfinished}- **Figures**: measure them with `tubelet evaluate-generation {name} -o figures.json`.
-- **Limits**: it knows what was seen with these words, and nothing else.
-
-## Curve
-
-{_curve(log)}
-
-## Recipe
-
-```json
-{json.dumps(facts["config"], indent=1)}
-```
-"""
+    kind = f"{KINDS[network.kind].title}, {weights / 1e6:.1f} million weights"
+    about = (
+        f"A generator ({kind}) of {_made(network)} of {config.tokenizer} from text:\n"
+        f"{config.steps} steps of {config.rows} x {config.columns} positions at once, longer clips window by "
+        f"window.\n{_prompts_text(config)}"
+    )
+    return run_card(
+        name,
+        run,
+        facts,
+        progress=progress,
+        about=about,
+        clips=f"{facts['count']} captioned clips: {_source_text(facts)}",
+        notes=[
+            f"**Figures**: measure them with `tubelet evaluate-generation {name} -o figures.json`.",
+            "**Limits**: it knows what was seen with these words, and nothing else.",
+        ],
+        curve={"gradient": lambda line: line["gradient"]},
+    )
 
 
 def _made(network: Network) -> str:
@@ -156,15 +147,3 @@ def _source_text(facts: dict[str, Any]) -> str:
     if "shards" in clips:
         return f"a data set of {len(clips['shards'])} shards"
     return "rendered scenes only" if "scenes" in clips else f"{len(clips.get('files', {}))} files of tokens"
-
-
-def _curve(log: list[dict[str, Any]]) -> str:
-    """The mean loss of each tenth of a run."""
-    rows = ["| hours | iteration | loss | gradient |", "|---|---|---|---|"]
-    for part in np.array_split(np.arange(len(log)), min(10, max(1, len(log)))):
-        if len(part):
-            lines = [log[index] for index in part.tolist()]
-            loss, gradient = (float(np.mean([line[key] for line in lines])) for key in ("total", "gradient"))
-            hours, iteration = lines[-1]["seconds"] / 3600, lines[-1]["iteration"]
-            rows.append(f"| {hours:.2f} | {iteration} | {loss:.5f} | {gradient:.4f} |")
-    return "\n".join(rows)

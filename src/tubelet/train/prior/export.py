@@ -1,6 +1,5 @@
 """From a training run to a prior that files are coded with."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ from tubelet.priors.context import MAP
 from tubelet.priors.files import FILES, save_prior
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.average import read_average, unfinished_text
+from tubelet.train.average import read_average
+from tubelet.train.card import crops_text, run_card
 from tubelet.train.config import Optimizer
-from tubelet.train.journal import read_log
 from tubelet.train.prior.config import PriorStage, PriorTrainConfig
 from tubelet.train.prior.draws import draw_window, to_symbols
 from tubelet.train.prior.fit_tables import ResidualCounts, closed_distribution, count_residuals
@@ -168,42 +167,17 @@ def _expected(
 
 def _card(name: str, run: Path, facts: dict[str, Any], *, progress: float) -> str:
     """What the prior is, what it was made from, and how it went."""
-    log = [line for line in read_log(run) if isinstance(line.get("total"), int | float)]
-    last = log[-1] if log else {"iteration": 0, "seconds": 0.0}
-    where = facts["circumstances"]
-    unfinished = f"- **Not finished**: {unfinished_text(progress)}\n" if progress < 1 else ""
-    return f"""# {name}
-
-A prior of the symbols of {facts["config"]["tokenizer"]}: whole numbers alone, computed exactly
-(decision 0035).
-
-- **Made by** `{where["command"]}`, {last["iteration"]} iterations in {last["seconds"] / 3600:.2f} hours on
-  {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.
-- **From** {facts["crops"]} crops of {len(facts["clips"])} clips, each clip counting the same.
-{unfinished}- **Figures**: none yet; `prior_bits.py` of the repository measures them.
-
-## Curve
-
-{_curve(log)}
-
-## Recipe
-
-```json
-{json.dumps(facts["config"], indent=1)}
-```
-"""
-
-
-def _curve(log: list[dict[str, Any]]) -> str:
-    """The mean loss of each tenth of a run."""
-    rows = ["| hours | iteration | loss | bits per position |", "|---|---|---|---|"]
-    tenth = max(1, len(log) // 10)
-    for start in range(0, len(log) - tenth + 1, tenth):
-        part = log[start : start + tenth]
-        loss, bits = (
-            sum(each) / len(part) for each in ([p["total"] for p in part], [p["bits"]["all"] for p in part])
-        )
-        rows.append(
-            f"| {part[-1]['seconds'] / 3600:.2f} | {part[-1]['iteration']} | {loss:.5f} | {bits:.2f} |"
-        )
-    return "\n".join(rows)
+    about = (
+        f"A prior of the symbols of {facts['config']['tokenizer']}: whole numbers alone, computed exactly\n"
+        "(decision 0035)."
+    )
+    return run_card(
+        name,
+        run,
+        facts,
+        progress=progress,
+        about=about,
+        clips=crops_text(facts),
+        notes=["**Figures**: none yet; `prior_bits.py` of the repository measures them."],
+        curve={"bits per position": lambda line: line["bits"]["all"]},
+    )

@@ -1,6 +1,5 @@
 """From a training run to a tokenizer that anybody can load."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,8 @@ from tubelet.tokenizers.config import DiscreteConfig, quantizer_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.save import FILES
-from tubelet.train.average import read_average, unfinished_text
-from tubelet.train.journal import read_log
+from tubelet.train.average import read_average
+from tubelet.train.card import crops_text, run_card
 from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.state import checkpoints
 from tubelet.train.tokenizer.batches import latents_of, parts_of
@@ -147,42 +146,18 @@ def card_of_run(
     about: str,
 ) -> str:
     """What the tokenizer is, what it was made from, and how it went."""
-    log = [line for line in read_log(run) if isinstance(line.get("total"), int | float)]
-    last = log[-1] if log else {"iteration": 0, "seconds": 0.0}
     weights = sum(parameter.numel() for parameter in tokenizer.parameters())
-    where = facts["circumstances"]
-    unfinished = f"- **Not finished**: {unfinished_text(progress)}\n" if progress < 1 else ""
-    return f"""# {name}
-
-{about}. Stride {tokenizer.stride}, {weights / 1e6:.2f} million weights,
-{tokenizer.flops_per_pixel() / 1e6:.3f} MFLOP per pixel to encode and decode.
-
-- **Made by** `{where["command"]}`, {last["iteration"]} iterations in {last["seconds"] / 3600:.2f} hours on
-  {where["machine"]["cpu"]} ({where["machine"]["cores"]} cores), torch {where["versions"]["torch"]}.
-- **From** {facts["crops"]} crops of {len(facts["clips"])} clips, each clip counting the same.
-{unfinished}- **Quality**: measure it with `tubelet evaluate CLIPS --with {name} -o figures`.
-
-## Curve
-
-{_curve(log)}
-
-## Recipe
-
-```json
-{json.dumps(facts["config"], indent=1)}
-```
-"""
-
-
-def _curve(log: list[dict[str, Any]]) -> str:
-    """The mean loss of each tenth of a run."""
-    rows = ["| hours | iteration | loss | gradient |", "|---|---|---|---|"]
-    tenth = max(1, len(log) // 10)
-    for start in range(0, len(log) - tenth + 1, tenth):
-        part = log[start : start + tenth]
-        loss = sum(line["total"] for line in part) / len(part)
-        gradient = sum(line["gradient"] for line in part) / len(part)
-        rows.append(
-            f"| {part[-1]['seconds'] / 3600:.2f} | {part[-1]['iteration']} | {loss:.5f} | {gradient:.4f} |"
-        )
-    return "\n".join(rows)
+    what = (
+        f"{about}. Stride {tokenizer.stride}, {weights / 1e6:.2f} million weights,\n"
+        f"{tokenizer.flops_per_pixel() / 1e6:.3f} MFLOP per pixel to encode and decode."
+    )
+    return run_card(
+        name,
+        run,
+        facts,
+        progress=progress,
+        about=what,
+        clips=crops_text(facts),
+        notes=[f"**Quality**: measure it with `tubelet evaluate CLIPS --with {name} -o figures`."],
+        curve={"gradient": lambda line: line["gradient"]},
+    )
