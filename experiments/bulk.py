@@ -148,8 +148,10 @@ def beside_tokenizer(place: Place, folder: Path) -> dict[str, object]:
         return time.process_time() - began
 
     alone, whole = [], []
+    (place.folder / "parts").mkdir(exist_ok=True)
     for clip in clips:
-        request = {"clip": clip.to_json(), "part": str(place.folder / "clip.part"), "made_from": ""}
+        part = place.folder / "parts" / f"{clip.key}.part"
+        request = {"clip": clip.to_json(), "part": str(part), "made_from": ""}
         alone.append(of(partial(bare, clip.source.path)))
         whole.append(of(partial(worker.do, request)))
     return {

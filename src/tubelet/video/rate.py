@@ -1,5 +1,6 @@
 """The frame rate that timestamps keep."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -17,13 +18,19 @@ def constant_rate(timestamps: Int64[np.ndarray, " T"], info: VideoInfo) -> Fract
     if len(timestamps) < 2:
         return None
     elapsed = timestamps - timestamps[0]
-    mean = (len(elapsed) - 1) / (int(elapsed[-1]) * info.time_base)
     near = max(1.0, float(Fraction(1, 1000) / info.time_base))
-    # What the container claims, the first gap, or where both are too coarse the usual rates.
-    usual = (Fraction(round(mean)), Fraction(1000 * round(mean * Fraction(1001, 1000)), 1001))
-    for rate in (info.average_rate, 1 / (int(elapsed[1]) * info.time_base), *usual):
+    for rate in _candidates(elapsed, info):
         if rate:
             expected = np.arange(len(elapsed)) / float(rate * info.time_base)
             if np.abs(elapsed - expected).max() < near - 1e-6:
                 return rate
     return None
+
+
+def _candidates(elapsed: Int64[np.ndarray, " T"], info: VideoInfo) -> Iterator[Fraction | None]:
+    """What the container claims, the first gap, or where both are too coarse the usual rates."""
+    yield info.average_rate
+    yield 1 / (int(elapsed[1]) * info.time_base)
+    mean = (len(elapsed) - 1) / (int(elapsed[-1]) * info.time_base)
+    yield Fraction(round(mean))
+    yield Fraction(1000 * round(mean * Fraction(1001, 1000)), 1001)

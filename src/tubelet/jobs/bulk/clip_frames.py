@@ -1,10 +1,11 @@
 """The frames of a clip as a data set wants them: a range of a video, at a size and a rate, maybe mirrored."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ class ClipFrames(NamedTuple):
 
     Attributes:
         info: what it is, with the size and the rate that its frames have here.
-        runs: its frames, once, read in a thread while those before are worked on.
+        runs: its frames, once; where they are many, read in a thread while those before are worked on.
     """
 
     info: VideoInfo
@@ -58,14 +59,37 @@ def open_clip_frames(
             runs = video.runs(run=size)
         else:
             runs = range_runs(video, start, end, run=size)
+        opening = _Opening.of(runs, size)
+        runs = opening.runs
         if settings.rate is not None:
             runs = at_rate(runs, info, settings.rate)
             shown = replace(shown, time_base=1 / settings.rate, average_rate=settings.rate)
-        with closing(ahead(_shown(runs, side, mirrored=mirrored))) as given:
+        given = _shown(runs, side, mirrored=mirrored)
+        with closing(given if opening.is_all else ahead(given)) as given:
             yield ClipFrames(shown, given)
 
 
-def _shown(runs: Iterator[Run], side: int | None, *, mirrored: bool) -> Iterator[Run]:
+class _Opening(NamedTuple):
+    """Runs of frames, the first of which is read.
+
+    Attributes:
+        runs: all of them.
+        is_all: whether the first is the last, too. Then a thread would cost more than it saves.
+    """
+
+    runs: Iterator[Run]
+    is_all: bool
+
+    @classmethod
+    def of(cls, runs: Iterator[Run], size: int) -> "_Opening":
+        """Read the first run; `size` frames are what a run has that is not the last."""
+        first = next(runs, None)
+        if first is None:
+            return cls(runs, is_all=True)
+        return cls(chain([first], runs), is_all=len(first.frames) < size)
+
+
+def _shown(runs: Iterator[Run], side: int | None, *, mirrored: bool) -> Generator[Run]:
     """Frames at their size, mirrored where they are to be."""
     for run in runs:
         frames = run.frames if side is None else shrink_to_short_side(run.frames, side)

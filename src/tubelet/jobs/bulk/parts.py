@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import secrets
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any, NamedTuple
 from tubelet.data.shards.record import Record, facts_to_bytes
 from tubelet.data.shards.tar import record_to_tar, tar_to_members
 from tubelet.errors import DatasetError
-from tubelet.files import replacing
+from tubelet.files import output_errors
+from tubelet.files.leftovers import remove
 from tubelet.jobs.bulk.plan import PlannedClip
 from tubelet.jobs.identity import Signature
 from tubelet.json_text import text_to_json
@@ -50,8 +52,15 @@ def write_part(path: Path, part: ClipPart, *, made_from: str) -> None:
     """
     about = {"made_from": made_from, "signature": list(part.signature)}
     members = {_ABOUT: facts_to_bytes(about), **part.record.members()}
-    with replacing(path, force=True) as beside:
-        beside.write_bytes(record_to_tar(part.record.key, members))
+    # No lock says whose it is, as elsewhere: the whole folder is locked, and removed at the end of its shard.
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with output_errors(path):
+        try:
+            beside.write_bytes(record_to_tar(part.record.key, members))
+            beside.replace(path)
+        except BaseException:
+            remove(beside)
+            raise
 
 
 def read_part(path: Path, key: str, *, made_from: str) -> ClipPart | None:

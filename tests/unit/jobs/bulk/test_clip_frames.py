@@ -79,3 +79,12 @@ def test_an_open_clip_says_the_size_and_rate_that_its_frames_have(video_file):
         info = opened.info
         assert (info.height, info.width) == next(iter(opened.runs)).frames.shape[1:3]
         assert info.time_base == 1 / Fraction(30000, 1001)
+
+
+@pytest.mark.parametrize("memory", [1 << 20, 1 << 30])
+def test_frames_are_the_same_in_one_run_and_in_many(video_file, whole, memory):
+    """One short run is read at once; many are read in a thread."""
+    path = video_file(frames=40, height=64, width=80)
+    frames, times = frames_of(path, memory=memory)
+    np.testing.assert_array_equal(frames, whole(path))
+    assert len(times) == 40
