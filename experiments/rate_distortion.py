@@ -89,8 +89,8 @@ def main() -> None:
         protocol = replace(protocol, frames=arguments.frames)
     checkpoint = read_continuous(arguments.tokenizer)
     described = f"{protocol.name} v{protocol.version}, {protocol.frames or 'all'} frames, {checkpoint.name}"
-    figures = {"protocol": described, "clips": _stored(arguments.output, described)}
-    motion = _motion(arguments.clips)
+    figures = {"protocol": described, "clips": stored_clips(arguments.output, described)}
+    motion = classes_of_motion(arguments.clips)
     for path in find_clips(arguments.clips):
         if path.name in figures["clips"]:
             continue
@@ -109,7 +109,19 @@ def main() -> None:
         write_results(arguments.output, protocol=described, figures=figures, force=True)
 
 
-def _of_file(frames: Frames, checkpoint: Checkpoint, setting: Setting) -> dict[str, float]:
+class ThroughFile(NamedTuple):
+    """A clip that came out of a file.
+
+    Attributes:
+        frames: of it.
+        bits: what the file takes for each pixel: as it was written, and by tables alone.
+    """
+
+    frames: Frames
+    bits: dict[str, float]
+
+
+def through_file(frames: Frames, checkpoint: Checkpoint, setting: Setting) -> ThroughFile:
     """A clip through a file, and what the file takes with and without the prior."""
     with tempfile.TemporaryDirectory(prefix="tubelet-") as folder:
         source, tube, tables = (Path(folder) / name for name in ("a.npy", "a.tube", "b.tube"))
@@ -121,11 +133,14 @@ def _of_file(frames: Frames, checkpoint: Checkpoint, setting: Setting) -> dict[s
         with open_tube(tube, tokenizer=checkpoint) as opened:
             back = np.concatenate([run.frames for run in opened.read()])
         without = transcode_file(tube, tables, prior_for=None).bytes_total
-    return {
-        **_qualities(frames, back),
-        "bits_per_pixel": 8 * report.bytes_total / frames[..., 0].size,
-        "bits_per_pixel_by_tables": 8 * without / frames[..., 0].size,
-    }
+    sizes = {"bits_per_pixel": report.bytes_total, "bits_per_pixel_by_tables": without}
+    return ThroughFile(back, {name: 8 * size / frames[..., 0].size for name, size in sizes.items()})
+
+
+def _of_file(frames: Frames, checkpoint: Checkpoint, setting: Setting) -> dict[str, float]:
+    """The figures of a clip through a file."""
+    through = through_file(frames, checkpoint, setting)
+    return {**_qualities(frames, through.frames), **through.bits}
 
 
 def _nearest(scaled: object, symbols: StepSymbols, **_: object) -> StepSymbols:
@@ -148,7 +163,7 @@ def _qualities(frames: Frames, back: Frames) -> dict[str, float]:
     return {name: metric.compute() for name, metric in metrics.items()}
 
 
-def _stored(output: Path, described: str) -> dict[str, dict]:
+def stored_clips(output: Path, described: str) -> dict[str, dict]:
     """The clips that were measured before in the same way."""
     if not output.exists():
         return {}
@@ -158,7 +173,7 @@ def _stored(output: Path, described: str) -> dict[str, dict]:
     return stored["figures"]["clips"]
 
 
-def _motion(folder: Path) -> dict[str, str]:
+def classes_of_motion(folder: Path) -> dict[str, str]:
     """The class of motion of each clip, by the manifest beside it."""
     manifest = find_manifest(folder)
     if manifest is None:
