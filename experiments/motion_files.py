@@ -28,7 +28,7 @@ from tubelet.metrics.psnr import ClipPSNR
 from tubelet.results import write_results
 from tubelet.types import Frames
 
-QUALITIES = (18, 27, 36)
+QUALITIES = (6, 10, 14, 18, 24, 30, 36)
 
 RATES = ("bits_per_pixel", "bits_per_pixel_by_tables")
 
@@ -81,7 +81,8 @@ def _more(anchor: dict[str, dict[str, float]], test: dict[str, dict[str, float]]
     points = [[RatePoint(each[rate], each["psnr_db"]) for each in curve.values()] for curve in (anchor, test)]
     try:
         return round(bd_rate(*points), 2)
-    except OptionError:
+    except OptionError as error:
+        print(f"not compared: {error}", flush=True)
         return None
 
 
@@ -94,7 +95,7 @@ def _means(clips: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
             for clip in clips.values()
             if clip["more_percent"][rate] is not None
         ]
-        for name in sorted({motion for motion, _ in found} | {"all"}):
+        for name in sorted({motion for motion, _ in found} | {"all"} if found else ()):
             means.setdefault(name, {})[rate] = round(
                 fmean(more for motion, more in found if name in (motion, "all")), 2
             )

@@ -71,6 +71,11 @@ QUEUE = {
         recipe="m_rate",
         why="tubelet-m for files: bits in the loss; judged by rate_distortion.py, wanted -10 % at 0.15 dB",
     ),
+    "motion": Entry(
+        recipe="motion",
+        floor="klt-4x8x8-motion",
+        why="networks along motion; wanted 0.7 dB over tubelet-m of equal hours at 16 channels",
+    ),
     "perceptual": Entry(
         recipe="m_perceptual",
         start="tubelet-m",

@@ -3,7 +3,14 @@
 import pytest
 import torch
 from parts_model import PartsModel
-from random_tokenizers import make_flow, make_levels, make_motion_tokenizer, make_tokenizer, make_twin
+from random_tokenizers import (
+    make_flow,
+    make_levels,
+    make_motion_network,
+    make_motion_tokenizer,
+    make_tokenizer,
+    make_twin,
+)
 
 import tubelet
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -33,6 +40,7 @@ PARTS = {
     ),
     "structure and dynamics": make_twin,
     "motion": make_motion_tokenizer,
+    "networks along motion": make_motion_network,
     "global and detail": lambda: make_levels().refined(1, seed=5),
 }
 """Tokenizers whose latents have several parts, for the laws that have a door for these."""

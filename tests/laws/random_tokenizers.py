@@ -102,6 +102,21 @@ def make_motion_tokenizer() -> ContinuousTokenizer:
     return tokenizer.eval()
 
 
+def make_motion_network() -> ContinuousTokenizer:
+    """The same with networks that change everything."""
+    config = MotionConfig(
+        name="random-motion", channels=12, coefficients=16, width=16, encoder_blocks=1, decoder_blocks=1
+    )
+    tokenizer = ContinuousTokenizer.of(config).requires_grad_(requires_grad=False)
+    generator = torch.Generator().manual_seed(19)
+    for parameter in tokenizer.parameters():
+        parameter.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+    for level in tokenizer.model.transform.klts:
+        rows, columns = level.basis.shape
+        level.basis.copy_(torch.linalg.qr(torch.randn(columns, rows, generator=generator))[0].T)
+    return tokenizer.eval()
+
+
 def make_levels() -> ContinuousTokenizer:
     """A global and a detail part of a random tokenizer with a flow."""
     flow = make_flow()

@@ -8,6 +8,7 @@ was tried. Crops grow while the run goes on: small ones teach most per second, l
 from dataclasses import replace
 
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.motion.config import MotionConfig
 from tubelet.train.config import Optimizer
 from tubelet.train.tokenizer.config import LossWeights, Stage, TrainConfig
 from tubelet.types import Stride
@@ -126,6 +127,23 @@ def m_rate() -> TrainConfig:
         quantizer_steps=(1.0, 5.5),
         optimizer=Optimizer(kind="muon", lr=7e-4, clip=0.1),
     )
+
+
+def motion() -> TrainConfig:
+    """Medium along motion: as `m`, around the linear tokenizer along motion, whose vectors its networks know.
+
+    ``tubelet train motion --data DATA -o RUN --time-limit 60m``; no weights of it ship yet.
+    """
+    medium = m()
+    model = MotionConfig(
+        name="tubelet-motion",
+        coefficients=256,
+        channels=64,
+        width=192,
+        encoder_blocks=2,
+        decoder_blocks=6,
+    )
+    return replace(medium, model=model, linear="klt-4x8x8-motion")
 
 
 def m_perceptual() -> TrainConfig:

@@ -26,6 +26,7 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "m_vae": fidelity.m_vae,
     "m_robust": fidelity.m_robust,
     "m_rate": fidelity.m_rate,
+    "motion": fidelity.motion,
     "m_perceptual": fidelity.m_perceptual,
     "m16": fidelity.m16,
     "predictive": fidelity.predictive,

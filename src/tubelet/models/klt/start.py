@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from tubelet.errors import OptionError
@@ -75,7 +75,8 @@ def fit_to_crops(model: KLTModel, crops: Crops, *, seed: int, linear: KLTModel |
         if known is None:
             strengths = set_level(level, moments)
         else:
-            strengths = torch.cat([strengths, _extend(level, known, moments)])
+            further = extend(level, known, mean=moments.mean, covariance=moments.covariance)
+            strengths = torch.cat([strengths, further])
     cascade.deviation.copy_(strengths.sqrt())
 
 
@@ -90,15 +91,24 @@ def _check_linear(linear: KLTCascade, cascade: KLTCascade) -> None:
         )
 
 
-def _extend(level: KLT, known: KLT, moments: Moments) -> Float[Tensor, " k"]:
-    """Take the coefficients of a KLT over and add those of what it leaves; give the variances of these."""
-    basis, mean = known.basis.double(), known.mean.double()
-    about = moments.mean - mean
-    scatter = moments.covariance + torch.outer(about, about)
-    left = torch.eye(len(mean), dtype=torch.float64) - basis.T @ basis
+def extend(
+    level: KLT, known: KLT, *, mean: Float64[Tensor, " d"], covariance: Float64[Tensor, "d d"]
+) -> Float64[Tensor, " k"]:
+    """Take the coefficients of a KLT over and add those of what it leaves; give the variances of these.
+
+    Args:
+        level: what is set, of more coefficients.
+        known: what is taken over.
+        mean: of what was seen.
+        covariance: about it.
+    """
+    basis, origin = known.basis.double(), known.mean.double()
+    about = mean - origin
+    scatter = covariance + torch.outer(about, about)
+    left = torch.eye(len(origin), dtype=torch.float64) - basis.T @ basis
     further = principal_axes(left @ scatter @ left, len(level.basis) - len(basis))
     level.basis.copy_(torch.cat([basis, further.basis]))
-    level.mean.copy_(mean)
+    level.mean.copy_(origin)
     return further.variances
 
 

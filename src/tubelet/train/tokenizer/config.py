@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from tubelet.errors import OptionError
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.motion.config import MotionConfig
 from tubelet.quantizers.config import QuantizerConfig
 from tubelet.train.config import LoopConfig
 from tubelet.train.perceptual import check_perceptual
@@ -130,7 +131,7 @@ class TrainConfig(LoopConfig):
         perceptual_sha256: what that file must be.
     """
 
-    model: KLTConfig
+    model: KLTConfig | MotionConfig
     quantizer: QuantizerConfig | None = None
     linear: str | None = None
     start: str | None = None
@@ -160,6 +161,11 @@ class TrainConfig(LoopConfig):
             raise OptionError(
                 f"quantized is {self.quantized} and quantizer_steps are {self.quantizer_steps}; the one is a "
                 "fraction from 0 to 1, the others are positive and rise."
+            )
+        if self.quantizer is not None and not isinstance(self.model, KLTConfig):
+            raise OptionError(
+                f"the quantizer is {self.quantizer} and the model has several parts; tokens are of one. "
+                "Leave the quantizer out."
             )
         if self.model.ahead and (self.quantizer is not None or self.ahead_weight < 0):
             raise OptionError(

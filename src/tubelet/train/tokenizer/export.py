@@ -12,11 +12,12 @@ from tubelet.data.crops import Crops, open_crops
 from tubelet.errors import OptionError, TrainingError
 from tubelet.files import check_folder
 from tubelet.files.names import text_name
-from tubelet.json_fields import fields_from_json
 from tubelet.json_text import of_kind
 from tubelet.metrics.usage import DigitUsage
 from tubelet.models.klt.config import KLTConfig
 from tubelet.models.klt.moments import LEAST_VARIANCE, Moments
+from tubelet.models.motion.config import MotionConfig
+from tubelet.models.table import model_from_json
 from tubelet.tokenizers.config import DiscreteConfig, quantizer_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
@@ -54,7 +55,12 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
     check_folder(folder, holds=FILES, sources=[run, *([] if data is None else [data])], force=force)
     name = text_name(folder.resolve().name)
     facts = read_facts(run)
-    model = fields_from_json(KLTConfig, facts["config"]["model"] | {"name": name}, str(run))
+    kind = {"kind": facts["kind"]} if "kind" in facts else {}
+    model = model_from_json(facts["config"]["model"] | {"name": name} | kind, run)
+    if not isinstance(model, KLTConfig | MotionConfig):
+        raise TrainingError(
+            f"{run} says that it trains a {type(model).__name__}, which such a run does not. Start it again."
+        )
     numbers = facts["config"].get("quantizer")
     quantizer = None if numbers is None else quantizer_from_json(numbers, run)
     network = Network.build(model, quantizer)
@@ -68,7 +74,7 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
         if key.startswith("quantizer.") and each.ndim > 1:
             each.copy_(each.to(torch.bfloat16))
     crops = open_crops(data or Path(facts["folder"]))
-    if quantizer is not None and network.quantizer is not None:
+    if isinstance(model, KLTConfig) and quantizer is not None and network.quantizer is not None:
         config = DiscreteConfig(name=name, backbone=model, quantizer=quantizer)
         discrete = DiscreteTokenizer(tokenizer, network.quantizer, config=config)
         card = card_of_run(
@@ -120,7 +126,10 @@ def statistics_of(
 
 
 def _latent_text(tokenizer: ContinuousTokenizer) -> str:
-    return f"A continuous tokenizer: {tokenizer.channels} ordered channels of zero mean and unit variance"
+    exact = [part.name for part in tokenizer.parts if part.exact]
+    beside = f", beside {' and '.join(exact)}" if exact else ""
+    ordered = f"{tokenizer.channels} ordered channels of zero mean and unit variance"
+    return f"A continuous tokenizer: {ordered}{beside}"
 
 
 def _tokens_text(tokenizer: DiscreteTokenizer, crops: Crops) -> str:

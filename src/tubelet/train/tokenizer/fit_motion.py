@@ -16,6 +16,7 @@ from tubelet.models.klt.moments import Moments, principal_axes, set_level
 from tubelet.models.motion.config import MotionConfig
 from tubelet.models.motion.model import MotionModel
 from tubelet.models.motion.search import find_field
+from tubelet.models.motion.start import plain_spread
 from tubelet.models.motion.transform import TwoBases
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.tokenizer.fit_klt import Sampling, random_region
@@ -100,14 +101,10 @@ def _set_bases(bases: TwoBases, seen: _Seen) -> None:
     The first sees plain ones too, as klt-4x8x8 does, so that its first axes are no others. A few of all
     patches, as many as a patch has numbers, count among the plain ones: some clips have none.
     """
-    every, plain = seen.every, seen.plain
-    bases.deviation.copy_(set_level(bases.along, every).sqrt())
-    share = plain.count / (plain.count + every.mean.numel())
-    between = plain.mean - every.mean
-    covariance = torch.lerp(every.covariance, plain.covariance, share)
-    covariance.addr_(between, between, alpha=share * (1 - share))
-    bases.plain.basis.copy_(principal_axes(covariance, len(bases.deviation)).basis)
-    bases.plain.mean.copy_(torch.lerp(every.mean, plain.mean, share))
+    bases.deviation.copy_(set_level(bases.along, seen.every).sqrt())
+    plain = plain_spread(seen.every, seen.plain)
+    bases.plain.basis.copy_(principal_axes(plain.covariance, len(bases.deviation)).basis)
+    bases.plain.mean.copy_(plain.mean)
 
 
 def _patches(model: MotionModel, clip: Path, sampling: Sampling, index: int) -> Iterator[_Patches]:

@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from tubelet.codec.budget import price_of_step
 from tubelet.codec.symbols import BASE_STEP
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.motion.config import MotionConfig
 from tubelet.quantizers.config import QuantizerConfig
 from tubelet.quantizers.protocol import Quantized, Quantizer
 from tubelet.tokenizers.ahead import predictive_model, with_steps_ahead
 from tubelet.tokenizers.allocation import allocate
+from tubelet.tokenizers.clip import main_part
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.posterior import Posterior
 from tubelet.train.tokenizer.rate import RateModel
@@ -72,6 +74,8 @@ class Reconstruction(NamedTuple):
 class Network(nn.Module):
     """Encode, quantise, add noise, drop channels, decode: one call, because DDP and FSDP watch calls.
 
+    Of a latent of several parts this is done with the one of ordered channels; the others stay as they are.
+
     Attributes:
         tokenizer: the continuous tokenizer, or the backbone of a discrete one.
         quantizer: of a discrete one.
@@ -87,7 +91,9 @@ class Network(nn.Module):
         self.rate = RateModel(tokenizer.channels) if rate else None
 
     @classmethod
-    def build(cls, model: KLTConfig, quantizer: QuantizerConfig | None, *, rate: bool = False) -> "Network":
+    def build(
+        cls, model: KLTConfig | MotionConfig, quantizer: QuantizerConfig | None, *, rate: bool = False
+    ) -> "Network":
         """A network of no data yet."""
         tokenizer = ContinuousTokenizer.of(model)
         made = None if quantizer is None else quantizer.build(tokenizer.channels)
@@ -103,7 +109,7 @@ class Network(nn.Module):
         tokenizer = self.tokenizer
         frames, height, width = video.shape[2:]
         grouping, model = tokenizer.grouping, tokenizer.model
-        (part,) = model.parts
+        part = main_part(model.parts)
         encoded = model.encode_groups(grouping.group(video), None)
         posterior = None
         mean = latent = encoded.latents[part.name]
@@ -120,7 +126,7 @@ class Network(nn.Module):
             latent = latent + (self._rounded(latent, drawn.steps) - latent).detach()
         if drawn.noise is not None:
             latent = latent + drawn.noise
-        latents, known = {part.name: latent}, {part.name: counts}
+        latents, known = {**encoded.latents, part.name: latent}, {part.name: counts}
         if drawn.ahead:
             latents, known = with_steps_ahead(predictive_model(model), latents, known, dropped=drawn.ahead)
         groups = model.decode_groups(latents, None, known).groups
@@ -133,7 +139,8 @@ class Network(nn.Module):
         """The channels of each position, those of clips with a budget by the energy of their latent."""
         if drawn.budgets is None:
             return drawn.counts
-        (units,) = self.tokenizer.model.pixel_units().values()
+        model = self.tokenizer.model
+        units = model.pixel_units()[main_part(model.parts).name]
         energies = (latent * rearrange(units, "c -> c 1 1 1")).square()
         has_budget = rearrange(drawn.budgets.isfinite(), "b -> b 1 1 1 1")
         return torch.where(has_budget, allocate(energies, drawn.budgets), drawn.counts)
@@ -154,7 +161,8 @@ class Network(nn.Module):
     @torch.no_grad()
     def _steps(self, scales: Float[Tensor, " b"]) -> Float[Tensor, "b c"]:
         """The quantiser's step of each channel, in units of the latent."""
-        (units,) = self.tokenizer.model.coding_units().values()
+        model = self.tokenizer.model
+        units = model.coding_units()[main_part(model.parts).name]
         return rearrange(scales, "b -> b 1") * (BASE_STEP / units)
 
     @torch.no_grad()

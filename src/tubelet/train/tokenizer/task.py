@@ -17,7 +17,9 @@ from tubelet.data.feed import Draw, crop_feed
 from tubelet.errors import OptionError
 from tubelet.losses.adversarial import SpaceTimeDiscriminator
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.motion.config import MotionConfig
 from tubelet.models.protocol import PredictiveModel
+from tubelet.models.table import model_to_json
 from tubelet.quantizers.config import QuantizerConfig, same_tokens
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.loop import RunOptions, run_task
@@ -88,8 +90,9 @@ class TokenizerTask:
         self._tokens: TokenFigures | None = None
 
     def facts(self) -> dict[str, Any]:
-        """The crops, and the clips that they are from."""
-        return crop_facts(self._crops, self._data)
+        """The crops, the clips that they are from, and of which kind the model is, if it is not the first."""
+        kind = model_to_json(self.config.model).get("kind")
+        return crop_facts(self._crops, self._data) | ({} if kind is None else {"kind": kind})
 
     def start(self) -> Network:
         """A trained tokenizer, or the linear one with new networks around it."""
@@ -229,7 +232,10 @@ def _from_trained(config: TrainConfig, start: str) -> Network:
     """The network of a trained tokenizer, or of its first channels."""
     trained, model, quantizer = _trained(start)
     channels = config.model.channels if config.quantizer is None else model.channels
-    same = replace(model, name=config.model.name, channels=channels, ahead=config.model.ahead) == config.model
+    own = {"name": config.model.name, "channels": channels}
+    if isinstance(model, KLTConfig):
+        own["ahead"] = config.model.ahead
+    same = replace(model, **own) == config.model
     if not same or not same_tokens(quantizer, config.quantizer):
         raise OptionError(
             f"start is {start}, a tokenizer of {model} and {quantizer}, and the run's model is "
@@ -247,7 +253,7 @@ def _from_trained(config: TrainConfig, start: str) -> Network:
     return network
 
 
-def _trained(name: str) -> tuple[Network, KLTConfig, QuantizerConfig | None]:
+def _trained(name: str) -> tuple[Network, KLTConfig | MotionConfig, QuantizerConfig | None]:
     """The network of a trained tokenizer of either kind, and its numbers."""
     if checkpoint.architecture(name) == "discrete":
         discrete = checkpoint.read_discrete(name)
@@ -255,9 +261,10 @@ def _trained(name: str) -> tuple[Network, KLTConfig, QuantizerConfig | None]:
         config = discrete.tokenizer.config
         return network, config.backbone, config.quantizer
     tokenizer = checkpoint.load(name)
-    if not isinstance(tokenizer.config, KLTConfig):
+    if not isinstance(tokenizer.config, KLTConfig | MotionConfig):
         raise OptionError(
-            f"start is {name}, whose latent has several parts; this run trains one. Start from another."
+            f"start is {name}, a {type(tokenizer.config).__name__}; this run trains a transform or one along "
+            "motion. Start from another."
         )
     return Network(tokenizer), tokenizer.config, None
 
