@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from random_tokenizers import make_motion_tokenizer, make_twin
+from random_tokenizers import make_motion_network, make_motion_tokenizer, make_twin
 
 import tubelet
 from tubelet.bitstream import TubeReader
@@ -18,9 +18,9 @@ from tubelet.priors.files import model_for
 from tubelet.video.pixels import to_model
 
 
-@pytest.fixture(scope="module")
-def checkpoint():
-    return Checkpoint(name="random-motion", tokenizer=make_motion_tokenizer(), sha256="0" * 64)
+@pytest.fixture(scope="module", params=[make_motion_tokenizer, make_motion_network])
+def checkpoint(request):
+    return Checkpoint(name="random-motion", tokenizer=request.param(), sha256="0" * 64)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import pytest
 import torch
 from clips import LAW, make_clip, seeds, small_shapes, tiles
 from hypothesis import given
+from random_tokenizers import make_motion_network, make_motion_tokenizer
 
 from tubelet.errors import OptionError
 from tubelet.testing import check_tile_anywhere
@@ -14,6 +15,20 @@ from tubelet.testing import check_tile_anywhere
 @given(shape=small_shapes, seed=seeds, tile=tiles)
 def test_tiles_of_any_size_give_the_whole_frame(any_tokenizer, shape, seed, tile):
     check_tile_anywhere(any_tokenizer, make_clip(any_tokenizer, shape, seed), tile=tile)
+
+
+@pytest.mark.parametrize("make", [make_motion_tokenizer, make_motion_network])
+def test_tiles_give_the_whole_of_a_clip_wider_than_all_that_a_cell_depends_on(make):
+    """Small clips do not tell a halo that is too small: in each tile lies most of them."""
+    tokenizer = make()
+    halo = max(tokenizer.model.encoder_halo, tokenizer.model.decoder_halo)
+    width, shift = 8 * (2 * halo + 12), 9
+    still = torch.rand(1, 3, 1, 6, (width + 4 * shift) // 4 + 1, generator=torch.Generator().manual_seed(2))
+    still = still.repeat_interleave(4, dim=3).repeat_interleave(4, dim=4) * 2 - 1
+    video = torch.cat([still[..., shift * t : width + shift * t] for t in range(5)], dim=2)
+    # Far enough that vectors reach as far as they can.
+    assert tokenizer.encode_parts(video)["motion"].abs().max() >= 3 * shift - 1
+    check_tile_anywhere(tokenizer, video, tile=(2, 5))
 
 
 def test_eight_bit_frames_differ_by_one_level_on_fewer_than_one_sample_in_ten_thousand(tokenizer):
