@@ -1,11 +1,14 @@
 """What a tokenizer is worth to a generator: one recipe, equal iterations and seeds, several tokenizers.
 
-    python experiments/multiplier.py -o runs/multiplier [--minutes 60] [--iterations 4000] [--seeds 0 1 2]
-                                     [--arms NAME ...] [--also NAME=TOKENIZER[@CHANNELS] ...] [--only latents]
+    python experiments/multiplier.py -o runs/multiplier [--minutes 60] [--recipe small] [--iterations 900]
+                                     [--seeds 0 1 2] [--arms NAME ...] [--also NAME=TOKENIZER[@CHANNELS] ...]
+                                     [--only latents]
     python experiments/multiplier_page.py
 
 Every arm trains the generator of its kind (`dit` on latents, `ar` on tokens) for as many iterations with each
-seed, and is evaluated at a quarter, half, three quarters and the end of them. What is done lies in the folder
+seed, and is evaluated at a quarter, half, three quarters and the end of them; what the recipe is,
+`multiplier_recipe.py` says. An arm whose tokenizer differs from another's in its decoder alone has the same
+latents, so it decodes what the generator of that arm makes. What is done lies in the folder
 and is not done again; a run that is stopped, by `--minutes`, Ctrl-C or `kill`, goes on from its checkpoint
 with the same command. Seeds come one after the other, so that all arms are about as far whenever it stops.
 Figures go to `experiments/results/multiplier.json`, of which the second command makes the page.
@@ -18,25 +21,25 @@ import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from latent_diagnostics import diagnose
+from multiplier_recipe import RECIPES, Recipe
 from torch import Tensor
 
 from tubelet import checkpoint
 from tubelet.errors import TubeletWarning
 from tubelet.files import replacing
-from tubelet.generate.checkpoint import read_generator
+from tubelet.generate.checkpoint import TextToVideo, read_generator
+from tubelet.generate.dit.sampler import FlowSampling
 from tubelet.generate.dit.task import train_dit
 from tubelet.generate.evaluation.evaluate import EvaluationOptions, evaluate_generator
 from tubelet.generate.export import export_generator
 from tubelet.generate.known_tokenizer import read_tokenizer
-from tubelet.generate.scenes import SceneData
 from tubelet.generate.tokens.task import train_tokens
-from tubelet.recipes.generators import ar, dit
 from tubelet.results import write_results
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.loop import RunOptions
@@ -44,13 +47,10 @@ from tubelet.train.run_folder import RUN_FILE
 from tubelet.train.state import TrainState, checkpoints, read_numbers
 
 PROTOCOL = (
-    "multiplier-1: one recipe, equal iterations and seeds; latents by latent-diagnostics-1, clips by "
+    "multiplier-2: one recipe, equal iterations and seeds; latents by latent-diagnostics-1, clips by "
     "generation-2; see experiments/multiplier.py"
 )
 RESULTS = Path(__file__).parent / "results" / "multiplier.json"
-
-POINTS = (0.25, 0.5, 0.75, 1.0)
-"""Fractions of a run at which it is evaluated."""
 
 WORSE = 0.75
 """Noise in the weights of a decoder that is made worse on purpose, in deviations of each matrix."""
@@ -65,20 +65,22 @@ class Arm:
         tokenizer: name or folder.
         channels: that are kept of a latent; all for none.
         worse: whether noise is added to the weights of its decoder.
+        latents_of: the arm that has the same latents, and whose generator it decodes; its own for none.
     """
 
     name: str
     tokenizer: str
     channels: int | None = None
     worse: bool = False
+    latents_of: str | None = None
 
 
 ARMS = (
     Arm(name="klt-4x8x8@16", tokenizer="klt-4x8x8", channels=16),
     Arm(name="tubelet-image@4", tokenizer="tubelet-image", channels=4),
     Arm(name="tubelet-m16", tokenizer="tubelet-m16"),
+    Arm(name="tubelet-m16-worse", tokenizer="tubelet-m16", worse=True, latents_of="tubelet-m16"),
     Arm(name="tubelet-predict", tokenizer="tubelet-predict"),
-    Arm(name="tubelet-m16-worse", tokenizer="tubelet-m16", worse=True),
     Arm(name="tubelet-fsq", tokenizer="tubelet-fsq"),
 )
 
@@ -89,17 +91,18 @@ class Settings:
 
     Attributes:
         folder: where everything lies.
-        iterations: of every run.
+        recipe: of the generators, and what they are trained on.
         scenes: for the figures of latents.
-        clips: rendered for training.
-        prompts: of each kind, at each point.
     """
 
     folder: Path
-    iterations: int
+    recipe: Recipe
     scenes: int
-    clips: int
-    prompts: int
+
+    @property
+    def runs(self) -> Path:
+        """Where the runs of the recipe lie."""
+        return self.folder / self.recipe.name
 
 
 class OutOfTimeError(Exception):
@@ -110,13 +113,11 @@ def main() -> None:
     """Do what is not done yet, for as long as there is time, and collect the figures."""
     arguments = _parser().parse_args()
     deadline = time.monotonic() + 60 * arguments.minutes if arguments.minutes else float("inf")
-    settings = Settings(
-        folder=arguments.output,
-        iterations=arguments.iterations,
-        scenes=arguments.scenes,
-        clips=arguments.clips,
-        prompts=arguments.prompts,
+    changed = {name: getattr(arguments, name) for name in ("iterations", "clips", "prompts")}
+    recipe = replace(
+        RECIPES[arguments.recipe], **{name: value for name, value in changed.items() if value is not None}
     )
+    settings = Settings(folder=arguments.output, recipe=recipe, scenes=arguments.scenes)
     known = {arm.name: arm for arm in (*ARMS, *map(_parsed_arm, arguments.also))}
     arms = [known[name] for name in arguments.arms or known]
     warnings.filterwarnings("ignore", category=TubeletWarning)
@@ -141,8 +142,7 @@ def collect(settings: Settings, arms: list[Arm], results: Path) -> None:
         if latents is not None:
             points = {seed: _points(folder) for seed, folder in _runs(arm, settings)}
             found[arm.name] = latents | {"runs": {seed: each for seed, each in points.items() if each}}
-    same = {"iterations": settings.iterations, "prompts": settings.prompts, "clips": settings.clips}
-    write_results(results, protocol=PROTOCOL, figures={"settings": same, "arms": found})
+    write_results(results, protocol=PROTOCOL, figures={"settings": asdict(settings.recipe), "arms": found})
     print(results)
 
 
@@ -181,9 +181,11 @@ def _run(arm: Arm, seed: int, settings: Settings, deadline: float) -> None:
         OutOfTimeError: the deadline passed.
         KeyboardInterrupt: somebody stopped it.
     """
-    folder = settings.folder / "runs" / f"{arm.name}-{seed}"
-    for point in POINTS:
-        wanted = round(point * settings.iterations)
+    if arm.latents_of is not None:
+        _decode_other(arm, seed, settings)
+        return
+    folder = settings.runs / f"{arm.name}-{seed}"
+    for wanted in settings.recipe.points:
         file = folder / f"point-{wanted:06d}.json"
         if file.is_file():
             continue
@@ -195,20 +197,34 @@ def _run(arm: Arm, seed: int, settings: Settings, deadline: float) -> None:
                 if time.monotonic() >= deadline:
                     raise OutOfTimeError
                 raise KeyboardInterrupt
-        _store(file, _evaluated(folder, settings))
+        generator = export_generator(folder, folder / f"generator-{wanted:06d}", force=True)
+        same = {
+            "iteration": _done(folder),
+            "training_seconds": float(read_numbers(checkpoints(folder)[-1])["seconds"]),
+            "settings": asdict(settings.recipe),
+        }
+        _store(file, same | _evaluated(read_generator(generator), settings))
+
+
+def _decode_other(arm: Arm, seed: int, settings: Settings) -> None:
+    """Evaluate the generators of the arm that has the same latents, with the decoder of this one."""
+    tokenizer = read_tokenizer(tokenizer_of(arm, settings))
+    for other in sorted((settings.runs / f"{arm.latents_of}-{seed}").glob("point-*.json")):
+        file = settings.runs / f"{arm.name}-{seed}" / other.name
+        if not file.is_file():
+            model = read_generator(other.parent / other.stem.replace("point", "generator"))
+            said = json.loads(other.read_text(encoding="utf-8"))
+            same = {name: said[name] for name in ("iteration", "training_seconds", "settings")}
+            _store(file, same | _evaluated(replace(model, tokenizer=tokenizer), settings))
 
 
 def _train(arm: Arm, seed: int, settings: Settings, on_iteration: Callable[..., None]) -> TrainState:
     """A part of a run; it ends as `kill` ends one, or is done."""
-    name, folder = tokenizer_of(arm, settings), settings.folder / "runs" / f"{arm.name}-{seed}"
+    name, folder = tokenizer_of(arm, settings), settings.runs / f"{arm.name}-{seed}"
     options = RunOptions(folder=folder, resume=(folder / RUN_FILE).is_file(), on_iteration=on_iteration)
-    same = {
-        "tokenizer": name, "seed": seed, "iterations": settings.iterations,
-        "scenes": SceneData(clips=settings.clips),
-    }  # fmt: skip
     if checkpoint.architecture(name) == "discrete":
-        return train_tokens(replace(ar(), **same), data=None, options=options)
-    return train_dit(replace(dit(), **same), data=None, options=options)
+        return train_tokens(settings.recipe.tokens(name, seed), data=None, options=options)
+    return train_dit(settings.recipe.latents(name, seed), data=None, options=options)
 
 
 def _stop_at(iteration: int, deadline: float) -> Callable[..., None]:
@@ -227,17 +243,16 @@ def _stop_at(iteration: int, deadline: float) -> Callable[..., None]:
     return look
 
 
-def _evaluated(folder: Path, settings: Settings) -> dict[str, Any]:
-    """What the weights of the newest checkpoint make."""
-    generator = export_generator(folder, folder / "generator", force=True)
+def _evaluated(model: TextToVideo, settings: Settings) -> dict[str, Any]:
+    """What a generator makes, and whether it does what prompts say."""
     began = time.monotonic()
-    figures = evaluate_generator(read_generator(generator), EvaluationOptions(count=settings.prompts))
+    options = EvaluationOptions(
+        count=settings.recipe.prompts,
+        sampling=FlowSampling(steps=settings.recipe.sampling_steps) if model.network.kind == "dit" else None,
+    )
+    figures = evaluate_generator(model, options)
     kept = {kind: {key: each[key] for key in each if key != "clips"} for kind, each in figures.items()}
-    seconds = float(read_numbers(checkpoints(folder)[-1])["seconds"])
-    same = {"iterations": settings.iterations, "clips": settings.clips}
-    return {"iteration": _done(folder), "training_seconds": seconds, "settings": same} | kept | {
-        "evaluation_seconds": time.monotonic() - began
-    }  # fmt: skip
+    return kept | {"evaluation_seconds": time.monotonic() - began}
 
 
 def _share_latents(arm: Arm, folder: Path, settings: Settings) -> None:
@@ -277,7 +292,7 @@ def _done(folder: Path) -> int:
 
 def _runs(arm: Arm, settings: Settings) -> Iterator[tuple[str, Path]]:
     """The folders of all runs of an arm, by seed."""
-    for folder in sorted((settings.folder / "runs").glob(f"{arm.name}-*")):
+    for folder in sorted(settings.runs.glob(f"{arm.name}-*")):
         seed = folder.name.removeprefix(f"{arm.name}-")
         if seed.isdigit():
             yield seed, folder
@@ -316,7 +331,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--minutes", type=float, help="how long at most, evaluation of the last run not counted"
     )
-    parser.add_argument("--iterations", type=int, default=4000, help="of every run (default: 4000)")
+    parser.add_argument(
+        "--recipe", choices=RECIPES, default="small", help="of the generators (default: small)"
+    )
+    parser.add_argument("--iterations", type=int, help="of every run (default: the recipe's)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", metavar="NAME", help="some of them (default: all)")
     parser.add_argument(
@@ -328,8 +346,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", choices=["latents"], help="measure latents, and train nothing")
     parser.add_argument("--scenes", type=int, default=64, help="for the figures of latents (default: 64)")
-    parser.add_argument("--clips", type=int, default=6000, help="rendered for training (default: 6000)")
-    parser.add_argument("--prompts", type=int, default=64, help="of each kind, at each point (default: 64)")
+    parser.add_argument("--clips", type=int, help="rendered for training (default: the recipe's)")
+    parser.add_argument("--prompts", type=int, help="of each kind, at each point (default: the recipe's)")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help="of all figures")
     return parser
 

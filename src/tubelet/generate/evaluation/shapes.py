@@ -28,29 +28,41 @@ def shape_scores(region: Region, shapes: tuple[str, ...]) -> Float[np.ndarray, "
     top, left = max(rows.min() - _MARGIN, 0), max(columns.min() - _MARGIN, 0)
     part = region.cover[top : rows.max() + 1 + _MARGIN, left : columns.max() + 1 + _MARGIN]
     middle = (region.x - left, region.y - top)
-    return np.array([_overlap(part, middle, region.area, name) for name in shapes])
+    drawn = np.stack([_drawn(name, middle, region.area, part.shape) for name in shapes])
+    return _overlaps(drawn, part)
 
 
-def _overlap(
-    cover: Float[np.ndarray, "H W"], middle: tuple[float, float], region_area: float, name: str
-) -> float:
+def _drawn(
+    name: str, middle: tuple[float, float], region_area: float, size: tuple[int, ...]
+) -> Float[np.ndarray, "H W"]:
+    """A shape of a region's area, whose own middle lies where the region's is."""
     area, x, y = _measures(name)
     radius = float(np.sqrt(max(region_area, 1e-9) / area))
-    drawn = _cover(name, (middle[0] - x * radius, middle[1] - y * radius), radius, cover.shape)
-    scores = []
+    return _cover(name, (middle[0] - x * radius, middle[1] - y * radius), radius, size)
+
+
+def _overlaps(drawn: Float[np.ndarray, "s H W"], cover: Float[np.ndarray, "H W"]) -> Float[np.ndarray, " s"]:
+    """The best overlap of each shape over all softnesses."""
+    best = np.zeros(len(drawn))
     for times in _SOFTER:
         for _ in range(times):
             drawn = _softened(drawn)
-        either = float(np.maximum(drawn, cover).sum())
-        scores.append(float(np.minimum(drawn, cover).sum()) / max(either, 1e-9))
-    return max(scores)
+        either = np.maximum(drawn, cover).sum(axis=(1, 2))
+        both = np.minimum(drawn, cover).sum(axis=(1, 2))
+        best = np.maximum(best, both / np.maximum(either, 1e-9))
+    return best
 
 
-def _softened(cover: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "H W"]:
-    """A cover whose pixels are mixed with their neighbours, which count half as much, along both axes."""
-    for axis in (0, 1):
-        before, after = np.roll(cover, 1, axis), np.roll(cover, -1, axis)
-        cover = (before + 2 * cover + after) / 4
+def _softened(cover: Float[np.ndarray, "s H W"]) -> Float[np.ndarray, "s H W"]:
+    """Covers whose pixels are mixed with their neighbours, which count half as much, along both axes."""
+    for axis in (1, 2):
+        cover = cover.swapaxes(0, axis)
+        mixed = 2 * cover
+        mixed[1:] += cover[:-1]
+        mixed[0] += cover[-1]
+        mixed[:-1] += cover[1:]
+        mixed[-1] += cover[0]
+        cover = mixed.swapaxes(0, axis) / 4
     return cover
 
 
