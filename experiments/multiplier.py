@@ -6,7 +6,7 @@
     python experiments/multiplier_page.py
 
 Every arm trains the generator of its kind (`dit` on latents, `ar` on tokens) for as many iterations with each
-seed, and is evaluated at a quarter, half, three quarters and the end of them; what the recipe is,
+seed, and is evaluated at some points of its way and at its end; what the recipe is,
 `multiplier_recipe.py` says. An arm whose tokenizer differs from another's in its decoder alone has the same
 latents, so it decodes what the generator of that arm makes. What is done lies in the folder
 and is not done again; a run that is stopped, by `--minutes`, Ctrl-C or `kill`, goes on from its checkpoint

@@ -8,9 +8,6 @@ from tubelet.generate.tokens.train_config import TokenTrainConfig
 from tubelet.generate.train_config import GeneratorStage
 from tubelet.recipes.generators import ar, dit
 
-POINTS = (0.25, 0.5, 0.75, 1.0)
-"""Fractions of a run at which it is evaluated."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -19,6 +16,7 @@ class Recipe:
     Attributes:
         name: of the recipe; its runs lie in a folder of that name.
         iterations: of every run.
+        evaluated: fractions of a run at which it is evaluated; the last is 1.
         batch: clips per iteration.
         width: features per position.
         blocks: of the transformer.
@@ -38,6 +36,7 @@ class Recipe:
 
     name: str
     iterations: int
+    evaluated: tuple[float, ...]
     batch: int
     width: int
     blocks: int
@@ -57,7 +56,7 @@ class Recipe:
     @property
     def points(self) -> tuple[int, ...]:
         """Iterations at which a run is evaluated."""
-        return tuple(round(point * self.iterations) for point in POINTS)
+        return tuple(round(point * self.iterations) for point in self.evaluated)
 
     @property
     def scenes(self) -> SceneData:
@@ -91,17 +90,47 @@ class Recipe:
 
 
 FULL = Recipe(
-    name="full", iterations=4000, batch=32, width=256, blocks=6, lr=2e-3, ema=0.998, clips=6000, frames=17,
-    fps=30.0, side=64, sizes=("medium", "large"), grounds=("black", "gray", "dark-blue"), given=0.1,
-    continued=0.1, prompts=64, sampling_steps=25,
-)  # fmt: skip
+    name="full",
+    iterations=4000,
+    evaluated=(0.25, 0.5, 0.75, 1.0),
+    batch=32,
+    width=256,
+    blocks=6,
+    lr=2e-3,
+    ema=0.998,
+    clips=6000,
+    frames=17,
+    fps=30.0,
+    side=64,
+    sizes=("medium", "large"),
+    grounds=("black", "gray", "dark-blue"),
+    given=0.1,
+    continued=0.1,
+    prompts=64,
+    sampling_steps=25,
+)
 """The recipe `dit` as it ships: 4.9 million weights, about 80 minutes of a core for each run."""
 
 SMALL = Recipe(
-    name="small", iterations=1000, batch=32, width=128, blocks=4, lr=6e-3, ema=0.995, clips=2000, frames=9,
-    fps=15.0, side=32, sizes=("large",), grounds=("black",), given=0.0, continued=0.0, prompts=48,
+    name="small",
+    iterations=600,
+    evaluated=(0.5, 1.0),
+    batch=32,
+    width=128,
+    blocks=4,
+    lr=6e-3,
+    ema=0.995,
+    clips=2000,
+    frames=9,
+    fps=15.0,
+    side=32,
+    sizes=("large",),
+    grounds=("black",),
+    given=0.0,
+    continued=0.0,
+    prompts=48,
     sampling_steps=12,
-)  # fmt: skip
-"""0.9 million weights on 9 frames of 32 x 32: about a minute of a core for each run."""
+)
+"""0.9 million weights on 9 frames of 32 x 32: about a minute of a core for each run, evaluations counted."""
 
 RECIPES = {recipe.name: recipe for recipe in (SMALL, FULL)}
