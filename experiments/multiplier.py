@@ -326,7 +326,7 @@ def _parsed_arm(text: str) -> Arm:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument(
         "--minutes", type=float, help="how long at most, evaluation of the last run not counted"

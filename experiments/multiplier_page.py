@@ -23,11 +23,11 @@ BEGIN = """\
 Made by `python experiments/multiplier_page.py` from `experiments/results/multiplier.json`, not by hand.
 `make multiplier MINUTES=60` trains, evaluates and writes both; it goes on where it stopped.
 
-Does the same generator make better video with a better tokenizer? The recipe `dit` (for tokens `ar`), equal
-iterations, equal clips, equal numbers per pixel (except tokens), seeds 0, 1 and 2: only the tokenizer
-differs. One arm has a decoder that was made worse on purpose, by normal noise of three quarters of the
-deviation of each of its matrices: its latents are those of `tubelet-m16`, so what it loses is the decoder's
-alone.
+Does the same generator make better video with a better tokenizer? A diffusion transformer (for tokens an
+autoregressive one), equal iterations, equal clips, equal numbers per pixel (except tokens), seeds 0, 1 and 2:
+only the tokenizer differs. One arm has a decoder that was made worse on purpose, by normal noise of three
+quarters of the deviation of each of its matrices: its latents are those of `tubelet-m16`, so it decodes what
+the generator of that arm makes, and what it loses is the decoder's alone.
 
 Not among the arms, because no weights of theirs ship: a VAE (recipe `m_vae`), tokens by VQ and LFQ, and a
 tokenizer that was trained to be equivariant. `python experiments/multiplier.py --also vae=FOLDER` adds one.
@@ -66,10 +66,20 @@ the scenes through the tokenizer.
 
 ANSWERS = ("colour", "shape", "direction", "speed", "all")
 
+SCORED = ANSWERS[:4]
+"""What the ranking is made of."""
+
+COURSE = """\
+## On the way
+
+Right answers in percent, mean of colour, shape, direction and speed over all prompts of both kinds, and of
+the seeds that were evaluated there.
+"""
+
 
 def main() -> None:
     """Write the page."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE")
     parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE")
     arguments = parser.parse_args()
@@ -82,14 +92,38 @@ def main() -> None:
 def page(figures: dict[str, Any]) -> str:
     """The text of the page."""
     arms, wanted = figures["arms"], figures["settings"]["iterations"]
-    blocks = [BEGIN, state(arms, wanted), LATENTS, latent_table(arms), *latent_findings(arms)]
+    blocks = [
+        BEGIN,
+        recipe(figures["settings"]),
+        state(arms, wanted),
+        LATENTS,
+        latent_table(arms),
+        *latent_findings(arms),
+    ]
     blocks += [
         RUNS,
         run_table(arms, wanted),
+        *course(arms),
         "## What follows, and what does not",
         *conclusions(arms, wanted),
     ]
     return "\n\n".join(block.strip() for block in blocks if block.strip()) + "\n"
+
+
+def recipe(same: dict[str, Any]) -> str:
+    """What was the same for all arms, where the results say it."""
+    if "width" not in same:
+        return ""
+    return (
+        f"Recipe `{same['name']}`: {same['iterations']:,} iterations of {same['batch']} clips, width "
+        f"{same['width']}, {same['blocks']} blocks; {same['clips']:,} rendered clips of {same['frames']} "
+        f"frames of {same['side']} x {same['side']} at {same['fps']:g} per second, one thing of size "
+        f"{' or '.join(same['sizes'])} over {' or '.join(same['grounds'])}; {same['prompts']} prompts of "
+        f"each kind, {same['sampling_steps']} Euler steps. So a run takes half a minute of a core, where "
+        "`tubelet-dit` took an hour: what these generators make is rough."
+        if same["name"] == "small"
+        else f"Recipe `{same['name']}`: that of `tubelet-dit`, {same['iterations']:,} iterations."
+    )
 
 
 def state(arms: dict[str, Any], wanted: int) -> str:
@@ -146,7 +180,7 @@ def run_table(arms: dict[str, Any], wanted: int) -> str:
     if not rows:
         return "No run was evaluated yet."
     heads = ["arm", "seed", "iterations", *ANSWERS, "ceiling, all", "flicker, levels", "Fréchet, parsed"]
-    return table([*heads, "hours of training"], rows)
+    return table([*heads, "minutes of training"], rows)
 
 
 def run_cells(point: dict[str, Any]) -> list[str]:
@@ -157,8 +191,25 @@ def run_cells(point: dict[str, Any]) -> list[str]:
         both(point, "ceiling", "all"),
         number(distances["flicker"], 2),
         number(distances["parsed_frechet"], 1),
-        f"{point['training_seconds'] / 3600:.2f}",
+        f"{point['training_seconds'] / 60:.1f}",
     ]
+
+
+def course(arms: dict[str, Any]) -> list[str]:
+    """How far arms are at each point at which they were evaluated."""
+    shares: dict[str, dict[int, list[float]]] = {}
+    for name, arm in arms.items():
+        for points in arm["runs"].values():
+            for place, each in enumerate(points):
+                shares.setdefault(name, {}).setdefault(place, []).append(score(each))
+    places = sorted({place for each in shares.values() for place in each})
+    if len(places) < 2:
+        return []
+    rows = [
+        [f"`{name}`", *(number(fmean(each[place]), -1) if place in each else ABSENT for place in places)]
+        for name, each in shares.items()
+    ]
+    return [COURSE, table(["arm", *(f"point {place + 1} of {len(places)}" for place in places)], rows)]
 
 
 def conclusions(arms: dict[str, Any], wanted: int) -> list[str]:
@@ -172,7 +223,19 @@ def conclusions(arms: dict[str, Any], wanted: int) -> list[str]:
             "The figures of latents say how each tokenizer stands to symmetries, sizes and time. They do not "
             "say that a generator learns one of them better.",
         ]
-    orders = [sorted(whole, key=lambda name: -whole[name][seed]) for seed in common_seeds(whole)]
+    seeds = common_seeds(whole)
+    orders = [sorted(whole, key=lambda name: -whole[name][seed]) for seed in seeds]
+    prompts = {
+        points[-1]["seen"].get("prompts", 0) for arm in arms.values() for points in arm["runs"].values()
+    }
+    answers = 2 * len(SCORED) * max(prompts)
+    ends = [points[-1] for name in whole for points in arms[name]["runs"].values() if points]
+    chance = fmean(score(each, "floor") for each in ends)
+    error = (
+        f"{answers} answers a run, so a run is sure to about {50 / answers**0.5:.1f} points"
+        if answers
+        else ""
+    )
     best, worst = {order[0] for order in orders}, {order[-1] for order in orders}
     ranks = (
         f"The best (`{orders[0][0]}`) and the worst (`{orders[0][-1]}`) are the same for all seeds."
@@ -198,18 +261,30 @@ def conclusions(arms: dict[str, Any], wanted: int) -> list[str]:
         f"`{name}` {100 * means[name]:.1f} %" for name in sorted(means, key=lambda name: -means[name])
     )
     return [
-        f"All attributes right on seen combinations, mean of the seeds: {listed}.",
+        "Ranked by the share of right colours, shapes, directions and speeds over all prompts of both kinds "
+        f"({error}); by prompts of other clips it is {100 * chance:.1f} %. Mean of the seeds: {listed}.",
+        "\n".join(
+            f"- Seed {seed}: " + ", ".join(f"`{name}` {100 * whole[name][seed]:.1f} %" for name in order)
+            for seed, order in zip(seeds, orders, strict=True)
+        ),
         f"{ranks} {agree} {rest}",
+        "What does not follow: that a longer run or a larger generator ranks them so. A run this short says "
+        "which latents are learned sooner; the tokenizer's own ceiling counts more the longer it lasts.",
     ]
 
 
 def finished(arm: dict[str, Any], wanted: int) -> dict[str, float]:
-    """By seed, the share of seen prompts of which everything is right at the end of a run."""
+    """By seed, the share of right answers at the end of a run."""
     return {
-        seed: points[-1]["seen"]["right"]["all"]
+        seed: score(points[-1])
         for seed, points in arm["runs"].items()
         if points and points[-1]["iteration"] == wanted == points[-1]["settings"]["iterations"]
     }
+
+
+def score(point: dict[str, Any], part: str = "right") -> float:
+    """The share of right colours, shapes, directions and speeds, over prompts of both kinds."""
+    return fmean(point[kind][part][name] for kind in ("seen", "held-out") for name in SCORED)
 
 
 def common_seeds(scores: dict[str, dict[str, float]]) -> list[str]:

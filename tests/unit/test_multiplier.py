@@ -1,12 +1,14 @@
 """What a tokenizer is worth: figures of latents are what they say, and the page claims no more than these."""
 
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 
+from tubelet.generate.checkpoint import read_generator
 from tubelet.generate.known_tokenizer import read_tokenizer
 from tubelet.models.klt.config import KLTConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -31,6 +33,7 @@ def point(share, iteration=100):
     answers = dict.fromkeys(("colour", "shape", "direction", "speed", "all"), share)
     kind = {
         "right": answers,
+        "floor": dict.fromkeys(answers, 0.2),
         "ceiling": answers,
         "distances": {"made": {"flicker": 1.0, "parsed_frechet": None}},
     }
@@ -87,10 +90,12 @@ def test_a_run_is_asked_to_stop_once_at_its_iteration_or_when_time_is_over(scrip
 
 def test_the_worse_decoder_and_first_channels_keep_the_latents(script, tmp_path):
     multiplier = script("multiplier")
-    settings = multiplier.Settings(folder=tmp_path, iterations=1, scenes=2, clips=2, prompts=2)
+    settings = multiplier.Settings(folder=tmp_path, recipe=multiplier.RECIPES["small"], scenes=2)
     video = torch.rand(1, 3, 5, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     made, frames = {}, {}
-    for arm in (*multiplier.ARMS[:1], multiplier.ARMS[2], multiplier.ARMS[4]):
+    for arm in (
+        arm for arm in multiplier.ARMS if arm.name in ("klt-4x8x8@16", "tubelet-m16", "tubelet-m16-worse")
+    ):
         tokenizer = read_tokenizer(multiplier.tokenizer_of(arm, settings)).tokenizer
         made[arm.name] = tokenizer.encode(video)
         frames[arm.name] = tokenizer.decode(made[arm.name], frames=5, height=16, width=16)
@@ -98,6 +103,32 @@ def test_the_worse_decoder_and_first_channels_keep_the_latents(script, tmp_path)
     assert not torch.allclose(frames["tubelet-m16"], frames["tubelet-m16-worse"], atol=1e-2)
     whole = read_tokenizer("klt-4x8x8").tokenizer.encode(video)
     assert torch.allclose(made["klt-4x8x8@16"], whole[:, :16], atol=1e-5)
+
+
+def test_the_arm_of_a_worse_decoder_decodes_what_the_other_arm_makes(script, tmp_path, monkeypatch):
+    multiplier = script("multiplier")
+    settings = multiplier.Settings(folder=tmp_path, recipe=multiplier.RECIPES["small"], scenes=2)
+    arms = {arm.name: arm for arm in multiplier.ARMS}
+    said = {"iteration": 300, "training_seconds": 9.0, "settings": {"iterations": 600}, "seen": "its own"}
+    folder = settings.runs / "tubelet-m16-0"
+    multiplier._store(folder / "point-000300.json", said)
+    model = read_generator("tubelet-dit")
+    monkeypatch.setattr(multiplier, "read_generator", {folder / "generator-000300": model}.__getitem__)
+    monkeypatch.setattr(
+        multiplier, "_evaluated", lambda model, _settings: {"seen": Path(model.tokenizer.name).name}
+    )
+    multiplier._run(arms["tubelet-m16-worse"], 0, settings, deadline=0.0)
+    stored = multiplier._stored(settings.runs / "tubelet-m16-worse-0" / "point-000300.json")
+    assert stored == said | {"seen": "tubelet-m16-worse"}
+    assert not list((settings.runs / "tubelet-m16-worse-0").glob("checkpoint*"))
+
+
+def test_recipes_are_evaluated_at_their_end_and_differ_by_tokenizer_alone(script):
+    for recipe in script("multiplier").RECIPES.values():
+        assert recipe.points[-1] == recipe.iterations
+        one, other = recipe.latents("a", 1), recipe.latents("b", 1)
+        assert replace(one, tokenizer="b") == other
+        assert one.iterations == recipe.iterations
 
 
 def test_high_frequencies_are_waves_shorter_than_four_positions(script):

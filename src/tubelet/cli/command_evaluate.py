@@ -26,7 +26,6 @@ from tubelet.files import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tubelet.evaluate.weights import Weights
     from tubelet.report.read import Results
 
 NAME = "evaluate"
@@ -105,7 +104,7 @@ def run(arguments: argparse.Namespace) -> None:
         folder=arguments.output,
         manifest=arguments.manifest,
         measures=tuple(arguments.also),
-        weights=tuple(_weights(text) for text in arguments.weights),
+        weights=tuple(options.weights_of(text) for text in arguments.weights),
         latents=arguments.latents,
         drift=arguments.drift,
         keep=arguments.keep_videos,
@@ -157,17 +156,3 @@ def show_results(results: "Results") -> None:
         show(table)
     for note in evaluation_notes(results):
         print(printable(note))
-
-
-def _weights(text: str) -> "Weights":
-    """Read ``lpips=FILE:SHA256``."""
-    from tubelet.errors import OptionError
-    from tubelet.evaluate.weights import Weights
-
-    network, equals, rest = text.partition("=")
-    path, colon, digest = rest.rpartition(":")
-    if not (equals and colon and path):
-        raise OptionError(
-            f"{text!r} names no weights; give NETWORK=FILE:SHA256, such as lpips=vgg.safetensors:…"
-        )
-    return Weights(network=network, path=Path(path), sha256=digest)

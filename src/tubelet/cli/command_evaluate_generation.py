@@ -7,13 +7,16 @@ of training stand in a column of their own. The floor is every clip against all 
 scenes themselves through the tokenizer. Beside these stand what each kind of generator is trained for: the
 flow loss, or the bits that the true clips take, per token and per pixel: exactly, of an autoregressive
 generator, and at most, of a masked one. Of the clips as a set: by how many levels their ground flickers; the
-Fréchet distance of what was read of them to what is read of the scenes; and with --run how far they are from
-the nearest clip of training (beside that of the scenes, which no training saw).
+Fréchet distance of what was read of them to what is read of the scenes; with --run how far they are from the
+nearest clip of training (beside that of the scenes, which no training saw); and with --weights the Fréchet
+video distance (FVD) to the scenes, by networks that tubelet does not hold: `tubelet weights` makes files of
+them. It falls with the number of clips: compare figures of equal --count alone.
 
 for example:
   tubelet evaluate-generation tubelet-dit -o dit.json
   tubelet report dit.json -o gallery.html
   tubelet evaluate-generation dit-two -o two.json --things 2
+  tubelet evaluate-generation tubelet-dit -o dit.json --count 2048 --weights i3d=i3d.safetensors:SHA256
   tubelet evaluate-generation dit-a masked-b ar-c -o all.json --count 200 --guidance 4
 """
 
@@ -33,6 +36,8 @@ _DISTANCES = {
     "flicker": "flicker of the ground (levels)",
     "parsed_frechet": "Fréchet distance, parsed",
     "nearest_training": "nearest training clip (levels)",
+    "fvd_i3d": "FVD, I3D",
+    "fvd_videomae": "FVD, VideoMAE",
 }
 """What sets of clips have: names in the results, and in the table."""
 
@@ -69,6 +74,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "training",
     )
     parser.add_argument(
+        "--weights",
+        nargs="+",
+        default=[],
+        metavar="NETWORK=FILE:SHA256",
+        help="weights of i3d or videomae: also measure the FVD",
+    )
+    parser.add_argument(
         "--text",
         metavar="DIR",
         help="where the text encoder of the generators lies, if they have one that moved",
@@ -79,6 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate, print a table, and write the figures."""
+    from tubelet.evaluate.weights import video_features
     from tubelet.generate.checkpoint import read_generator
     from tubelet.generate.evaluation.evaluate import KINDS, PROTOCOL, EvaluationOptions, evaluate_generator
     from tubelet.results import write_results
@@ -97,11 +110,15 @@ def run(arguments: argparse.Namespace) -> None:
         run=arguments.trained_in,
     )
     models = [read_generator(name, text=arguments.text, device=arguments.device) for name in arguments.models]
+    weights = tuple(options.weights_of(text) for text in arguments.weights)
+    features = {f"fvd_{name}": each for name, each in video_features(weights, arguments.device).items()}
     samplings = [options.sampling(arguments, model) for model in models]
     found: dict[str, Any] = {}
     with progress("evaluating", total=len(models) * len(KINDS) * how.count, unit="clips") as advance:
         for model, sampling in zip(models, samplings, strict=True):
-            figures = evaluate_generator(model, replace(how, sampling=sampling), on_clips=advance)
+            figures = evaluate_generator(
+                model, replace(how, sampling=sampling), features=features, on_clips=advance
+            )
             facts = {
                 "sha256": model.sha256,
                 "kind": model.network.kind,
@@ -110,6 +127,8 @@ def run(arguments: argparse.Namespace) -> None:
             }
             found[model.name] = facts | figures
     about = {"seed": how.seed, "things": how.things}
+    if weights:
+        about |= {"weights": {each.network: each.sha256 for each in weights}}
     with options.tables_beside(arguments.output):
         for name, figures in found.items():
             _show(name, figures, KINDS)
@@ -131,7 +150,7 @@ def _show(name: str, figures: dict[str, Any], kinds: tuple[str, ...]) -> None:
         rows.append(tuple(row))
     for part, title in _DISTANCES.items():
         values = [figures[kind]["distances"] for kind in kinds]
-        if all(each["made"][part] is not None for each in values):
+        if all(each["made"].get(part) is not None for each in values):
             texts = [
                 text
                 for each in values

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from tubelet.cli.console import show_table
 from tubelet.cli.log import terminal_shows
 from tubelet.cli.progress import Progress
+from tubelet.errors import OptionError
 from tubelet.files import STANDARD_OUTPUT, check_suffix, check_targets
 
 if TYPE_CHECKING:
     from tubelet.codec.options import FileOptions
+    from tubelet.evaluate.weights import Weights
     from tubelet.generate.checkpoint import TextToVideo
     from tubelet.generate.kinds import Sampling
 
@@ -160,6 +162,23 @@ def sampling(arguments: argparse.Namespace, model: "TextToVideo") -> "Sampling":
         method=arguments.method,
         temperature=arguments.temperature,
     )
+
+
+def weights_of(text: str) -> "Weights":
+    """Read ``lpips=FILE:SHA256``, of ``--weights``.
+
+    Raises:
+        OptionError: it is not of that form, or there is no such network.
+    """
+    from tubelet.evaluate.weights import Weights
+
+    network, equals, rest = text.partition("=")
+    path, colon, digest = rest.rpartition(":")
+    if not (equals and colon and path):
+        raise OptionError(
+            f"{text!r} names no weights; give NETWORK=FILE:SHA256, such as lpips=vgg.safetensors:…"
+        )
+    return Weights(network=network, path=Path(path), sha256=digest)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -96,6 +96,29 @@ def networks(weights: tuple[Weights, ...], device: str) -> Networks:
     )
 
 
+def video_features(weights: tuple[Weights, ...], device: str) -> dict[str, VideoFeatures]:
+    """Read the networks that give features of whole clips, by their own name.
+
+    Args:
+        weights: which files.
+        device: where the networks compute: ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises:
+        CheckpointError: a file is missing, or is not what it should be.
+        OptionError: one is of a network that compares frames; or there is no such device here.
+    """
+    if others := [each.network for each in weights if each.network not in _FEATURES]:
+        raise OptionError(
+            f"{', '.join(others)} compares frames with frames, and generated clips have no reference; give "
+            f"weights of {' or '.join(_FEATURES)}."
+        )
+    place = find_device(device)
+    return {
+        each.network: _OnDevice(_FEATURES[each.network](each.path, sha256=each.sha256).to(place), place)
+        for each in weights
+    }
+
+
 class _OnDevice:
     """A network on a device whose user is on the CPU."""
 

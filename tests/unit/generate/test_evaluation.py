@@ -1,9 +1,12 @@
 """Generators against prompts: what is right, the floor of other prompts and the tokenizer's ceiling."""
 
+import hashlib
 import json
 from dataclasses import replace
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from tubelet.cli.main import main
 from tubelet.data.scenes import Appearance, Motion, Thing
@@ -24,6 +27,7 @@ from tubelet.generate.evaluation.parse import ParsedThing
 from tubelet.generate.known_tokenizer import read_tokenizer
 from tubelet.generate.prompts import WordReader
 from tubelet.generate.text import PromptVocabulary, meaningful_words
+from tubelet.perceptual.i3d import BLOCKS, I3D, I3DWidths
 
 WORDS = (
     "black blue circle cross cyan dark down fast gray green large left over pink purple red right slow "
@@ -58,6 +62,12 @@ def scenes_model():
         tokenizer=known,
         prompts=WordReader(PromptVocabulary(config.words), config.slots),
     )
+
+
+def colours_of(video):
+    """Features of a clip that need no network: the mean of each colour, early and late."""
+    half = video.shape[2] // 2
+    return torch.cat([part.mean(dim=(2, 3, 4)) for part in (video[:, :, :half], video[:, :, half:])], dim=1)
 
 
 OPTIONS = EvaluationOptions(count=4, sampling=FlowSampling(steps=1))
@@ -149,7 +159,7 @@ def test_clips_as_they_should_be_are_all_right_and_far_above_the_floor(scenes_mo
     monkeypatch.setattr(
         evaluation, "_decoded", lambda model, each: each if isinstance(each, list) else decoded(model, each)
     )
-    figures = evaluate_generator(scenes_model, OPTIONS)
+    figures = evaluate_generator(scenes_model, OPTIONS, features={"fvd_colours": colours_of})
     assert figures.keys() == {"seen", "held-out"}
     for each in figures.values():
         assert set(each["right"].values()) == {1.0}
@@ -162,6 +172,8 @@ def test_clips_as_they_should_be_are_all_right_and_far_above_the_floor(scenes_mo
         assert made["flicker"] < 0.05
         assert made["parsed_frechet"] == pytest.approx(0, abs=1e-6)
         assert made["nearest_training"] is None
+        assert made["fvd_colours"] == pytest.approx(0, abs=1e-9)
+        assert ceiling["fvd_colours"] > 1e-6
         assert 0 < ceiling["flicker"] < 3
         assert 0 < ceiling["parsed_frechet"] < 10
 
@@ -187,6 +199,28 @@ def test_the_command_writes_figures_of_every_generator(scenes_model, tmp_path, c
     assert stored["protocol"].startswith("generation-2")
     assert main([*command, "--count", "2"]) == 1
     assert main([*command, "--count", "1", "--force"]) == 2
+
+
+def test_with_weights_of_the_user_the_command_measures_fvd(scenes_model, tmp_path, capsys):
+    save_generator(scenes_model.network, tmp_path / "one", card="")
+    network = I3D(I3DWidths(stem=(2, 2, 2), blocks=dict.fromkeys(BLOCKS, (1, 1, 1, 1, 1, 1)), classes=3))
+    generator = torch.Generator().manual_seed(0)
+    tensors = {
+        name: 0.5 + torch.rand(each.shape, generator=generator) for name, each in network.state_dict().items()
+    }
+    file, target = tmp_path / "i3d.safetensors", tmp_path / "found.json"
+    save_file(tensors, file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    command = ["evaluate-generation", str(tmp_path / "one"), "-o", str(target), "--count", "2"]
+    assert main([*command, "--steps", "1", "--weights", f"i3d={file}:{digest}"]) == 0
+    assert "FVD, I3D" in capsys.readouterr().out
+    figures = json.loads(target.read_text())["figures"]
+    assert figures["weights"] == {"i3d": digest}
+    made = figures["models"]["one"]["seen"]["distances"]
+    assert made["made"]["fvd_i3d"] > 0
+    assert made["ceiling"]["fvd_i3d"] >= 0
+    assert main([*command, "--force", "--weights", f"lpips={file}:{digest}"]) == 2
+    assert "compares frames with frames" in capsys.readouterr().err
 
 
 def test_numbers_without_meaning_are_refused():

@@ -8,7 +8,8 @@ import pytest
 
 from tubelet.cli.main import main
 from tubelet.errors import ResultsError
-from tubelet.generate.evaluation.evaluate import PROTOCOL, strip_of
+from tubelet.generate.evaluation.clip_sets import strip_of
+from tubelet.generate.evaluation.evaluate import PROTOCOL
 from tubelet.report.generations import PROTOCOLS, read_generations, write_gallery
 
 SHARES = {"colour": 1.0, "shape": 0.5, "all": 0.25}

@@ -1,12 +1,11 @@
 """How well a generator does what its prompts say, read from pixels alone; beside floor and ceiling."""
 
-from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice, permutations
-from math import isnan
 from pathlib import Path
-from typing import Any, final
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,18 +13,19 @@ import torch
 from tubelet.data.scenes import Scene, Thing
 from tubelet.errors import OptionError
 from tubelet.generate.checkpoint import TextToVideo
-from tubelet.generate.evaluation.distances import flicker_of, nearest_training_distances, parsed_distance
+from tubelet.generate.evaluation.clip_sets import ClipSet
+from tubelet.generate.evaluation.distances import nearest_training_distances
 from tubelet.generate.evaluation.losses import losses_of
-from tubelet.generate.evaluation.parse import ParsedThing, parse_clip
+from tubelet.generate.evaluation.parse import ParsedThing
 from tubelet.generate.kinds import KINDS as GENERATOR_KINDS
 from tubelet.generate.kinds import Sampling, sample
 from tubelet.generate.known_tokenizer import continuous_of, decodable, encode_frames
 from tubelet.generate.prompts import Prompts
 from tubelet.generate.scenes import SceneData
 from tubelet.generate.text import meaningful_words
+from tubelet.metrics.frechet import VideoFeatures
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Frames, Latent
-from tubelet.video.encode import still_bytes
 from tubelet.video.pixels import from_model
 
 PROTOCOL = (
@@ -51,9 +51,6 @@ _SEED = 1_000_003
 
 _SPEED_ERROR = 0.25
 _AT_ONCE = 16
-_SHOWN = 5
-"""Frames of a strip."""
-
 _TIMES = tuple((number + 0.5) / 8 for number in range(8))
 _PATIENCE = 400
 """Scenes for each prompt that are looked through for one whose words the generator knows."""
@@ -107,39 +104,20 @@ class Checked:
         return all(share == 1 for share in self.right.values())
 
 
-@final
-class _Set:
-    """Clips of one source, as they are looked at: those that were made, or the true ones decoded."""
-
-    def __init__(self) -> None:
-        self.parsed: list[list[ParsedThing]] = []
-        self.nearest: list[float] = []
-        self.strips: list[str] = []
-        self._flicker: list[float] = []
-
-    def add(self, clips: Sequence[Frames], *, fps: float) -> None:
-        """Look at further clips."""
-        self.parsed += [parse_clip(clip, fps=fps) for clip in clips]
-        self._flicker += [flicker_of(clip) for clip in clips]
-
-    def distances(self, true: Sequence[list[ParsedThing]]) -> dict[str, float | None]:
-        """What the set as a whole has; none where it cannot be said."""
-        flicker = [each for each in self._flicker if not isnan(each)]
-        return {
-            "flicker": float(np.mean(flicker)) if flicker else None,
-            "parsed_frechet": parsed_distance(self.parsed, true),
-            "nearest_training": float(np.mean(self.nearest)) if self.nearest else None,
-        }
-
-
 def evaluate_generator(
-    model: TextToVideo, options: EvaluationOptions, *, on_clips: Callable[[int], None] = lambda _: None
+    model: TextToVideo,
+    options: EvaluationOptions,
+    *,
+    features: Mapping[str, VideoFeatures] = MappingProxyType({}),
+    on_clips: Callable[[int], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Let a generator make clips of prompts whose truth is known, and check them.
 
     Args:
         model: the generator.
         options: how.
+        features: networks for Fréchet video distances between the clips and the scenes, by name of the
+            figure; none are measured without them.
         on_clips: called with the number of clips that were made, a few at a time.
 
     Returns:
@@ -150,8 +128,9 @@ def evaluate_generator(
 
     Raises:
         OptionError: the generator does not know the words of rendered scenes.
+        ShapeError: its clips are too short or too small for one of the networks.
     """
-    return {kind: _evaluate(model, options, kind, on_clips) for kind in KINDS}
+    return {kind: _evaluate(model, options, kind, features, on_clips) for kind in KINDS}
 
 
 def check_clip_of(things: Sequence[ParsedThing], wanted: Sequence[Thing]) -> Checked:
@@ -184,12 +163,15 @@ def _right(found: ParsedThing | None, wanted: Thing) -> dict[str, bool]:
 
 
 def _evaluate(
-    model: TextToVideo, options: EvaluationOptions, kind: str, on_clips: Callable[[int], None]
+    model: TextToVideo,
+    options: EvaluationOptions,
+    kind: str,
+    features: Mapping[str, VideoFeatures],
+    on_clips: Callable[[int], None],
 ) -> dict[str, Any]:
     scenes = prompts_of(model, options, kind)
     fps = model.network.config.fps
-    made, back = _Set(), _Set()
-    true: list[list[ParsedThing]] = []
+    true, made, back = (ClipSet(features) for _ in range(3))
     losses: list[dict[str, float]] = []
     for start in range(0, len(scenes), _AT_ONCE):
         some = scenes[start : start + _AT_ONCE]
@@ -202,10 +184,10 @@ def _evaluate(
             clips = _decoded(model, latent)
             own.add(clips, fps=fps)
             if own is made:
-                made.strips += [strip_of(clip) for clip in clips[: options.strips - len(made.strips)]]
+                made.keep_strips(clips, most=options.strips)
             if options.run is not None:
                 own.nearest += nearest_training_distances(model, options.run, latent)
-        true += [parse_clip(scene.frames(), fps=fps) for scene in some]
+        true.add([scene.frames() for scene in some], fps=fps)
         losses += losses_of(model, _words(model, some), encoded)
         on_clips(len(some))
     checked, ceiling = (
@@ -274,12 +256,6 @@ def _generated(
         sampling=sampling,
     )  # fmt: skip
     return GENERATOR_KINDS[model.network.kind].to_latent(model.tokenizer, made)
-
-
-def strip_of(frames: Frames) -> str:
-    """Five frames of a clip side by side, as a JPEG in base 64."""
-    chosen = np.linspace(0, len(frames) - 1, min(_SHOWN, len(frames))).round().astype(int)
-    return b64encode(still_bytes(np.concatenate(list(frames[chosen]), axis=1), ".jpg")).decode("ascii")
 
 
 def _words(model: TextToVideo, scenes: Sequence[Scene]) -> Prompts:
