@@ -30,6 +30,7 @@ import torch
 from tubelet.data.latent_dataset import LatentDataset
 from tubelet.generate.dit.config import DiTConfig
 from tubelet.generate.dit.network import DiT
+from tubelet.jobs.bulk.encode_batch import batches_of
 from tubelet.jobs.bulk.plan import plan_clips
 from tubelet.jobs.bulk.settings import BulkSettings, read_checkpoint
 from tubelet.jobs.bulk.worker import Worker
@@ -45,6 +46,9 @@ KILLS = 5
 BATCH = 16
 FILES = 300
 USUAL = 20
+BATCHES = (1, 8)
+ALIKE = 160
+TURNS = 8
 
 
 # A process of its own, because a child begins with the memory of the process that it was forked from.
@@ -159,6 +163,44 @@ def beside_tokenizer(place: Place, folder: Path) -> dict[str, object]:
         "bare_ms": round(1000 * sum(alone) / len(clips), 2),
         "worker_ms": round(1000 * sum(whole) / len(clips), 2),
         "overhead_of_medians": round(median(whole) / median(alone) - 1, 4),
+    }
+
+
+def batches(place: Place) -> dict[str, object]:
+    """CPU time of one process for a clip, encoded by itself and in batches, with what batches lack."""
+    usual = place.folder / "alike"
+    if not usual.exists():
+        took("scenes", "-o", usual, "--count", ALIKE, "--size", "128x128", "--frames", 17)
+    return {"tiny": by_batch(place, place.clips), "usual": by_batch(place, usual)}
+
+
+def by_batch(place: Place, folder: Path) -> dict[str, object]:
+    """Milliseconds of a clip by the number of clips of a batch; the numbers take turns."""
+    torch.set_num_threads(1)
+    clips = plan_clips(read_sources([str(folder)]), mirror=False)
+    (place.folder / "parts").mkdir(exist_ok=True)
+
+    def work(worker: Worker, chosen: list[int]) -> float:
+        requests = [
+            {"clip": clip.to_json(), "part": str(place.folder / "parts" / clip.key), "made_from": ""}
+            for clip in (clips[number] for number in chosen)
+        ]
+        began = time.process_time()
+        worker.do({"batch": requests})
+        return time.process_time() - began
+
+    spent = dict.fromkeys(BATCHES, 0.0)
+    waiting, workers_ = {}, {}
+    for batch in BATCHES:
+        settings = BulkSettings(tokenizer=TOKENIZER, batch=batch)
+        workers_[batch] = Worker(settings, read_checkpoint(settings))
+        waiting[batch] = list(batches_of([clip.key for clip in clips], batch))
+    for turn in range(TURNS):
+        for batch, several in waiting.items():
+            spent[batch] += sum(work(workers_[batch], chosen) for chosen in several[turn::TURNS])
+    return {"clips": len(clips)} | {
+        f"ms_of_a_clip_in_batches_of_{batch}": round(1000 * seconds / len(clips), 2)
+        for batch, seconds in spent.items()
     }
 
 
@@ -302,7 +344,7 @@ def memory(place: Place) -> dict[str, object]:
     }
 
 
-PARTS = {each.__name__: each for each in (plan, workers, overhead, reading, kills, ray, memory)}
+PARTS = {each.__name__: each for each in (plan, workers, overhead, batches, reading, kills, ray, memory)}
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ OPTIONS = {
     "continue": "--device --force --help --json --memory --no-audio --output --seconds --tokenizer IN",
     "encode": "--bitrate --bits-per-pixel --budget --channels --device --force --help --json --memory "
     "--no-audio --no-prior --on-error --output --psnr --quality --step --tokenizer --two-pass SOURCE",
-    "encode-dataset": "--address --augment --bitrate --bits-per-pixel --budget --captions --channels "
+    "encode-dataset": "--address --augment --batch --bitrate --bits-per-pixel --budget --captions --channels "
     "--clip-seconds --device --dry-run --dtype --engine --format --fps --help --json --measure --memory "
     "--on-error --output --overlap --quality --shard --shard-size --short-side --step --tokenizer --two-pass "
     "--workers SOURCE",

@@ -98,6 +98,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--augment", choices=["flip"], help="flip: store each clip mirrored left to right, too"
     )
+    parser.add_argument(
+        "--batch",
+        type=int,
+        default=1,
+        metavar="N",
+        help="encode N clips of one shape at once, for small frames and GPUs (default: 1)",
+    )
     sources.add_on_error(parser)
     parser.add_argument("--dry-run", action="store_true", help="say what there is to do, and do nothing")
     parser.add_argument(
@@ -165,6 +172,7 @@ def _bulk(arguments: argparse.Namespace) -> "BulkEncoding":
         measure=arguments.measure,
         clip_seconds=arguments.clip_seconds,
         overlap=arguments.overlap or 0.0,
+        batch=arguments.batch,
         device=arguments.device,
         memory=arguments.memory,
     )

@@ -1,6 +1,6 @@
 """What arrays are stored of one clip: its latent, its distribution, or the digits of its tokens."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +10,7 @@ from torch import Tensor
 
 from tubelet.codec.budget import MeanChannels
 from tubelet.codec.memory import left_for_streams
-from tubelet.codec.pipeline import frames_to_latents, frames_to_symbols
-from tubelet.codec.symbols import TokenQuantizer, kept_channels, only
+from tubelet.codec.symbols import digits_to_symbols, kept_channels
 from tubelet.data.shards.numbers import to_stored
 from tubelet.data.shards.packed import COUNTS, StoredCounts, pack
 from tubelet.data.shards.record import array_to_bytes
@@ -23,7 +22,11 @@ from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.packing import packed_kind
 from tubelet.tokenizers.posterior import Posterior
-from tubelet.types import Latent
+from tubelet.tokenizers.streams.encoder import StreamEncoder
+from tubelet.types import Latent, Latents
+
+Given = Latents | Posterior
+"""What an encoder gives of complete steps: each part, or the distribution of the only one."""
 
 
 class ClipArrays(NamedTuple):
@@ -59,18 +62,49 @@ def clip_arrays(
         LatentError: the latent holds what cannot be stored.
     """
     size, backbone = (clip.info.height, clip.info.width), backbone_of(tokenizer)
-    memory = left_for_streams(settings.memory, backbone, *size, reads=True)
+    encoder = encoder_of(tokenizer, settings, left_for_streams(settings.memory, backbone, *size, reads=True))
+
+    def encoded() -> Iterator[Given]:
+        # A `map` holds nothing of what it gave while it waits, and a loop's variable would.
+        yield from map(encoder.push_frames, (run.frames for run in clip.runs))
+        yield encoder.finish()
+
+    return arrays_of(encoded(), tokenizer, settings)
+
+
+def encoder_of(
+    tokenizer: ContinuousTokenizer | DiscreteTokenizer, settings: BulkSettings, memory: int
+) -> StreamEncoder[Latents] | StreamEncoder[Posterior]:
+    """What encodes one clip, or several of one shape at once.
+
+    Args:
+        tokenizer: encodes.
+        settings: how.
+        memory: bytes that its networks may take.
+    """
     if isinstance(tokenizer, DiscreteTokenizer):
-        return _tokens(clip, tokenizer, memory)
+        return tokenizer.backbone.parts_encoder(memory=memory)
     if tokenizer.variational:
-        latents = _distribution(clip, tokenizer, settings, memory)
-    else:
-        kept = kept_channels(tokenizer, settings.channels)
-        encoder = tokenizer.parts_encoder(channels=kept, memory=memory)
-        pieces = [piece.latents for piece in frames_to_latents(clip.runs, encoder)]
-        latents = {
-            name: torch.cat([piece[name] for piece in pieces if piece[name].shape[2]], dim=2) for name in kept
-        }
+        return tokenizer.stream_posterior(memory=memory)
+    return tokenizer.parts_encoder(channels=kept_channels(tokenizer, settings.channels), memory=memory)
+
+
+def arrays_of(
+    pieces: Iterable[Given], tokenizer: ContinuousTokenizer | DiscreteTokenizer, settings: BulkSettings
+) -> ClipArrays:
+    """What is stored of one clip.
+
+    Args:
+        pieces: what `encoder_of` gave, some steps after the others.
+        tokenizer: that encoded.
+        settings: how.
+
+    Raises:
+        LatentError: the latent holds what cannot be stored.
+    """
+    if isinstance(tokenizer, DiscreteTokenizer):
+        return _tokens((piece for piece in pieces if not isinstance(piece, Posterior)), tokenizer)
+    latents = _joined(pieces, tokenizer, settings)
     if settings.budget is None:
         return _stored(latents, settings)
     assert isinstance(settings.budget, MeanChannels), "settings allow no other budget of arrays"
@@ -112,23 +146,28 @@ def _stored(
     return ClipArrays(arrays, about, {"statistics": moments})
 
 
-def _distribution(
-    clip: ClipFrames, tokenizer: ContinuousTokenizer, settings: BulkSettings, memory: int
+def _joined(
+    pieces: Iterable[Given], tokenizer: ContinuousTokenizer, settings: BulkSettings
 ) -> dict[str, Tensor]:
-    """The mean and the log-variance of a variational encoder, so that training still samples."""
-    encoder = tokenizer.stream_posterior(memory=memory)
-    pieces = [encoder.push_frames(run.frames) for run in clip.runs]
-    whole = Posterior.joined([*pieces, encoder.finish()])
-    kept = tokenizer.check_channels(settings.channels)
-    (part,) = tokenizer.parts
-    return {part.name: whole.mean[:, :kept], "log_variance": whole.log_variance[:, :kept]}
+    """The parts of a latent; of a variational one mean and log-variance, so that training still samples."""
+    given = list(pieces)
+    spreads = [piece for piece in given if isinstance(piece, Posterior)]
+    if spreads:
+        whole, (part,) = Posterior.joined(spreads), tokenizer.parts
+        kept = tokenizer.check_channels(settings.channels)
+        return {part.name: whole.mean[:, :kept], "log_variance": whole.log_variance[:, :kept]}
+    begun = [piece for piece in given if not isinstance(piece, Posterior)]
+    return {
+        part.name: torch.cat([piece[part.name] for piece in begun if piece[part.name].shape[2]], dim=2)
+        for part in tokenizer.parts
+    }
 
 
-def _tokens(clip: ClipFrames, tokenizer: DiscreteTokenizer, memory: int) -> ClipArrays:
+def _tokens(pieces: Iterable[Latents], tokenizer: DiscreteTokenizer) -> ClipArrays:
     """Digits of tokens, ``d t h w``, in the smallest type that holds them."""
-    encoder = tokenizer.backbone.parts_encoder(memory=memory)
-    pieces = frames_to_symbols(clip.runs, encoder, TokenQuantizer(tokenizer=tokenizer))
-    digits = np.concatenate([only(piece.symbols) for piece in pieces], axis=1)
+    (part,) = tokenizer.backbone.parts
+    quantize = tokenizer.quantizer.quantize
+    digits = np.concatenate([digits_to_symbols(quantize(piece[part.name])) for piece in pieces], axis=1)
     kind = packed_kind(max(base for token in tokenizer.bases for base in token))
     about = {"tokens.npy": {"shape": list(digits.shape)}}
     return ClipArrays({"tokens.npy": array_to_bytes(digits.astype(kind))}, about, {})

@@ -72,12 +72,71 @@ def encode_clip(
     def frames() -> AbstractContextManager[ClipFrames]:
         return open_clip_frames(path, row.start, row.end, mirrored=clip.mirrored, settings=settings)
 
-    with _present(clip), warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
+    with sound(clip, source):
         shares = clip_shares(frames, checkpoint, settings)
         with frames() as opened:
             times = _Times(_most_frames(checkpoint, settings, opened.info))
             made = _made(ClipFrames(opened.info, times.noted(opened.runs)), checkpoint, settings, shares)
+    shown = ShownClip(clip, source, opened.info, times.all(), frames)
+    return described(shown, made, checkpoint, settings)
+
+
+class ShownClip(NamedTuple):
+    """What is known of a clip that was read.
+
+    Attributes:
+        clip: which.
+        source: what it was made from.
+        info: what it is.
+        timestamps: of its frames.
+        frames: opens it once more.
+    """
+
+    clip: PlannedClip
+    source: Source
+    info: VideoInfo
+    timestamps: Int64[np.ndarray, " T"]
+    frames: Callable[[], AbstractContextManager[ClipFrames]]
+
+
+def described(
+    shown: ShownClip, made: ClipArrays, checkpoint: AnyCheckpoint, settings: BulkSettings
+) -> EncodedClip:
+    """What is stored of a clip, with all that is known of it.
+
+    Args:
+        shown: the clip.
+        made: what was made of it.
+        checkpoint: the tokenizer.
+        settings: how.
+    """
+    info, timestamps = shown.info, shown.timestamps
+    rate = settings.rate or constant_rate(timestamps, info)
+    facts = _facts(shown.clip, checkpoint, shown.source, info, rate)
+    facts |= {"frames": len(timestamps), **made.statistics}
+    if settings.measure is not None:
+        facts["psnr_db"] = _psnr(shown.frames, checkpoint, settings, made, count=len(timestamps))
+    record = Record.of(shown.clip.key, facts, made.arrays, made.about)
+    return EncodedClip(record, shown.source, len(timestamps), len(timestamps) * info.height * info.width)
+
+
+@contextmanager
+def sound(clip: PlannedClip, source: Source) -> Iterator[None]:
+    """Refuse a source that is damaged, or that goes away or changes while it is read.
+
+    Args:
+        clip: that is read in the body.
+        source: what it was before.
+
+    Raises:
+        VideoError: it did.
+    """
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise VideoError(f"{clip.source.place} vanished while it was read. Encode it again.") from error
     damage = [str(each.message) for each in heard if issubclass(each.category, DamageWarning)]
     if damage:
         # Frames that a decoder patched up look sound, and a network would learn them.
@@ -85,26 +144,6 @@ def encode_clip(
     if (found := signature_of(clip.source.path)) != source.signature:
         what = "vanished" if found is None else "changed"
         raise VideoError(f"{clip.source.place} {what} while it was read. Encode it again.")
-    info, timestamps = opened.info, times.all()
-    facts = _facts(clip, checkpoint, source, info, settings.rate or constant_rate(timestamps, info))
-    facts |= {"frames": len(timestamps), **made.statistics}
-    if settings.measure is not None:
-        facts["psnr_db"] = _psnr(frames, checkpoint, settings, made, count=len(timestamps))
-    record = Record.of(clip.key, facts, made.arrays, made.about)
-    return EncodedClip(record, source, len(timestamps), len(timestamps) * info.height * info.width)
-
-
-@contextmanager
-def _present(clip: PlannedClip) -> Iterator[None]:
-    """Name a source that goes away while it is read.
-
-    Raises:
-        VideoError: it did.
-    """
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise VideoError(f"{clip.source.place} vanished while it was read. Encode it again.") from error
 
 
 class _Times:

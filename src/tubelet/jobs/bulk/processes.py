@@ -20,17 +20,25 @@ class Answered(NamedTuple):
     request: dict[str, Any]
     answer: dict[str, Any]
 
+    @classmethod
+    def each(cls, request: dict[str, Any], answer: dict[str, Any]) -> "list[Answered]":
+        """The answers to a request, which may be a ``batch`` of several."""
+        if "batch" not in request:
+            return [cls(request, answer)]
+        return [cls(*pair) for pair in zip(request["batch"], answer["batch"], strict=True)]
+
 
 def answered(
     requests: Iterator[dict[str, Any]], module: str, arguments: Sequence[str], *, workers: int, threads: int
 ) -> Iterator[Answered]:
     """Give requests to processes, each the next when it is done with its last; give answers as they come.
 
-    A process that ends is replaced, and its request is given to another once more. Leaving early ends the
-    processes.
+    A process that ends is replaced, and its request is given to another once more; of a ``batch``, each of
+    its requests by itself, because one of them is at fault. Leaving early ends the processes.
 
     Args:
-        requests: as JSON holds them; taken as they are needed, by one thread at a time.
+        requests: as JSON holds them, or several as ``batch``; taken as they are needed, by one thread at a
+            time.
         module: what the processes run (`tubelet.jobs.serving`).
         arguments: what that is given.
         workers: how many processes.
@@ -88,10 +96,8 @@ class _Leader:
         """Work until there is no request left, or until `stop`."""
         try:
             while not self._stopped and (request := self._shared.next()) is not None:
-                answer = self._tried(request)
-                if "no_output" in answer:
-                    raise OutputError(answer["no_output"])  # noqa: TRY301  raised in the thread that asked
-                self._shared.answers.put(Answered(request, answer))
+                for answered in self._tried(request):
+                    self._shared.answers.put(answered)
         except Exception as error:  # noqa: BLE001  raised in the thread that asked
             if not self._stopped:
                 self._shared.answers.put(error)
@@ -106,15 +112,32 @@ class _Leader:
             if self._process is not None:
                 self._process.kill()
 
-    def _tried(self, request: dict[str, Any]) -> dict[str, Any]:
-        for attempt in range(TRIES):
+    def _tried(self, request: dict[str, Any]) -> Iterator[Answered]:
+        """The answers to a request, or to each of a batch.
+
+        Raises:
+            OutputError: the process cannot write.
+        """
+        ended: EndedError | None = None
+        for _ in range(1 if "batch" in request else TRIES):
             try:
-                return self._ready().ask(request)
+                answer = self._ready().ask(request)
             except EndedError as error:
                 self._close()
-                if self._stopped or attempt == TRIES - 1:
-                    return {"failed": f"{error} ({TRIES} tries)"}
-        raise AssertionError("there is at least one try")
+                ended = error
+                if self._stopped:
+                    break
+                continue
+            if "no_output" in answer:
+                raise OutputError(answer["no_output"])
+            yield from Answered.each(request, answer)
+            return
+        if "batch" in request and not self._stopped:
+            for each in request["batch"]:
+                yield from self._tried(each)
+            return
+        failed = {"failed": f"{ended} ({TRIES} tries)"}
+        yield from (Answered(each, failed) for each in request.get("batch", [request]))
 
     def _ready(self) -> Process:
         """The process, begun if there is none.

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol, final, runtime_checkable
@@ -26,10 +27,11 @@ def answered_by_ray(
 ) -> Iterator[Answered]:
     """Give requests to actors, each the next when it is done with its last; give answers as they come.
 
-    An actor that ends is replaced, on whatever node has room, and its request is given to another once more.
+    An actor that ends is replaced, on whatever node has room, and its request is given to another once more;
+    of a ``batch``, each of its requests by itself.
 
     Args:
-        requests: as JSON holds them; taken as they are needed.
+        requests: as JSON holds them, or several as ``batch``; taken as they are needed.
         arguments: of `tubelet.jobs.bulk.worker.open_worker`, in this folder.
         workers: how many actors; as many as Ray has cores (or GPUs) for none.
         address: of a cluster, such as ``auto``; for none Ray is begun on this machine.
@@ -75,6 +77,12 @@ class _Actors:
             except (errors.RayActorError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
                 if isinstance(error, errors.ActorDiedError) and "creation task" in str(error):
                     raise OutputError(f"no actor can begin: {_first_line(error)}") from error
+                if "batch" in request:
+                    # One of them is at fault: all but the first are given out before those that come.
+                    first, *others = request["batch"]
+                    requests = chain(others, requests)
+                    self._begin(None, first, 1)
+                    continue
                 if tries < TRIES:
                     self._begin(None, request, tries + 1)
                     continue
@@ -84,7 +92,7 @@ class _Actors:
             following = next(requests, None)
             if following is not None:
                 self._begin(free, following, 1)
-            yield Answered(request, answer)
+            yield from Answered.each(request, answer)
 
     def _begin(self, actor: "_Handle | None", request: dict[str, Any], tries: int) -> None:
         """Give a request to an actor, or to a new one for none."""

@@ -24,6 +24,7 @@ from tubelet.files.lock import LOCK_FILE
 from tubelet.jobs import identity
 from tubelet.jobs.bulk import known_sources
 from tubelet.jobs.bulk.bulk import BulkEncoding, BulkReport
+from tubelet.jobs.bulk.encode_batch import batches_of
 from tubelet.jobs.bulk.estimate import shards_for
 from tubelet.jobs.bulk.plan import PlannedClip
 from tubelet.jobs.bulk.processes import Answered, answered
@@ -173,8 +174,11 @@ class _Run:
                 work.finish()
                 continue
             self._left[number] = len(requests)
-            for request in requests:
-                yield request | {"number": number}
+            numbered = [request | {"number": number} for request in requests]
+            keys = [request["clip"]["key"] for request in requests]
+            for chosen in batches_of(keys, self._bulk.settings.batch):
+                several = [numbered[place] for place in chosen]
+                yield several[0] if len(several) == 1 else {"batch": several}
 
     def _take(self, work: ShardWork, request: dict[str, Any], answer: dict[str, Any]) -> None:
         """Note what came of a request; put the shard together if it was its last."""

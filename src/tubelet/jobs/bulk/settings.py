@@ -28,6 +28,7 @@ AnyCheckpoint = Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]
 
 LARGEST_SIDE = 1 << 14
 LARGEST_RATE = 1000
+LARGEST_BATCH = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,8 @@ class BulkSettings:
         clip_seconds: of the ranges that longer videos are cut into (`tubelet.jobs.bulk.split`); none leaves
             them whole.
         overlap: seconds that a range shares with the one before it.
+        batch: clips of one shape that go through the networks at once, of arrays. More than one rounds sums
+            otherwise than one, the same for all clips of a data set.
         device: where networks compute.
         memory: bytes that one worker's frames, networks and work on them may take.
 
@@ -71,6 +74,7 @@ class BulkSettings:
     measure: Literal["psnr"] | None = None
     clip_seconds: float | None = None
     overlap: float = 0.0
+    batch: int = 1
     device: str = "cpu"
     memory: int = DEFAULT_MEMORY
 
@@ -83,6 +87,13 @@ class BulkSettings:
         if self.measure is not None and self.format == "tube":
             raise OptionError(
                 "measure is psnr and format is tube; `tubelet compare` measures such files. Leave one out."
+            )
+        if not 1 <= self.batch <= LARGEST_BATCH:
+            raise OptionError(f"batch is {self.batch}; it is between 1 and {LARGEST_BATCH} clips.")
+        if self.batch > 1 and self.format == "tube":
+            raise OptionError(
+                f"batch is {self.batch} and format is tube, whose clips are encoded one by one. Leave one "
+                "of the two out."
             )
         self._check_budget()
         if self.rate is not None and not Fraction(1, LARGEST_RATE) <= self.rate <= LARGEST_RATE:
@@ -171,6 +182,9 @@ def describe(settings: BulkSettings, checkpoint: AnyCheckpoint, *, shards: int) 
         "clip_seconds": settings.clip_seconds,
         "overlap": settings.overlap if settings.clip_seconds is not None else None,
     }
+    if settings.batch > 1:
+        # Not stated where it is one, so that such data sets are what they were.
+        decided["batch"] = settings.batch
     facts: dict[str, Any] = {"name": checkpoint.name, "sha256": checkpoint.sha256}
     if isinstance(tokenizer, DiscreteTokenizer):
         if settings.channels is not None:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, final
 
 from tubelet.errors import CheckpointError, OutputError
-from tubelet.jobs.bulk.encode_clip import encode_clip
+from tubelet.jobs.bulk.encode_batch import encode_clips
+from tubelet.jobs.bulk.encode_clip import EncodedClip
 from tubelet.jobs.bulk.parts import ClipPart, write_part
 from tubelet.jobs.bulk.plan import PlannedClip
 from tubelet.jobs.bulk.settings import AnyCheckpoint, BulkSettings, read_checkpoint
-from tubelet.jobs.failures import FAILURES, reason_of
+from tubelet.jobs.failures import reason_of
 from tubelet.jobs.identity import Digests
 from tubelet.jobs.remote import LocalCopies
 from tubelet.jobs.serving import serve, use_threads
@@ -36,28 +37,39 @@ class Worker:
         self._digests = Digests(self._copies)
 
     def do(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Encode a clip and write its part.
+        """Encode a clip and write its part, or do so for several.
 
         Args:
-            request: ``clip``, as `PlannedClip.to_json` gave it; ``part``, where it goes; ``made_from``.
+            request: ``clip``, as `PlannedClip.to_json` gave it; ``part``, where it goes; ``made_from``. Or
+                ``batch``, several of these.
 
         Returns:
-            ``frames`` and ``pixels``; or ``failed``, the reason why there is no part.
+            ``frames`` and ``pixels``; or ``failed``, the reason why there is no part. Or ``batch``, several
+            of these.
 
         Raises:
-            OutputError: the part cannot be written.
+            OutputError: a part cannot be written.
         """
-        clip = PlannedClip.from_json(request["clip"])
-        try:
-            with self._copies.naming():
-                done = encode_clip(clip, self._checkpoint, self._settings, self._digests, self._copies)
-        except OutputError:
-            raise
-        except FAILURES as error:
-            return {"failed": reason_of(error)}
-        part = ClipPart(done.record, done.source.signature)
-        write_part(Path(request["part"]), part, made_from=request["made_from"])
-        return {"frames": done.frames, "pixels": done.pixels}
+        requests = request.get("batch", [request])
+        clips = [PlannedClip.from_json(each["clip"]) for each in requests]
+        found = encode_clips(clips, self._checkpoint, self._settings, self._digests, self._copies)
+        answers = [_written(each, done) for each, done in zip(requests, found, strict=True)]
+        return {"batch": answers} if "batch" in request else answers[0]
+
+
+def _written(request: dict[str, Any], done: EncodedClip | Exception) -> dict[str, Any]:
+    """Write the part of a clip, and say what became of it.
+
+    Raises:
+        OutputError: the part cannot be written.
+    """
+    if isinstance(done, OutputError):
+        raise done
+    if isinstance(done, Exception):
+        return {"failed": reason_of(done)}
+    part = ClipPart(done.record, done.source.signature)
+    write_part(Path(request["part"]), part, made_from=request["made_from"])
+    return {"frames": done.frames, "pixels": done.pixels}
 
 
 def _answers(worker: Worker, lines: Iterator[str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 import torch
 from einops import rearrange
+from jaxtyping import UInt8
 from torch import Tensor
 
 from tubelet.checks import check_frames
@@ -110,6 +111,23 @@ class StreamEncoder(Generic[Given]):
         # PyTorch takes only memory that is contiguous and may be written; most frames are.
         writable = np.require(frames, requirements=["C_CONTIGUOUS", "WRITEABLE"])
         return self._give(self._push(list(torch.from_numpy(writable).unbind(dim=0))))
+
+    def push_clips(self, frames: UInt8[np.ndarray, "b T H W 3"]) -> Given:
+        """Take frames of several clips of one size as decoded, as many of each; rows are clips as in `push`.
+
+        Each clip's latent depends on its own frames and on how many clips there are, which decides how sums
+        are rounded; on the frames of the others it does not.
+
+        Raises:
+            ShapeError: the frames are not ``UInt8 b T H W 3``, or not of the size of those before.
+        """
+        if frames.dtype != np.uint8 or frames.ndim != 5 or frames.shape[4] != 3 or not len(frames):
+            raise ShapeError(
+                f"frames are {frames.dtype} {frames.shape}; several clips are uint8 (clips, frames, rows, "
+                "columns, 3). Push one clip with push_frames."
+            )
+        writable = np.require(frames, requirements=["C_CONTIGUOUS", "WRITEABLE"])
+        return self._give(self._push(list(torch.from_numpy(writable).unbind(dim=1))))
 
     def finish(self) -> Given:
         """Fill up and encode the last group; the stream is then at its end.
@@ -217,7 +235,7 @@ class StreamEncoder(Generic[Given]):
         rows = slice((top + part.start) * stride.h, (top + part.stop) * stride.h)
         columns = slice(tile.region_columns.start * stride.w, tile.region_columns.stop * stride.w)
         if group[0].dtype == torch.uint8:
-            video = to_model(torch.stack([frame[rows, columns] for frame in group]).numpy())
+            video = _levels_to_model([frame[..., rows, columns, :] for frame in group])
         else:
             # Frame by frame, because those of a state may lie elsewhere than those that come after it.
             frames = [frame[:, :, rows, columns].to(device) for frame in group]
@@ -255,11 +273,20 @@ class StreamEncoder(Generic[Given]):
 
 
 def frame_size(frame: Tensor) -> tuple[int, int]:
-    """Height and width of a pending frame, ``UInt8 H W 3`` or ``Float b 3 H W``."""
-    shape = frame.shape[:2] if frame.dtype == torch.uint8 else frame.shape[2:]
+    """Height and width of a pending frame, ``UInt8 H W 3`` or ``b H W 3``, or ``Float b 3 H W``."""
+    shape = frame.shape[-3:-1] if frame.dtype == torch.uint8 else frame.shape[2:]
     return shape[0], shape[1]
 
 
 def _clips_in(frame: Tensor) -> int:
     """How many clips a pending frame is of."""
-    return 1 if frame.dtype == torch.uint8 else frame.shape[0]
+    return 1 if frame.ndim == 3 else frame.shape[0]
+
+
+def _levels_to_model(frames: list[Tensor]) -> Video:
+    """Frames as decoded, of one clip or of several, as model input."""
+    levels = torch.stack(frames, dim=-4)
+    if levels.ndim == 4:
+        return to_model(levels.numpy())
+    video = to_model(rearrange(levels, "b T H W c -> (b T) H W c").numpy())
+    return rearrange(video, "1 c (b T) H W -> b c T H W", b=len(levels))

@@ -34,8 +34,8 @@ class Here:
         for request in requests:
             if self.most is not None and len(self.encoded) >= self.most:
                 raise StoppedError
-            self.encoded.append(request["clip"]["source"][0])
-            yield Answered(request, worker.do(request))
+            self.encoded += [each["clip"]["source"][0] for each in request.get("batch", [request])]
+            yield from Answered.each(request, worker.do(request))
 
 
 @pytest.fixture

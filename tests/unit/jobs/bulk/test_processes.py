@@ -32,6 +32,15 @@ def test_a_request_over_which_every_process_ends_fails_and_the_others_are_done(t
     assert found == {n: {"square": n * n} for n in (0, 2, 3)}
 
 
+def test_of_a_batch_over_which_a_process_ends_that_request_fails_which_is_at_fault(tmp_path):
+    batch = [{"n": n} | ({"die": "always"} if n == 1 else {}) for n in range(3)]
+    found = answers([{"batch": batch}, {"n": 7}, {"batch": [{"n": 8}, {"n": 9}]}], tmp_path)
+    assert "signal 9" in found.pop(1)["failed"]
+    assert found == {n: {"square": n * n} for n in (0, 2, 7, 8, 9)}
+    with pytest.raises(OutputError, match="the disk is full"):
+        answers([{"batch": [{"n": 20}, {"n": 21, "full": True}]}], tmp_path)
+
+
 def test_what_cannot_be_written_ends_the_work(tmp_path):
     with pytest.raises(OutputError, match="the disk is full"):
         answers([{"n": 0, "full": True}, {"n": 1}], tmp_path, workers=1)

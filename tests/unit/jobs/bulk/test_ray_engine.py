@@ -47,11 +47,13 @@ class FakeRay(ModuleType):
 
     def _ask(self, alive, request):
         assert alive.value, "an actor that has ended is asked"
-        if self.deaths.get(request["number"], 0):
-            self.deaths[request["number"]] -= 1
-            alive.value = False
-            return (request["number"], "died", self.deaths[request["number"]])
-        return (request["number"], "did", 0)
+        numbers = [each["number"] for each in request.get("batch", [request])]
+        for number in numbers:
+            if self.deaths.get(number, 0):
+                self.deaths[number] -= 1
+                alive.value = False
+                return (number, "died", self.deaths[number])
+        return (tuple(numbers) if "batch" in request else numbers[0], "did", 0)
 
     def wait(self, refs, *, num_returns):
         self.most = max(self.most, len(refs))
@@ -60,6 +62,8 @@ class FakeRay(ModuleType):
     def get(self, ref):
         if ref[1] == "died":
             raise ActorError("killed\nby somebody")
+        if isinstance(ref[0], tuple):
+            return {"batch": [{"frames": number} for number in ref[0]]}
         return {"no_output": "the disk is full"} if ref[0] == "full" else {"frames": ref[0]}
 
     def init(self, **given):
@@ -98,6 +102,15 @@ def test_an_actor_that_ends_is_replaced_and_its_request_tried_once_more(ray):
     assert found.pop(4) == {"failed": "its actor ended: killed (2 tries)"}
     assert found == {number: {"frames": number} for number in (0, 1, 2, 3, 5)}
     assert ray.begun == 2 + 3
+
+
+def test_of_a_batch_over_which_an_actor_ends_that_request_fails_which_is_at_fault(ray):
+    ray.deaths = {1: 3}
+    batches = [{"batch": [{"number": number} for number in range(3 * n, 3 * n + 3)]} for n in range(4)]
+    answers = answered_by_ray(iter(batches), [], workers=2, address=None, gpus=0.0)
+    found = {each.request["number"]: each.answer for each in answers}
+    assert found.pop(1) == {"failed": "its actor ended: killed (2 tries)"}
+    assert found == {number: {"frames": number} for number in range(12) if number != 1}
 
 
 def test_what_cannot_be_written_ends_the_work(ray):
