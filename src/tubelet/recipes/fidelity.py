@@ -20,6 +20,11 @@ CPU_STAGES = (
 )
 """About 560 thousand pixels per step: what two cores turn over in half a second."""
 
+MEDIUM = KLTConfig(
+    name="tubelet-m", coefficients=(256,), channels=64, width=192, encoder_blocks=2, decoder_blocks=6
+)
+SMALL = replace(MEDIUM, name="tubelet-s", width=128, decoder_blocks=4)
+
 
 def m() -> TrainConfig:
     """Medium, the usual one: 4x8x8 pixels per position, causal, 0.05 MFLOP per pixel.
@@ -28,14 +33,7 @@ def m() -> TrainConfig:
     linear tokenizer at 16 channels (short256x33, docs/lab-log.md).
     """
     return TrainConfig(
-        model=KLTConfig(
-            name="tubelet-m",
-            coefficients=(256,),
-            channels=64,
-            width=192,
-            encoder_blocks=2,
-            decoder_blocks=6,
-        ),
+        model=MEDIUM,
         linear="klt-4x8x8",
         stages=CPU_STAGES,
         losses=LossWeights(log_mse=0.1),
@@ -48,9 +46,7 @@ def s() -> TrainConfig:
 
     ``tubelet train s --data DATA -o RUN --time-limit 15m``
     """
-    medium = m()
-    model = replace(medium.model, name="tubelet-s", width=128, decoder_blocks=4)
-    return replace(medium, model=model)
+    return replace(m(), model=SMALL)
 
 
 def image() -> TrainConfig:

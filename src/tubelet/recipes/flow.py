@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tubelet.models.flow.config import FlowConfig
-from tubelet.recipes import fidelity
+from tubelet.recipes.fidelity import SMALL
 from tubelet.train.config import Optimizer
 from tubelet.train.flow.config import FlowLosses, FlowStage, FlowTrainConfig
 
@@ -15,7 +15,7 @@ def flow() -> FlowTrainConfig:
     was trained with squared errors alone is right in many steps, and the mean again in one.
     """
     return FlowTrainConfig(
-        model=FlowConfig(name="tubelet-flow", base=fidelity.s().model),
+        model=FlowConfig(name="tubelet-flow", base=SMALL),
         stages=(FlowStage(batch=8, frames=9, side=64),),
         optimizer=Optimizer(kind="muon", lr=1.5e-3, clip=1.0, ema=0.998),
     )
