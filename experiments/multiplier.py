@@ -11,7 +11,8 @@ seed, and is evaluated at some points of its way and at its end; what the recipe
 latents, so it decodes what the generator of that arm makes. What is done lies in the folder
 and is not done again; a run that is stopped, by `--minutes`, Ctrl-C or `kill`, goes on from its checkpoint
 with the same command. Seeds come one after the other, so that all arms are about as far whenever it stops.
-Figures go to `experiments/results/multiplier.json`, of which the second command makes the page.
+Figures go to `experiments/results/multiplier.json`, those of another recipe than `small` to a file with its
+name; the second command makes the page of them.
 """
 
 import argparse
@@ -50,7 +51,7 @@ PROTOCOL = (
     "multiplier-2: one recipe, equal iterations and seeds; latents by latent-diagnostics-1, clips by "
     "generation-2; see experiments/multiplier.py"
 )
-RESULTS = Path(__file__).parent / "results" / "multiplier.json"
+RESULTS = Path(__file__).parent / "results"
 
 WORSE = 0.75
 """Noise in the weights of a decoder that is made worse on purpose, in deviations of each matrix."""
@@ -131,7 +132,12 @@ def main() -> None:
     except (OutOfTimeError, KeyboardInterrupt):
         print("stopped; the same command goes on.")
     finally:
-        collect(settings, list(known.values()), arguments.results)
+        collect(settings, list(known.values()), arguments.results or results_of(recipe))
+
+
+def results_of(recipe: Recipe) -> Path:
+    """Where the figures of a recipe go."""
+    return RESULTS / ("multiplier.json" if recipe.name == "small" else f"multiplier-{recipe.name}.json")
 
 
 def collect(settings: Settings, arms: list[Arm], results: Path) -> None:
@@ -348,7 +354,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--scenes", type=int, default=64, help="for the figures of latents (default: 64)")
     parser.add_argument("--clips", type=int, help="rendered for training (default: the recipe's)")
     parser.add_argument("--prompts", type=int, help="of each kind, at each point (default: the recipe's)")
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help="of all figures")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="of all figures")
     return parser
 
 

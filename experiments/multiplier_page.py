@@ -12,7 +12,7 @@ from typing import Any
 
 from tubelet.files import replacing
 
-RESULTS = Path(__file__).parent / "results" / "multiplier.json"
+RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parents[1] / "docs" / "multiplier.md"
 
 ABSENT = "-"
@@ -28,6 +28,10 @@ autoregressive one), equal iterations, equal clips, equal numbers per pixel (exc
 only the tokenizer differs. One arm has a decoder that was made worse on purpose, by normal noise of three
 quarters of the deviation of each of its matrices: its latents are those of `tubelet-m16`, so it decodes what
 the generator of that arm makes, and what it loses is the decoder's alone.
+
+`tubelet-image` has a latent step for every frame, where the others have one for the first and one for every
+four: at equal numbers per pixel the same transformer works on about three times as many positions of a
+quarter of the channels, and an iteration takes longer.
 
 Not among the arms, because no weights of theirs ship: a VAE (recipe `m_vae`), tokens by VQ and LFQ, and a
 tokenizer that was trained to be equivariant. `python experiments/multiplier.py --also vae=FOLDER` adds one.
@@ -70,44 +74,63 @@ SCORED = ANSWERS[:4]
 """What the ranking is made of."""
 
 COURSE = """\
-## On the way
+Right answers on the way, in percent, mean of colour, shape, direction and speed over all prompts of both
+kinds, and of the seeds that were evaluated there:
+"""
 
-Right answers in percent, mean of colour, shape, direction and speed over all prompts of both kinds, and of
-the seeds that were evaluated there.
+
+NOTHING = """\
+Nothing about generators follows yet: fewer than two arms have three finished seeds. Runs that are on the way
+are at unequal iterations, and one seed says nothing about a few points.
+"""
+
+LIMITS = """\
+### What does not follow
+
+The figures of latents say how each tokenizer stands to symmetries, sizes and time. They do not say that a
+generator learns one of them better. Runs this short say which latents are learned sooner, by a transformer
+this small, of things this simple; the longer a run, the more the tokenizer's own ceiling counts. One learning
+rate is used for all arms, and was chosen by short runs on `tubelet-m16`.
 """
 
 
 def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE")
+    parser.add_argument("--results", type=Path, nargs="+", metavar="FILE", help="default: all there are")
     parser.add_argument("--page", type=Path, default=PAGE, metavar="FILE")
     arguments = parser.parse_args()
-    content = json.loads(arguments.results.read_text(encoding="utf-8"))
+    files = arguments.results or sorted(RESULTS.glob("multiplier*.json"), key=lambda file: len(file.name))
+    figures = [json.loads(file.read_text(encoding="utf-8"))["figures"] for file in files]
     with replacing(arguments.page, force=True) as beside:
-        beside.write_text(page(content["figures"]), encoding="utf-8")
+        beside.write_text(page(*figures), encoding="utf-8")
     print(arguments.page)
 
 
-def page(figures: dict[str, Any]) -> str:
-    """The text of the page."""
-    arms, wanted = figures["arms"], figures["settings"]["iterations"]
-    blocks = [
-        BEGIN,
-        recipe(figures["settings"]),
-        state(arms, wanted),
-        LATENTS,
-        latent_table(arms),
-        *latent_findings(arms),
-    ]
-    blocks += [
-        RUNS,
-        run_table(arms, wanted),
-        *course(arms),
-        "## What follows, and what does not",
-        *conclusions(arms, wanted),
-    ]
+def page(*results: dict[str, Any]) -> str:
+    """The text of the page, of the results of one recipe or more; the latents are those of the first."""
+    arms = results[0]["arms"]
+    blocks = [BEGIN, LATENTS, latent_table(arms), *latent_findings(arms), RUNS]
+    for figures in results:
+        blocks += generators(figures)
+    blocks += ["## What follows, and what does not"]
+    for figures in results:
+        blocks += conclusions(figures)
+    blocks.append(LIMITS)
     return "\n\n".join(block.strip() for block in blocks if block.strip()) + "\n"
+
+
+def generators(figures: dict[str, Any]) -> list[str]:
+    """What the generators of a recipe make."""
+    arms, same = figures["arms"], figures["settings"]
+    title = f"### {same['iterations']:,} iterations"
+    return [
+        title,
+        recipe(same),
+        state(arms, same["iterations"]),
+        run_table(arms, same["iterations"]),
+        *course(arms),
+    ]
 
 
 def recipe(same: dict[str, Any]) -> str:
@@ -132,13 +155,13 @@ def state(arms: dict[str, Any], wanted: int) -> str:
     begun = {name: sum(bool(points) for points in arm["runs"].values()) for name, arm in arms.items()}
     parts = sum(begun.values()) - sum(whole.values())
     text = (
-        f"**What exists today:** figures of the latents of {len(arms)} arms; {sum(whole.values())} of "
-        f"{3 * len(arms)} runs of {wanted:,} iterations are finished"
+        f"**What exists today:** {sum(whole.values())} of {3 * len(arms)} runs of {wanted:,} iterations are "
+        "finished"
     )
     if parts:
         text += f", {parts} {'is' if parts == 1 else 'are'} on the way"
     text += "."
-    if not all(count >= 3 for count in whole.values()):
+    if sum(count >= 3 for count in whole.values()) < 2:
         text += " **No ranking of tokenizers follows from that.**"
     return text
 
@@ -209,68 +232,75 @@ def course(arms: dict[str, Any]) -> list[str]:
         [f"`{name}`", *(number(fmean(each[place]), -1) if place in each else ABSENT for place in places)]
         for name, each in shares.items()
     ]
-    return [COURSE, table(["arm", *(f"point {place + 1} of {len(places)}" for place in places)], rows)]
+    return [COURSE, table(["arm", *(f"evaluation {place + 1} of {len(places)}" for place in places)], rows)]
 
 
-def conclusions(arms: dict[str, Any], wanted: int) -> list[str]:
+def conclusions(figures: dict[str, Any]) -> list[str]:
     """What the finished runs say of the ranking; plainly nothing where they are too few."""
+    arms, wanted = figures["arms"], figures["settings"]["iterations"]
     scores = {name: finished(arm, wanted) for name, arm in arms.items()}
     whole = {name: each for name, each in scores.items() if len(each) >= 3}
+    title = f"### After {wanted:,} iterations"
     if len(whole) < 2:
-        return [
-            "Nothing about generators follows yet: fewer than two arms have three finished seeds. Runs that "
-            "are on the way are at unequal iterations, and one seed says nothing about a few points.",
-            "The figures of latents say how each tokenizer stands to symmetries, sizes and time. They do not "
-            "say that a generator learns one of them better.",
-        ]
+        return [title, NOTHING]
     seeds = common_seeds(whole)
     orders = [sorted(whole, key=lambda name: -whole[name][seed]) for seed in seeds]
-    prompts = {
-        points[-1]["seen"].get("prompts", 0) for arm in arms.values() for points in arm["runs"].values()
-    }
-    answers = 2 * len(SCORED) * max(prompts)
-    ends = [points[-1] for name in whole for points in arms[name]["runs"].values() if points]
-    chance = fmean(score(each, "floor") for each in ends)
-    error = (
-        f"{answers} answers a run, so a run is sure to about {50 / answers**0.5:.1f} points"
-        if answers
-        else ""
-    )
     best, worst = {order[0] for order in orders}, {order[-1] for order in orders}
     ranks = (
         f"The best (`{orders[0][0]}`) and the worst (`{orders[0][-1]}`) are the same for all seeds."
         if len(best) == len(worst) == 1
         else f"The seeds do not agree: best {names(best)}, worst {names(worst)}."
     )
-    means = {name: fmean(each.values()) for name, each in whole.items()}
-    quality = {name: arms[name]["latents"]["psnr_db"] for name in whole}
-    against = [
-        (one, other)
-        for one, other in combinations(sorted(whole), 2)
-        if (means[one] - means[other]) * (quality[one] - quality[other]) < 0
-    ]
-    pairs = "; ".join(f"`{one}` and `{other}`" for one, other in against)
-    agree = (
-        f"Reconstruction and generation disagree for {pairs}."
-        if against
-        else "The order is that of reconstruction."
-    )
     missing = sorted(scores.keys() - whole.keys())
     rest = f"Without three finished seeds, and so without a place: {names(missing)}." if missing else ""
+    means = {name: fmean(each.values()) for name, each in whole.items()}
     listed = ", ".join(
         f"`{name}` {100 * means[name]:.1f} %" for name in sorted(means, key=lambda name: -means[name])
     )
     return [
-        "Ranked by the share of right colours, shapes, directions and speeds over all prompts of both kinds "
-        f"({error}); by prompts of other clips it is {100 * chance:.1f} %. Mean of the seeds: {listed}.",
+        title,
+        "Ranked by the share of right colours, shapes, directions and speeds over all prompts of both kinds"
+        f"{sureness(arms, whole)}. Mean of the seeds: {listed}.",
         "\n".join(
             f"- Seed {seed}: " + ", ".join(f"`{name}` {100 * whole[name][seed]:.1f} %" for name in order)
             for seed, order in zip(seeds, orders, strict=True)
         ),
-        f"{ranks} {agree} {rest}",
-        "What does not follow: that a longer run or a larger generator ranks them so. A run this short says "
-        "which latents are learned sooner; the tokenizer's own ceiling counts more the longer it lasts.",
+        f"{ranks} {disagreement(arms, whole)} {rest}",
     ]
+
+
+def sureness(arms: dict[str, Any], whole: dict[str, dict[str, float]]) -> str:
+    """How sure a share is, and what it is by chance."""
+    ends = [points[-1] for name in whole for points in arms[name]["runs"].values() if points]
+    answers = 2 * len(SCORED) * max(each["seen"].get("prompts", 0) for each in ends)
+    error = f" ({answers} answers a run: one deviation is {50 / answers**0.5:.1f} points)" if answers else ""
+    chance = fmean(score(each, "floor") for each in ends)
+    return f"{error}; by the prompts of other clips it is {100 * chance:.1f} %"
+
+
+def disagreement(arms: dict[str, Any], whole: dict[str, dict[str, float]]) -> str:
+    """Pairs of which the one that reconstructs better generates worse, with every seed."""
+    quality = {name: arms[name]["latents"]["psnr_db"] for name in whole}
+    seeds = common_seeds(whole)
+    against, along = [], 0
+    for one, other in combinations(sorted(whole), 2):
+        signs = {
+            (whole[one][seed] - whole[other][seed]) * (quality[one] - quality[other]) > 0 for seed in seeds
+        }
+        along += signs == {True}
+        if signs == {False}:
+            against.append((one, other) if quality[one] > quality[other] else (other, one))
+    pairs = len(list(combinations(whole, 2)))
+    if against:
+        said = "; ".join(
+            f"`{one}` reconstructs better than `{other}` and generates worse" for one, other in against
+        )
+        return f"With all seeds {said}. Of {pairs} pairs {along} stand as in reconstruction with all seeds."
+    if along == pairs:
+        return "The order is that of reconstruction, with all seeds."
+    return (
+        f"Of {pairs} pairs {along} stand as in reconstruction with all seeds, and none the other way round."
+    )
 
 
 def finished(arm: dict[str, Any], wanted: int) -> dict[str, float]:

@@ -11,7 +11,14 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SMALL = {
     "first-steps": {"FRAMES": 9, "HEIGHT": 32, "WIDTH": 48},
     "train-your-own": {"CLIPS": 2, "ITERATIONS": 2},
-    "tokens-and-a-generator": {"CLIPS": 4, "ITERATIONS": 2, "WIDTH": 32},
+    "tokens-and-a-generator": {
+        "CLIPS": 4,
+        "ITERATIONS": 2,
+        "WIDTH": 32,
+        "SCENES": 40,
+        "SECONDS": 1,
+        "PROMPTS": 2,
+    },
 }
 """What the first cell of each sets, and to what the tests set it."""
 

@@ -54,7 +54,7 @@ def figures(**arms):
         }
         for name, (quality, points) in arms.items()
     }
-    return {"settings": {"iterations": 100}, "arms": made}
+    return {"settings": {"iterations": 100, "name": "small"}, "arms": made}
 
 
 def test_the_page_says_that_nothing_follows_where_runs_are_missing(script):
@@ -70,11 +70,24 @@ def test_the_page_says_whether_seeds_and_reconstruction_agree(script):
     better, worse = [point(0.6), point(0.7), point(0.8)], [point(0.5)] * 3
     text = page(figures(one=(40.0, better), other=(30.0, worse)))
     assert "The best (`one`) and the worst (`other`) are the same for all seeds. The order is that of" in text
+    assert "by the prompts of other clips it is 20.0 %" in text
     assert "`one` 70.0 %, `other` 50.0 %" in text
     text = page(figures(one=(30.0, better), other=(40.0, worse)))
-    assert "Reconstruction and generation disagree for `one` and `other`." in text
+    assert "With all seeds `other` reconstructs better than `one` and generates worse." in text
     text = page(figures(one=(40.0, better), other=(30.0, [*worse[:2], point(0.9)])))
     assert "The seeds do not agree: best `one`, `other`, worst `one`, `other`." in text
+    assert "Of 1 pairs 0 stand as in reconstruction with all seeds, and none the other way round." in text
+
+
+def test_the_page_holds_the_results_of_several_recipes(script):
+    page = script("multiplier_page").page
+    short = figures(one=(40.0, [point(0.5)] * 3), other=(30.0, [point(0.4)] * 3))
+    longer = figures(one=(40.0, [point(0.4), point(0.7)]), other=(30.0, []))
+    text = page(short, longer | {"settings": {"iterations": 300, "name": "longer"}})
+    assert text.count("### 100 iterations") == text.count("### After 100 iterations") == 1
+    assert text.count("### 300 iterations") == text.count("### After 300 iterations") == 1
+    assert "Nothing about generators follows yet" in text.partition("### After 300")[2]
+    assert "one` 50.0 %, `other` 40.0 %" in text
 
 
 def test_a_run_is_asked_to_stop_once_at_its_iteration_or_when_time_is_over(script, monkeypatch):
