@@ -245,12 +245,6 @@ def conclusions(figures: dict[str, Any]) -> list[str]:
         return [title, NOTHING]
     seeds = common_seeds(whole)
     orders = [sorted(whole, key=lambda name: -whole[name][seed]) for seed in seeds]
-    best, worst = {order[0] for order in orders}, {order[-1] for order in orders}
-    ranks = (
-        f"The best (`{orders[0][0]}`) and the worst (`{orders[0][-1]}`) are the same for all seeds."
-        if len(best) == len(worst) == 1
-        else f"The seeds do not agree: best {names(best)}, worst {names(worst)}."
-    )
     missing = sorted(scores.keys() - whole.keys())
     rest = f"Without three finished seeds, and so without a place: {names(missing)}." if missing else ""
     means = {name: fmean(each.values()) for name, each in whole.items()}
@@ -265,42 +259,64 @@ def conclusions(figures: dict[str, Any]) -> list[str]:
             f"- Seed {seed}: " + ", ".join(f"`{name}` {100 * whole[name][seed]:.1f} %" for name in order)
             for seed, order in zip(seeds, orders, strict=True)
         ),
-        f"{ranks} {disagreement(arms, whole)} {rest}",
+        " ".join([ends(orders), disagreement(arms, whole), rest]),
     ]
+
+
+def ends(orders: list[list[str]]) -> str:
+    """Whether the seeds agree on the best and on the worst."""
+    best, worst = {order[0] for order in orders}, {order[-1] for order in orders}
+    said = [
+        f"The {title} is the same with all seeds: `{next(iter(each))}`."
+        if len(each) == 1
+        else f"The seeds do not agree on the {title}: {names(each)}."
+        for title, each in (("best", best), ("worst", worst))
+    ]
+    return " ".join(said)
 
 
 def sureness(arms: dict[str, Any], whole: dict[str, dict[str, float]]) -> str:
     """How sure a share is, and what it is by chance."""
-    ends = [points[-1] for name in whole for points in arms[name]["runs"].values() if points]
-    answers = 2 * len(SCORED) * max(each["seen"].get("prompts", 0) for each in ends)
+    ends = last_points(arms, whole)
+    answers = answers_of(arms, whole)
     error = f" ({answers} answers a run: one deviation is {50 / answers**0.5:.1f} points)" if answers else ""
     chance = fmean(score(each, "floor") for each in ends)
     return f"{error}; by the prompts of other clips it is {100 * chance:.1f} %"
 
 
 def disagreement(arms: dict[str, Any], whole: dict[str, dict[str, float]]) -> str:
-    """Pairs of which the one that reconstructs better generates worse, with every seed."""
+    """Pairs of which the one that reconstructs better generates worse, and those that stand as they should.
+
+    Only pairs count that every seed orders in the same way, and whose means differ by more than two
+    deviations of that difference.
+    """
     quality = {name: arms[name]["latents"]["psnr_db"] for name in whole}
-    seeds = common_seeds(whole)
+    seeds, answers = common_seeds(whole), answers_of(arms, whole)
+    least = 2 * (0.5 / (answers * len(seeds))) ** 0.5 if answers else 0.0
     against, along = [], 0
-    for one, other in combinations(sorted(whole), 2):
-        signs = {
-            (whole[one][seed] - whole[other][seed]) * (quality[one] - quality[other]) > 0 for seed in seeds
-        }
-        along += signs == {True}
-        if signs == {False}:
-            against.append((one, other) if quality[one] > quality[other] else (other, one))
-    pairs = len(list(combinations(whole, 2)))
-    if against:
-        said = "; ".join(
-            f"`{one}` reconstructs better than `{other}` and generates worse" for one, other in against
-        )
-        return f"With all seeds {said}. Of {pairs} pairs {along} stand as in reconstruction with all seeds."
-    if along == pairs:
-        return "The order is that of reconstruction, with all seeds."
-    return (
-        f"Of {pairs} pairs {along} stand as in reconstruction with all seeds, and none the other way round."
+    for one, other in combinations(sorted(whole, key=lambda name: -quality[name]), 2):
+        gains = [whole[one][seed] - whole[other][seed] for seed in seeds]
+        sure = abs(fmean(gains)) > least
+        along += sure and min(gains) > 0
+        if sure and max(gains) < 0:
+            against.append(f"`{one}` reconstructs better than `{other}` and generates worse")
+    pairs = len(whole) * (len(whole) - 1) // 2
+    said = (
+        f"Pairs that all seeds order alike and whose means are more than {100 * least:.1f} points apart: of "
+        f"{pairs}, {along} {'stands' if along == 1 else 'stand'} as in reconstruction, {len(against)} the "
+        "other way round"
     )
+    return f"{said}{': ' if against else ''}{'; '.join(against)}."
+
+
+def last_points(arms: dict[str, Any], whole: dict[str, dict[str, float]]) -> list[dict[str, Any]]:
+    """The last evaluation of each run of some arms."""
+    return [points[-1] for name in whole for points in arms[name]["runs"].values() if points]
+
+
+def answers_of(arms: dict[str, Any], whole: dict[str, dict[str, float]]) -> int:
+    """How many answers the score of a run is the mean of; 0 where the results do not say it."""
+    return 2 * len(SCORED) * max(each["seen"].get("prompts", 0) for each in last_points(arms, whole))
 
 
 def finished(arm: dict[str, Any], wanted: int) -> dict[str, float]:

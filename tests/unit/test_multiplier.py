@@ -69,14 +69,27 @@ def test_the_page_says_whether_seeds_and_reconstruction_agree(script):
     page = script("multiplier_page").page
     better, worse = [point(0.6), point(0.7), point(0.8)], [point(0.5)] * 3
     text = page(figures(one=(40.0, better), other=(30.0, worse)))
-    assert "The best (`one`) and the worst (`other`) are the same for all seeds. The order is that of" in text
+    assert (
+        "The best is the same with all seeds: `one`. The worst is the same with all seeds: `other`." in text
+    )
+    assert "of 1, 1 stands as in reconstruction, 0 the other way round." in text
     assert "by the prompts of other clips it is 20.0 %" in text
     assert "`one` 70.0 %, `other` 50.0 %" in text
     text = page(figures(one=(30.0, better), other=(40.0, worse)))
-    assert "With all seeds `other` reconstructs better than `one` and generates worse." in text
+    assert "1 the other way round: `other` reconstructs better than `one` and generates worse." in text
     text = page(figures(one=(40.0, better), other=(30.0, [*worse[:2], point(0.9)])))
-    assert "The seeds do not agree: best `one`, `other`, worst `one`, `other`." in text
-    assert "Of 1 pairs 0 stand as in reconstruction with all seeds, and none the other way round." in text
+    assert "The seeds do not agree on the best: `one`, `other`." in text
+    assert "of 1, 0 stand as in reconstruction, 0 the other way round." in text
+
+
+def test_the_page_counts_no_pair_that_chance_may_have_ordered(script):
+    page = script("multiplier_page").page
+    for prompts, sure in ((24, 0), (2400, 1)):
+        results = figures(one=(40.0, [point(0.52)] * 3), other=(30.0, [point(0.50)] * 3))
+        for arm in results["arms"].values():
+            for (each,) in arm["runs"].values():
+                each["seen"]["prompts"] = prompts
+        assert f"of 1, {sure} stand" in page(results)
 
 
 def test_the_page_holds_the_results_of_several_recipes(script):
