@@ -346,10 +346,14 @@ def test_output_into_a_pipe_without_reader_has_the_status_of_a_broken_pipe(clip)
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_errors_into_a_pipe_without_reader_are_no_traceback():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_errors_into_a_pipe_without_reader_are_no_traceback(unbuffered):
+    """Also where Python keeps what it could not write, and would try once more at its end."""
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([COMMAND, "nonsense"], stdout=subprocess.PIPE, stderr=writing, check=False)
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    command = [COMMAND, "nonsense"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writing, env=environment, check=False)
     os.close(writing)
     assert (done.returncode, done.stdout) == (141, b"")
 

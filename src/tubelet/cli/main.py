@@ -25,6 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("tubelet: error: interrupted; nothing half-written was kept.", file=sys.stderr)
         code = _INTERRUPTED
     except BrokenPipeError:
+        from tubelet.cli.console import nobody_reads
+
+        # Python would try once more at its end, and give a code of its own.
+        nobody_reads()
         code = _NOBODY_READS
     if arguments is None:
         # All is said and done, and the process is about to end: a signal may end it as it is.
