@@ -74,7 +74,7 @@ class BSQ(nn.Module):
             rows = latent_to_rows(latent, self.channels)
             digits = rows_to_bits(rows)
             directions = F.normalize(rows, dim=-1, eps=SHORTEST)
-            value = straight_through(bits_to_rows(digits, self._magnitude()), directions * self.scale)
+            value = straight_through(bits_to_rows(digits, self.magnitude()), directions * self.scale)
             loss = rows.new_zeros(())
             if rows.numel():
                 found = self.entropies(directions)
@@ -89,7 +89,7 @@ class BSQ(nn.Module):
     def dequantize(self, digits: Digits) -> Latent:
         """The latent that digits stand for."""
         check_digits(digits, self.bases)
-        return rows_to_latent(bits_to_rows(digits, self._magnitude()))
+        return rows_to_latent(bits_to_rows(digits, self.magnitude()))
 
     def entropies(self, directions: Rows) -> Entropies:
         """Of the soft choice among corners of the unit sphere, p ∝ exp(-|u - corner|² / temperature)."""
@@ -115,5 +115,6 @@ class BSQ(nn.Module):
     def update(self, latent: Latent, digits: Digits, *, generator: torch.Generator) -> None:
         """Nothing: all that moves moves by gradients."""
 
-    def _magnitude(self) -> Tensor:
+    def magnitude(self) -> Tensor:
+        """What a bit stands for, up to its sign: corners of a cube on the sphere of radius `scale`."""
         return self.scale / math.sqrt(self.channels)

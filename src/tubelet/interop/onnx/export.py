@@ -43,7 +43,7 @@ def export_onnx(
     and ``counts``.
 
     Args:
-        checkpoint: the tokenizer, continuous or with finite scalar quantisation.
+        checkpoint: the tokenizer, continuous or with FSQ, LFQ or BSQ.
         folder: where to.
         channels: leading channels to keep; all by default.
         number_format: what networks compute in. ``float16`` halves the files, ``int8`` makes them less than a

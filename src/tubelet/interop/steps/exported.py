@@ -14,8 +14,7 @@ from tubelet.interop.steps.facts import NumberFormat, StepFacts
 from tubelet.models.klt.flat import FlatDecoder, FlatEncoder
 from tubelet.models.klt.model import PART, KLTModel
 from tubelet.models.protocol import GenerativeModel, StepModel
-from tubelet.quantizers.flat import FlatFSQ
-from tubelet.quantizers.fsq import FSQ
+from tubelet.quantizers.flat import FlatFSQ, FlatSigns, flat_quantizer
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 
@@ -74,7 +73,7 @@ Tokenizer = ContinuousTokenizer | DiscreteTokenizer
 def exported_steps(
     checkpoint: Checkpoint[Any], *, channels: int | None = None, number_format: NumberFormat = "float32"
 ) -> Exported:
-    """A tokenizer, continuous or with finite scalar quantisation, as two functions of one step.
+    """A tokenizer, continuous or with a quantiser that rounds or takes signs, as two functions of one step.
 
     What a flow adds, and what a decoder has learnt of steps to come, is left out.
 
@@ -110,12 +109,11 @@ def exported_steps(
             Step(_Given(decoder).eval(), _decoder_inputs(facts), _decoder_outputs(facts)),
             facts,
         )
-    if not isinstance(tokenizer.quantizer, FSQ):
+    if (digits := flat_quantizer(tokenizer.quantizer)) is None:
         raise OptionError(
-            f"{checkpoint.name} has a quantiser that is not exported; tokenizers with finite scalar "
-            "quantisation (FSQ) are. `tubelet models` shows them."
+            f"{checkpoint.name} has a quantiser that is not exported; those that round or take signs (FSQ, "
+            "LFQ, BSQ) are. `tubelet models` shows them."
         )
-    digits = FlatFSQ(tokenizer.quantizer.cpu())
     return Exported(
         Step(_TokenEncoder(encoder, digits).eval(), _encoder_inputs(facts), _encoder_outputs(facts)),
         Step(_TokenDecoder(decoder, digits).eval(), _decoder_inputs(facts), _decoder_outputs(facts)),
@@ -137,7 +135,7 @@ class _Given(nn.Module):
 class _TokenEncoder(nn.Module):
     """Frames to digits."""
 
-    def __init__(self, step: FlatEncoder, digits: FlatFSQ) -> None:
+    def __init__(self, step: FlatEncoder, digits: FlatFSQ | FlatSigns) -> None:
         super().__init__()
         self.step, self.digits = step, digits
 
@@ -150,7 +148,7 @@ class _TokenEncoder(nn.Module):
 class _TokenDecoder(nn.Module):
     """Digits to frames."""
 
-    def __init__(self, step: FlatDecoder, digits: FlatFSQ) -> None:
+    def __init__(self, step: FlatDecoder, digits: FlatFSQ | FlatSigns) -> None:
         super().__init__()
         self.step, self.digits = step, digits
 
