@@ -47,7 +47,8 @@ def add_captions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--captions",
         metavar="FILE",
-        help="a .csv or .jsonl with path and caption; or sidecar: that of a.mp4 is in a.txt",
+        help="a .csv or .jsonl with path and caption (or file and description); or sidecar: that of a.mp4 is "
+        "in a.txt",
     )
 
 

@@ -17,7 +17,8 @@ def with_captions(rows: Sequence[Row], captions: str | None) -> list[Row]:
     Args:
         rows: clips.
         captions: ``sidecar``; or a ``.csv`` or ``.jsonl`` with columns ``path`` and ``caption``, whose paths
-            are those of the videos, or their names where no two are alike. None for none.
+            are those of the videos, or their names where no two are alike; manifests with ``file`` and
+            ``description`` do too. None for none.
 
     Raises:
         OptionError: the file cannot be read, has no caption for any clip, or two for one.

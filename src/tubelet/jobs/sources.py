@@ -29,6 +29,9 @@ LONGEST_TIME = 1e9
 """Seconds; a time is below."""
 
 _PATH_COLUMNS = ("path", "file", "video", "filename", "url")
+_CAPTION_COLUMNS = ("caption", "description")
+"""The first that says something counts; manifests of clips say ``description``."""
+
 _BATCH = 1 << 14
 
 
@@ -231,7 +234,7 @@ def _parquet_rows(file: BinaryIO, name: str) -> Iterator[dict[str, Any]]:
     arrow, parquet = arrow_packages(for_what="lists in .parquet", instead="give a .csv")
     try:
         table = parquet.ParquetFile(file)
-        wanted = [*_PATH_COLUMNS, "start", "end", "caption"]
+        wanted = [*_PATH_COLUMNS, "start", "end", *_CAPTION_COLUMNS]
         columns = [each for each in table.schema_arrow.names if each in wanted]
         for batch in table.iter_batches(batch_size=_BATCH, columns=columns):
             yield from batch.to_pylist()
@@ -254,9 +257,10 @@ def _row(fields: Mapping[str | Any, Any], folder: str, where: str) -> Row:
         raise OptionError(
             f"{where}: end is {end:g} and start is {start or 0:g}; a clip ends after it begins."
         )
-    caption = fields.get("caption")
+    said = next((name for name in _CAPTION_COLUMNS if fields.get(name)), _CAPTION_COLUMNS[0])
+    caption = fields.get(said)
     if caption is not None and not isinstance(caption, str):
-        raise OptionError(f"{where}: caption is {caption!r:.40}; it is text.")
+        raise OptionError(f"{where}: {said} is {caption!r:.40}; it is text.")
     try:
         check_caption(caption or None)
     except OptionError as error:

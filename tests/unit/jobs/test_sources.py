@@ -88,6 +88,7 @@ def test_lines_are_paths_or_objects():
         ('{"path": "a", "start": 2, "end": 2}', "ends after it begins"),
         ('{"path": "a", "end": 0}', "ends after it begins"),
         ('{"path": "a", "caption": 3}', "caption is 3"),
+        ('{"path": "a", "description": [1]}', r"description is \[1\]"),
         ('{"path": "a", "caption": "\\ud800"}', "half a character"),
         ('{"path": ', "not JSON"),
     ],
@@ -133,6 +134,16 @@ def test_captions_from_a_table_and_from_beside(folder, tmp_path):
 
 def rows(count: int) -> list[Row]:
     return [Row(f"{number}.mp4", f"/there/{number}.mp4") for number in range(count)]
+
+
+def test_descriptions_of_a_manifest_are_captions(folder, tmp_path):
+    manifest = tmp_path / "manifest.csv"
+    manifest.write_text(
+        "file,motion,description,caption\na.mkv,low,a cat,\nb.mp4,high,,\nc.webm,low,x,a dog\n"
+    )
+    assert [row.caption for row in read_sources([str(manifest)])] == ["a cat", None, "a dog"]
+    found = {row.name: row.caption for row in with_captions(read_sources([str(folder)]), str(manifest))}
+    assert found["clips/a.mkv"] == "a cat"
 
 
 def test_the_plan_does_not_depend_on_the_order_of_a_list():
