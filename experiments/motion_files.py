@@ -5,11 +5,13 @@
 Each clip is encoded at several qualities (`tubelet encode --quality`) with both tokenizers. How many percent
 more bits motion takes, below zero if it saves, is the mean difference of the logarithms of the bits at equal
 PSNR, over what both curves reach (`tubelet.metrics.bd_rate`), headers counted: of files as they are written,
-with the priors that ship, and by tables alone. Clips that the output holds already are not measured again, so
-an interrupted run goes on.
+with the priors that ship, and by tables alone; over all, and between neighbouring qualities of the plain
+transform. Clips that the output holds already are not measured again, so an interrupted run goes on.
 """
 
 import argparse
+from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -28,9 +30,12 @@ from tubelet.metrics.psnr import ClipPSNR
 from tubelet.results import write_results
 from tubelet.types import Frames
 
-QUALITIES = (6, 10, 14, 18, 24, 30, 36)
+QUALITIES = (6, 12, 20, 30)
 
 RATES = ("bits_per_pixel", "bits_per_pixel_by_tables")
+
+Curve = dict[str, dict[str, float]]
+"""By quality: PSNR and rates of a clip."""
 
 
 def main() -> None:
@@ -51,23 +56,21 @@ def main() -> None:
     clips = stored_clips(arguments.output, described)
     classes = classes_of_motion(arguments.clips)
     for path in find_clips(arguments.clips):
-        if path.name in clips:
-            continue
-        frames = open_clip(path, protocol).frames
-        curves = {
-            checkpoint.name: _curve(frames, checkpoint, arguments.qualities) for checkpoint in (plain, motion)
-        }
-        more = {rate: _more(curves[plain.name], curves[motion.name], rate) for rate in RATES}
-        clips[path.name] = {"motion": classes.get(path.name, ""), "more_percent": more, "curves": curves}
-        print(path.name, *(f"{name} {percent}" for name, percent in more.items()), flush=True)
+        if path.name not in clips:
+            frames = open_clip(path, protocol).frames
+            curves = {each.name: _curve(frames, each, arguments.qualities) for each in (plain, motion)}
+            clips[path.name] = {"motion": classes.get(path.name, ""), "curves": curves}
+        clip = clips[path.name]
+        clip["more_percent"] = _spans(clip["curves"][plain.name], clip["curves"][motion.name])
+        print(path.name, clip["more_percent"], flush=True)
         figures = {"means": _means(clips), "clips": clips}
         write_results(arguments.output, protocol=described, figures=figures, force=True)
     print(_means(clips))
 
 
-def _curve(frames: Frames, checkpoint: Checkpoint, qualities: list[int]) -> dict[str, dict[str, float]]:
+def _curve(frames: Frames, checkpoint: Checkpoint, qualities: list[int]) -> Curve:
     """PSNR and bits of a clip at each quality."""
-    curve: dict[str, dict[str, float]] = {}
+    curve: Curve = {}
     for level in qualities:
         through = through_file(frames, checkpoint, Setting(budget=Quality(level=level)))
         psnr = ClipPSNR()
@@ -76,29 +79,35 @@ def _curve(frames: Frames, checkpoint: Checkpoint, qualities: list[int]) -> dict
     return curve
 
 
-def _more(anchor: dict[str, dict[str, float]], test: dict[str, dict[str, float]], rate: str) -> float | None:
-    """How many percent more bits the second takes; none where the curves have no quality in common."""
-    points = [[RatePoint(each[rate], each["psnr_db"]) for each in curve.values()] for curve in (anchor, test)]
-    try:
-        return round(bd_rate(*points), 2)
-    except OptionError as error:
-        print(f"not compared: {error}", flush=True)
-        return None
+def _spans(anchor: Curve, test: Curve) -> dict[str, dict[str, float]]:
+    """How many percent more bits the second takes, over all qualities and between two of the first each."""
+    levels = list(anchor)
+    spans = {"all": levels} | {f"{one} to {other}": [one, other] for one, other in pairwise(levels)}
+    found: dict[str, dict[str, float]] = {}
+    for name, some in spans.items():
+        for rate in RATES:
+            points = [
+                [RatePoint(each[rate], each["psnr_db"]) for each in curve]
+                for curve in ([anchor[level] for level in some], test.values())
+            ]
+            try:
+                found.setdefault(name, {})[rate] = round(bd_rate(*points), 2)
+            except OptionError as error:
+                print(f"{name}, {rate}, not compared: {error}", flush=True)
+    return found
 
 
-def _means(clips: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """The mean of the clips of each class of motion, and of all."""
-    means: dict[str, dict[str, float]] = {}
-    for rate in RATES:
-        found = [
-            (clip["motion"], clip["more_percent"][rate])
-            for clip in clips.values()
-            if clip["more_percent"][rate] is not None
-        ]
-        for name in sorted({motion for motion, _ in found} | {"all"} if found else ()):
-            means.setdefault(name, {})[rate] = round(
-                fmean(more for motion, more in found if name in (motion, "all")), 2
-            )
+def _means(clips: dict[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
+    """The mean over the clips of each class of motion, and over all: by class, span of qualities and rate."""
+    found: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for clip in clips.values():
+        for span, rates in clip.get("more_percent", {}).items():
+            for rate, percent in rates.items():
+                for name in (clip["motion"], "all"):
+                    found[name, span, rate].append(percent)
+    means: dict[str, dict[str, dict[str, float]]] = {}
+    for (name, span, rate), percents in sorted(found.items()):
+        means.setdefault(name, {}).setdefault(span, {})[rate] = round(fmean(percents), 2)
     return means
 
 

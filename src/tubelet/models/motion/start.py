@@ -16,7 +16,7 @@ from tubelet.models.motion.model import MotionModel
 from tubelet.models.motion.search import find_field
 from tubelet.video.pixels import to_model
 
-CROPS = 1600
+CROPS = 1000
 """Crops at most in which motion is looked for; they are evenly spread over all."""
 
 
