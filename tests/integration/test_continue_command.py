@@ -101,3 +101,20 @@ def test_bad_usage_is_refused(cli, video_file, predicting, tmp_path):
     assert target.read_bytes() == b"mine"
     with pytest.raises(OptionError, match="seconds is inf"):
         continue_file(source, tmp_path / "b.mkv", seconds=float("inf"), tokenizer=predicting)
+
+
+def test_a_gate_is_fitted_by_a_command_and_continues(cli, video_file, predicting, tmp_path):
+    source, data, gated = video_file("in.mkv", frames=13), tmp_path / "data", tmp_path / "gated"
+    sizes = ("--crop", "16", "--frames", "13", "--per-clip", "2")
+    assert cli("prepare", source, "-o", data, *sizes).code == 0
+    ended = cli("fit-gate", predicting, "--data", data, "-o", gated, "--windows", "8")
+    assert ended.code == 0, ended.err
+    assert "last frame goes on" in ended.out
+    assert "## Gate" in (gated / "card.md").read_text(encoding="utf-8")
+    assert tubelet.load(gated).config.gate
+    target = tmp_path / "out.mkv"
+    assert cli("continue", source, "--seconds", "0.25", "--tokenizer", gated, "-o", target).code == 0
+    again = cli("fit-gate", predicting, "--data", data, "-o", gated, "--windows", "8")
+    assert refused(again, 1, "nothing is overwritten unasked")
+    linear = cli("fit-gate", "klt-4x8x8", "--data", data, "-o", tmp_path / "no")
+    assert refused(linear, 2, "has not learnt to predict")

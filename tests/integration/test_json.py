@@ -9,7 +9,8 @@ WRITE_JSON = {"bench", "compare", "evaluate", "evaluate-generation"}
 """Their output is a file of figures, or a folder with one."""
 
 MAKE_THINGS = {
-    "demo", "export-checkpoint", "fit-klt", "generate", "report", "scenes", "swap", "train",
+    "demo", "export-checkpoint", "fit-gate", "fit-klt", "generate", "report", "scenes", "swap",
+    "train",
 }  # fmt: skip
 """They make a file or a folder, and say where; `tubelet info` says as JSON what it is."""
 

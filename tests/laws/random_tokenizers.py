@@ -26,6 +26,7 @@ def make_tokenizer(
     memory: int = 2,
     variational: bool = False,
     ahead: int = 0,
+    gate: bool = False,
 ) -> ContinuousTokenizer:
     """A tokenizer with a random orthonormal transform and, with blocks, networks that change everything."""
     patches, coefficients = CASCADES[cascade]
@@ -41,6 +42,7 @@ def make_tokenizer(
         memory=memory,
         variational=variational,
         ahead=ahead,
+        gate=gate,
     )
     tokenizer = ContinuousTokenizer.of(config).requires_grad_(requires_grad=False)
     generator = torch.Generator().manual_seed(blocks + 7)

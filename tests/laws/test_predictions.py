@@ -13,6 +13,14 @@ from tubelet.testing import LawBrokenError, check_ahead, check_tokenizer
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.streams.decoder import StreamDecoder
 
+
+def gated(tokenizer: ContinuousTokenizer) -> ContinuousTokenizer:
+    """With shares that depend on motion much more than those of weights do."""
+    table = tokenizer.model.gate.table
+    table.copy_(torch.linspace(-0.5, 1.2, len(table)))
+    return tokenizer
+
+
 PREDICTING = {
     "4x8x8": lambda: make_tokenizer(blocks=1, ahead=3),
     "float64 without lead frame": lambda: make_tokenizer(
@@ -20,6 +28,7 @@ PREDICTING = {
     ),
     "8x16x16": lambda: make_tokenizer(cascade="8x16x16", blocks=1, ahead=2),
     "1x8x8": lambda: make_tokenizer(cascade="1x8x8", blocks=1, ahead=5),
+    "with a gate": lambda: gated(make_tokenizer(blocks=1, ahead=3, gate=True)),
 }
 
 

@@ -43,6 +43,7 @@ OPTIONS = {
     "models": "--help --json",
     "fit-klt": "--channels --exclude --force --global --help --motion --output --patches --runs --seed "
     "--start --stride DATA",
+    "fit-gate": "--data --force --help --output --seed --windows NAME|DIR",
     "scenes": "--bounce --combinations --count --force --format --fps --frames --grounds --grow --help "
     "--kinds --objects --output --pan --seed --size --spin --still",
     "prepare": "--compress --crop --exclude --force --frames --help --json --on-error --output --per-clip "

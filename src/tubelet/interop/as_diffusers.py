@@ -72,6 +72,7 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
         memory: int = 2,
         variational: bool = False,
         ahead: int = 0,
+        gate: bool = False,
         latent_channels: int | None = None,
     ) -> None:
         """Build an untrained tokenizer; the arguments are those of `KLTConfig`.
@@ -88,6 +89,7 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
             memory: latent steps that each block looks back.
             variational: whether the encoder gives a distribution.
             ahead: steps after the end of a latent that the decoder has learned to predict.
+            gate: whether what is predicted is blended with the last frame.
             latent_channels: how many of the channels the pipeline sees; all by default. The first k channels
                 of a latent are a latent of k channels.
 
@@ -107,6 +109,7 @@ class AutoencoderTubelet(ModelMixin, AutoencoderMixin, ConfigMixin):
             "memory": memory,
             "variational": variational,
             "ahead": ahead,
+            "gate": gate,
         }
         config = fields_from_json(KLTConfig, numbers, "this autoencoder")
         self.tokenizer = ContinuousTokenizer.of(config)

@@ -30,10 +30,17 @@ class RunningPast:
 
     Attributes:
         blocks: for each block, its last inputs of one step each, oldest first; nothing before the first step.
+            What `beside` gave comes after them.
     """
 
     def __init__(self, past: Iterable[Past] = ()) -> None:
         self.blocks: list[list[Features]] = [[step.clone() for step in each.split(1, dim=1)] for each in past]
+
+    def beside(self, blocks: int) -> list[Features]:
+        """What a model keeps beside so many blocks, ``b 1 h w c`` each; its own to change, empty at first."""
+        if len(self.blocks) == blocks:
+            self.blocks.append([])
+        return self.blocks[blocks]
 
     def copied(self) -> tuple[Past, ...] | None:
         """A copy, as `ResidualStack` takes it; none if nothing is remembered."""

@@ -34,6 +34,8 @@ class KLTConfig:
         variational: whether the encoder gives a distribution: a mean and a variance.
         ahead: steps after the end of a latent that the decoder learns to predict, each with a padding of its
             own; none for one that predicts nothing.
+        gate: whether what is predicted is blended with the last frame, by how still that was
+            (`tubelet fit-gate`).
     """
 
     name: str
@@ -47,6 +49,7 @@ class KLTConfig:
     memory: int = field(default=MEMORY, metadata=_BLOCKS)
     variational: bool = False
     ahead: int = field(default=0, metadata=_BLOCKS)
+    gate: bool = False
 
     def build(self) -> KLTModel:
         """Make the model; its statistics are those of no data until it is fitted or loaded.
@@ -60,6 +63,8 @@ class KLTConfig:
                 f"ahead is {self.ahead} and the decoder looks at no step before; give decoder_blocks and "
                 "memory, or no ahead."
             )
+        if self.gate and not self.ahead:
+            raise OptionError("gate blends what is predicted, and ahead is 0; give ahead, or no gate.")
         if self.variational and not self.encoder_blocks:
             raise OptionError(
                 "a linear encoder gives no distribution; give encoder_blocks, or no variational."
@@ -79,6 +84,7 @@ class KLTConfig:
             ),
             variational=self.variational,
             ahead=self.ahead,
+            gated=self.gate,
         )
 
     def start(self, crops: Crops, *, seed: int, linear: StepModel | None = None) -> KLTModel:

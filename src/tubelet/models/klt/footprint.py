@@ -11,8 +11,17 @@ from tubelet.nn.klt import KLTCascade
 from tubelet.nn.stepping import STRIP_CELLS, STRIP_CELLS_OF_A_GPU
 
 
-def footprint(transform: KLTCascade, stack: ResidualStack | None, *, channels: int) -> Footprint:
-    """What a stream takes with this network, the encoder or the decoder; an upper estimate."""
+def footprint(
+    transform: KLTCascade, stack: ResidualStack | None, *, channels: int, gated: bool = False
+) -> Footprint:
+    """What a stream takes with this network, the encoder or the decoder; an upper estimate.
+
+    Args:
+        transform: around the network.
+        stack: the network; none in a linear model.
+        channels: of the latent.
+        gated: whether the last known step is kept, and its last frame blended with predictions.
+    """
     deviation = transform.deviation
     item = deviation.dtype.itemsize
     pixels, coefficients = item * 3 * prod(transform.stride), item * len(deviation)
@@ -20,13 +29,15 @@ def footprint(transform: KLTCascade, stack: ResidualStack | None, *, channels: i
     if stack is None:
         return Footprint(remembered=0, whole=0, strip=3 * pixels, most=most)
     narrow, wide = stack.width * stack.dtype.itemsize, stack.width * item
+    gate = 2 * pixels + 3 * coefficients if gated else 0
     return Footprint(
-        remembered=stack.memory * narrow,
+        remembered=stack.memory * narrow + (coefficients if gated else 0),
         # The residual stream; the latent, in parts and whole.
         whole=wide + 3 * item * channels,
         # One end of the network or its middle, whatever is larger: they follow on each other.
         strip=max(
-            3 * pixels + 3 * max(coefficients, item * stack.leave.out_features), 4 * wide + 10 * narrow
+            3 * pixels + 3 * max(coefficients, item * stack.leave.out_features) + gate,
+            4 * wide + 10 * narrow,
         ),
         most=most,
     )

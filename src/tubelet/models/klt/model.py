@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from tubelet.errors import OptionError
 from tubelet.models.klt.footprint import flops_per_pixel, footprint
+from tubelet.models.klt.gate import GATE_RADIUS, GatedStep, StillGate
 from tubelet.models.klt.narrow import narrowed_decoder, narrowed_encoder, predictive_decoder
 from tubelet.models.protocol import Decoded, Encoded, Footprint, Past, PixelsOf, Rows
 from tubelet.nn.blocks import Rates, ResidualStack
@@ -61,6 +62,7 @@ class KLTModel(nn.Module):
         decoder: corrects all coefficients; none in a linear decoder.
         prefix: tells the decoder which channels there are.
         ahead: steps beyond the end of a latent that the decoder has learnt to predict; 0 if it has not.
+        gate: blends them with the last frame; none if nothing is blended.
         latent_mean: of each channel before it was standardised.
         latent_deviation: likewise.
     """
@@ -74,6 +76,7 @@ class KLTModel(nn.Module):
         decoder: ResidualStack | None = None,
         variational: bool = False,
         ahead: int = 0,
+        gated: bool = False,
     ) -> None:
         super().__init__()
         self.transform = transform
@@ -81,6 +84,7 @@ class KLTModel(nn.Module):
         self.decoder = decoder
         self.prefix = None if decoder is None else PrefixInput(channels, ahead=ahead)
         self.ahead = ahead
+        self.gate = StillGate() if gated else None
         self.variational = variational
         if encoder is not None:
             self.register_buffer("latent_mean", torch.zeros(channels))
@@ -109,7 +113,8 @@ class KLTModel(nn.Module):
     @property
     def decoder_halo(self) -> int:
         """Cells to each side that a cell of the video depends on."""
-        return 0 if self.decoder is None else self.decoder.radius
+        gate = 0 if self.gate is None else GATE_RADIUS
+        return 0 if self.decoder is None else self.decoder.radius + gate
 
     @property
     def warm_up(self) -> int:
@@ -138,12 +143,16 @@ class KLTModel(nn.Module):
     ) -> tuple["DecodedCoefficients", Past | None]:
         """As `decode_groups`, the coefficients of the frames; there must be a decoder."""
         assert self.decoder is not None, "a linear model has no decoder"
-        features = self._features(latents[PART], known.get(PART))
-        correction, past = self.decoder(features.inputs, past, features.rates)
-        height = latents[PART].shape[3]
-        return DecodedCoefficients(
-            slice(0, height), features, self._corrected_all(features, correction)
-        ), past
+        counts, blocks = known.get(PART), len(self.decoder.blocks)
+        features = self._features(latents[PART], counts)
+        correction, after = self.decoder(features.inputs, past, features.rates)
+        coefficients = self._corrected_all(features, correction)
+        if self.gate is not None:
+            before = None if past is None else past[blocks]
+            to_come = None if counts is None else features.ahead
+            coefficients, kept = self.gate.blend_steps(self.transform, coefficients, to_come, before)
+            after = (*after, kept)
+        return DecodedCoefficients(slice(0, latents[PART].shape[3]), features, coefficients), after
 
     def still(self, latents: Latents, known: Known) -> Latents:
         """The latent of a step that shows the last frame of another one all along: a guess at the next."""
@@ -234,10 +243,12 @@ class KLTModel(nn.Module):
         hidden = enter(self.decoder, inputs_of, strips, cells=cells)
         same = counts is None or counts.shape[3] == 1
         step(self.decoder, hidden, past, rates[0] if same else torch.cat(rates, dim=2), strips)
+        gated = self._gated_step(past, cells[0], counts)
         for rows in strips:
-            correction = self.decoder.project_out(hidden[:, :, rows])
             features = features_of(rows)
-            yield DecodedCoefficients(rows, features, self._corrected_all(features, correction))
+            coefficients = self._corrected_all(features, self.decoder.project_out(hidden[:, :, rows]))
+            shown = coefficients if gated is None else gated.shown(rows, coefficients)
+            yield DecodedCoefficients(rows, features, shown)
 
     def encoder_footprint(self) -> Footprint:
         """What a stream takes for the encoder."""
@@ -245,7 +256,8 @@ class KLTModel(nn.Module):
 
     def decoder_footprint(self) -> Footprint:
         """What a stream takes for the decoder."""
-        return footprint(self.transform, self.decoder, channels=self.channels)
+        gated = self.gate is not None
+        return footprint(self.transform, self.decoder, channels=self.channels, gated=gated)
 
     def flops_per_pixel(self) -> float:
         """Operations to encode and decode a pixel: two per multiplication of a weight, all channels kept."""
@@ -308,6 +320,7 @@ class KLTModel(nn.Module):
             decoder=self.decoder and self.decoder.resized(inputs=channels + 1),
             variational=self.variational,
             ahead=self.ahead,
+            gated=self.gate is not None,
         )
         weights = self.state_dict()
         changed: dict[str, Tensor] = {}
@@ -351,6 +364,13 @@ class KLTModel(nn.Module):
             # What moves in a step to come changes coefficients by their own size.
             corrected = corrected + features.ahead * correction[:, coefficients:]
         return corrected
+
+    def _gated_step(self, past: RunningPast, rows: int, counts: Counts | None) -> GatedStep | None:
+        """The gate at work on a step of so many rows; none in a model without one."""
+        if self.gate is None or self.decoder is None:
+            return None
+        kept, to_come = past.beside(len(self.decoder.blocks)), counts is not None and bool((counts < 0).any())
+        return GatedStep(self.gate, self.transform, kept, rows=rows, to_come=to_come)
 
     def encoder_units(self) -> Float[Tensor, " c"]:
         """What one of the encoder's output is worth in each channel of the linear latent (decision 0015)."""

@@ -1,11 +1,13 @@
 """The card of a fitted tokenizer: what it is, what it was made from, and how to make it again."""
 
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.klt.gate import KNOTS
 from tubelet.models.levels.config import LevelsConfig
 from tubelet.models.motion.config import MotionConfig
 from tubelet.tokenizers.clip import main_part
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.train.tokenizer.fit_klt import Sampling
+from tubelet.train.tokenizer.fit_gate import FittedGate
+from tubelet.train.tokenizer.fit_klt import Sampling, klt_model
 
 
 def klt_card(tokenizer: ContinuousTokenizer, *, clips: int, sampling: Sampling, made_by: str) -> str:
@@ -71,4 +73,29 @@ decode to what {base} gives. Without any detail its decoder shows the global par
 | channels of `{whole.name}` | numbers in : numbers out, alone | share of the variance of all of them |
 |---|---|---|
 {shares}
+"""
+
+
+def gate_card(card: str, fitted: FittedGate, *, made_by: str, clips: int, windows: int) -> str:
+    """The card of a tokenizer, and what was fitted to it since."""
+    gate = klt_model(fitted.tokenizer).gate
+    assert gate is not None, "it was just fitted"
+    heads = " | ".join(f"{2**knot:g}" for knot in KNOTS)
+    table: list[float] = gate.table.tolist()
+    shares = " | ".join(f"{share:.2f}" for share in table)
+    return f"""{card.rstrip()}
+
+## Gate
+
+How much of a predicted step is shown, by the levels by which pixels of 3 x 3 positions differed from the last
+frame within the last known step (root mean square); the rest is the last known frame.
+
+| levels | {heads} |
+|---|{"---|" * len(KNOTS)}
+| share | {shares} |
+
+- **Made by** `{made_by}`
+- **From** {windows} windows of crops of {clips} clips, each counting the same, and of rendered scenes, half
+  and half. Mean PSNR of their steps to come: the last frame goes on {fitted.still:.2f} dB, predicted
+  {fitted.predicted:.2f}, blended {fitted.gated:.2f}.
 """

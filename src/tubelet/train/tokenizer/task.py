@@ -1,5 +1,6 @@
 """Training a tokenizer on prepared crops: the task that `tubelet train` gives to the loop."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -233,8 +234,8 @@ def _from_trained(config: TrainConfig, start: str) -> Network:
     trained, model, quantizer = _trained(start)
     channels = config.model.channels if config.quantizer is None else model.channels
     own = {"name": config.model.name, "channels": channels}
-    if isinstance(model, KLTConfig):
-        own["ahead"] = config.model.ahead
+    if isinstance(model, KLTConfig) and isinstance(config.model, KLTConfig):
+        own |= {"ahead": config.model.ahead, "gate": config.model.gate}
     same = replace(model, **own) == config.model
     if not same or not same_tokens(quantizer, config.quantizer):
         raise OptionError(
@@ -243,14 +244,20 @@ def _from_trained(config: TrainConfig, start: str) -> Network:
             "more channels. Change the model's fields, or leave start out."
         )
     network = _built(config)
+    # Estimates of bits begin, and so does a gate: it was fitted to weights that will change.
     if (config.model.channels, config.model.ahead) == (model.channels, model.ahead):
-        network.load_state_dict(network.state_dict() | trained.state_dict())  # estimates of bits begin
+        network.load_state_dict(network.state_dict() | _without_gate(trained.state_dict()))
     else:
         fitted = trained.tokenizer.model.narrowed(config.model.channels)
         if isinstance(fitted, PredictiveModel) and config.model.ahead:
             fitted = fitted.predictive(config.model.ahead)
-        network.tokenizer.load_weights(ContinuousTokenizer(fitted).weights())
+        weights = _without_gate(ContinuousTokenizer(fitted).weights())
+        network.tokenizer.load_weights(network.tokenizer.weights() | weights)
     return network
+
+
+def _without_gate(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: weight for name, weight in weights.items() if "gate" not in name.split(".")}
 
 
 def _trained(name: str) -> tuple[Network, KLTConfig | MotionConfig, QuantizerConfig | None]:
