@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,7 @@ class ModelTables:
     def __init__(self, tables: Sequence[CodingTable]) -> None:
         if not 1 <= len(tables) <= limits.MODEL_TABLES:
             raise OptionError(f"a model has {len(tables)} tables; it must have 1 to {limits.MODEL_TABLES}.")
-        for number, table in enumerate(tables):
-            _check_table(number, table)
+        _check_tables(tables)
         self._tables = tables
         self._alphabets: list[Alphabet | None] = [None] * len(tables)
         self.first = np.array([table.first for table in tables], np.int64)
@@ -50,6 +50,11 @@ class ModelTables:
             self._alphabets[table] = alphabet(self._tables[table].frequencies)
         return self._alphabets[table]
 
+    def alphabets(self, tables: Sequence[int]) -> list[Alphabet | None]:
+        """The alphabets of tables."""
+        known = self._alphabets
+        return [known[table] or self.alphabet(table) for table in tables]
+
     def bits(self, tables: NDArray[np.int64], places: NDArray[np.int64]) -> float:
         """How unlikely entries of tables are, all together, in bits."""
         return float(self._bits[self._starts[tables] + places].sum())
@@ -63,8 +68,10 @@ class _Order:
     """Where each symbol stands in the request."""
     tables: NDArray[np.int64]
     """The table of each."""
-    runs: list[tuple[int, int, int]]
-    """The tables that occur, and where the symbols of each start and stop."""
+    found: list[int]
+    """The tables that occur."""
+    runs: list[tuple[int, int]]
+    """Where the symbols of each of these start and stop."""
 
     @classmethod
     def of(cls, tables: NDArray[np.int32], known: int) -> "_Order":
@@ -72,10 +79,9 @@ class _Order:
             raise BitstreamError(f"a model codes with table {tables.max()}; it has {known}, counted from 0.")
         order = np.argsort(tables.astype(np.uint16), kind="stable")  # 16 bits are sorted by counting
         ordered = tables[order].astype(np.int64)
-        starts = np.flatnonzero(np.diff(ordered, prepend=-1)).tolist()
-        stops = [*starts[1:], tables.size]
-        runs = [(int(ordered[start]), start, stop) for start, stop in zip(starts, stops, strict=False)]
-        return cls(order, ordered, runs)
+        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+        edges = [*starts.tolist(), tables.size]
+        return cls(order, ordered, ordered[starts].tolist(), list(pairwise(edges)))
 
 
 class _Writing:
@@ -109,9 +115,7 @@ class _Writing:
         self._bits += known.bits(by_table.tables, entries)
         entries = entries.astype(np.int32)
         del found, beyond, ends  # eight bytes a symbol each
-        for table, start, stop in by_table.runs:
-            if (letters := known.alphabet(table)) is not None:
-                self._encoder.encode(entries[start:stop], letters)
+        self._encoder.encode_runs(entries, by_table.runs, known.alphabets(by_table.found))
         self.coded += symbols.size
         return symbols
 
@@ -144,10 +148,7 @@ class _Reading:
     ) -> NDArray[np.int32]:
         known = self._tables
         by_table = _Order.of(tables, len(known))
-        entries = np.zeros(tables.size, np.int64)
-        for table, start, stop in by_table.runs:
-            if (letters := known.alphabet(table)) is not None:
-                entries[start:stop] = self._decoder.decode(letters, stop - start)
+        entries = self._decoder.decode_runs(by_table.runs, known.alphabets(by_table.found)).astype(np.int64)
         last = known.last[by_table.tables]
         residuals = entries + known.first[by_table.tables]
         ends = np.flatnonzero(known.open[by_table.tables] & ((entries == 0) | (entries == last)))
@@ -254,6 +255,21 @@ def decode_modelled(
 def _check_all(coded: int, total: int) -> None:
     if coded != total:
         raise BitstreamError(f"a model codes {coded} symbols of {total}: it is at fault.")
+
+
+def _check_tables(tables: Sequence[CodingTable]) -> None:
+    """Check all tables, thousands of them at once; if one is wrong, say which."""
+    if all(each.frequencies.ndim == 1 and each.frequencies.dtype == np.int64 for each in tables):
+        sizes = np.array([table.frequencies.size for table in tables])
+        if sizes.min() > 0:
+            joined, starts = np.concatenate([table.frequencies for table in tables]), np.cumsum(sizes) - sizes
+            good = np.minimum.reduceat(joined, starts) > 0
+            good &= np.add.reduceat(joined, starts) == TOTAL
+            good &= (sizes > np.array([table.open for table in tables])) & (sizes <= limits.TABLE_SYMBOLS)
+            if good.all() and all(abs(table.first) <= 2 * limits.SYMBOL for table in tables):
+                return
+    for number, table in enumerate(tables):
+        _check_table(number, table)
 
 
 def _check_table(number: int, table: CodingTable) -> None:

@@ -1,5 +1,6 @@
 """Places in alphabets of known frequencies as the words of a range coder, and back (SPEC.md, section 6)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,15 @@ class RangeEncoder:
         """Code places in an alphabet, after those before."""
         self._encoder.encode(places, alphabet)
 
+    def encode_runs(
+        self, places: NDArray[np.int32], runs: Sequence[tuple[int, int]], alphabets: Sequence[Alphabet | None]
+    ) -> None:
+        """Code runs of places, from a start to a stop each; where there is no alphabet nothing is coded."""
+        encode = self._encoder.encode  # there are many runs, and most are short
+        for (start, stop), letters in zip(runs, alphabets, strict=True):
+            if letters is not None:
+                encode(places[start:stop], letters)
+
     def to_bytes(self) -> bytes:
         """The words as they are stored; none if nothing was coded."""
         return self._encoder.get_compressed().astype("<u4").tobytes()
@@ -63,7 +73,22 @@ class RangeDecoder:
         Raises:
             BitstreamError: the words are not the code of any.
         """
+        return self.decode_runs([(0, count)], [alphabet])
+
+    def decode_runs(
+        self, runs: Sequence[tuple[int, int]], alphabets: Sequence[Alphabet | None]
+    ) -> NDArray[np.int32]:
+        """The places of consecutive runs, each in its alphabet; zeros where there is none.
+
+        Raises:
+            BitstreamError: the words are not the code of any.
+        """
+        decode = self._decoder.decode  # there are many runs, and most are short
+        places = np.zeros(runs[-1][1] if runs else 0, np.int32)
         try:
-            return self._decoder.decode(alphabet, count)
+            for (start, stop), letters in zip(runs, alphabets, strict=True):
+                if letters is not None:
+                    places[start:stop] = decode(letters, stop - start)
         except AssertionError as error:  # constriction's way of saying that the words are not a range code
             raise self._cursor.broken("its words are not the code of any symbols") from error
+        return places
