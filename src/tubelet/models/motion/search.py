@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from tubelet.models.motion.agree import agreed
-from tubelet.models.motion.coarse import luma, search_coarsely
+from tubelet.models.motion.coarse import Luma, luma, search_coarsely
 from tubelet.models.motion.matcher import HANDICAP, Field, Matcher, Paths
 from tubelet.models.motion.warp import FINENESS, Cells, Vectors
 from tubelet.types import Video
@@ -34,10 +34,19 @@ def find_field(groups: Video, frames: int, cell: Cells) -> Field:
     matcher = Matcher.of(levels, cell)
     paths = matcher.still.new_zeros((*matcher.still.shape, 2), dtype=torch.long)
     if len(paths):
-        start = FINENESS * matcher.taken(search_coarsely(levels, cell))
+        start = FINENESS * matcher.taken(_coarse(levels, matcher, cell))
         paths = torch.cat([refined(part, start[some]) for some, part in matcher.parts()])
         paths = agreed(matcher, paths)
     return matcher.field(matcher.placed(paths))
+
+
+def _coarse(levels: Luma, matcher: Matcher, cell: Cells) -> Vectors:
+    """The first search; groups in which every cell stands still, such as single frames, are left out."""
+    moving = matcher.places[:, 0].unique()
+    n, h, w = matcher.shape
+    found = moving.new_zeros(n, levels.shape[1] - 1, 2, h, w)
+    found[moving] = search_coarsely(levels[moving], cell)
+    return found
 
 
 def plain_cells(groups: Video, vectors: Vectors, cell: Cells) -> Bool[Tensor, "n h w"]:
