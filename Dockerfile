@@ -7,8 +7,8 @@ COPY constraints.txt /tmp/
 RUN pip install -c /tmp/constraints.txt torch --index-url https://download.pytorch.org/whl/cpu
 COPY . /src
 RUN pip install -c /tmp/constraints.txt '/src[demo,flow,plots,scenes,tokens,train]' && rm -rf /src
-RUN useradd --create-home user && mkdir /work && chown user /work
-USER user
+RUN useradd --uid 1000 --create-home user && mkdir /work && chown user /work
+USER 1000
 WORKDIR /work
 ENTRYPOINT ["tubelet"]
 CMD ["--help"]

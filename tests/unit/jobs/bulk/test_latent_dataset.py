@@ -109,6 +109,26 @@ def test_processes_share_an_epoch_and_get_as_many_batches(folder):
     assert [share[number] for number in range(2) for share in shares] == alone[:8]
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_in_a_distributed_run_a_loader_with_workers_goes_on_where_its_process_was(folder, rank, monkeypatch):
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: rank)
+    monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 2)
+
+    def loader(batch):
+        dataset = LatentDataset(folder, batch=1, seed=5)
+        dataset.go_to(1, batch)
+        return DataLoader(dataset, batch_size=None, num_workers=2, multiprocessing_context="fork")
+
+    whole = list(loader(0))
+    own = LatentDataset(folder, batch=1, seed=5, rank=rank, world=2)
+    own.go_to(1)
+    assert seen(whole) == seen(own)
+    rest = list(loader(whole[1].position.batch + 1))
+    assert [batch.position for batch in rest] == [batch.position for batch in whole[2:]]
+    assert seen(rest) == seen(whole[2:])
+
+
 def test_tokens_come_as_digits(encode, clips, tmp_path, token_folder):
     encode(clips, tokenizer=str(token_folder), to="tokens")
     for batch in LatentDataset(tmp_path / "tokens", batch=2):
