@@ -7,7 +7,7 @@ import argparse
 import json
 from itertools import combinations
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 from tubelet.files import replacing
@@ -65,7 +65,8 @@ RUNS = """\
 
 Right answers in percent on prompts of combinations that training shows / holds back, read from the pixels by
 rules ([generators](guides/generate.md)), at the last iteration that was evaluated. *Ceiling* is the same of
-the scenes through the tokenizer.
+the scenes through the tokenizer; it is no bound, because a generator may draw things as the tokenizer keeps
+them best.
 """
 
 ANSWERS = ("colour", "shape", "direction", "speed", "all")
@@ -75,7 +76,8 @@ SCORED = ANSWERS[:4]
 
 COURSE = """\
 Right answers on the way, in percent, mean of colour, shape, direction and speed over all prompts of both
-kinds, and of the seeds that were evaluated there:
+kinds, and of the seeds that were evaluated there; in brackets the seconds of training until then, the median
+of the seeds, on a core that others used too:
 """
 
 
@@ -88,7 +90,8 @@ LIMITS = """\
 ### What does not follow
 
 The figures of latents say how each tokenizer stands to symmetries, sizes and time. They do not say that a
-generator learns one of them better. Runs this short say which latents are learned sooner, by a transformer
+generator learns one of them better. Equal iterations are not equal computation: compare the seconds above.
+Runs this short say which latents are learned sooner, by a transformer
 this small, of things this simple; the longer a run, the more the tokenizer's own ceiling counts. One learning
 rate is used for all arms, and was chosen by short runs on `tubelet-m16`.
 """
@@ -142,10 +145,8 @@ def recipe(same: dict[str, Any]) -> str:
         f"{same['width']}, {same['blocks']} blocks; {same['clips']:,} rendered clips of {same['frames']} "
         f"frames of {same['side']} x {same['side']} at {same['fps']:g} per second, one thing of size "
         f"{' or '.join(same['sizes'])} over {' or '.join(same['grounds'])}; {same['prompts']} prompts of "
-        f"each kind, {same['sampling_steps']} Euler steps. So a run takes half a minute of a core, where "
-        "`tubelet-dit` took an hour: what these generators make is rough."
-        if same["name"] == "small"
-        else f"Recipe `{same['name']}`: that of `tubelet-dit`, {same['iterations']:,} iterations."
+        f"each kind, {same['sampling_steps']} Euler steps. `tubelet-dit` has width 256 and 6 blocks, and was "
+        "trained for hours."
     )
 
 
@@ -219,20 +220,29 @@ def run_cells(point: dict[str, Any]) -> list[str]:
 
 
 def course(arms: dict[str, Any]) -> list[str]:
-    """How far arms are at each point at which they were evaluated."""
-    shares: dict[str, dict[int, list[float]]] = {}
+    """How far arms are at each part of their runs at which they were evaluated."""
+    reached: dict[str, dict[float, list[dict[str, Any]]]] = {}
     for name, arm in arms.items():
         for points in arm["runs"].values():
-            for place, each in enumerate(points):
-                shares.setdefault(name, {}).setdefault(place, []).append(score(each))
-    places = sorted({place for each in shares.values() for place in each})
+            for each in points:
+                place = round(each["iteration"] / each["settings"]["iterations"], 2)
+                reached.setdefault(name, {}).setdefault(place, []).append(each)
+    places = sorted({place for each in reached.values() for place in each})
     if len(places) < 2:
         return []
     rows = [
-        [f"`{name}`", *(number(fmean(each[place]), -1) if place in each else ABSENT for place in places)]
-        for name, each in shares.items()
+        [f"`{name}`", *(course_cell(each.get(place, [])) for place in places)]
+        for name, each in reached.items()
     ]
-    return [COURSE, table(["arm", *(f"evaluation {place + 1} of {len(places)}" for place in places)], rows)]
+    return [COURSE, table(["arm", *(f"{100 * place:.0f} % of the run" for place in places)], rows)]
+
+
+def course_cell(points: list[dict[str, Any]]) -> str:
+    """The mean share of some evaluations, and how many seconds of training it took, in the middle."""
+    if not points:
+        return ABSENT
+    seconds = median(each["training_seconds"] for each in points)
+    return f"{number(fmean(map(score, points)), -1)} ({seconds:.0f} s)"
 
 
 def conclusions(figures: dict[str, Any]) -> list[str]:
