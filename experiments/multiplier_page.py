@@ -83,17 +83,18 @@ of the seeds, on a core that others used too:
 
 NOTHING = """\
 Nothing about generators follows yet: fewer than two arms have three finished seeds. Runs that are on the way
-are at unequal iterations, and one seed says nothing about a few points.
+are at unequal iterations, and a seed or two say nothing about a few points.
 """
+
+SO_FAR = "What seeds show that all begun arms have finished, which is no ranking:"
 
 LIMITS = """\
 ### What does not follow
 
 The figures of latents say how each tokenizer stands to symmetries, sizes and time. They do not say that a
 generator learns one of them better. Equal iterations are not equal computation: compare the seconds above.
-Runs this short say which latents are learned sooner, by a transformer
-this small, of things this simple; the longer a run, the more the tokenizer's own ceiling counts. One learning
-rate is used for all arms, and was chosen by short runs on `tubelet-m16`.
+Runs this short say which latents are learned sooner, by a transformer this small, of things this simple. One
+learning rate is used for all arms, and was chosen by short runs on `tubelet-m16`.
 """
 
 
@@ -252,9 +253,11 @@ def conclusions(figures: dict[str, Any]) -> list[str]:
     whole = {name: each for name, each in scores.items() if len(each) >= 3}
     title = f"### After {wanted:,} iterations"
     if len(whole) < 2:
-        return [title, NOTHING]
+        begun = {name: each for name, each in scores.items() if each}
+        seeds = common_seeds(begun) if len(begun) > 1 else []
+        return [title, NOTHING, *([SO_FAR, by_seed(begun, seeds)] if seeds else [])]
     seeds = common_seeds(whole)
-    orders = [sorted(whole, key=lambda name: -whole[name][seed]) for seed in seeds]
+    orders = [order_of(whole, seed) for seed in seeds]
     missing = sorted(scores.keys() - whole.keys())
     rest = f"Without three finished seeds, and so without a place: {names(missing)}." if missing else ""
     means = {name: fmean(each.values()) for name, each in whole.items()}
@@ -265,12 +268,23 @@ def conclusions(figures: dict[str, Any]) -> list[str]:
         title,
         "Ranked by the share of right colours, shapes, directions and speeds over all prompts of both kinds"
         f"{sureness(arms, whole)}. Mean of the seeds: {listed}.",
-        "\n".join(
-            f"- Seed {seed}: " + ", ".join(f"`{name}` {100 * whole[name][seed]:.1f} %" for name in order)
-            for seed, order in zip(seeds, orders, strict=True)
-        ),
+        by_seed(whole, seeds),
         " ".join([ends(orders), disagreement(arms, whole), rest]),
     ]
+
+
+def order_of(scores: dict[str, dict[str, float]], seed: str) -> list[str]:
+    """The arms with one seed, the best first."""
+    return sorted(scores, key=lambda name: -scores[name][seed])
+
+
+def by_seed(scores: dict[str, dict[str, float]], seeds: list[str]) -> str:
+    """A line for each seed: the arms with their shares, the best first."""
+    return "\n".join(
+        f"- Seed {seed}: "
+        + ", ".join(f"`{name}` {100 * scores[name][seed]:.1f} %" for name in order_of(scores, seed))
+        for seed in seeds
+    )
 
 
 def ends(orders: list[list[str]]) -> str:

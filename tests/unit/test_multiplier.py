@@ -103,6 +103,14 @@ def test_the_page_holds_the_results_of_several_recipes(script):
     assert "one` 50.0 %, `other` 40.0 %" in text
 
 
+def test_the_page_lists_seeds_that_are_finished_and_ranks_nothing_by_them(script):
+    page = script("multiplier_page").page
+    text = page(figures(one=(40.0, [point(0.4), point(0.7)]), other=(30.0, [point(0.5), point(0.6)])))
+    assert "Nothing about generators follows yet" in text
+    assert "- Seed 0: `other` 50.0 %, `one` 40.0 %\n- Seed 1: `one` 70.0 %, `other` 60.0 %" in text
+    assert "The best is" not in text
+
+
 def test_a_run_is_asked_to_stop_once_at_its_iteration_or_when_time_is_over(script, monkeypatch):
     multiplier = script("multiplier")
     for deadline, first in ((float("inf"), 3), (0.0, 1)):
