@@ -229,7 +229,8 @@ class StreamDecoder(Generic[Taken]):
             still = model.still(still, self._last.known)
         ahead = counts_ahead(self._last.ahead + 1, steps)
         self._last = self._last._replace(ahead=self._last.ahead + steps)
-        latents = {name: part.expand(-1, -1, steps, -1, -1) for name, part in still.items()}
+        # Copies: convolutions choose their kernel by how numbers lie in memory, and one step lies otherwise.
+        latents = {name: part.repeat(1, 1, steps, 1, 1) for name, part in still.items()}
         return _Run(self._step, steps, latents, dict.fromkeys(latents, ahead))
 
     def _span(self, steps: int) -> tuple[int, int]:
