@@ -63,6 +63,13 @@ def test_streams_tiles_and_states_predict_what_the_whole_clip_does(
     check_ahead(predicting, make_clip(predicting, shape, seed), steps=steps, cut=cut, tile=tile)
 
 
+@pytest.mark.parametrize("shape", [(9, 24, 5), (5, 9, 3)])
+def test_frames_of_one_column_are_predicted_alike_in_one_run_and_in_several(predicting, shape):
+    clip = make_clip(predicting, shape, seed=3)
+    for cut in (1, 3):
+        check_ahead(predicting, clip, steps=3, cut=cut, tile=(9, 9))
+
+
 def test_the_laws_of_predictions_are_among_those_of_every_tokenizer(monkeypatch):
     tokenizer = PREDICTING["4x8x8"]()
     check_tokenizer(tokenizer, generator=torch.Generator().manual_seed(0), clips=1)
