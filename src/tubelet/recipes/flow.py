@@ -22,18 +22,20 @@ def flow() -> FlowTrainConfig:
 
 
 def flow_perceptual() -> FlowTrainConfig:
-    """Refining, second part: the flow of `flow`, by what its sampler makes in one to four steps.
+    """Refining, second part: the flow of `flow`, by what its sampler makes of weaker noise in one or two steps.
 
-    ``tubelet train flow_perceptual --start FLOW --data DATA -o RUN --time-limit 30m --perceptual FILE
-    --perceptual_sha256 SHA256``: FLOW is what `tubelet export-checkpoint` made of a run of `flow`.
+    ``tubelet train flow_perceptual --start FLOW --data DATA -o RUN --time-limit 80m --perceptual FILE
+    --perceptual_sha256 SHA256``: FLOW is what `tubelet export-checkpoint` made of a run of `flow`. To train further what
+    this recipe made, leave the noise as it is: ``--noise 1``.
     """
     return replace(
         flow(),
         start="tubelet-flow",
-        stages=(FlowStage(batch=4, frames=9, side=64),),
+        noise=0.4,
+        stages=(FlowStage(batch=6, frames=5, side=64),),
         losses=FlowLosses(
-            perceptual=4.0, log_detail=0.2, log_mse=0.5, log_difference=0.1, perceptual_frames=1
+            perceptual=16.0, log_detail=0.2, log_mse=0.5, log_difference=0.1, perceptual_frames=1
         ),
-        steps=(1, 2, 4),
-        optimizer=Optimizer(kind="muon", lr=1e-3, clip=1.0, ema=0.99),
+        steps=(1, 2),
+        optimizer=Optimizer(kind="muon", lr=3e-3, clip=1.0, ema=0.99),
     )
