@@ -25,8 +25,8 @@ def flow_perceptual() -> FlowTrainConfig:
     """Refining, second part: the flow of `flow`, by what its sampler makes of weaker noise in one or two steps.
 
     ``tubelet train flow_perceptual --start FLOW --data DATA -o RUN --time-limit 80m --perceptual FILE
-    --perceptual_sha256 SHA256``: FLOW is what `tubelet export-checkpoint` made of a run of `flow`. To train further what
-    this recipe made, leave the noise as it is: ``--noise 1``.
+    --perceptual_sha256 SHA256``: FLOW is what `tubelet export-checkpoint` made of a run of `flow`. To train
+    further what this recipe made, leave the noise as it is: ``--noise 1``.
     """
     return replace(
         flow(),
