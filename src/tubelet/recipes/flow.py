@@ -22,7 +22,7 @@ def flow() -> FlowTrainConfig:
 
 
 def flow_perceptual() -> FlowTrainConfig:
-    """Refining, second part: the flow of `flow`, by what its sampler makes of weaker noise in one or two steps.
+    """Refining, second part: the flow of `flow`, by what its sampler makes of weaker noise in two steps.
 
     ``tubelet train flow_perceptual --start FLOW --data DATA -o RUN --time-limit 80m --perceptual FILE
     --perceptual_sha256 SHA256``: FLOW is what `tubelet export-checkpoint` made of a run of `flow`. To train
