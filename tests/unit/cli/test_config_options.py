@@ -87,7 +87,7 @@ def options(config, path=""):
             yield from options(part, f"{path}{item.name}{index}.")
         absent = value is None and any(is_dataclass(each) for each in get_args(item.type))
         if not parts and not absent:
-            words = value if isinstance(value, tuple) else (value,)
+            words = value if isinstance(value, tuple) and not isinstance(value, Stride) else (value,)
             yield (
                 f"--{path}{item.name}",
                 [str(w).lower() if w is None or w in (True, False) else str(w) for w in words],
