@@ -122,6 +122,12 @@ def test_a_run_is_asked_to_stop_once_at_its_iteration_or_when_time_is_over(scrip
         assert asked == [first]
 
 
+def test_a_point_that_a_run_has_passed_is_not_made_of_later_weights(script):
+    passed = script("multiplier")._passed
+    assert [passed(done, 50, (50, 100)) for done in (0, 50, 51, 53, 100)] == [False, False, False, True, True]
+    assert not passed(101, 100, (50, 100))
+
+
 def test_the_worse_decoder_and_first_channels_keep_the_latents(script, tmp_path):
     multiplier = script("multiplier")
     settings = multiplier.Settings(folder=tmp_path, recipe=multiplier.RECIPES["small"], scenes=2)
