@@ -256,8 +256,7 @@ class KLTModel(nn.Module):
 
     def decoder_footprint(self) -> Footprint:
         """What a stream takes for the decoder."""
-        gated = self.gate is not None
-        return footprint(self.transform, self.decoder, channels=self.channels, gated=gated)
+        return footprint(self.transform, self.decoder, channels=self.channels, gated=self.gate is not None)
 
     def flops_per_pixel(self) -> float:
         """Operations to encode and decode a pixel: two per multiplication of a weight, all channels kept."""
@@ -343,7 +342,7 @@ class KLTModel(nn.Module):
     ) -> tuple[Latent, Latent | None]:
         """The latent that the linear one becomes by the encoder's correction, and its log-variance."""
         raw = linear + column(self.encoder_units()) * correction[:, : self.channels]
-        mean = (raw - column(self.latent_mean)) / column(self.latent_deviation)
+        mean = self._standardised(raw)
         if not self.variational:
             return mean, None
         spread = correction[:, self.channels :] + 2 * log(FIRST_DEVIATION)
