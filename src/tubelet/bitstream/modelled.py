@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -258,33 +258,38 @@ def _check_all(coded: int, total: int) -> None:
 
 
 def _check_tables(tables: Sequence[CodingTable]) -> None:
-    """Check all tables, thousands of them at once; if one is wrong, say which."""
-    if all(each.frequencies.ndim == 1 and each.frequencies.dtype == np.int64 for each in tables):
-        sizes = np.array([table.frequencies.size for table in tables])
-        if sizes.min() > 0:
-            joined, starts = np.concatenate([table.frequencies for table in tables]), np.cumsum(sizes) - sizes
-            good = np.minimum.reduceat(joined, starts) > 0
-            good &= np.add.reduceat(joined, starts) == TOTAL
-            good &= (sizes > np.array([table.open for table in tables])) & (sizes <= limits.TABLE_SYMBOLS)
-            if good.all() and all(abs(table.first) <= 2 * limits.SYMBOL for table in tables):
-                return
-    for number, table in enumerate(tables):
-        _check_table(number, table)
+    """Check all tables, thousands of them at once; say which is the first that is wrong."""
+    rows = list(takewhile(_is_row, tables))
+    first = len(rows)
+    if rows:
+        joined = np.concatenate([table.frequencies for table in rows])
+        starts = np.cumsum([0, *(table.frequencies.size for table in rows[:-1])])
+        wrong = (np.minimum.reduceat(joined, starts) < 1) | (np.add.reduceat(joined, starts) != TOTAL)
+        first = int(wrong.argmax()) if wrong.any() else first
+    if first < len(tables):
+        raise _fault(first, tables[first])
 
 
-def _check_table(number: int, table: CodingTable) -> None:
+def _is_row(table: CodingTable) -> bool:
+    """Whether a table has the shape of one; what its frequencies are is another question."""
     frequencies = table.frequencies
-    least = 2 if table.open else 1
-    if (
-        frequencies.ndim != 1
-        or frequencies.dtype != np.int64
-        or not least <= frequencies.size <= limits.TABLE_SYMBOLS
-        or int(frequencies.min()) < 1
-        or int(frequencies.sum()) != TOTAL
-        or abs(table.first) > 2 * limits.SYMBOL
-    ):
-        raise OptionError(
-            f"table {number} of a model has {frequencies.dtype} frequencies of shape {frequencies.shape} "
-            f"that add up to {frequencies.sum()}, from residual {table.first} on; it must have one row of "
-            f"{least} to {limits.TABLE_SYMBOLS} int64, each at least 1, that add up to {TOTAL}."
-        )
+    return (
+        frequencies.ndim == 1
+        and frequencies.dtype == np.int64
+        and _least(table) <= frequencies.size <= limits.TABLE_SYMBOLS
+        and abs(table.first) <= 2 * limits.SYMBOL
+    )
+
+
+def _least(table: CodingTable) -> int:
+    """Entries at least: the first and the last of an open table stand for what lies beyond them."""
+    return 2 if table.open else 1
+
+
+def _fault(number: int, table: CodingTable) -> OptionError:
+    frequencies = table.frequencies
+    return OptionError(
+        f"table {number} of a model has {frequencies.dtype} frequencies of shape {frequencies.shape} "
+        f"that add up to {frequencies.sum()}, from residual {table.first} on; it must have one row of "
+        f"{_least(table)} to {limits.TABLE_SYMBOLS} int64, each at least 1, that add up to {TOTAL}."
+    )
