@@ -16,6 +16,7 @@ from torch import Tensor
 from tubelet.generate.captioned import CaptionedLatents
 from tubelet.generate.dit.train_config import DiTTrainConfig
 from tubelet.generate.prompts import Prompts, PromptTable, prompts_of_clips
+from tubelet.nn.prefix import column
 from tubelet.types import Latent
 
 _CLIP, _WINDOW = 1, 2
@@ -95,7 +96,7 @@ def flow_loss(
         given: how many leading steps of each clip are data; none has all of them.
         weights: of each channel.
     """
-    errors = (velocity - (latent - noise)).square() * rearrange(weights, "c -> c 1 1 1")
+    errors = (velocity - (latent - noise)).square() * column(weights)
     wanted = ~_are_given(latent, given)
     return (errors * wanted).sum(dim=(1, 2, 3, 4)) / (wanted.sum(dim=(1, 2, 3, 4)) * errors[0, :, 0].numel())
 

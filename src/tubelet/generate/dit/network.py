@@ -18,6 +18,7 @@ from tubelet.generate.dit.config import DiTConfig
 from tubelet.generate.prompts import Prompts, embed_prompts, prompt_module, seen_keys
 from tubelet.generate.rotary import rotations
 from tubelet.generate.text import RESERVED
+from tubelet.nn.prefix import column
 from tubelet.types import Latent
 
 _TIME = 64
@@ -123,12 +124,12 @@ class DiT(nn.Module):
 
     def normalise(self, latent: Latent) -> Latent:
         """A tokenizer's latent as the network takes it."""
-        mean, deviation = (rearrange(each, "c -> c 1 1 1") for each in (self.mean, self.deviation))
+        mean, deviation = (column(each) for each in (self.mean, self.deviation))
         return (latent - mean) / deviation
 
     def restore(self, latent: Latent) -> Latent:
         """The mirror of `normalise`."""
-        mean, deviation = (rearrange(each, "c -> c 1 1 1") for each in (self.mean, self.deviation))
+        mean, deviation = (column(each) for each in (self.mean, self.deviation))
         return latent * deviation + mean
 
     def _marks(self, given: Int64[Tensor, " b"], steps: int, *, lead: bool) -> Float[Tensor, "b t 1 f"]:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from tubelet.nn.blocks import hats
 from tubelet.nn.klt import KLTCascade
+from tubelet.nn.prefix import column
 from tubelet.types import Latent
 
 KNOTS = (-3.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
@@ -106,7 +107,7 @@ def motion_within(transform: KLTCascade, coefficients: Latent, standing: Latent)
         standing: what `standing_still` makes of them.
     """
     stride = transform.stride
-    units = rearrange(transform.deviation, "c -> c 1 1 1")
+    units = column(transform.deviation)
     squares = (units * (coefficients - standing)).square().sum(dim=1, keepdim=True)
     return squares / (3 * stride.t * stride.h * stride.w)
 

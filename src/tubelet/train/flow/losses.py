@@ -1,11 +1,10 @@
 """The losses of a flow: of its velocity, and of what its sampler makes."""
 
-from einops import rearrange
-
 from tubelet.losses.detail import log_detail
 from tubelet.losses.pair import Loss
 from tubelet.losses.reconstruction import log_mse
 from tubelet.losses.temporal import log_frame_difference
+from tubelet.nn.prefix import column
 from tubelet.perceptual.lpips import LPIPS
 from tubelet.train.flow.config import FlowTrainConfig
 from tubelet.train.flow.network import FlowNetwork, Frozen, State
@@ -20,7 +19,7 @@ def velocity_loss(network: FlowNetwork, frozen: Frozen, found: State, wanted: St
     The states have about unit variance everywhere, most of which is hardly seen: they count by the root of
     the power that they have in pixels.
     """
-    deviation = rearrange(network.model.base.transform.deviation, "c -> c 1 1 1")
+    deviation = column(network.model.base.transform.deviation)
     weight = deviation * frozen.size
     return (weight / weight.mean() * (found - wanted).square()).mean()
 

@@ -11,6 +11,7 @@ from einops import rearrange
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from tubelet.nn.prefix import column
 from tubelet.priors.numbers import COUNT_CLASSES, LARGEST_STEP, LEAST_STEP, STEP_UNIT
 from tubelet.tokenizers.allocation import CLASSES, allocate
 from tubelet.train.prior.config import PriorStage, PriorTrainConfig
@@ -65,7 +66,7 @@ def to_symbols(windows: list[Window], latents: Latents) -> Symbols:
     values = torch.stack([window.values for window in windows])
     channels = values.shape[1]
     if latents.bases:
-        bases = rearrange(torch.tensor(latents.bases), "c -> c 1 1 1")
+        bases = column(torch.tensor(latents.bases))
         full = torch.full_like(values[:, :1], ALL_CHANNELS).long()
         one = torch.ones(len(windows)).long()
         return Symbols(
@@ -78,7 +79,7 @@ def to_symbols(windows: list[Window], latents: Latents) -> Symbols:
     symbols = scaled.sign() * (scaled.abs() + rounding).floor()
     budgets = torch.tensor([window.budget for window in windows])
     counts, classes, class_count = _counts(values, budgets, latents.energy_units)
-    present = counts > rearrange(torch.arange(channels), "c -> c 1 1 1")
+    present = counts > column(torch.arange(channels))
     step_class = (steps.log2() * STEP_UNIT).round().clamp(LEAST_STEP, LARGEST_STEP).long() - LEAST_STEP
     return Symbols(
         values=symbols * present,
@@ -99,7 +100,7 @@ def _counts(
     counts = torch.full_like(values[:, :1], max(channels, ALL_CHANNELS)).long()
     classes = torch.zeros_like(values[:, :1])
     if bool(spent.any()):
-        energies = (values[spent] * rearrange(units, "c -> c 1 1 1")).square()
+        energies = (values[spent] * column(units)).square()
         counts[spent] = allocate(energies, budgets[spent])
         classes[spent] = (2 * torch.searchsorted(permitted, counts[spent]) - (len(permitted) - 1)).float()
     return counts, classes, torch.where(spent, len(permitted), 1)

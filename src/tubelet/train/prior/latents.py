@@ -8,7 +8,6 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from tubelet.data.crops import Crops
 from tubelet.errors import OptionError
 from tubelet.files import replacing
 from tubelet.json_text import read_json
+from tubelet.nn.prefix import column
 from tubelet.priors.tables import LARGEST_BASE
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
@@ -150,7 +150,7 @@ def _symbols_of(tokenizer: ContinuousTokenizer | DiscreteTokenizer, clip: np.nda
         digits = tokenizer.quantizer.quantize(tokenizer.backbone.encode(video))
         return digits[0].to("cpu", torch.int8).numpy()
     (units,) = tokenizer.model.coding_units().values()
-    scaled = tokenizer.encode(video)[0] * rearrange(units / BASE_STEP, "c -> c 1 1 1")
+    scaled = tokenizer.encode(video)[0] * column(units / BASE_STEP)
     return scaled.to("cpu", torch.float16).numpy()
 
 

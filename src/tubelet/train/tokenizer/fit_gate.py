@@ -15,6 +15,7 @@ from tubelet.errors import OptionError
 from tubelet.models.klt.config import KLTConfig
 from tubelet.models.klt.gate import KNOTS, StillGate, gate_hats, motion_within, spread, standing_still
 from tubelet.models.klt.model import KLTModel
+from tubelet.nn.prefix import column
 from tubelet.tokenizers.ahead import predictive_model, with_steps_ahead
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.grouping import Grouping
@@ -139,7 +140,7 @@ def errors_of(model: KLTModel, grouping: Grouping, video: Video, *, ahead: int) 
     last = coefficients[:, :, seen - 1 : seen]
     standing = standing_still(model.transform, last)
     hats = gate_hats(spread(motion_within(model.transform, last, standing)))
-    units = rearrange(model.transform.deviation, "c -> c 1 1 1")
+    units = column(model.transform.deviation)
     wanted = units * (model.transform(groups[:, :, seen * model.stride.t :]) - standing)
     change = units * (coefficients[:, :, seen:] - standing)
     hats = hats.double().expand(-1, ahead, -1, -1, -1)

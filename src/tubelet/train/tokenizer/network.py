@@ -11,6 +11,7 @@ from tubelet.codec.budget import price_of_step
 from tubelet.codec.symbols import BASE_STEP
 from tubelet.models.klt.config import KLTConfig
 from tubelet.models.motion.config import MotionConfig
+from tubelet.nn.prefix import column
 from tubelet.quantizers.config import QuantizerConfig
 from tubelet.quantizers.protocol import Quantized, Quantizer
 from tubelet.tokenizers.ahead import predictive_model, with_steps_ahead
@@ -141,7 +142,7 @@ class Network(nn.Module):
             return drawn.counts
         model = self.tokenizer.model
         units = model.pixel_units()[main_part(model.parts).name]
-        energies = (latent * rearrange(units, "c -> c 1 1 1")).square()
+        energies = (latent * column(units)).square()
         has_budget = rearrange(drawn.budgets.isfinite(), "b -> b 1 1 1 1")
         return torch.where(has_budget, allocate(energies, drawn.budgets), drawn.counts)
 

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tubelet.nn.prefix import column
 from tubelet.types import Counts, Latent
 
 _FAST = 10.0
@@ -44,7 +45,7 @@ class RateModel(nn.Module):
             counts: how many leading channels each position has.
         """
         wide = rearrange(steps, "b c -> b c 1 1 1")
-        share = rearrange(torch.sigmoid(_FAST * self.share), "c -> c 1 1 1")
+        share = column(torch.sigmoid(_FAST * self.share))
         expected = F.pad(share * noisy[:, :, :-1], (0, 0, 0, 0, 1, 0))
         scale = rearrange(torch.exp(_FIRST_SCALE + _FAST * self.scale), "k c -> k c 1 1 1")
         later = torch.arange(noisy.shape[2], device=noisy.device).clamp_max(1)
@@ -56,6 +57,6 @@ class RateModel(nn.Module):
         likely = (
             F.logsigmoid(middle + half) + F.logsigmoid(half - middle) + torch.log(-torch.expm1(-2 * half))
         )
-        channel = rearrange(torch.arange(noisy.shape[1], device=noisy.device), "c -> c 1 1 1")
+        channel = column(torch.arange(noisy.shape[1], device=noisy.device))
         stored = (channel < counts).to(likely.dtype)
         return -(likely * stored).sum(dim=(1, 2, 3, 4)) / _LOG_2
