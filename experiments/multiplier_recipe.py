@@ -1,12 +1,15 @@
 """The recipes of `multiplier.py`: what every arm trains, for how long, and on what."""
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from tubelet.generate.dit.train_config import DiTTrainConfig
 from tubelet.generate.scenes import SceneData
 from tubelet.generate.tokens.train_config import TokenTrainConfig
 from tubelet.generate.train_config import GeneratorStage
 from tubelet.recipes.generators import ar, dit
+
+Run = TypeVar("Run", DiTTrainConfig, TokenTrainConfig)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,18 +71,13 @@ class Recipe:
 
     def latents(self, tokenizer: str, seed: int) -> DiTTrainConfig:
         """The run of a diffusion transformer on the latents of a tokenizer."""
-        base = dit()
-        return replace(
-            base,
-            optimizer=replace(base.optimizer, lr=self.lr, ema=self.ema),
-            tokenizer=tokenizer, seed=seed, iterations=self.iterations, scenes=self.scenes,
-            width=self.width, blocks=self.blocks, stages=(GeneratorStage(batch=self.batch),),
-            given=self.given, continued=self.continued,
-        )  # fmt: skip
+        return self._run(dit(), tokenizer, seed)
 
     def tokens(self, tokenizer: str, seed: int) -> TokenTrainConfig:
         """The run of an autoregressive transformer on the tokens of a tokenizer."""
-        base = ar()
+        return self._run(ar(), tokenizer, seed)
+
+    def _run(self, base: Run, tokenizer: str, seed: int) -> Run:
         return replace(
             base,
             optimizer=replace(base.optimizer, lr=self.lr, ema=self.ema),
