@@ -248,6 +248,11 @@ class ResidualStack(nn.Module):
         """The number format of the convolutions and linear maps."""
         return self.enter.weight.dtype
 
+    @property
+    def multiplications(self) -> int:
+        """How often a weight is multiplied at each position."""
+        return sum(each.numel() for name, each in self.named_parameters() if name.endswith("weight"))
+
     def hidden_matrices(self) -> list[nn.Parameter]:
         """The matrices of the blocks, from hidden features to hidden features."""
         named = self.blocks.named_parameters()

@@ -186,9 +186,8 @@ class FlowModel(nn.Module):
     def flops_per_pixel(self) -> float:
         """Operations to encode and decode a pixel, with as many steps of the flow as there are."""
         pixels = self.stride.t * self.stride.h * self.stride.w
-        named = self.refiner.network.named_parameters()
-        weights = sum(each.numel() for name, each in named if name.endswith("weight"))
-        return self.base.flops_per_pixel() + 2 * self.refine * weights / pixels
+        own = 2 * self.refine * self.refiner.network.multiplications / pixels
+        return self.base.flops_per_pixel() + own
 
     def pixel_units(self) -> Mapping[str, Float[Tensor, " c"]]:
         """By how much one of each channel changes pixels."""

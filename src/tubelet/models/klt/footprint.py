@@ -49,6 +49,4 @@ def flops_per_pixel(transform: KLTCascade, networks: Sequence[ResidualStack]) ->
     for level in transform.klts:
         covered *= prod(level.patch)
         weights += 2 * level.basis.numel() * pixels / covered
-    for stack in networks:
-        weights += sum(p.numel() for name, p in stack.named_parameters() if name.endswith("weight"))
-    return 2 * weights / pixels
+    return 2 * (weights + sum(stack.multiplications for stack in networks)) / pixels

@@ -196,10 +196,8 @@ class MotionModel(nn.Module):
 
     def flops_per_pixel(self) -> float:
         """Operations of transform and networks, per pixel; those of the search are none of weights."""
-        weights = 2 * self.transform.along.basis.numel()
-        for stack in self.networks():
-            weights += sum(p.numel() for name, p in stack.named_parameters() if name.endswith("weight"))
-        return 2 * weights / prod(self.stride)
+        networks = sum(stack.multiplications for stack in self.networks())
+        return 2 * (2 * self.transform.along.basis.numel() + networks) / prod(self.stride)
 
     def pixel_units(self) -> Mapping[str, Float[Tensor, " c"]]:
         """By how much one of each channel changes pixels; how much a vector does depends on the picture."""

@@ -174,8 +174,7 @@ class TwinModel(WholeTileModel):
         strips = (4 * PASSES + 2) * self.factors.rows.numel() * SIDE / (patch * SIDE**2)
         weights = each + strips
         for stack, pixels in zip(self.networks(), (prod(PATCH[1:]), patch, patch), strict=False):
-            named = stack.named_parameters()
-            weights += sum(p.numel() for name, p in named if name.endswith("weight")) / pixels
+            weights += stack.multiplications / pixels
         return 2 * weights
 
     def pixel_units(self) -> Mapping[str, Float[Tensor, " c"]]:
