@@ -23,7 +23,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -31,7 +31,7 @@ from tubelet.data.latent_dataset import LatentDataset
 from tubelet.generate.dit.config import DiTConfig
 from tubelet.generate.dit.network import DiT
 from tubelet.jobs.bulk.encode_batch import batches_of
-from tubelet.jobs.bulk.plan import plan_clips
+from tubelet.jobs.bulk.plan import PlannedClip, plan_clips
 from tubelet.jobs.bulk.settings import BulkSettings, read_checkpoint
 from tubelet.jobs.bulk.worker import Worker
 from tubelet.jobs.sources import read_sources
@@ -152,10 +152,8 @@ def beside_tokenizer(place: Place, folder: Path) -> dict[str, object]:
         return time.process_time() - began
 
     alone, whole = [], []
-    (place.folder / "parts").mkdir(exist_ok=True)
     for clip in clips:
-        part = place.folder / "parts" / f"{clip.key}.part"
-        request = {"clip": clip.to_json(), "part": str(part), "made_from": ""}
+        request = request_of(place, clip)
         alone.append(of(partial(bare, clip.source.path)))
         whole.append(of(partial(worker.do, request)))
     return {
@@ -164,6 +162,13 @@ def beside_tokenizer(place: Place, folder: Path) -> dict[str, object]:
         "worker_ms": round(1000 * sum(whole) / len(clips), 2),
         "overhead_of_medians": round(median(whole) / median(alone) - 1, 4),
     }
+
+
+def request_of(place: Place, clip: PlannedClip) -> dict[str, Any]:
+    """What a worker is asked: to encode a clip into a part of its own."""
+    part = place.folder / "parts" / f"{clip.key}.part"
+    part.parent.mkdir(exist_ok=True)
+    return {"clip": clip.to_json(), "part": str(part), "made_from": ""}
 
 
 def batches(place: Place) -> dict[str, object]:
@@ -178,13 +183,9 @@ def by_batch(place: Place, folder: Path) -> dict[str, object]:
     """Milliseconds of a clip by the number of clips of a batch; the numbers take turns."""
     torch.set_num_threads(1)
     clips = plan_clips(read_sources([str(folder)]), mirror=False)
-    (place.folder / "parts").mkdir(exist_ok=True)
 
     def work(worker: Worker, chosen: list[int]) -> float:
-        requests = [
-            {"clip": clip.to_json(), "part": str(place.folder / "parts" / clip.key), "made_from": ""}
-            for clip in (clips[number] for number in chosen)
-        ]
+        requests = [request_of(place, clips[number]) for number in chosen]
         began = time.process_time()
         worker.do({"batch": requests})
         return time.process_time() - began
