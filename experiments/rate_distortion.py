@@ -7,7 +7,7 @@ and its bytes twice: as it was written, with the prior of its tokenizer, and as 
 same symbols with tables alone. PSNR is over a clip's frames, MS-SSIM and VMAF are means over them; all are of
 8-bit RGB.
 
-Clips that the output holds already are not measured again, so an interrupted run goes on. The page
+Points that the output holds already are not measured again, so an interrupted run goes on. The page
 docs/rate-distortion.md is made of what this writes, by `make figures`.
 """
 
@@ -27,6 +27,7 @@ import torch
 
 from tubelet.checkpoint import Checkpoint, read_continuous
 from tubelet.codec.budget import Budget, MeanChannels, Quality
+from tubelet.codec.contrast import CONTRAST
 from tubelet.codec.encode import encode_file
 from tubelet.codec.rounding import StepSymbols
 from tubelet.codec.transcode import transcode_file
@@ -46,6 +47,8 @@ from tubelet.types import Frames
 CHANNELS = (4, 8, 16, 32)
 QUALITIES = (14, 20, 27, 34)
 RATES = (20, 28, 36, 44)
+CONTRASTS = (0.0, 0.5, 1.0)
+"""Beside the usual one."""
 
 
 class Setting(NamedTuple):
@@ -55,11 +58,13 @@ class Setting(NamedTuple):
         channels: as many everywhere, at step 1; none for what a budget chooses.
         budget: what the file may take.
         nearest: whether symbols are rounded to the nearest, and not by what bits are worth.
+        contrast: how much less errors count where there is contrast; as files are made by default.
     """
 
     channels: int | None = None
     budget: Budget | None = None
     nearest: bool = False
+    contrast: float = CONTRAST
 
 
 SETTINGS = (
@@ -67,6 +72,16 @@ SETTINGS = (
     | {f"quality={level}": Setting(budget=Quality(level=level)) for level in QUALITIES}
     | {f"quality={level},nearest": Setting(budget=Quality(level=level), nearest=True) for level in QUALITIES}
     | {f"budget={k}": Setting(budget=MeanChannels(channels=k)) for k in CHANNELS}
+    | {
+        f"quality={level},contrast={contrast:g}": Setting(budget=Quality(level=level), contrast=contrast)
+        for contrast in CONTRASTS
+        for level in QUALITIES
+    }
+    | {
+        f"budget={k},contrast={contrast:g}": Setting(budget=MeanChannels(channels=k), contrast=contrast)
+        for contrast in CONTRASTS
+        for k in CHANNELS
+    }
 )
 
 
@@ -78,6 +93,7 @@ def main() -> None:
     parser.add_argument("clips", type=Path, help="folder of clips")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON file of the figures")
     parser.add_argument("--tokenizer", default="tubelet-m")
+    parser.add_argument("--number", type=int, help="of clips; all by default")
     parser.add_argument("--protocol", default="short256x33")
     parser.add_argument("--frames", type=int, help="of each clip; those of the protocol by default")
     parser.add_argument("--settings", nargs="+", default=list(SETTINGS), choices=list(SETTINGS))
@@ -91,22 +107,20 @@ def main() -> None:
     described = f"{protocol.name} v{protocol.version}, {protocol.frames or 'all'} frames, {checkpoint.name}"
     figures = {"protocol": described, "clips": stored_clips(arguments.output, described)}
     motion = classes_of_motion(arguments.clips)
-    for path in find_clips(arguments.clips):
-        if path.name in figures["clips"]:
+    codecs = [f"{codec}:crf={crf}" for codec in ("x264", "x265") for crf in arguments.rates]
+    for path in find_clips(arguments.clips)[: arguments.number]:
+        stored = figures["clips"].setdefault(path.name, {"points": {}})
+        lacking = [name for name in (*arguments.settings, *codecs) if name not in stored["points"]]
+        if not lacking:
             continue
-        clip = open_clip(path, protocol)
-        points = {name: _of_file(clip.frames, checkpoint, SETTINGS[name]) for name in arguments.settings} | {
-            f"{codec}:crf={crf}": _of_codec(clip.frames, f"{codec}:crf={crf}")
-            for codec in ("x264", "x265")
-            for crf in arguments.rates
-        }
-        figures["clips"][path.name] = {
-            "motion": motion.get(path.name, ""),
-            "shape": list(clip.frames.shape[:3]),
-            "points": points,
-        }
-        print(path.name, *(f"{name} {each['psnr_db']:.2f}" for name, each in points.items()), flush=True)
-        write_results(arguments.output, protocol=described, figures=figures, force=True)
+        frames = open_clip(path, protocol).frames
+        stored |= {"motion": motion.get(path.name, ""), "shape": list(frames.shape[:3])}
+        for name in lacking:
+            setting = SETTINGS.get(name)
+            point = _of_codec(frames, name) if setting is None else _of_file(frames, checkpoint, setting)
+            stored["points"][name] = point
+            print(path.name, name, f"{point['psnr_db']:.2f} dB", flush=True)
+            write_results(arguments.output, protocol=described, figures=figures, force=True)
 
 
 class ThroughFile(NamedTuple):
@@ -128,7 +142,12 @@ def through_file(frames: Frames, checkpoint: Checkpoint, setting: Setting) -> Th
         np.save(source, frames, allow_pickle=False)
         with patch("tubelet.codec.allocate.nearer_to_zero", _nearest) if setting.nearest else nullcontext():
             report = encode_file(
-                source, tube, tokenizer=checkpoint, channels=setting.channels, budget=setting.budget
+                source,
+                tube,
+                tokenizer=checkpoint,
+                channels=setting.channels,
+                budget=setting.budget,
+                contrast=setting.contrast,
             )
         with open_tube(tube, tokenizer=checkpoint) as opened:
             back = np.concatenate([run.frames for run in opened.read()])

@@ -59,21 +59,34 @@ class Encoded:
 
 
 shapes = st.tuples(st.integers(1, 21), st.integers(1, 40), st.integers(1, 40))
+contrasts = st.sampled_from([0.0, 0.25, 0.5, 1.0])
 
 
 @LAW
-@given(kind=st.sampled_from(KINDS), shape=shapes, seed=st.integers(0, 99), channels=st.floats(0.01, 64))
-def test_a_mean_of_channels_is_never_exceeded(kind, shape, seed, channels):
-    report = Encoded(make_frames(kind, shape, seed), budget=channels).report
+@given(
+    kind=st.sampled_from(KINDS),
+    shape=shapes,
+    seed=st.integers(0, 99),
+    channels=st.floats(0.01, 64),
+    by=contrasts,
+)
+def test_a_mean_of_channels_is_never_exceeded(kind, shape, seed, channels, by):
+    report = Encoded(make_frames(kind, shape, seed), budget=channels, contrast=by).report
     assert report.mean_channels <= channels
 
 
 @LAW
-@given(kind=st.sampled_from(KINDS), shape=shapes, seed=st.integers(0, 99), bits=st.floats(0.001, 20))
-def test_bits_per_pixel_are_never_exceeded(kind, shape, seed, bits):
+@given(
+    kind=st.sampled_from(KINDS),
+    shape=shapes,
+    seed=st.integers(0, 99),
+    bits=st.floats(0.001, 20),
+    by=contrasts,
+)
+def test_bits_per_pixel_are_never_exceeded(kind, shape, seed, bits, by):
     frames = make_frames(kind, shape, seed)
     try:
-        encoded = Encoded(frames, budget=BitsPerPixel(bits=bits))
+        encoded = Encoded(frames, budget=BitsPerPixel(bits=bits), contrast=by)
     except OptionError as error:
         assert "Allow more" in str(error)
         assert bits * frames[..., 0].size < 8 * 3000, "a file of nothing takes less"
@@ -170,11 +183,25 @@ def test_a_still_clip_costs_next_to_nothing_after_its_first_step():
     assert all_of_it < 1.05 * one
 
 
+@pytest.mark.parametrize("contrast", [0.25, 1.0])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_psnr_is_met(kind):
+def test_a_psnr_is_met(kind, contrast):
     frames = make_frames(kind, (17, 48, 48))
     wanted = {"noise": 11.0}.get(kind, 25.0)
-    assert abs(Encoded(frames, budget=TargetPSNR(db=wanted)).psnr - wanted) < 0.3
+    assert abs(Encoded(frames, budget=TargetPSNR(db=wanted), contrast=contrast).psnr - wanted) < 0.3
+
+
+def test_more_contrast_moves_what_a_budget_buys_to_where_errors_are_seen():
+    frames = make_frames("noise", (9, 64, 64))
+    frames[:, :, 32:] = make_frames("moving", (9, 64, 32)) // 8 + 100  # a texture of little contrast
+
+    def error_in_the_faint_half(contrast):
+        back = Encoded(frames, budget=Quality(level=36.0), contrast=contrast)
+        return np.square(back.frames[:, :, 36:] - frames[:, :, 36:].astype(float)).mean(), back.report
+
+    (squares, of_squares), (weighed, of_weighed) = map(error_in_the_faint_half, (0.0, 1.0))
+    assert weighed < 0.8 * squares
+    assert of_weighed.bytes_total < of_squares.bytes_total
 
 
 def test_a_psnr_out_of_reach_says_what_is_in_reach():

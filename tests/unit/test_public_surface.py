@@ -28,12 +28,13 @@ OPTIONS = {
     "reconstruct": "--channels --device --force --help --json --memory --no-audio --output --refine --seed "
     "--side-by-side --step --tokenizer IN",
     "continue": "--device --force --help --json --memory --no-audio --output --seconds --tokenizer IN",
-    "encode": "--bitrate --bits-per-pixel --budget --channels --device --force --help --json --memory "
-    "--no-audio --no-prior --on-error --output --psnr --quality --step --tokenizer --two-pass SOURCE",
+    "encode": "--bitrate --bits-per-pixel --budget --channels --contrast --device --force --help --json "
+    "--memory --no-audio --no-prior --on-error --output --psnr --quality --step --tokenizer --two-pass "
+    "SOURCE",
     "encode-dataset": "--address --augment --batch --bitrate --bits-per-pixel --budget --captions --channels "
-    "--clip-seconds --device --dry-run --dtype --engine --format --fps --help --json --measure --memory "
-    "--on-error --output --overlap --quality --shard --shard-size --short-side --step --tokenizer --two-pass "
-    "--workers SOURCE",
+    "--clip-seconds --contrast --device --dry-run --dtype --engine --format --fps --help --json "
+    "--measure --memory --on-error --output --overlap --quality --shard --shard-size --short-side --step "
+    "--tokenizer --two-pass --workers SOURCE",
     "dataset": "--help --json --output DATASET action",
     "swap": "--device --force --help --memory --output --panels --tokenizer A B",
     "decode": "--channels --device --end --force --help --json --memory --no-audio --output --refine "

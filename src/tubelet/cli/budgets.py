@@ -14,7 +14,7 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 def add_budget(
     parser: argparse.ArgumentParser, *, what: str = "what the file may take", psnr: bool = True
 ) -> None:
-    """Add ``--budget`` and its kin, of which one may be given, and ``--two-pass``.
+    """Add ``--budget`` and its kin, of which one may be given, ``--two-pass`` and ``--contrast``.
 
     Args:
         parser: takes them.
@@ -36,6 +36,13 @@ def add_budget(
     group.add_argument(
         "--two-pass", action="store_true", help="look at the whole clip first, then spend: better, and slower"
     )
+    group.add_argument(
+        "--contrast",
+        type=float,
+        metavar="A",
+        help="how much less an error counts where contrast hides it: 0 not at all (best PSNR and VMAF), 0.5 "
+        "for people who look and for MS-SSIM, at most 1 (default: 0.25)",
+    )
 
 
 def add_prior(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +56,7 @@ def budget_of(arguments: argparse.Namespace) -> "Budget | None":
     """What `add_budget` took; none if nothing was asked for.
 
     Raises:
-        OptionError: a value has no meaning, or ``--two-pass`` stands alone.
+        OptionError: a value has no meaning, or ``--two-pass`` or ``--contrast`` stands alone.
     """
     from tubelet.codec.budget import Bitrate, BitsPerPixel, MeanChannels, Quality, TargetPSNR
     from tubelet.errors import OptionError
@@ -64,10 +71,18 @@ def budget_of(arguments: argparse.Namespace) -> "Budget | None":
     for name, make in kinds.items():
         if (value := getattr(arguments, name, None)) is not None:
             return make(value)
-    if arguments.two_pass:
+    alone = [
+        name
+        for name, given in (
+            ("--two-pass", arguments.two_pass),
+            ("--contrast", arguments.contrast is not None),
+        )
+        if given
+    ]
+    if alone:
         names = [f"--{name.replace('_', '-')}" for name in kinds if hasattr(arguments, name)]
         raise OptionError(
-            f"--two-pass is given and nothing that the file may take; add {', '.join(names[:-1])} or "
+            f"{alone[0]} is given and nothing that the file may take; add {', '.join(names[:-1])} or "
             f"{names[-1]}."
         )
     return None

@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Encode, then say what the files hold."""
+    from tubelet.codec.contrast import CONTRAST
     from tubelet.codec.encode import encode_file
     from tubelet.jobs.sources import local_copies
     from tubelet.results import write_results
@@ -77,6 +78,7 @@ def run(arguments: argparse.Namespace) -> None:
             step=arguments.step,
             budget=budget,
             two_pass=arguments.two_pass,
+            contrast=CONTRAST if arguments.contrast is None else arguments.contrast,
             **given,
         )
     with options.tables_beside(arguments.json):
@@ -90,9 +92,11 @@ def run(arguments: argparse.Namespace) -> None:
 def _encode_several(arguments: argparse.Namespace, rows: "Sequence[Row]") -> None:
     """Into a folder, file by file."""
     from tubelet.checkpoint import read_continuous
+    from tubelet.codec.contrast import CONTRAST
     from tubelet.codec.encode import encode_file
 
     budget = budgets.budget_of(arguments)
+    contrast = CONTRAST if arguments.contrast is None else arguments.contrast
     work = sources.FolderWork(arguments, rows, suffix=".tube")
     checkpoint = read_continuous(arguments.tokenizer, device=arguments.device)
     settings = {
@@ -106,6 +110,9 @@ def _encode_several(arguments: argparse.Namespace, rows: "Sequence[Row]") -> Non
         "prior": not arguments.no_prior,
         "audio": not arguments.no_audio,
     }
+    if budget is not None:
+        # Not stated where there is none, so that such folders are what they were.
+        settings["contrast"] = contrast
 
     def make(video: "AnyVideo", target: Path) -> "TubeReport":
         return encode_file(
@@ -116,6 +123,7 @@ def _encode_several(arguments: argparse.Namespace, rows: "Sequence[Row]") -> Non
             step=arguments.step,
             budget=budget,
             two_pass=arguments.two_pass,
+            contrast=contrast,
             prior=not arguments.no_prior,
             audio=not arguments.no_audio,
             memory=arguments.memory,

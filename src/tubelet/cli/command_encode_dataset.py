@@ -166,6 +166,7 @@ def _bulk(arguments: argparse.Namespace) -> "BulkEncoding":
         step=arguments.step,
         budget=budgets.budget_of(arguments),
         two_pass=arguments.two_pass,
+        contrast=arguments.contrast,
         short_side=arguments.short_side,
         fps=arguments.fps,
         mirror=arguments.augment == "flip",

@@ -6,6 +6,7 @@ from typing import NamedTuple, final
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64
 
+from tubelet.codec.contrast import Weights
 from tubelet.codec.costs import Costs, up_to_each
 from tubelet.codec.fill import Step, filled_step
 from tubelet.codec.prices import Choice, PerClass, StepTable
@@ -14,10 +15,25 @@ from tubelet.quantizers.scalar import STEP_UNIT, ScalarQuantizer, Symbols
 from tubelet.tokenizers.allocation import CLASSES
 from tubelet.types import Latent
 
+StepWeights = Float64[np.ndarray, "h w"]
+"""How much the squared error of each position of a step counts."""
+
 
 def classes_of(channels: int) -> tuple[int, ...]:
     """The numbers of channels that a position may have, from none to all."""
     return (*(count for count in CLASSES if count < channels), channels)
+
+
+class WeighedLatent(NamedTuple):
+    """Consecutive steps of a part, and how much their errors count.
+
+    Attributes:
+        latent: all channels.
+        weights: of the squared error of each position; none where all count alike.
+    """
+
+    latent: Latent
+    weights: Weights | None = None
 
 
 class Allocated(NamedTuple):
@@ -62,8 +78,12 @@ class Allocator:
         self._costs = costs
         self._price = price
 
-    def allocate(self, latent: Latent) -> Allocated:
+    def allocate(self, latent: Latent, weights: Weights | None = None) -> Allocated:
         """Take all steps of the next chunk of a clip, with all channels.
+
+        Args:
+            latent: of the chunk.
+            weights: of the squared error of each position, in what is chosen; none: all count alike.
 
         Raises:
             LatentError: a value is NaN, infinite, or too large for the quantiser.
@@ -71,10 +91,12 @@ class Allocator:
         nearest = self._quantizer.quantize(latent)
         scaled = self._quantizer.scaled_latent(latent).numpy()
         values = latent[0].to("cpu").float().numpy()
+        of_step = np.ones(nearest.shape[1:]) if weights is None else weights
         done: list[_Done] = []
         for index in range(nearest.shape[1]):
-            symbols = self._rounded(scaled[:, index], nearest[:, index])
-            done.append(self._step(values[:, index], symbols, done[-1] if done else None))
+            counted = of_step[index]
+            symbols = self._rounded(scaled[:, index], nearest[:, index], counted)
+            done.append(self._step(values[:, index], symbols, counted, done[-1] if done else None))
         symbols = np.stack([each.symbols for each in done], axis=1)
         counts = np.stack([np.array(self.classes)[each.choice] for each in done]).astype(np.int32)
         channel = np.arange(len(symbols))[:, None, None, None]
@@ -91,18 +113,21 @@ class Allocator:
         other._costs, other._price = self._costs.copy(), price
         return other
 
-    def _rounded(self, scaled: Float32[np.ndarray, "c h w"], nearest: StepSymbols) -> StepSymbols:
+    def _rounded(
+        self, scaled: Float32[np.ndarray, "c h w"], nearest: StepSymbols, weights: StepWeights
+    ) -> StepSymbols:
         """One step rounded as it is best at the price, where symbols have one."""
         bits = self._costs.symbol_bits()
         if bits is None:
             return nearest
         worth = self._price / (self._power[:, 0, 0] * np.square(self._steps))
-        return nearer_to_zero(scaled, nearest, bits=bits, worth=worth)
+        return nearer_to_zero(scaled, nearest, bits=bits, worth=worth, weights=weights)
 
     def _step(
         self,
         latent: Float32[np.ndarray, "c h w"],
         symbols: StepSymbols,
+        weights: StepWeights,
         before: "_Done | None",
     ) -> "_Done":
         """Decide one step."""
@@ -110,7 +135,7 @@ class Allocator:
         last = None if before is None else before.choice
         held = None if before is None else before.held
         table = StepTable(self._errors(latent, values, held), self._costs.of_step(symbols, last))
-        choice = table.cheapest(self._price)
+        choice = StepTable(weights * table.errors, table.costs).cheapest(self._price)
         self._costs.learn(symbols, choice, last)
         counts: Int64[np.ndarray, " h w"] = np.array(self.classes)[choice]
         return _Done(

@@ -133,7 +133,7 @@ class BudgetSink:
         if not self._begun:
             self._spending.begin(bits_beside(self.writer.bytes_header))
             self._begun = True
-        self._waiting += self._apart.steps(item.latents)
+        self._waiting += self._apart.steps(item)
         self._times = np.concatenate([self._times, item.timestamps])
         self._tube.end = item.end
         # A full one may be the last, and its last step not full.
@@ -176,9 +176,9 @@ class BudgetSink:
                 parts=self._apart.parts(done, taken),
             )
 
-        latent = joined(taken)
-        facts = ChunkFacts(latent[0, 0].numel(), len(times), self._seconds(times))
-        spent = self._spending.spend(latent, facts, FileSizes(self._codings, chunk))
+        content = joined(taken)
+        facts = ChunkFacts(content.latent[0, 0].numel(), len(times), self._seconds(times))
+        spent = self._spending.spend(content, facts, FileSizes(self._codings, chunk))
         self._tube.write_chunk(chunk(spent.done), spent.encoded)
         self._number += 1
         self._step += steps

@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from tubelet.bitstream.chunk import PartSymbols
 from tubelet.bitstream.segment import encode_symbols
-from tubelet.codec.allocate import Allocated
+from tubelet.codec.allocate import Allocated, WeighedLatent
 from tubelet.codec.chunking import joined_parts, part_of
+from tubelet.codec.contrast import Weights
+from tubelet.codec.pipeline import Encoded
 from tubelet.codec.symbols import ClipSymbols, LatentQuantizer
 from tubelet.errors import OptionError
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.streams.decoder import KnownLatents
-from tubelet.types import Latent, Latents, Part
+from tubelet.types import Latent, Part
 
 
 class PartsOfStep(NamedTuple):
@@ -21,10 +24,12 @@ class PartsOfStep(NamedTuple):
 
     Attributes:
         latent: of the part that a budget decides.
+        weights: how much errors of its positions count; none where all count alike.
         beside: the symbols of all other parts.
     """
 
     latent: Latent
+    weights: Weights | None
     beside: ClipSymbols
 
 
@@ -60,15 +65,19 @@ class DecidedPart:
         exact = {part.name: part.channels for part in tokenizer.parts if part.exact}
         self._exact = LatentQuantizer.of(tokenizer, exact, step=1.0)
 
-    def steps(self, latents: Latents) -> list[PartsOfStep]:
-        """Latents of any number of steps, one by one."""
-        latent = latents[self.name]
+    def steps(self, piece: Encoded) -> list[PartsOfStep]:
+        """Any number of steps, one by one."""
+        latent, weights = piece.latents[self.name], piece.weights
         if not latent.shape[2]:
             return []
-        exact = {name: part for name, part in latents.items() if name != self.name}
+        exact = {name: part for name, part in piece.latents.items() if name != self.name}
         symbols = self._exact.quantize(KnownLatents(exact, {}))
         return [
-            PartsOfStep(step, {name: part_of(part, slice(n, n + 1)) for name, part in symbols.items()})
+            PartsOfStep(
+                step,
+                None if weights is None else weights[n : n + 1],
+                {name: part_of(part, slice(n, n + 1)) for name, part in symbols.items()},
+            )
             for n, step in enumerate(latent.split(1, dim=2))
         ]
 
@@ -82,9 +91,12 @@ class DecidedPart:
         )
 
 
-def joined(steps: Sequence[PartsOfStep]) -> Latent:
-    """The latent of some steps."""
-    return torch.cat([step.latent for step in steps], dim=2)
+def joined(steps: Sequence[PartsOfStep]) -> WeighedLatent:
+    """What a budget decides of some steps."""
+    weights = [step.weights for step in steps if step.weights is not None]
+    return WeighedLatent(
+        torch.cat([step.latent for step in steps], dim=2), np.concatenate(weights) if weights else None
+    )
 
 
 def bits_beside_decided(steps: Sequence[PartsOfStep]) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tubelet.checkpoint import Checkpoint
 from tubelet.codec.budget import QUALITIES, Budget, Quality, TargetPSNR, as_budget
+from tubelet.codec.contrast import CONTRAST, check_contrast
 from tubelet.codec.encode_within import encode_within, first_pass
 from tubelet.codec.open_clip import GivenCheckpoint, OpenClip, as_checkpoint, open_clip
 from tubelet.codec.options import FileOptions, Options
@@ -43,6 +44,7 @@ def encode_file(
     step: float = 1.0,
     budget: Budget | int | float | None = None,
     two_pass: bool = False,
+    contrast: float = CONTRAST,
     **options: Unpack[FileOptions],
 ) -> TubeReport:
     """Encode a video, an image or an array of frames into a ``.tube`` file.
@@ -58,26 +60,38 @@ def encode_file(
             `tubelet.codec.budget`. Channels then go where they matter most, `channels` at most. All of them
             everywhere for none.
         two_pass: go through the clip once before, so that the budget is shared out over all of it.
+        contrast: how much less an error counts, in a budget, where there is contrast to hide it: from 0,
+            squared errors alone, to 1 (`tubelet.codec.contrast`).
         **options: see `FileOptions`.
 
     Raises:
         VideoError: the source cannot be read.
         CheckpointError: the tokenizer is unknown or damaged.
-        OptionError: `channels`, `step`, `budget` or `memory` has no meaning for this tokenizer or this clip;
-            there is no such device here; or `target` is the source, or does not end in ``.tube``.
+        OptionError: `channels`, `step`, `budget`, `contrast` or `memory` has no meaning for this tokenizer or
+            this clip; there is no such device here; or `target` is the source, or does not end in ``.tube``.
         LatentError: the latent holds what cannot be stored.
         OutputError: the target exists or cannot be written.
     """
     asked = None if budget is None else as_budget(budget)
     settings = _over_passes(Options(**options), asked, two_pass=two_pass)
+    weighed_by = 0.0 if asked is None else check_contrast(contrast)
 
     def opened() -> AbstractContextManager[OpenClip]:
-        return open_clip(source, target, tokenizer=tokenizer, channels=channels, settings=settings)
+        return open_clip(
+            source,
+            target,
+            tokenizer=tokenizer,
+            channels=channels,
+            settings=settings,
+            contrast=weighed_by,
+        )
 
     if isinstance(asked, TargetPSNR):
         with opened():  # whatever is wrong with the arguments is said before any work
             pass
-        asked = _quality_of(asked, source, tokenizer=tokenizer, channels=channels, **options)
+        asked = _quality_of(
+            asked, source, tokenizer=tokenizer, channels=channels, contrast=contrast, **options
+        )
     shares = None
     if two_pass and asked is not None:
         with opened() as clip:
@@ -109,6 +123,7 @@ def _quality_of(
     *,
     tokenizer: GivenCheckpoint,
     channels: int | None,
+    contrast: float,
     **options: Unpack[FileOptions],
 ) -> Quality:
     """The least quality at which a clip comes back as well as is asked for; it is found by trying some."""
@@ -119,7 +134,15 @@ def _quality_of(
         quality = Quality(level=-_LEVELS * setting)
         with tempfile.TemporaryDirectory(prefix="tubelet-") as folder:
             tube = Path(folder) / "trial.tube"
-            encode_file(source, tube, tokenizer=checkpoint, channels=channels, budget=quality, **trial)
+            encode_file(
+                source,
+                tube,
+                tokenizer=checkpoint,
+                channels=channels,
+                budget=quality,
+                contrast=contrast,
+                **trial,
+            )
             return 10 ** (-_psnr(source, tube, checkpoint) / 10), quality
 
     low, high = (-level / _LEVELS for level in reversed(QUALITIES))

@@ -8,7 +8,7 @@ import numpy as np
 
 from tubelet.bitstream.chunk import Chunk
 from tubelet.bitstream.container import header_to_bytes
-from tubelet.codec.allocate import Allocated
+from tubelet.codec.allocate import Allocated, WeighedLatent
 from tubelet.codec.budget import Bitrate, Budget, ClipFacts, MeanChannels
 from tubelet.codec.budget_sink import BudgetSink, FileCodings, FileSizes, bits_beside
 from tubelet.codec.decided_part import DecidedPart, PartsOfStep, bits_beside_decided, joined
@@ -19,7 +19,6 @@ from tubelet.codec.report import TubeReport
 from tubelet.codec.sinks import filled
 from tubelet.codec.spending import ChunkFacts, Sizes
 from tubelet.codec.symbols import LatentQuantizer
-from tubelet.types import Latent
 from tubelet.video.info import USUAL_RATE
 
 
@@ -66,14 +65,14 @@ def first_pass(clip: OpenClip, budget: Budget, *, channels: int | None, step: fl
     positions, frames = 0, sum(len(piece.timestamps) for piece in begun.pieces)
     for piece in chain(clip.latents, [None]):
         if piece is not None:
-            waiting += begun.apart.steps(piece.latents)
+            waiting += begun.apart.steps(piece)
             frames += len(piece.timestamps)
         while len(waiting) >= planner.chunk_steps or (piece is None and waiting):
             taken, waiting = waiting[: planner.chunk_steps], waiting[planner.chunk_steps :]
-            latent = joined(taken)
+            content = joined(taken)
             anyway = 0.0 if isinstance(budget, MeanChannels) else bits_beside_decided(taken)
-            costs.append(anyway + float(allocator.allocate(latent).costs.sum()))
-            positions += latent[0, 0].numel()
+            costs.append(anyway + float(allocator.allocate(*content).costs.sum()))
+            positions += content.latent[0, 0].numel()
     facts = ChunkFacts(positions, frames, float(frames / _rate(clip)))
     return Shares(costs, planner.allowed(facts), opening)
 
@@ -109,7 +108,7 @@ class _Begun(NamedTuple):
         apart, steps = DecidedPart(tokenizer), list[PartsOfStep]()
         for piece in clip.latents:
             pieces.append(piece)
-            steps += apart.steps(piece.latents)
+            steps += apart.steps(piece)
             if len(steps) >= planner.chunk_steps:
                 break
         first = steps[: planner.chunk_steps]
@@ -128,11 +127,11 @@ class _Begun(NamedTuple):
             return FileSizes(FileCodings.of(header), chunk, beside=beside)
 
         seconds = float(len(times) / facts.rate)
-        positions = joined(first)[0, 0].numel()
+        positions = joined(first).latent[0, 0].numel()
         return cls(planner, apart, pieces, steps, first, ChunkFacts(positions, len(times), seconds), sizes_at)
 
     @property
-    def opening(self) -> Latent:
+    def opening(self) -> WeighedLatent:
         """What a budget decides of the first chunk."""
         return joined(self.first)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from tubelet.bitstream.header import Header, PriorHeader
 from tubelet.checkpoint import Checkpoint, read_continuous
+from tubelet.codec.contrast import ContrastWeights
 from tubelet.codec.header import make_header
 from tubelet.codec.memory import frames_per_run, left_for_streams
 from tubelet.codec.models import prior_header
@@ -68,8 +69,17 @@ def open_clip(
     tokenizer: GivenCheckpoint,
     channels: int | None,
     settings: Options,
+    contrast: float = 0.0,
 ) -> Iterator[OpenClip]:
-    """Open a video to be encoded into a file that is not written yet.
+    """Open a video to be encoded into a file that is not written yet; the rest as `encode_file`.
+
+    Args:
+        source: the video.
+        target: the file.
+        tokenizer: encodes it.
+        channels: that are kept.
+        settings: what the caller wants.
+        contrast: by which errors are weighed; 0 for no weights.
 
     Raises:
         TubeletError: as `encode_file`.
@@ -82,7 +92,8 @@ def open_clip(
         kept = kept_channels(checkpoint.tokenizer, channels)
         memory = left_for_streams(settings.memory, checkpoint.tokenizer, info.height, info.width, reads=True)
         encoder = checkpoint.tokenizer.parts_encoder(channels=kept, memory=memory)
-        latents = frames_to_latents(runs, encoder)
+        weights = ContrastWeights(checkpoint.tokenizer.grouping, contrast) if contrast else None
+        latents = frames_to_latents(runs, encoder, weights)
         prior = prior_header(checkpoint.sha256) if settings.prior else None
         yield OpenClip(info, checkpoint, kept, target, settings, prior, latents)
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64
 
+from tubelet.codec.contrast import ContrastWeights, Weights
 from tubelet.codec.symbols import ClipSymbols, SymbolQuantizer
 from tubelet.tokenizers.streams.decoder import KnownLatents, StreamDecoder
 from tubelet.tokenizers.streams.encoder import StreamEncoder
@@ -30,25 +31,46 @@ class Piece(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """Some steps before they are quantised; the rest as `Piece`."""
+    """Some steps before they are quantised; the rest as `Piece`.
+
+    Attributes:
+        weights: how much errors of their positions count; none where all count alike.
+    """
 
     latents: Latents
     timestamps: Int64[np.ndarray, " T"]
     end: int | None
+    weights: Weights | None
 
 
-def frames_to_latents(runs: Iterable[Run], encoder: StreamEncoder[Latents]) -> Iterator[Encoded]:
-    """Encode a clip, a piece for each run and one for what its end completes."""
+def frames_to_latents(
+    runs: Iterable[Run], encoder: StreamEncoder[Latents], weights: ContrastWeights | None = None
+) -> Iterator[Encoded]:
+    """Encode a clip, a piece for each run and one for what its end completes.
+
+    Args:
+        runs: the clip's frames.
+        encoder: makes the latents.
+        weights: says how much errors count; it has seen no frame yet.
+    """
     end: int | None = None
+
+    def completed(latents: Latents, times: Int64[np.ndarray, " T"]) -> Encoded:
+        steps = len(next(iter(latents.values()))[0, 0])
+        return Encoded(latents, times, end, None if weights is None else weights.take(steps))
 
     def encoded(run: Run) -> Encoded:
         nonlocal end
         end = run.end
-        return Encoded(encoder.push_frames(run.frames), run.timestamps, end)
+        if weights is not None:
+            weights.push_frames(run.frames)
+        return completed(encoder.push_frames(run.frames), run.timestamps)
 
     # A `map` holds nothing of what it gave while it waits, and a loop's variable would.
     yield from map(encoded, runs)
-    yield Encoded(encoder.finish(), NO_TIMES, end)
+    if weights is not None:
+        weights.finish()
+    yield completed(encoder.finish(), NO_TIMES)
 
 
 def frames_to_symbols(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tubelet.codec.allocate import Allocated, Allocator
+from tubelet.codec.allocate import Allocated, Allocator, WeighedLatent
 from tubelet.codec.budget import (
     CHANNEL_BITS,
     FLOOR,
@@ -31,7 +31,6 @@ from tubelet.codec.spending import (
 )
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.grouping import Grouping
-from tubelet.types import Latent
 
 _CHUNK_VALUES = 1 << 23
 """Values of the latent of a chunk, about: it is held while its price is looked for."""
@@ -127,7 +126,7 @@ class Planner:
         self._step = step
         self.classes = self._allocators.classes
 
-    def opening(self, first: Latent, facts: ChunkFacts, sizes_at: SizesAt) -> Opening | None:
+    def opening(self, first: WeighedLatent, facts: ChunkFacts, sizes_at: SizesAt) -> Opening | None:
         """What the first chunk of the clip says; none where channels are counted.
 
         Args:
@@ -142,7 +141,7 @@ class Planner:
                 return Opening(self._budget, 1.0)
             case Bitrate(bits_per_second=bits):
                 # The first step has a single frame; the step of the quantiser is that of all chunks.
-                seconds = float(first.shape[2] * self._frames_of_step / self._facts.rate)
+                seconds = float(first.latent.shape[2] * self._frames_of_step / self._facts.rate)
                 return self._found(first, bits * seconds, sizes_at)
             case _:
                 return self._found(first, self.allowed(facts), sizes_at)
@@ -165,7 +164,7 @@ class Planner:
         return Decided(step, PlannedSpending(buyer, shares.costs, shares.total))
 
     def at_one_price(
-        self, opening: Opening | None, first: Latent, facts: ChunkFacts, sizes_at: SizesAt
+        self, opening: Opening | None, first: WeighedLatent, facts: ChunkFacts, sizes_at: SizesAt
     ) -> Allocator:
         """What allocates at one price, at which the first chunk keeps the budget; see `opening`."""
         buyer, _ = self._buyer(opening)
@@ -186,7 +185,7 @@ class Planner:
         allocator = self._allocators.at_quality(quality)
         return Buyer(allocator, price, FLOOR * price, ratio=opening.ratio), quality.step
 
-    def _found(self, first: Latent, allowed: float, sizes_at: SizesAt) -> Opening:
+    def _found(self, first: WeighedLatent, allowed: float, sizes_at: SizesAt) -> Opening:
         """About the best quality at which a file of the first chunk keeps its budget."""
         start = _FIRST_QUALITY / _LEVELS
         low, high = (level / _LEVELS for level in QUALITIES)
@@ -194,7 +193,7 @@ class Planner:
 
         def allocated(setting: float) -> tuple[Sizes, Allocated]:
             quality = Quality(level=_LEVELS * setting)
-            return sizes_at(quality.step), self._allocators.at_quality(quality).allocate(first)
+            return sizes_at(quality.step), self._allocators.at_quality(quality).allocate(*first)
 
         def bits_at(setting: float) -> tuple[float, tuple[Sizes, Allocated] | None]:
             result = None

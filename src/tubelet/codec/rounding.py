@@ -17,6 +17,7 @@ def nearer_to_zero(
     *,
     bits: Float64[np.ndarray, "c s"],
     worth: Float64[np.ndarray, " c"],
+    weights: Float64[np.ndarray, "h w"],
 ) -> StepSymbols:
     """Move symbols one towards zero where that saves more than it errs.
 
@@ -25,6 +26,7 @@ def nearer_to_zero(
         symbols: it, rounded.
         bits: of the symbols of each channel from -n to n; what lies beyond stays as it is.
         worth: error in squared steps that a bit is worth, of each channel.
+        weights: how much the errors of each position count.
     """
     found = symbols.copy()
     middle = bits.shape[1] // 2
@@ -34,5 +36,6 @@ def nearer_to_zero(
     after = before - np.sign(before)
     errs = np.square(value - after) - np.square(value - before)
     saves = bits[channel, before + middle] - bits[channel, after + middle]
-    found[places] = np.where(errs < worth[channel] * saves, after, before)
+    counted = errs * weights[places[1:]]
+    found[places] = np.where(counted < worth[channel] * saves, after, before)
     return found

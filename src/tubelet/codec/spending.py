@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from tubelet.bitstream.chunk import EncodedChunk
-from tubelet.codec.allocate import Allocated, Allocator
+from tubelet.codec.allocate import Allocated, Allocator, WeighedLatent
 from tubelet.codec.search import largest_within
 from tubelet.errors import OptionError
-from tubelet.types import Latent
 
 _NEAR = 0.985
 """The share of what a chunk may take from which on an estimate is good enough."""
@@ -91,11 +90,11 @@ class Spending(Protocol):
         """Take note of what the file takes beside its chunks."""
         ...
 
-    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Spent:
+    def spend(self, content: WeighedLatent, facts: ChunkFacts, sizes: Sizes) -> Spent:
         """Decide a chunk.
 
         Args:
-            latent: all steps of it.
+            content: all steps of it.
             facts: what it is.
             sizes: what a choice takes in the file.
         """
@@ -115,9 +114,9 @@ class ConstantSpending:
     def begin(self, bits: float) -> None:
         """Do nothing: nothing is counted."""
 
-    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Spent:
+    def spend(self, content: WeighedLatent, facts: ChunkFacts, sizes: Sizes) -> Spent:
         """Decide a chunk."""
-        return Spent(self.allocator.allocate(latent), None)
+        return Spent(self.allocator.allocate(*content), None)
 
 
 @dataclass(slots=True)
@@ -138,27 +137,27 @@ class Buyer:
     counts: bool = False
     ratio: float = 1.0
 
-    def buy(self, latent: Latent, allowed: float, sizes: Sizes) -> tuple[Spent, float]:
+    def buy(self, content: WeighedLatent, allowed: float, sizes: Sizes) -> tuple[Spent, float]:
         """Decide a chunk; say what it takes.
 
         Raises:
             OptionError: even a chunk that stores nothing takes more than it may.
         """
         tried: dict[float, float] = {}
-        bought = self._bought(latent, allowed, sizes, tried)
+        bought = self._bought(content, allowed, sizes, tried)
         for _ in range(_ROUNDS):
             self.ratio *= bought.value / max(bought.estimate, 1e-9)
             if bought.estimate == bought.value or self._enough(bought, allowed):
                 break
             self.ratio *= _SAFER if bought.value > allowed else 1.0
             self.price = bought.price
-            again = self._bought(latent, allowed, sizes, tried)
+            again = self._bought(content, allowed, sizes, tried)
             if bought.value > allowed or bought.value < again.value <= allowed:
                 bought = again
         if bought.value > max(allowed, 1e-9):
             raise OptionError(
-                f"the budget leaves {max(allowed, 0):.0f} bits for a chunk of {latent.shape[2]} latent "
-                f"steps, which takes {bought.value:.0f} if it stores nothing. Allow more."
+                f"the budget leaves {max(allowed, 0):.0f} bits for a chunk of {content.latent.shape[2]} "
+                f"latent steps, which takes {bought.value:.0f} if it stores nothing. Allow more."
             )
         self.price, self.allocator = bought.price, bought.allocator
         return Spent(bought.done, bought.encoded), bought.value
@@ -167,11 +166,13 @@ class Buyer:
         """Whether another search is not worth its time; every one codes the chunk."""
         return bought.value <= allowed and (bought.value >= _ENOUGH * allowed or bought.price <= self.floor)
 
-    def _bought(self, latent: Latent, allowed: float, sizes: Sizes, tried: dict[float, float]) -> "_Bought":
+    def _bought(
+        self, content: WeighedLatent, allowed: float, sizes: Sizes, tried: dict[float, float]
+    ) -> "_Bought":
         """The best that is estimated to stay within what is allowed, and what it takes.
 
         Args:
-            latent: of the chunk.
+            content: of the chunk.
             allowed: what it may take.
             sizes: what a choice takes in the file.
             tried: estimates by the logarithm of the price; new ones are added.
@@ -179,7 +180,7 @@ class Buyer:
 
         def allocated(setting: float) -> tuple[Allocated, Allocator]:
             allocator = self.allocator.at(2.0**-setting)
-            return allocator.allocate(latent), allocator
+            return allocator.allocate(*content), allocator
 
         def at(setting: float) -> tuple[float, tuple[Allocated, Allocator] | None]:
             result = None
@@ -239,14 +240,14 @@ class AllowanceSpending:
         """Take it from what is left, unless channels are counted."""
         self.left -= 0.0 if self.buyer.counts else bits
 
-    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Spent:
+    def spend(self, content: WeighedLatent, facts: ChunkFacts, sizes: Sizes) -> Spent:
         """Decide a chunk.
 
         Raises:
             OptionError: even a chunk that stores nothing takes more than is left.
         """
         allowed = self.left + self.allowance(facts)
-        spent, taken = self.buyer.buy(latent, allowed, sizes)
+        spent, taken = self.buyer.buy(content, allowed, sizes)
         self.left = min(allowed - taken, self.carried)
         return spent
 
@@ -270,7 +271,7 @@ class PlannedSpending:
         """Take it from what is left, unless channels are counted."""
         self.left -= 0.0 if self.buyer.counts else bits
 
-    def spend(self, latent: Latent, facts: ChunkFacts, sizes: Sizes) -> Spent:
+    def spend(self, content: WeighedLatent, facts: ChunkFacts, sizes: Sizes) -> Spent:
         """Decide a chunk.
 
         Raises:
@@ -278,7 +279,7 @@ class PlannedSpending:
         """
         ahead = math.fsum(self.shares[self._chunk :])
         share = self.shares[self._chunk] / ahead if ahead > 0 else 1.0
-        spent, taken = self.buyer.buy(latent, self.left * share, sizes)
+        spent, taken = self.buyer.buy(content, self.left * share, sizes)
         self.left -= taken
         self._chunk += 1
         return spent

@@ -24,11 +24,14 @@ def test_of_a_symbol_and_the_one_nearer_to_zero_the_better_is_taken(seed, worth)
     scaled = random.laplace(0, 1.5, (2, 3, 4)).astype(np.float32)
     symbols = np.round(scaled).astype(np.int32)
     bits, worths = laplace_bits(2, 5, random), np.array([worth, 2 * worth])
-    found = nearer_to_zero(scaled, symbols, bits=bits, worth=worths)
+    weights = random.uniform(0.2, 5, (3, 4))
+    found = nearer_to_zero(scaled, symbols, bits=bits, worth=worths, weights=weights)
 
     def cost(place, symbol):
         channel = place[0]
-        return (scaled[place] - symbol) ** 2 + worths[channel] * bits[channel, symbol + 5]
+        return (
+            weights[place[1:]] * (scaled[place] - symbol) ** 2 + worths[channel] * bits[channel, symbol + 5]
+        )
 
     for place in product(range(2), range(3), range(4)):
         before, after = int(symbols[place]), int(found[place])
@@ -44,7 +47,8 @@ def test_at_no_price_symbols_stay():
     random = np.random.default_rng(0)
     scaled = random.laplace(0, 2, (3, 8, 8)).astype(np.float32)
     symbols = np.round(scaled).astype(np.int32)
-    found = nearer_to_zero(scaled, symbols, bits=laplace_bits(3, 9, random), worth=np.zeros(3))
+    bits, weights = laplace_bits(3, 9, random), np.ones((8, 8))
+    found = nearer_to_zero(scaled, symbols, bits=bits, worth=np.zeros(3), weights=weights)
     np.testing.assert_array_equal(found, symbols)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tubelet.checkpoint import architecture, find, read_continuous, read_discrete
 from tubelet.codec.budget import QUALITIES, BitsPerPixel, Budget, MeanChannels, Quality, TargetPSNR
+from tubelet.codec.contrast import CONTRAST, LARGEST_CONTRAST
 from tubelet.errors import OptionError
 from tubelet.evaluate.systems.latent import LatentSystem
 from tubelet.evaluate.systems.system import Setting, System
@@ -23,7 +24,9 @@ BUDGETS: dict[str, tuple[Callable[[float], Budget], float, float]] = {
 """Options that say what a file may take: what they make, and their bounds."""
 
 
-_OF_FILES = ("step", "prior", "passes", *BUDGETS)
+_OF_BUDGETS = ("passes", "contrast")
+
+_OF_FILES = ("step", "prior", *_OF_BUDGETS, *BUDGETS)
 """Options that are about a file: with one of them, a clip goes through it."""
 
 
@@ -32,9 +35,9 @@ def open_tokenizer(text: str, setting: Setting) -> System:
 
     Args:
         text: ``NAME[@CHANNELS][:step=STEP]``, or with ``budget=``, ``bpp=``, ``psnr=`` or ``quality=`` and
-            ``passes=2`` what a file may take; ``prior=false`` leaves the learned prior out. Or
-            ``:way=stream|whole`` where the setting leaves that open. ``refine=4`` and ``seed=0`` are for
-            tokenizers with a flow.
+            ``passes=2`` or ``contrast=0.5`` what a file may take; ``prior=false`` leaves the learned prior
+            out. Or ``:way=stream|whole`` where the setting leaves that open. ``refine=4`` and ``seed=0`` are
+            for tokenizers with a flow.
         setting: what the text does not say.
 
     Raises:
@@ -75,8 +78,9 @@ def open_tokenizer(text: str, setting: Setting) -> System:
             channels=kept,
             step=spec.number("step", low=1e-3, high=1e3) if "step" in spec.options else 1.0,
             budget=_budget_of(spec),
-            two_pass=spec.options.get("passes", "1") == "2",
-            prior=spec.options.get("prior", "true") == "true",
+            two_pass=_passes(spec) == 2,
+            contrast=_contrast(spec),
+            prior=spec.flag("prior", default=True),
             refine=refine,
             seed=seed,
         )
@@ -97,4 +101,32 @@ def _budget_of(spec: SystemSpec) -> Budget | None:
     for name in found:
         make, low, high = BUDGETS[name]
         return make(spec.number(name, low=low, high=high))
+    if alone := [name for name in _OF_BUDGETS if name in spec.options]:
+        raise OptionError(
+            f"{spec.text!r} has {alone[0]} and nothing that the file may take; add one of "
+            f"{', '.join(BUDGETS)}, or leave it out."
+        )
     return None
+
+
+def _passes(spec: SystemSpec) -> int:
+    """How often a clip is looked at.
+
+    Raises:
+        OptionError: neither once nor twice.
+    """
+    passes = spec.options.get("passes", "1")
+    if passes not in {"1", "2"}:
+        raise OptionError(f"{spec.text!r} has passes={passes}; it is 1 or 2.")
+    return int(passes)
+
+
+def _contrast(spec: SystemSpec) -> float:
+    """How much less errors count where there is contrast.
+
+    Raises:
+        OptionError: it is out of range.
+    """
+    if "contrast" not in spec.options:
+        return CONTRAST
+    return spec.number("contrast", low=0.0, high=LARGEST_CONTRAST)

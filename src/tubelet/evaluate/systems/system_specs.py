@@ -49,13 +49,13 @@ class SystemSpec(NamedTuple):
             )
         return self.options
 
-    def flag(self, name: str) -> bool:
-        """An option that is true or false; false if it is not there.
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """An option that is true or false; the default if it is not there.
 
         Raises:
             OptionError: it is neither.
         """
-        value = self.options.get(name, "false")
+        value = self.options.get(name, str(default).lower())
         if value not in {"true", "false"}:
             raise OptionError(f"{self.text!r} has {name}={value}; it is true or false.")
         return value == "true"

@@ -16,6 +16,7 @@ import torch
 from tubelet.bitstream.reader import TubeReader
 from tubelet.checkpoint import Checkpoint
 from tubelet.codec.budget import Budget
+from tubelet.codec.contrast import CONTRAST
 from tubelet.evaluate.frame_buffer import FrameBuffer
 from tubelet.evaluate.systems.representation import CountsRepresentation, Representation, TokenRepresentation
 from tubelet.evaluate.systems.system import Grid, Moved, Reconstruction
@@ -51,6 +52,7 @@ class TubeSystem:
         step: of the quantiser.
         budget: what the file may take; none for all channels everywhere.
         two_pass: whether the clip is looked at before.
+        contrast: how much less errors count in a budget where there is contrast.
         prior: whether a learned prior codes the symbols, if there is one.
         refine: steps of a flow by which frames of the file are refined.
         seed: of the noise for that.
@@ -63,6 +65,7 @@ class TubeSystem:
     step: float
     budget: Budget | None = None
     two_pass: bool = False
+    contrast: float = CONTRAST
     prior: bool = True
     refine: int = 0
     seed: int = 0
@@ -92,6 +95,7 @@ class TubeSystem:
         if self.budget is not None:
             passes = 2 if self.two_pass else 1
             facts |= {"budget": type(self.budget).__name__, **asdict(self.budget), "passes": passes}
+            facts["contrast"] = self.contrast
         return facts
 
     def counts(self, frames: Frames) -> Counts:
@@ -140,6 +144,7 @@ class TubeSystem:
             step=self.step,
             budget=self.budget,
             two_pass=self.two_pass,
+            contrast=self.contrast,
             prior=self.prior,
         )
 

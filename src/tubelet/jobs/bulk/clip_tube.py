@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tubelet.checkpoint import Checkpoint
+from tubelet.codec.contrast import ContrastWeights
 from tubelet.codec.encode_within import encode_within, first_pass
 from tubelet.codec.header import make_token_header
 from tubelet.codec.memory import left_for_streams
@@ -78,7 +79,9 @@ def _opened(
     same = Checkpoint(name=checkpoint.name, tokenizer=tokenizer, sha256=checkpoint.sha256)
     kept = kept_channels(tokenizer, settings.channels)
     memory = left_for_streams(settings.memory, tokenizer, clip.info.height, clip.info.width, reads=True)
-    latents = frames_to_latents(clip.runs, tokenizer.parts_encoder(channels=kept, memory=memory))
+    contrast = settings.weighed_by
+    weights = ContrastWeights(tokenizer.grouping, contrast) if contrast else None
+    latents = frames_to_latents(clip.runs, tokenizer.parts_encoder(channels=kept, memory=memory), weights)
     return OpenClip(clip.info, same, kept, target, Options(audio=False), None, latents)
 
 

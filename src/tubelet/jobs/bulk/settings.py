@@ -14,6 +14,7 @@ from tubelet.codec.budget import (
     budget_to_json,
     json_to_budget,
 )
+from tubelet.codec.contrast import CONTRAST, check_contrast
 from tubelet.codec.symbols import kept_channels
 from tubelet.data.shards.description import Description
 from tubelet.data.shards.formats import FORMAT_NAMES, Format
@@ -45,6 +46,8 @@ class BulkSettings:
             position; in ``tube`` files also bits or a quality. All `channels` everywhere for none.
         two_pass: whether ``tube`` files share their budget out over the whole clip, which is read twice then;
             arrays always do.
+        contrast: how much less an error counts in a budget of ``tube`` files where contrast hides it, from 0
+            to 1; the usual for none. In arrays squared errors count alone.
         short_side: frames are shrunk to it; none leaves them.
         fps: frames per second, as text such as ``12`` or ``30000/1001``; none leaves them.
         mirror: whether each clip is stored mirrored left to right, too.
@@ -68,6 +71,7 @@ class BulkSettings:
     step: float = 1.0
     budget: Budget | None = None
     two_pass: bool = False
+    contrast: float | None = None
     short_side: int | None = None
     fps: str | None = None
     mirror: bool = False
@@ -114,8 +118,20 @@ class BulkSettings:
             raise OptionError(
                 "two_pass is true and there is no budget to share out. Give one, or leave it out."
             )
+        if self.contrast is not None:
+            if self.budget is None:
+                raise OptionError(
+                    f"contrast is {self.contrast} and there is no budget whose errors it weighs. Give one, "
+                    "or leave it out."
+                )
+            check_contrast(self.contrast)
         if self.format == "tube":
             return
+        if self.contrast is not None:
+            raise OptionError(
+                f"contrast is {self.contrast} and format is {self.format}, in whose budgets squared errors "
+                "count alone. Leave it out, or choose the format tube."
+            )
         if self.budget is not None and not isinstance(self.budget, MeanChannels):
             raise OptionError(
                 f"format is {self.format}, which holds numbers, and the budget is of bits or a quality. Give "
@@ -126,6 +142,13 @@ class BulkSettings:
                 f"two_pass is for format tube, not {self.format}: arrays share a budget out over the whole "
                 "clip anyway. Leave it out."
             )
+
+    @property
+    def weighed_by(self) -> float:
+        """The contrast by which errors are weighed in a budget of ``tube`` files; 0 where there is none."""
+        if self.budget is None or self.format != "tube":
+            return 0.0
+        return CONTRAST if self.contrast is None else self.contrast
 
     @property
     def rate(self) -> Fraction | None:
@@ -215,6 +238,7 @@ def describe(settings: BulkSettings, checkpoint: AnyCheckpoint, *, shards: int) 
                 )
             # Not stated where there is none, so that such data sets are what they were.
             decided |= {"budget": budget_to_json(settings.budget), "two_pass": settings.two_pass}
+            decided |= {"contrast": settings.weighed_by} if settings.format == "tube" else {}
     facts |= {
         "stride": str(tokenizer.stride),
         "lead_frame": tokenizer.lead_frame,

@@ -76,13 +76,16 @@ def test_of_a_distribution_mean_and_log_variance_have_the_same_channels(
     assert not batch.arrays["log_variance"][beyond].any()
 
 
-@pytest.mark.parametrize("two_pass", [False, True])
-def test_tube_files_are_those_of_encode_with_the_same_budget(encode, clips, tmp_path, small_folder, two_pass):
+@pytest.mark.parametrize(("two_pass", "contrast"), [(False, 0.25), (True, 1.0)])
+def test_tube_files_are_those_of_encode_with_the_same_budget(
+    encode, clips, tmp_path, small_folder, two_pass, contrast
+):
     budget = BitsPerPixel(bits=4.0)
-    encode(clips / "5.mkv", format="tube", budget=budget, two_pass=two_pass)
+    encode(clips / "5.mkv", format="tube", budget=budget, two_pass=two_pass, contrast=contrast)
     (path,) = (tmp_path / "out" / "shards").rglob("*.tube")
     single = tmp_path / "single.tube"
     settings = {"tokenizer": small_folder, "audio": False, "prior": False, "two_pass": two_pass}
+    settings |= {"contrast": contrast}
     tubelet.encode_file(clips / "5.mkv", single, budget=budget, **settings)
     assert path.read_bytes() == single.read_bytes()
     assert path.stat().st_size * 8 <= 4 * 10 * 24 * 40
@@ -105,11 +108,20 @@ def test_another_budget_on_an_old_output_is_refused(encode, clips):
         ({"budget": TargetPSNR(db=30.0), "format": "tube"}, "several tries"),
         ({"two_pass": True, "format": "tube"}, "no budget"),
         ({"budget": MeanChannels(channels=2.0), "two_pass": True}, "for format tube"),
+        ({"contrast": 0.5, "format": "tube"}, "no budget"),
+        ({"contrast": 0.5, "budget": MeanChannels(channels=2.0)}, "choose the format tube"),
+        ({"contrast": 2.0, "budget": MeanChannels(channels=2.0), "format": "tube"}, "between 0"),
     ],
 )
 def test_budgets_that_a_format_cannot_keep_are_refused(settings, reason):
     with pytest.raises(OptionError, match=reason):
         BulkSettings(**settings)
+
+
+def test_another_contrast_on_an_old_output_is_refused(encode, clips):
+    encode(clips / "5.mkv", format="tube", budget=MeanChannels(channels=2.0))
+    with pytest.raises(tubelet.errors.OutputError, match="its contrast is"):
+        encode(clips / "5.mkv", format="tube", budget=MeanChannels(channels=2.0), contrast=0.5)
 
 
 def test_budgets_of_tokens_and_of_several_parts_are_refused(encode, clips, token_folder):
