@@ -106,10 +106,9 @@ class CellSums(NamedTuple):
     def of(cls, frame: UInt8[np.ndarray, "H W 3"], stride: Stride) -> "CellSums":
         """Those of a frame."""
         height, width, _ = frame.shape
-        rows = np.diff(np.append(np.arange(0, height, stride.h), height))
-        columns = np.diff(np.append(np.arange(0, width, stride.w), width))
+        pixels = _sides(height, stride.h)[:, None] * _sides(width, stride.w)
         squares = np.square(frame, dtype=np.uint16)
-        return cls(np.outer(rows, columns)[:, :, None], _of_cells(frame, stride), _of_cells(squares, stride))
+        return cls(pixels[:, :, None], _of_cells(frame, stride), _of_cells(squares, stride))
 
     def plus(self, other: "CellSums") -> "CellSums":
         """Those of the frames of both."""
@@ -120,6 +119,11 @@ class CellSums(NamedTuple):
         # By whole numbers up to the division: a flat cell has none, however bright it is.
         apart = self.pixels * self.squares - np.square(self.sums)
         return (apart / np.square(self.pixels)).mean(axis=-1)
+
+
+def _sides(size: int, stride: int) -> Int64[np.ndarray, " n"]:
+    """How many rows, or columns, each cell has."""
+    return np.minimum(size - np.arange(0, size, stride), stride)
 
 
 def _of_cells(values: Shaped[np.ndarray, "H W 3"], stride: Stride) -> Int64[np.ndarray, "h w 3"]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tubelet.errors import OptionError
 from tubelet.evaluate.latent_preview import latent_preview
 from tubelet.evaluate.protocols import find_protocol
 from tubelet.evaluate.systems.opening import open_system
@@ -44,3 +45,28 @@ def test_the_middle_step_is_kept(system, frames):
 
 def test_what_has_no_budget_has_no_counts():
     assert open_system("klt-4x8x8@4:step=1", Setting(at_once=False)).representation is None
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ("budget=4,prior=maybe", "true or false"),
+        ("budget=4,passes=3", "it is 1 or 2"),
+        ("budget=4,contrast=2", "contrast=NUMBER from 0 to 1"),
+        ("step=1,contrast=0.5", "has contrast and nothing that the file may take"),
+        ("passes=2", "has passes and nothing that the file may take"),
+    ],
+)
+def test_options_of_budgets_without_meaning_are_refused(options, reason):
+    with pytest.raises(OptionError, match=reason):
+        open_system(f"klt-4x8x8:{options}", Setting(at_once=False))
+
+
+def test_contrast_is_that_of_the_file(frames):
+    squares, weighed = (
+        open_system(f"klt-4x8x8:quality=20,contrast={contrast}", Setting(at_once=False))
+        for contrast in (0, 0.5)
+    )
+    assert squares.facts()["contrast"] == 0
+    assert weighed.facts()["contrast"] == 0.5
+    assert (squares.counts(frames) != weighed.counts(frames)).any()
