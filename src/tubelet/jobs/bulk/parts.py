@@ -1,15 +1,16 @@
-"""Clips that are done and wait for the rest of their shard: each in a file of its own, whole or not there."""
+"""Clips that are done and wait for the rest of their shard: each in a file of its own, whole or not believed.
+
+A line of JSON says how many bytes each member has, and the members follow. Whoever is killed while writing
+one leaves its beginning, which is no part: the last members are cut off, and their digests tell.
+"""
 
 import hashlib
 import json
-import secrets
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tubelet.data.shards.record import Record, facts_to_bytes
-from tubelet.data.shards.tar import record_to_tar, tar_to_members
+from tubelet.data.shards.record import Record
 from tubelet.errors import DatasetError
 from tubelet.files import output_errors
 from tubelet.files.leftovers import remove
@@ -18,8 +19,6 @@ from tubelet.jobs.identity import Signature
 from tubelet.json_text import text_to_json
 
 SUFFIX = ".part"
-
-_ABOUT = "part"
 
 
 class ClipPart(NamedTuple):
@@ -45,32 +44,42 @@ def part_path(folder: Path, key: str) -> Path:
 
 
 def write_part(path: Path, part: ClipPart, *, made_from: str) -> None:
-    """Write a part; it appears when it is whole.
+    """Write a part, in place of one that is there.
 
     Raises:
         OutputError: it cannot be written.
     """
-    about = {"made_from": made_from, "signature": list(part.signature)}
-    members = {_ABOUT: facts_to_bytes(about), **part.record.members()}
-    # No lock says whose it is, as elsewhere: the whole folder is locked, and removed at the end of its shard.
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    members = part.record.members()
+    sizes = {name: len(data) for name, data in members.items()}
+    head = {"made_from": made_from, "signature": list(part.signature), "members": sizes}
+    data = b"".join([json.dumps(head).encode(), b"\n", *members.values()])
     with output_errors(path):
+        # No name is changed at the end, as elsewhere, which would take as long as all of this.
         try:
-            beside.write_bytes(record_to_tar(part.record.key, members))
-            beside.replace(path)
+            file = path.open("xb")
+        except FileExistsError:
+            # Never into a file that a process of a run that was killed may still write.
+            remove(path)
+            file = path.open("xb")
+        try:
+            with file:
+                file.write(data)
         except BaseException:
-            remove(beside)
+            remove(path)
             raise
 
 
 def read_part(path: Path, key: str, *, made_from: str) -> ClipPart | None:
     """A part, if it is there, whole, and made from the same."""
     try:
-        members = tar_to_members(path.read_bytes(), key, str(path))
-        about = text_to_json(members.pop(_ABOUT).decode("utf-8"))
+        head, _, data = path.read_bytes().partition(b"\n")
+        about = text_to_json(head.decode("utf-8"))
         if about["made_from"] != made_from:
             return None
+        members: dict[str, bytes] = {}
+        for name, size in about["members"].items():
+            members[name], data = data[:size], data[size:]
         signature = Signature(*map(int, about["signature"]))
         return ClipPart(Record.from_members(key, members, str(path)), signature)
-    except (OSError, DatasetError, tarfile.TarError, KeyError, TypeError, ValueError):
+    except (OSError, DatasetError, KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -181,6 +181,21 @@ def test_what_a_kill_left_behind_is_removed_though_nothing_is_to_do(encode, clip
     assert not (tmp_path / "out" / "work").exists()
 
 
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.999])
+def test_a_part_that_a_kill_cut_off_is_made_again(encode, here, clips, tmp_path, files, share):
+    encode(clips)
+    here.most = 3
+    with pytest.raises(StoppedError):
+        encode(clips, to="cut")
+    here.most = None
+    part, *_ = sorted((tmp_path / "cut" / "work").rglob("*.part"))
+    whole = part.read_bytes()
+    part.write_bytes(whole[: int(share * len(whole))])
+    report = encode(clips, to="cut")
+    assert (report.kept, report.encoded) == (2, 4)
+    assert files(tmp_path / "cut") == files(tmp_path / "out")
+
+
 def test_a_source_that_vanishes_while_it_is_read_fails_and_costs_the_others_nothing(
     encode, clips, tmp_path, monkeypatch
 ):
