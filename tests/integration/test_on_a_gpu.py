@@ -1,6 +1,7 @@
 """What is computed on another device is computed there, and gives what the CPU gives."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from second_device import second_device
 
 from tubelet.checkpoint import load_discrete
+from tubelet.codec.budget import MeanChannels
 from tubelet.codec.decode import decode_file
 from tubelet.codec.encode import encode_file
 from tubelet.codec.reconstruct import reconstruct_file
@@ -15,6 +17,12 @@ from tubelet.codec.tokens.detokenize import detokenize_file
 from tubelet.codec.tokens.tokenize import tokenize_file
 from tubelet.codec.tube import open_tube
 from tubelet.errors import OptionError
+from tubelet.jobs.bulk.encode_batch import encode_clips
+from tubelet.jobs.bulk.plan import plan_clips
+from tubelet.jobs.bulk.settings import BulkSettings, read_checkpoint
+from tubelet.jobs.identity import Digests
+from tubelet.jobs.remote import LocalCopies
+from tubelet.jobs.sources import read_sources
 from tubelet.tokenizers.streams.state import StreamState
 
 SIZE = {"frames": 9, "height": 21, "width": 35}
@@ -137,6 +145,34 @@ def test_a_reconstruction(gpu, video_file, network_folder, tmp_path):
         for number, device in enumerate(("cpu", str(gpu)))
     )
     assert (one.psnr_db, one.tube) == (other.psnr_db, other.tube)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("network_folder", {"measure": "psnr", "dtype": "bfloat16"}),
+        ("network_folder", {"budget": MeanChannels(channels=3.0), "dtype": "int8"}),
+        ("token_folder", {"batch": 1}),
+        ("token_folder", {}),
+    ],
+)
+def test_clips_of_a_data_set(request, gpu, video_file, kind, more):
+    paths = [str(video_file(f"{name}.mkv", frames=9, height=21, width=35)) for name in "abc"]
+    settings = BulkSettings(**({"tokenizer": str(request.getfixturevalue(kind)), "batch": 4} | more))
+    clips = plan_clips(read_sources(paths), mirror=True)
+
+    def records(device):
+        checkpoint = read_checkpoint(replace(settings, device=device))
+        with LocalCopies() as copies:
+            return [
+                found.record
+                for begin in range(0, len(clips), settings.batch)
+                for found in encode_clips(
+                    clips[begin : begin + settings.batch], checkpoint, settings, Digests(copies), copies
+                )
+            ]
+
+    assert records(str(gpu)) == records("cpu")
 
 
 @pytest.mark.parametrize("name", ["cuda:9", "gpu", "meta", ""])

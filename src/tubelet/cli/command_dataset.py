@@ -69,7 +69,7 @@ def _info(folder: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(facts, indent=2))
         return
-    settings = ", ".join(f"{name} {value}" for name, value in facts["settings"].items() if value is not None)
+    settings = ", ".join(_setting(name, value) for name, value in facts["settings"].items() if value)
     shapes = [f"{count} of {shape}" for shape, count in facts["shapes"].items()]
     if facts["more_shapes"]:
         shapes.append(f"and {facts['more_shapes']} more shapes")
@@ -88,6 +88,13 @@ def _info(folder: Path, *, as_json: bool) -> None:
             shown = " ".join(f"{value:.3f}" for value in values[:_SHOWN_CHANNELS])
             rows.append((f"{name} {what}", f"{shown}{' …' if len(values) > _SHOWN_CHANNELS else ''}"))
     show_table(rows)
+
+
+def _setting(name: str, value: object) -> str:
+    """A setting in words; of one that is on, its name."""
+    if isinstance(value, dict):
+        return f"{name} {', '.join(f'{part} {each}' for part, each in value.items())}"
+    return name if value is True else f"{name} {value}"
 
 
 def _verify(folder: Path, *, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """Finding the clips of a folder, and sampling runs of their frames."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,11 +25,11 @@ def find_clips(folder: Path, *, exclude: Sequence[str] = ()) -> list[Path]:
         exclude: patterns such as ``*_val*``; a clip whose name matches one is left out.
 
     Raises:
-        OptionError: it is not a folder, or holds no clip.
+        OptionError: it is not a folder, holds no clip, or cannot be searched as a whole.
     """
     if not folder.is_dir():
         raise OptionError(f"{folder} is not a folder; give the folder that holds the clips.")
-    clips = sorted(path for path in folder.rglob("*") if _is_clip(path, folder))
+    clips = sorted(path for path in _below(folder) if _is_clip(path, folder))
     kept = [path for path in clips if not any(path.match(pattern) for pattern in exclude)]
     if not kept:
         raise OptionError(
@@ -36,6 +37,23 @@ def find_clips(folder: Path, *, exclude: Sequence[str] = ()) -> list[Path]:
             f"Names of clips end with {' '.join(sorted(SUFFIXES))}."
         )
     return kept
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Everything below a folder; links to folders are not followed.
+
+    Raises:
+        OptionError: a folder cannot be read: its clips would be missing, and nobody would know.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise OptionError(
+            f"the folder {error.filename} cannot be read: {error.strerror}. Allow it, or give the folders "
+            "that can be read."
+        ) from error
+
+    for place, _, names in os.walk(folder, onerror=refuse):
+        yield from (Path(place, name) for name in names)
 
 
 def _is_clip(path: Path, folder: Path) -> bool:

@@ -78,5 +78,6 @@ def _beside(video: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError, OptionError) as error:
-        raise OptionError(f"the caption {path} cannot be read: {error!s:.200}.") from error
+        reason = str(error)[:200].rstrip(".")
+        raise OptionError(f"the caption {path} cannot be read: {reason}.") from error
     return text or None

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -17,6 +18,7 @@ from tubelet.data.shards.description import (
 )
 from tubelet.data.shards.errors_file import write_errors
 from tubelet.data.shards.parquet import shard_packages
+from tubelet.devices import find_device
 from tubelet.errors import OutputError, VideoError
 from tubelet.files import locked, output_errors
 from tubelet.files.leftovers import OWN, sweep
@@ -203,8 +205,12 @@ def _description(bulk: BulkEncoding) -> Description:
 
     Raises:
         OutputError: the folder holds something else, or a data set of other settings.
+        OptionError: the processes of this machine are to compute on a device that it has not.
     """
-    checkpoint, folder = read_checkpoint(bulk.settings), bulk.folder
+    if bulk.engine == "local":
+        find_device(bulk.settings.device)
+    # Where actors are is a GPU, perhaps; here nothing is computed but the size of a few clips.
+    checkpoint, folder = read_checkpoint(replace(bulk.settings, device="cpu")), bulk.folder
     wanted = describe(bulk.settings, checkpoint, shards=1)
     if bulk.settings.format == "parquet":
         shard_packages()

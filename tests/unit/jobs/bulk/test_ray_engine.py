@@ -7,7 +7,11 @@ import pytest
 from tubelet import extras
 from tubelet.errors import OptionError, OutputError
 from tubelet.jobs.bulk.bulk import BulkEncoding
+from tubelet.jobs.bulk.plan import plan_clips
 from tubelet.jobs.bulk.ray_engine import answered_by_ray
+from tubelet.jobs.bulk.run import prospect
+from tubelet.jobs.bulk.settings import BulkSettings
+from tubelet.jobs.sources import read_sources
 
 
 class ActorError(Exception):
@@ -24,6 +28,7 @@ class FakeRay(ModuleType):
     Attributes:
         begun: how many actors were begun.
         deaths: how often each request still ends its actor.
+        needs: what of a node an actor asks for.
     """
 
     exceptions = SimpleNamespace(
@@ -36,8 +41,10 @@ class FakeRay(ModuleType):
     def __init__(self):
         super().__init__("ray")
         self.begun, self.deaths, self.most = 0, {}, 0
+        self.needs = {}
 
-    def remote(self, **_):
+    def remote(self, **needs):
+        self.needs = needs
         return lambda _class: SimpleNamespace(remote=self._begin)
 
     def _begin(self, *_):
@@ -70,7 +77,7 @@ class FakeRay(ModuleType):
         self.given = given
 
     def cluster_resources(self):
-        return {"CPU": 3.0}
+        return {"CPU": 3.0, "GPU": 2.0}
 
     def shutdown(self):
         pass
@@ -83,9 +90,9 @@ def ray(monkeypatch):
     return fake
 
 
-def ask(numbers, workers=2, address=None):
+def ask(numbers, workers=2, address=None, gpus=0.0):
     requests = ({"number": number} for number in numbers)
-    return list(answered_by_ray(requests, [], workers=workers, address=address, gpus=0.0))
+    return list(answered_by_ray(requests, [], workers=workers, address=address, gpus=gpus))
 
 
 def test_every_request_is_answered_once_by_as_many_actors_as_there_are(ray):
@@ -111,6 +118,22 @@ def test_of_a_batch_over_which_an_actor_ends_that_request_fails_which_is_at_faul
     found = {each.request["number"]: each.answer for each in answers}
     assert found.pop(1) == {"failed": "its actor ended: killed (2 tries)"}
     assert found == {number: {"frames": number} for number in range(12) if number != 1}
+
+
+def test_on_gpus_there_are_as_many_actors_as_gpus_and_each_asks_for_one(ray):
+    ask(range(9), workers=None, gpus=1.0)
+    assert (ray.needs["num_gpus"], ray.needs["num_cpus"], ray.most) == (1.0, 1, 2)
+    ask(range(9))
+    assert ray.needs["num_gpus"] == 0.0
+
+
+def test_nodes_of_a_cluster_may_have_gpus_where_the_driver_has_none(tmp_path, video_file, small_folder):
+    clips = plan_clips(read_sources([str(video_file("a.mkv"))]), mirror=False)
+    settings = BulkSettings(tokenizer=str(small_folder), device="cuda:63")
+    asked = {"clips": clips, "folder": tmp_path / "out", "settings": settings}
+    assert prospect(BulkEncoding(engine="ray", **asked)).report.clips == 1
+    with pytest.raises(OptionError, match="the device is cuda:63"):
+        prospect(BulkEncoding(**asked))
 
 
 def test_what_cannot_be_written_ends_the_work(ray):
