@@ -4,6 +4,7 @@ import logging
 import tempfile
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -16,6 +17,7 @@ from tubelet.codec.encode_within import encode_within, first_pass
 from tubelet.codec.open_clip import GivenCheckpoint, OpenClip, as_checkpoint, open_clip
 from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.pipeline import latents_to_symbols
+from tubelet.codec.priced import priced_checkpoint
 from tubelet.codec.report import TubeReport
 from tubelet.codec.search import largest_within
 from tubelet.codec.sinks import filled
@@ -76,7 +78,7 @@ def encode_file(
     settings = _over_passes(Options(**options), asked, two_pass=two_pass)
     weighed_by = 0.0 if asked is None else check_contrast(contrast)
 
-    def opened() -> AbstractContextManager[OpenClip]:
+    def opened(settings: Options = settings) -> AbstractContextManager[OpenClip]:
         return open_clip(
             source,
             target,
@@ -92,6 +94,10 @@ def encode_file(
         asked = _quality_of(
             asked, source, tokenizer=tokenizer, channels=channels, contrast=contrast, **options
         )
+    if asked is not None:
+        tokenizer = as_checkpoint(tokenizer, settings.device)
+        beforehand = partial(opened, settings.unreported())
+        tokenizer = priced_checkpoint(tokenizer, asked, beforehand, channels=channels)
     shares = None
     if two_pass and asked is not None:
         with opened() as clip:

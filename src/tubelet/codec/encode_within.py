@@ -77,6 +77,12 @@ def first_pass(clip: OpenClip, budget: Budget, *, channels: int | None, step: fl
     return Shares(costs, planner.allowed(facts), opening)
 
 
+def opening_step(clip: OpenClip, budget: Budget, *, channels: int | None) -> float:
+    """How coarse the first chunk of a clip says that its file is to be; the rest as `encode_within`."""
+    begun = _Begun.of(clip, budget, channels=channels, step=1.0)
+    return begun.planner.one_pass(begun.planner.opening(begun.opening, begun.facts, begun.sizes_at)).step
+
+
 class _Begun(NamedTuple):
     """The first chunk of a clip, and what plans the others.
 

@@ -1,7 +1,7 @@
 """What every function from file to file may be told, said once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from tubelet.tokenizers.streams.state import DEFAULT_MEMORY
@@ -44,3 +44,7 @@ class Options:
     force: bool = False
     on_total: Callable[[int | None], None] = lambda _: None
     on_frames: Callable[[int], None] = lambda _: None
+
+    def unreported(self) -> "Options":
+        """The same without reports, for what is read once more than is said."""
+        return replace(self, on_total=lambda _: None, on_frames=lambda _: None)

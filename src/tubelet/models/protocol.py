@@ -251,6 +251,29 @@ class HasMotion(Protocol):
     motion: str
 
 
+class BitPrice(NamedTuple):
+    """What a bit of a file is worth.
+
+    Attributes:
+        step: of the quantiser, in units of an orthonormal coefficient of pixels in [-1, 1].
+        error: squared error of pixels that a bit must take away.
+        channels: of ordered parts that are stored at most.
+    """
+
+    step: float
+    error: float
+    channels: int
+
+
+@runtime_checkable
+class PricedModel(StepModel, Protocol):
+    """A model whose encoder can choose what it says by what that takes in a file."""
+
+    def priced(self, price: BitPrice) -> "PricedModel":
+        """The same weights, with an encoder that says nothing that is not worth its bits."""
+        ...
+
+
 @runtime_checkable
 class PredictiveModel(StepModel, Protocol):
     """A model that can learn to predict steps after the last that is known.

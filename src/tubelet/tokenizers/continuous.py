@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tubelet.checks import check_clip
 from tubelet.errors import OptionError
-from tubelet.models.protocol import PredictiveModel, StepModel
+from tubelet.models.protocol import BitPrice, PredictiveModel, PricedModel, StepModel
 from tubelet.models.table import ModelConfig
 from tubelet.nn.precision import halving_only
 from tubelet.tokenizers import clip
@@ -104,6 +104,11 @@ class ContinuousTokenizer(nn.Module):
         model = refined_model(self.model, steps, seed=seed)
         return ContinuousTokenizer(model, lead_frame=self.lead_frame, config=self._config)
 
+    def priced(self, price: BitPrice) -> "ContinuousTokenizer":
+        """The same weights; an encoder that can choose leaves out what is not worth its bits in a file."""
+        model = self.model.priced(price) if isinstance(self.model, PricedModel) else self.model
+        return ContinuousTokenizer(model, lead_frame=self.lead_frame, config=self._config)
+
     @property
     def dtype(self) -> torch.dtype:
         """The number format that the tokenizer computes in."""
@@ -178,16 +183,14 @@ class ContinuousTokenizer(nn.Module):
             frames: length of the clip that was encoded.
             height: its rows of pixels.
             width: its columns of pixels.
-            counts: how many of the k channels each position has; what lies beyond is not looked at. All k
-                by default; none at all is allowed: such a position is predicted from those around it.
+            counts: how many of the k channels each position has: all by default; one of none is predicted.
             ahead: how many latent steps after the last, of ``stride.t`` frames each, are predicted.
 
         Raises:
             ShapeError: the latent does not belong to a clip of this length and size, or `counts` not to it;
                 or steps after a last one that is not full are wanted.
-            OptionError: the latent is not a floating-point tensor, lies on another device, or has more
-                channels than the tokenizer; or `counts` are none; or the tokenizer has several parts, or none
-                `ahead`.
+            OptionError: the latent is not floating-point, lies on another device, or has more channels than
+                the tokenizer; or `counts` are none; or the tokenizer has several parts, or none `ahead`.
             LatentError: the latent holds NaN or infinity.
         """
         given, size = clip.take_latent(self.model, latent, counts), (height, width)
@@ -228,11 +231,9 @@ class ContinuousTokenizer(nn.Module):
 
         Args:
             channels: how many channels to keep; all by default.
-            memory: bytes for what the network remembers from step to step, two latent steps per block of the
-                whole frame, and for the work on a step; sets the tile and how many rows of it are worked on
-                at a time. Frames that wait for their group come on top.
-            tile: rows and columns of cells (latent positions, if there is one part) to work on at a time,
-                instead of what `memory` suggests.
+            memory: bytes for what the network remembers, two latent steps per block of the whole frame, and
+                for the work on a step; sets the tile and its strips. Frames that wait come on top.
+            tile: rows and columns of cells to work on at a time, instead of what `memory` suggests.
             state: what `StreamEncoder.state` gave, to go on from there.
 
         Raises:

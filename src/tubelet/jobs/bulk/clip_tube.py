@@ -1,8 +1,8 @@
 """One clip of a data set as a ``.tube`` file, without sound and without a learned prior."""
 
 import tempfile
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from tubelet.checkpoint import Checkpoint
@@ -14,6 +14,7 @@ from tubelet.codec.open_clip import OpenClip
 from tubelet.codec.options import Options
 from tubelet.codec.pipeline import frames_to_latents, frames_to_symbols, latents_to_symbols
 from tubelet.codec.plan_budget import Shares
+from tubelet.codec.priced import priced_checkpoint
 from tubelet.codec.sinks import TubeSink, written
 from tubelet.codec.symbols import LatentQuantizer, TokenQuantizer, kept_channels
 from tubelet.jobs.bulk.clip_arrays import ClipArrays, backbone_of
@@ -21,6 +22,25 @@ from tubelet.jobs.bulk.clip_frames import ClipFrames
 from tubelet.jobs.bulk.settings import AnyCheckpoint, BulkSettings
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
+
+
+def clip_checkpoint(
+    frames: Callable[[], AbstractContextManager[ClipFrames]],
+    checkpoint: AnyCheckpoint,
+    settings: BulkSettings,
+) -> AnyCheckpoint:
+    """The tokenizer as it encodes a clip for the budget; arguments as for `clip_shares`."""
+    tokenizer = checkpoint.tokenizer
+    if settings.format != "tube" or isinstance(tokenizer, DiscreteTokenizer):
+        return checkpoint
+
+    @contextmanager
+    def opened() -> Iterator[OpenClip]:
+        with frames() as clip:
+            yield _opened(clip, checkpoint, tokenizer, settings, Path())
+
+    same = Checkpoint(name=checkpoint.name, tokenizer=tokenizer, sha256=checkpoint.sha256)
+    return priced_checkpoint(same, settings.budget, opened, channels=settings.channels)
 
 
 def clip_shares(

@@ -16,7 +16,7 @@ from tubelet.data.shards.record import Record
 from tubelet.errors import DamageWarning, ShapeError, VideoError
 from tubelet.jobs.bulk.clip_arrays import ClipArrays, backbone_of, clip_arrays
 from tubelet.jobs.bulk.clip_frames import ClipFrames, open_clip_frames
-from tubelet.jobs.bulk.clip_tube import clip_shares, clip_tube
+from tubelet.jobs.bulk.clip_tube import clip_checkpoint, clip_shares, clip_tube
 from tubelet.jobs.bulk.measure import psnr_of
 from tubelet.jobs.bulk.plan import PlannedClip
 from tubelet.jobs.bulk.settings import AnyCheckpoint, BulkSettings
@@ -73,10 +73,11 @@ def encode_clip(
         return open_clip_frames(path, row.start, row.end, mirrored=clip.mirrored, settings=settings)
 
     with sound(clip, source):
-        shares = clip_shares(frames, checkpoint, settings)
+        encoding = clip_checkpoint(frames, checkpoint, settings)
+        shares = clip_shares(frames, encoding, settings)
         with frames() as opened:
             times = _Times(_most_frames(checkpoint, settings, opened.info))
-            made = _made(ClipFrames(opened.info, times.noted(opened.runs)), checkpoint, settings, shares)
+            made = _made(ClipFrames(opened.info, times.noted(opened.runs)), encoding, settings, shares)
     shown = ShownClip(clip, source, opened.info, times.all(), frames)
     return described(shown, made, checkpoint, settings)
 

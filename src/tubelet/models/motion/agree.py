@@ -24,7 +24,8 @@ from one that is near it."""
 STEADY = 8
 """A digit by which vectors differ from constant velocity counts for so many of these."""
 
-_CROSS = ((-1, 0), (0, -1), (0, 1), (1, 0))
+CROSS = ((-1, 0), (0, -1), (0, 1), (1, 0))
+"""Where the four cells around a cell are, in rows and columns from it."""
 
 
 def agreed(matcher: Matcher, paths: Paths) -> Paths:
@@ -56,7 +57,7 @@ def _near(matcher: Matcher, paths: Paths) -> list[Paths]:
     whole = rearrange(matcher.placed(paths), "n k two h w -> n h w k two")
     n, i, j = matcher.places.T
     bottom, end = whole.shape[1] - 1, whole.shape[2] - 1
-    return [whole[n, (i + y).clamp(0, bottom), (j + x).clamp(0, end)] for y, x in _CROSS]
+    return [whole[n, (i + y).clamp(0, bottom), (j + x).clamp(0, end)] for y, x in CROSS]
 
 
 def _cheapest(
@@ -89,16 +90,21 @@ def _cheapest(
 
 def _digits_beside(every: Float[Tensor, "c m k two"], near: Float[Tensor, "4 m k two"]) -> Int[Tensor, "c m"]:
     """Binary digits of what paths differ by from those near, and from constant velocity."""
-    total = torch.stack([_digits(every - one) for one in near]).sum(dim=0)
-    last, before = every[:, :, -1], torch.zeros_like(every[:, :, 0])
-    for frame in range(every.shape[2] - 1):
-        steps = every.shape[2] - frame
+    return torch.stack([digits(every - one) for one in near]).sum(dim=0) + STEADY * unsteady(every)
+
+
+def unsteady(paths: Float[Tensor, "*c m k two"]) -> Int[Tensor, "*c m"]:
+    """Binary digits of what paths differ by from constant velocity."""
+    last, before = paths[..., -1, :], torch.zeros_like(paths[..., 0, :])
+    total = torch.zeros_like(before[..., 0], dtype=torch.int32)
+    for frame in range(paths.shape[-2] - 1):
+        steps = paths.shape[-2] - frame
         between = before + ((last - before) / steps + 0.5).floor()
-        before = every[:, :, frame]
-        total = total + STEADY * _digits((before - between)[:, :, None])
+        before = paths[..., frame, :]
+        total = total + digits((before - between)[..., None, :])
     return total
 
 
-def _digits(differences: Float[Tensor, "c m k two"]) -> Int[Tensor, "c m"]:
+def digits(differences: Float[Tensor, "*c m k two"]) -> Int[Tensor, "*c m"]:
     """Binary digits of whole numbers and of their signs, of all in a path."""
-    return torch.frexp(2 * differences.abs()).exponent.flatten(2).sum(dim=2)
+    return torch.frexp(2 * differences.abs()).exponent.flatten(-2).sum(dim=-1)

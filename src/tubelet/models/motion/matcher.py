@@ -123,19 +123,22 @@ class Matcher(NamedTuple):
 
     def left(self, paths: Int[Tensor, "*c m k 2"], apart: int = 1) -> Int[Tensor, "*c m k"]:
         """The sum of absolute differences that vectors leave in the cells; of one in `apart` rows."""
-        (height, width), (_, frames, pixels) = self.stack.shape[2:], self.wanted.shape
+        found, wanted, frames = self.blocks(paths, apart), self.wanted, self.wanted.shape[1]
+        if apart > 1:
+            rows = wanted.reshape(-1, frames, self.cell.h // apart, apart * self.cell.w)
+            wanted = rows[..., : self.cell.w].flatten(2)
+        return _summed((torch.maximum(found, wanted) - torch.minimum(found, wanted)).float()).int()
+
+    def blocks(self, paths: Int[Tensor, "*c m k 2"], apart: int = 1) -> UInt8[Tensor, "*c m k p"]:
+        """The pixels that vectors point to; of one in `apart` rows."""
+        (height, width), pixels = self.stack.shape[2:], self.wanted.shape[2]
         down, right = paths.unbind(dim=-1)
         phase = ((down & (FINENESS - 1)) << _BITS) + (right & (FINENESS - 1))
         starts = (phase * height + (down >> _BITS)) * width + (right >> _BITS) + self.corners[:, None]
         lines = starts[..., None] + torch.arange(0, self.cell.h, apart, device=starts.device) * width
         # Every run of pixels of a row as a row of its own: selecting rows copies runs, not single numbers.
         runs = self.stack.as_strided((self.stack.numel() - self.cell.w + 1, self.cell.w), (1, 1))
-        found = runs.index_select(0, lines.flatten()).reshape(*starts.shape, pixels // apart)
-        wanted = self.wanted
-        if apart > 1:
-            rows = wanted.reshape(-1, frames, self.cell.h // apart, apart * self.cell.w)
-            wanted = rows[..., : self.cell.w].flatten(2)
-        return _summed((torch.maximum(found, wanted) - torch.minimum(found, wanted)).float()).int()
+        return runs.index_select(0, lines.flatten()).reshape(*starts.shape, pixels // apart)
 
     def field(self, vectors: Vectors) -> Field:
         """Say in which cells' frames too much is left by their vectors, and not much less than by none.

@@ -14,6 +14,7 @@ they are, and have a KLT of their own. Networks may correct content (`models/mot
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from math import ceil, prod
 from typing import final
 
@@ -30,7 +31,8 @@ from tubelet.models.motion.networks import MotionNetworks, Moves
 from tubelet.models.motion.search import find_field, plain_cells
 from tubelet.models.motion.transform import TwoBases
 from tubelet.models.motion.warp import FINENESS, REACH, TAPS, Cells, Patches, Vectors, displacements, quarters
-from tubelet.models.protocol import Decoded, Encoded, Footprint, Past, PixelsOf, Rows
+from tubelet.models.motion.worth import FURTHER, Worth
+from tubelet.models.protocol import BitPrice, Decoded, Encoded, Footprint, Past, PixelsOf, Rows
 from tubelet.models.whole_tile import HeldPast
 from tubelet.nn.blocks import ResidualStack
 from tubelet.nn.prefix import column, masked
@@ -62,6 +64,7 @@ class MotionModel(nn.Module):
         corrections: the networks that correct content; none in a linear model.
         vector_deviation: of each channel of motion, in pixels, over what the model was fitted to.
         motion: the part that says how far cells move.
+        worth: drops vectors that are not worth their bits; none unless it was made by `priced`.
         channels: of content; the first k of them are a latent of k channels.
     """
 
@@ -83,6 +86,7 @@ class MotionModel(nn.Module):
         self.stride = patch
         self.motion = MOTION
         self.variational = False
+        self.worth: Worth | None = None
         self.warm_up = 0 if corrections is None else corrections.decoder.memory
         self.parts = (
             Part(MOTION, numbers, patch, exact=True),
@@ -113,8 +117,17 @@ class MotionModel(nn.Module):
     @property
     def encoder_halo(self) -> int:
         """Cells to each side that a cell of the latent depends on: its own vectors and those around it."""
-        own = NEIGHBOURS + self._reach
+        own = NEIGHBOURS + self._reach + (0 if self.worth is None else FURTHER)
         return own if self.corrections is None else own + self._reach + self.corrections.encoder.radius
+
+    def priced(self, price: BitPrice) -> "MotionModel":
+        """The same weights, with a search that drops what is not worth its bits in a file.
+
+        Vectors that `encode_along` is given stay as they are.
+        """
+        priced = copy(self)
+        priced.worth = Worth(self.transform, price)
+        return priced
 
     def encode_groups(self, groups: Video, past: Past | None) -> Encoded:
         """Encode consecutive whole steps of whole cells (see `StepModel`)."""
@@ -293,7 +306,7 @@ class MotionModel(nn.Module):
         """The motion of groups, where it is not given; sums of whole numbers stay exact in any precision."""
         with torch.autocast(groups.device.type, enabled=False):
             if motion is None:
-                return find_field(groups, self.stride.t, self.cell)
+                return find_field(groups, self.stride.t, self.cell, self.worth)
             vectors = self.motion_to_vectors(motion)
             return Field(vectors, plain_cells(groups, vectors, self.cell))
 

@@ -12,6 +12,7 @@ from tubelet.models.motion.agree import agreed
 from tubelet.models.motion.coarse import Luma, luma, search_coarsely
 from tubelet.models.motion.matcher import HANDICAP, Field, Matcher, Paths
 from tubelet.models.motion.warp import FINENESS, Cells, Vectors
+from tubelet.models.motion.worth import Worth
 from tubelet.types import Video
 
 DRIFT = 2
@@ -22,13 +23,14 @@ RINGS = ((8, 2), (4, 2), (2, 1), (1, 1))
 """Quarters of a pixel of each step of the search, and one in how many rows is compared there."""
 
 
-def find_field(groups: Video, frames: int, cell: Cells) -> Field:
+def find_field(groups: Video, frames: int, cell: Cells, worth: Worth | None = None) -> Field:
     """The vectors of every group of so many frames, and where there are none worth having.
 
     Args:
         groups: whole groups of whole cells; cells are multiples of `COARSE`.
         frames: of a group.
         cell: pixels of a cell.
+        worth: drops vectors that are not worth their bits; none for all that fit.
     """
     levels = luma(groups, frames)
     matcher = Matcher.of(levels, cell)
@@ -37,7 +39,8 @@ def find_field(groups: Video, frames: int, cell: Cells) -> Field:
         start = FINENESS * matcher.taken(_coarse(levels, matcher, cell))
         paths = torch.cat([refined(part, start[some]) for some, part in matcher.parts()])
         paths = agreed(matcher, paths)
-    return matcher.field(matcher.placed(paths))
+    field = matcher.field(matcher.placed(paths))
+    return field if worth is None else worth.kept(matcher, field)
 
 
 def _coarse(levels: Luma, matcher: Matcher, cell: Cells) -> Vectors:
