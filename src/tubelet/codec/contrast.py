@@ -16,7 +16,7 @@ from tubelet.tokenizers.grouping import Grouping
 from tubelet.types import Frames, Stride
 
 CONTRAST = 0.25
-"""The usual exponent: it costs nothing in PSNR (decision 0070)."""
+"""The usual exponent: better by MS-SSIM, and hardly worse by PSNR (decision 0070)."""
 
 LARGEST_CONTRAST = 1.0
 
@@ -128,6 +128,11 @@ def _sides(size: int, stride: int) -> Int64[np.ndarray, " n"]:
 
 def _of_cells(values: Shaped[np.ndarray, "H W 3"], stride: Stride) -> Int64[np.ndarray, "h w 3"]:
     """The sum of the values of each cell."""
-    tops = range(0, len(values), stride.h)
-    rows = np.stack([values[top : top + stride.h].sum(axis=0, dtype=np.int64) for top in tops])
-    return np.add.reduceat(rows, np.arange(0, values.shape[1], stride.w), axis=1)
+    height, width, _ = values.shape
+    lines = values.reshape(height, -1)
+    rows = np.zeros((-(-height // stride.h), lines.shape[1]), np.uint32)
+    for row in range(stride.h):  # the first rows of all cells, then the second: long runs of memory
+        part = lines[row :: stride.h]
+        rows[: len(part)] += part
+    columns = np.arange(0, width, stride.w)
+    return np.add.reduceat(rows.reshape(len(rows), width, 3), columns, axis=1).astype(np.int64)

@@ -38,7 +38,8 @@ below zero if fewer, between the qualities that both of them reach; of MS-SSIM i
 
 _UNIFORM = """
 Counts everywhere alike (the first two curves) and budgets of channels round at step 1; a quality chooses step
-and price together. Rounding by what bits are worth is part of what a quality does.
+and price together. Rounding by what bits are worth is part of what a quality does. Errors count less where
+there is contrast (decision 0070), unless a curve says otherwise.
 """
 
 
@@ -98,16 +99,18 @@ MEASURES = (
 _WITH, _BY_TABLES = "bits_per_pixel", "bits_per_pixel_by_tables"
 
 _OURS = {
-    "uniform channels, tables": ("@", _BY_TABLES),
-    "uniform channels, prior": ("@", _WITH),
-    "quality (budgets, rounding), tables": ("quality=", _BY_TABLES),
-    "quality (budgets, rounding), prior": ("quality=", _WITH),
-    "quality without the rounding, prior": ("nearest", _WITH),
-    "budget of channels, prior": ("budget=", _WITH),
-    "x264": ("x264:", _WITH),
-    "x265": ("x265:", _WITH),
+    "uniform channels, tables": ("@", "", _BY_TABLES),
+    "uniform channels, prior": ("@", "", _WITH),
+    "quality (budgets, rounding), tables": ("quality=", "", _BY_TABLES),
+    "quality (budgets, rounding), prior": ("quality=", "", _WITH),
+    "quality by squared errors alone, prior": ("quality=", "contrast=0", _WITH),
+    "quality with contrast 0.5, prior": ("quality=", "contrast=0.5", _WITH),
+    "quality without the rounding, prior": ("quality=", "nearest", _WITH),
+    "budget of channels, prior": ("budget=", "", _WITH),
+    "x264": ("x264:", "", _WITH),
+    "x265": ("x265:", "", _WITH),
 }
-"""Curves: what the names of their settings hold, and which of their bits count."""
+"""Curves: how the names of their settings begin, what follows the comma, and which of their bits count."""
 
 _BEST = "quality (budgets, rounding), prior"
 
@@ -157,16 +160,15 @@ def curves_of(clips: Clips) -> dict[str, list[Point]]:
     every = [set(clip["points"]) for clip in clips.values()]
     shared = [name for name in next(iter(clips.values()))["points"] if all(name in each for each in every)]
     found = {
-        curve: [Point(name, rate) for name in shared if _kind(name) == kind]
-        for curve, (kind, rate) in _OURS.items()
+        curve: [Point(name, rate) for name in shared if _is_of(name, begin, rest)]
+        for curve, (begin, rest, rate) in _OURS.items()
     }
     return {curve: points for curve, points in found.items() if points}
 
 
-def _kind(setting: str) -> str:
-    """Which of the kinds in `_OURS` a setting is."""
-    kinds = ("nearest", "x264:", "x265:", "@", "quality=", "budget=")
-    return next(kind for kind in kinds if kind in setting)
+def _is_of(setting: str, begin: str, rest: str) -> bool:
+    """Whether a setting is one of a curve in `_OURS`."""
+    return setting.startswith(begin) and setting.partition(",")[2] == rest
 
 
 def _classes(clips: Clips) -> dict[str, dict[str, Mapping[str, Any]]]:
@@ -210,7 +212,7 @@ def _savings(clips: Clips, curves: Mapping[str, Sequence[Point]]) -> Table:
 
 def _points(clips: Clips, curves: Mapping[str, Sequence[Point]]) -> Table:
     rows = {
-        f"{curve}: {point.setting.removesuffix(',nearest')}": [
+        f"{curve}: {point.setting.partition(',')[0]}": [
             f"{_mean(clips, point.setting, point.rate):.4f}",
             *(f"{_mean(clips, point.setting, each.name):.{each.digits}f}" for each in MEASURES),
         ]
