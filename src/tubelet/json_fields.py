@@ -40,17 +40,17 @@ def fields_from_json(cls: type[Config], numbers: object, where: str) -> Config:
     if missing := [name for name, field in known.items() if field.default is MISSING and name not in numbers]:
         raise CheckpointError(f"the configuration in {where} lacks {', '.join(missing)}. Fetch it again.")
     hints = get_type_hints(cls)
-    values = {
-        name: fields_from_json(hints[name], value, where)
-        if is_dataclass(hints[name])
-        else _value(hints[name], known[name], value, where)
-        for name, value in numbers.items()
-    }
-    return cls(**values)
+    return cls(**{name: _value(hints[name], known[name], value, where) for name, value in numbers.items()})
 
 
 def _value(hint: Any, field: Field[Any], value: object, where: str) -> object:  # noqa: ANN401  a type
+    if is_dataclass(hint):
+        return fields_from_json(cast("type[Any]", hint), value, where)
     try:
+        if get_origin(hint) is tuple and is_dataclass(item := get_args(hint)[0]):
+            return tuple(
+                fields_from_json(cast("type[Any]", item), each, where) for each in _items(value, None)
+            )
         return _of_type(hint, value, field.metadata.get(_BOUNDS, _USUAL_BOUNDS))
     except ValueError as error:
         raise CheckpointError(

@@ -1,7 +1,8 @@
 """Write a tokenizer for other programs: its encoder's and its decoder's step as two files.
 
 Both take and give their state, so a clip is worked on step by step, in any program that runs them, with
-frames of any size. card.md beside them says what goes in and comes out. Discrete tokenizers give digits.
+frames of any size. card.md beside them says what goes in and comes out. Discrete tokenizers give digits,
+those of several parts a tensor for each.
 
   onnx          for onnxruntime, browsers and most others (pip install 'tubelet[export]')
   openvino      for processors and graphics of Intel (pip install 'tubelet[export,openvino]')

@@ -64,9 +64,11 @@ def open_exported_system(text: str, setting: Setting) -> System:
         checkpoint = runtime.discrete(folder, threads=threads)
         return TokenSystem(folder=None, checkpoint=checkpoint, name=text, at_once=bool(setting.at_once))
     checkpoint = runtime.continuous(folder, threads=threads)
+    # Of several ordered parts, all channels are meant.
+    several = sum(part.ordered for part in checkpoint.tokenizer.parts) > 1 and channels is None
     return LatentSystem(
         checkpoint=checkpoint,
         name=text,
-        channels=checkpoint.tokenizer.check_channels(channels),
+        channels=None if several else checkpoint.tokenizer.check_channels(channels),
         at_once=bool(setting.at_once),
     )

@@ -6,7 +6,7 @@ from typing import Any
 from tubelet.interop.onnx.packages import export_package
 
 _MAPS = ("enter", "look", "mix", "draw", "leave")
-"""The layers of `tubelet.models.klt.flat` that are quantised: transforms and gains stay exact."""
+"""The layers of `tubelet.nn.flat` that are quantised: transforms and gains stay exact."""
 
 
 def write_eight_bits(path: Path) -> None:

@@ -1,6 +1,7 @@
 """What lies beside an exported tokenizer: in words, what goes in and comes out."""
 
-from tubelet.interop.steps.facts import StepFacts
+from tubelet.interop.steps.facts import Remembered, StepFacts, counts_name, variance_name
+from tubelet.types import Part
 
 _FORMATS = {
     "float32": "computing in float32",
@@ -19,19 +20,22 @@ def card_text(facts: StepFacts, *, written_as: str, files: tuple[str, str], read
         read_by: a line of Python that reads them.
     """
     t, h, w = facts.stride
-    what = "digits" if facts.bases else "latent"
-    variance = ", `log_variance` likewise" if facts.variational else ""
-    past = "" if not facts.encoder_past else f", `past` 1 x {facts.encoder_past} x h x w"
-    known = "" if not facts.decoder_past else f", `past` 1 x {facts.decoder_past} x h x w"
-    counts = (
-        ""
-        if facts.bases
-        else ", `counts` 1 x 1 x h x w (how many leading channels each position has, whole\n  numbers)"
-    )
+    given, found = _tensors(facts)
+    past, known = _past(facts.encoder_memory), _past(facts.decoder_memory)
     digits = (
         f"Digits are whole numbers of 32 bits; their bases, by token, are {_bases_text(facts)}. A token is "
         "its digits\nin mixed radix, the first counting least.\n"
         if facts.bases
+        else ""
+    )
+    counts = (
+        ""
+        if facts.bases
+        else "Counts are whole numbers of 64 bits: how many leading channels each position has.\n"
+    )
+    parts = (
+        "Where a part has several steps in one, all channels of the first come first.\n"
+        if any(part.stride.t < t for part in facts.latent_parts())
         else ""
     )
     state = (
@@ -43,15 +47,15 @@ def card_text(facts: StepFacts, *, written_as: str, files: tuple[str, str], read
     lead = "The first frame of a clip is a step of its own, repeated. " if facts.lead_frame else ""
     return f"""# {facts.name} as {written_as}
 
-Two functions of one step of {t} frames, {_FORMATS[facts.number_format]},
-made of operators on four axes; h and w are positions of {h} x {w} pixels.
+Two functions of one step of {t} frames, {_FORMATS[facts.number_format]};
+h and w are positions of {h} x {w} pixels.
 
 - `{files[0]}`: `frames` 1 x {3 * t} x {h} h x {w} w in [-1, 1], all colours of the first frame
   first{past}
-  to `{what}` 1 x {facts.channels} x h x w{variance}.
-- `{files[1]}`: `{what}`{counts}{known} to `frames`.
+  to {found}.
+- `{files[1]}`: {given}{known} to `frames`.
 
-{digits}{state}{lead}Frames are filled up to whole
+{digits}{counts}{parts}{state}{lead}Frames are filled up to whole
 positions by repeating their last rows and columns.
 
     {read_by}
@@ -62,3 +66,31 @@ Fingerprint of {facts.name}: {facts.sha256}.
 
 def _bases_text(facts: StepFacts) -> str:
     return " and ".join(" x ".join(map(str, token)) for token in facts.bases)
+
+
+def _tensors(facts: StepFacts) -> tuple[str, str]:
+    """What the decoder is given, and what the encoder gives."""
+    if facts.bases:
+        digits = f"`digits` 1 x {facts.channels} x h x w"
+        return digits, digits
+    latents = [_size(facts, part, part.channels, part.name) for part in facts.latent_parts()]
+    counts = [_size(facts, part, 1, counts_name(facts, part.name)) for part in facts.latent_parts()]
+    variances = [f"`{variance_name(facts, part.name)}`" for part in facts.latent_parts()]
+    likewise = f", {', '.join(variances)} likewise" if facts.variational else ""
+    given = ",\n  ".join(f"{latent}, {count}" for latent, count in zip(latents, counts, strict=True))
+    return given, ",\n  ".join(latents) + likewise
+
+
+def _size(facts: StepFacts, part: Part, channels: int, name: str) -> str:
+    """A tensor and its sides; if a part has several steps in one, they lie in its channels."""
+    steps, down, right = (whole // side for whole, side in zip(facts.stride, part.stride, strict=True))
+    sides = [" * ".join(str(count) for count in (steps, channels) if count > 1) or "1"]
+    sides += [f"{count}{letter}" if count > 1 else letter for count, letter in ((down, "h"), (right, "w"))]
+    return f"`{name}` 1 x {' x '.join(sides)}"
+
+
+def _past(memory: Remembered) -> str:
+    if not memory.channels:
+        return ""
+    side = "" if memory.side == 1 else str(memory.side)
+    return f", `past` 1 x {memory.channels} x {side}h x {side}w"

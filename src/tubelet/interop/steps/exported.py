@@ -1,8 +1,10 @@
 """What is exported of a tokenizer: two functions of one step, what goes in and what comes out."""
 
+import copy
 import logging
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -10,10 +12,18 @@ from torch import Tensor, nn
 
 from tubelet.checkpoint import Checkpoint
 from tubelet.errors import OptionError
-from tubelet.interop.steps.facts import NumberFormat, StepFacts
-from tubelet.models.klt.flat import FlatDecoder, FlatEncoder
-from tubelet.models.klt.model import PART, KLTModel
-from tubelet.models.protocol import GenerativeModel, StepModel
+from tubelet.interop.steps.facts import (
+    NumberFormat,
+    PartFacts,
+    Remembered,
+    StepFacts,
+    counts_name,
+    variance_name,
+)
+from tubelet.interop.steps.forms import Forms, forms, on_four_axes, without_chance
+from tubelet.models.klt.model import KLTModel
+from tubelet.models.motion.model import MotionModel
+from tubelet.models.protocol import StepModel
 from tubelet.quantizers.flat import FlatFSQ, FlatSigns, flat_quantizer
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
@@ -78,77 +88,79 @@ def exported_steps(
     What a flow adds, and what a decoder has learnt of steps to come, is left out.
 
     Args:
-        checkpoint: the tokenizer; the weights are copied.
+        checkpoint: the tokenizer, of any `StepModel`; the weights are copied.
         channels: leading channels to keep; all by default.
         number_format: what maps compute in; those of ``int8`` are in float32 here, and are rounded when
             they are written.
 
     Raises:
-        OptionError: the tokenizer has no form on four axes, or not so many channels; or it is discrete, and
+        OptionError: the tokenizer has no such functions, or not so many channels; or it is discrete, and
             channels are to be left out.
     """
     tokenizer: Tokenizer = checkpoint.tokenizer
-    discrete = isinstance(tokenizer, DiscreteTokenizer)
-    backbone = tokenizer.backbone if discrete else tokenizer
-    model = _exportable(checkpoint.name, backbone.model)
-    kept = backbone.check_channels(channels)
-    if discrete and kept != model.channels:
-        raise OptionError(
-            f"{checkpoint.name} is a discrete tokenizer, whose tokens need all {model.channels} channels. "
-            "Leave the number of channels out."
-        )
-    model = model.eval().cpu().float()
-    model = model if kept == model.channels else model.narrowed(kept).eval()
-    half = number_format == "float16"
-    encoder, decoder = FlatEncoder(model, half=half), FlatDecoder(model, half=half)
-    facts = _facts(checkpoint, model, encoder, decoder, number_format)
-    _LOG.debug("%s as steps of %d channels, %s", checkpoint.name, kept, number_format)
-    if not discrete:
-        return Exported(
-            Step(_Given(encoder).eval(), _encoder_inputs(facts), _encoder_outputs(facts)),
-            Step(_Given(decoder).eval(), _decoder_inputs(facts), _decoder_outputs(facts)),
-            facts,
-        )
-    if (digits := flat_quantizer(tokenizer.quantizer)) is None:
-        raise OptionError(
-            f"{checkpoint.name} has a quantiser that is not exported; those that round or take signs (FSQ, "
-            "LFQ, BSQ) are. `tubelet models` shows them."
-        )
+    model = _model_of(checkpoint, channels, number_format)
+    pair = forms(model, half=number_format == "float16")
+    facts = _facts(checkpoint, model, pair, number_format)
+    _LOG.debug("%s as steps of %d channels, %s", checkpoint.name, facts.channels, number_format)
+    encoder, decoder = pair.encoder, pair.decoder
+    if isinstance(tokenizer, DiscreteTokenizer):
+        if (digits := flat_quantizer(tokenizer.quantizer)) is None:
+            raise OptionError(
+                f"{checkpoint.name} has a quantiser that is not exported; those that round or take signs "
+                "(FSQ, LFQ, BSQ) are. `tubelet models` shows them."
+            )
+        encoder, decoder = _TokenEncoder(encoder, digits).eval(), _TokenDecoder(decoder, digits).eval()
     return Exported(
-        Step(_TokenEncoder(encoder, digits).eval(), _encoder_inputs(facts), _encoder_outputs(facts)),
-        Step(_TokenDecoder(decoder, digits).eval(), _decoder_inputs(facts), _decoder_outputs(facts)),
+        Step(encoder, _encoder_inputs(facts), _encoder_outputs(facts)),
+        Step(decoder, _decoder_inputs(facts), _decoder_outputs(facts)),
         facts,
     )
 
 
-class _Given(nn.Module):
-    """A step without what it does not have: exporters take no missing outputs."""
+def _model_of(checkpoint: Checkpoint[Any], channels: int | None, number_format: NumberFormat) -> StepModel:
+    """The model that is exported, in float32.
 
-    def __init__(self, step: nn.Module) -> None:
-        super().__init__()
-        self.step = step
-
-    def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
-        return tuple(each for each in self.step(*given) if each is not None)
+    Raises:
+        OptionError: it has not so many channels, or no form in this number format.
+    """
+    tokenizer: Tokenizer = checkpoint.tokenizer
+    discrete = isinstance(tokenizer, DiscreteTokenizer)
+    backbone = tokenizer.backbone if discrete else tokenizer
+    whole = without_chance(backbone.model)
+    # A latent of several parts, of which none is the main one, has no number of channels to keep.
+    kept = None if channels is None else backbone.check_channels(channels)
+    narrow = kept is not None and kept != backbone.channels
+    if discrete and narrow:
+        raise OptionError(
+            f"{checkpoint.name} is a discrete tokenizer, whose tokens need all {backbone.channels} channels. "
+            "Leave the number of channels out."
+        )
+    if number_format == "int8" and not on_four_axes(whole):
+        raise OptionError(
+            f"{checkpoint.name} is of a kind whose networks are not exported in int8. Use float16 or float32."
+        )
+    # A module, as every model is; its weights stay where they are, and a copy of them is exported.
+    model: Any = copy.deepcopy(whole)
+    model = model.eval().cpu().float()
+    return model.narrowed(kept).eval() if narrow else model
 
 
 class _TokenEncoder(nn.Module):
     """Frames to digits."""
 
-    def __init__(self, step: FlatEncoder, digits: FlatFSQ | FlatSigns) -> None:
+    def __init__(self, step: nn.Module, digits: FlatFSQ | FlatSigns) -> None:
         super().__init__()
         self.step, self.digits = step, digits
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
-        encoded = self.step(*given)
-        past = () if encoded.past is None else (encoded.past,)
-        return (self.digits.quantize(encoded.latent), *past)
+        latent, *past = self.step(*given)
+        return (self.digits.quantize(latent), *past)
 
 
 class _TokenDecoder(nn.Module):
     """Digits to frames."""
 
-    def __init__(self, step: FlatDecoder, digits: FlatFSQ | FlatSigns) -> None:
+    def __init__(self, step: nn.Module, digits: FlatFSQ | FlatSigns) -> None:
         super().__init__()
         self.step, self.digits = step, digits
 
@@ -156,86 +168,93 @@ class _TokenDecoder(nn.Module):
         digits, *state = given
         latent = self.digits.dequantize(digits)
         counts = torch.full_like(digits[:, :1], latent.shape[1], dtype=torch.int64)
-        return tuple(each for each in self.step(latent, counts, *state) if each is not None)
-
-
-def _exportable(name: str, model: StepModel) -> KLTModel:
-    """The model whose steps have a form on four axes.
-
-    Raises:
-        OptionError: there is none.
-    """
-    base = model.base if isinstance(model, GenerativeModel) else model
-    if not isinstance(base, KLTModel):
-        raise OptionError(
-            f"{name} is of a kind that is not exported; tokenizers of one part with a learned transform are. "
-            "`tubelet models` shows them."
-        )
-    return base
+        return self.step(latent, counts, *state)
 
 
 def _facts(
-    checkpoint: Checkpoint[Any],
-    model: KLTModel,
-    encoder: FlatEncoder,
-    decoder: FlatDecoder,
-    number_format: NumberFormat,
+    checkpoint: Checkpoint[Any], model: StepModel, pair: Forms, number_format: NumberFormat
 ) -> StepFacts:
     tokenizer: Tokenizer = checkpoint.tokenizer
-    widths = [stack.width for stack in model.networks()]
-    pixels = 3 * model.stride.t * model.stride.h * model.stride.w
+    several = [part for part in model.parts if len(model.parts) > 1 or part.stride != model.stride]
     return StepFacts(
         name=checkpoint.name,
         sha256=checkpoint.sha256,
         stride=model.stride,
-        channels=model.channels,
+        channels=sum(part.channels for part in model.parts),
         lead_frame=tokenizer.lead_frame,
         variational=model.variational,
         warm_up=model.warm_up,
         encoder_halo=model.encoder_halo,
         decoder_halo=model.decoder_halo,
-        encoder_past=encoder.past_channels,
-        decoder_past=decoder.past_channels,
-        # Of a block: the residual stream, what it remembers twice, and a few as wide.
-        work=3 * pixels + 8 * max(widths, default=0) + 2 * max(encoder.past_channels, decoder.past_channels),
+        encoder_past=pair.encoder_past.channels,
+        decoder_past=pair.decoder_past.channels,
+        encoder_past_side=pair.encoder_past.side,
+        decoder_past_side=pair.decoder_past.side,
+        work=_work(model, pair),
         flops_per_pixel=model.flops_per_pixel(),
-        pixel_units=tuple(model.pixel_units()[PART].tolist()),
-        coding_units=tuple(model.coding_units()[PART].tolist()),
+        pixel_units=_in_order(model, model.pixel_units()),
+        coding_units=_in_order(model, model.coding_units()),
         number_format=number_format,
         bases=tokenizer.bases if isinstance(tokenizer, DiscreteTokenizer) else (),
+        parts=tuple(PartFacts(**part._asdict()) for part in several),
     )
+
+
+def _work(model: StepModel, pair: Forms) -> int:
+    """Numbers per cell that a step holds at once; an upper estimate."""
+    remembered = 2 * max(past.channels * past.side**2 for past in (pair.encoder_past, pair.decoder_past))
+    if isinstance(model, KLTModel):
+        widths = [stack.width for stack in model.networks()]
+        # Of a block: the residual stream, what it remembers twice, and a few as wide.
+        return 3 * 3 * prod(model.stride) + 8 * max(widths, default=0) + remembered
+    footprints = (model.encoder_footprint(), model.decoder_footprint())
+    most = max(each.whole + each.strip for each in footprints) // model.dtype.itemsize
+    # The search of every cell at once: images between pixels, places of pixels in them, and what lies there.
+    searched = 12 * 3 * prod(model.stride) if isinstance(model, MotionModel) else 0
+    return most + searched + remembered
+
+
+def _in_order(model: StepModel, units: Mapping[str, Tensor]) -> tuple[float, ...]:
+    return tuple(number for part in model.parts for number in units[part.name].tolist())
 
 
 def _encoder_inputs(facts: StepFacts) -> dict[str, Input]:
     rows, columns = _sides()
     t, h, w = facts.stride
     height, width = _EXAMPLE[0] * h, _EXAMPLE[1] * w
-    frames = torch.zeros(1, 3 * t, height, width)
-    return {"frames": Input(frames, {2: h * rows, 3: w * columns})} | _past_inputs(facts.encoder_past)
+    # Not all alike, so that no path is taken that a video would not take.
+    frames = torch.rand(1, 3 * t, height, width, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return {"frames": Input(frames, {2: h * rows, 3: w * columns})} | _past_inputs(facts.encoder_memory)
 
 
 def _decoder_inputs(facts: StepFacts) -> dict[str, Input]:
     rows, columns = _sides()
-    sides = {2: rows, 3: columns}
     if facts.bases:
         digits = torch.zeros(1, len(list(chain.from_iterable(facts.bases))), *_EXAMPLE, dtype=torch.int32)
-        return {"digits": Input(digits, sides)} | _past_inputs(facts.decoder_past)
-    latent = torch.zeros(1, facts.channels, *_EXAMPLE)
-    counts = torch.full((1, 1, *_EXAMPLE), facts.channels)
-    given = {"latent": Input(latent, sides), "counts": Input(counts, sides)}
-    return given | _past_inputs(facts.decoder_past)
+        return {"digits": Input(digits, {2: rows, 3: columns})} | _past_inputs(
+            facts.decoder_past, facts.decoder_past_side
+        )
+    given: dict[str, Input] = {}
+    for part in facts.latent_parts():
+        steps, down, right = (a // b for a, b in zip(facts.stride, part.stride, strict=True))
+        size, sides = (down * _EXAMPLE[0], right * _EXAMPLE[1]), {2: down * rows, 3: right * columns}
+        given[part.name] = Input(torch.zeros(1, steps * part.channels, *size), sides)
+        given[counts_name(facts, part.name)] = Input(torch.full((1, steps, *size), part.channels), sides)
+    return given | _past_inputs(facts.decoder_memory)
 
 
-def _past_inputs(channels: int) -> dict[str, Input]:
-    if not channels:
+def _past_inputs(memory: Remembered) -> dict[str, Input]:
+    if not memory.channels:
         return {}
-    rows, columns = _sides()
-    past = Input(torch.zeros(1, channels, *_EXAMPLE), {2: rows, 3: columns})
+    rows, columns, side = *_sides(), memory.side
+    past = Input(torch.zeros(memory.size(_EXAMPLE)), {2: side * rows, 3: side * columns})
     return {"first": Input(torch.tensor([True]), None), "past": past}
 
 
 def _encoder_outputs(facts: StepFacts) -> list[str]:
-    names = ["digits"] if facts.bases else ["latent"] + (["log_variance"] if facts.variational else [])
+    names = ["digits"] if facts.bases else [part.name for part in facts.latent_parts()]
+    if facts.variational and not facts.bases:
+        names += [variance_name(facts, name) for name in list(names)]
     return names + (["past_next"] if facts.encoder_past else [])
 
 

@@ -1,5 +1,6 @@
 """What an exported tokenizer loses against the one that it was made from."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -43,20 +44,23 @@ def measured_loss(original: Checkpoint[Any], exported: Checkpoint[Any]) -> Loss:
         exported: the same, read from files.
     """
     frames = scene_at(0, options=_SCENE).frames()
-    channels = None
+    channels: dict[str, int] = {}
     if isinstance(exported.tokenizer, ContinuousTokenizer):
-        channels = exported.tokenizer.channels
+        channels = {part.name: part.channels for part in exported.tokenizer.parts if part.ordered}
     return Loss(*(_psnr(each.tokenizer, frames, channels) for each in (original, exported)))
 
 
 @torch.no_grad()
-def _psnr(tokenizer: ContinuousTokenizer | DiscreteTokenizer, frames: Frames, channels: int | None) -> float:
+def _psnr(
+    tokenizer: ContinuousTokenizer | DiscreteTokenizer, frames: Frames, channels: Mapping[str, int]
+) -> float:
     video = to_model(frames)
     if isinstance(tokenizer, DiscreteTokenizer):
         back = tokenizer(video)
     else:
-        latent, (count, height, width) = tokenizer.encode(video, channels=channels), frames.shape[:3]
-        back = tokenizer.decode(latent, frames=count, height=height, width=width)
+        count, height, width = frames.shape[:3]
+        latents = tokenizer.encode_parts(video, channels=channels)
+        back = tokenizer.decode_parts(latents, frames=count, height=height, width=width)
     psnr = ClipPSNR()
     psnr.update(frames, from_model(back))
     return psnr.compute()

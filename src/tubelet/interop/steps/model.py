@@ -1,7 +1,7 @@
 """A `StepModel` that computes with another program: onnxruntime, OpenVINO."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, final, runtime_checkable
+from typing import NamedTuple, Protocol, final, runtime_checkable
 
 import numpy as np
 import torch
@@ -9,13 +9,10 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from tubelet.interop.steps.facts import StepFacts
+from tubelet.interop.steps.facts import Remembered, StepFacts, counts_name
 from tubelet.models.protocol import Decoded, Encoded, Footprint, Past
 from tubelet.models.whole_tile import WholeTileModel
 from tubelet.types import Counts, Known, Latent, Latents, Part, Video
-
-PART = "latent"
-"""The name of the only part."""
 
 
 @runtime_checkable
@@ -34,9 +31,9 @@ class Session(Protocol):
 
 @final
 class RuntimeModel(WholeTileModel):
-    """One part of ordered channels, encoded and decoded by two sessions.
+    """The parts of a latent, encoded and decoded by two sessions.
 
-    That of a discrete tokenizer is its digits, as numbers.
+    That of a discrete tokenizer consists of its digits, as numbers.
 
     Args:
         facts: of the tokenizer that was exported.
@@ -45,9 +42,7 @@ class RuntimeModel(WholeTileModel):
     """
 
     def __init__(self, facts: StepFacts, encoder: Session, decoder: Session) -> None:
-        super().__init__(
-            [Part(PART, facts.channels, facts.stride)], stride=facts.stride, warm_up=facts.warm_up
-        )
+        super().__init__(facts.latent_parts(), stride=facts.stride, warm_up=facts.warm_up)
         self.facts = facts
         self.variational = facts.variational
         self.encoder_halo, self.decoder_halo = facts.encoder_halo, facts.decoder_halo
@@ -59,32 +54,40 @@ class RuntimeModel(WholeTileModel):
             self._encoded(clip, None if past is None else past[0][index])
             for index, clip in enumerate(groups.detach().float().numpy())
         ]
-        latents, variances, pasts = zip(*runs, strict=True)
+        parts = [part.name for part in self.parts]
         return Encoded(
-            {PART: torch.stack(latents)},
-            {PART: torch.stack(variances)} if self.variational else None,
-            (torch.stack(pasts),) if self.facts.encoder_past else None,
+            {name: torch.stack([run.latents[name] for run in runs]) for name in parts},
+            {name: torch.stack([run.log_variances[name] for run in runs]) for name in parts}
+            if self.variational
+            else None,
+            _stacked([run.past for run in runs]),
         )
 
     def decode_groups(self, latents: Latents, past: Past | None, known: Known) -> Decoded:
         """Decode consecutive whole steps; the mirror of `encode_groups`."""
-        latent = latents[PART].detach().float()
-        counts = _counts(latent, known.get(PART))
-        full = torch.nn.functional.pad(latent, (0,) * 7 + (self.facts.channels - latent.shape[1],))
+        given: dict[str, np.ndarray] = {}
+        for part in self.parts:
+            latent = latents[part.name].detach().float()
+            counts = _counts(latent, known.get(part.name))
+            full = torch.nn.functional.pad(latent, (0,) * 7 + (part.channels - latent.shape[1],))
+            given |= self._of_decoder(part, full.numpy(), counts.numpy())
+        clips = len(latents[self.parts[0].name])
         runs = [
-            self._decoded(clip, number, None if past is None else past[0][index])
-            for index, (clip, number) in enumerate(zip(full.numpy(), counts.numpy(), strict=True))
+            self._decoded(
+                {name: whole[index] for name, whole in given.items()},
+                None if past is None else past[0][index],
+            )
+            for index in range(clips)
         ]
-        groups, pasts = zip(*runs, strict=True)
-        return Decoded(torch.stack(groups), (torch.stack(pasts),) if self.facts.decoder_past else None)
+        return Decoded(torch.stack([run.groups for run in runs]), _stacked([run.past for run in runs]))
 
     def encoder_footprint(self) -> Footprint:
         """What a stream takes for the encoder."""
-        return self._steps_footprint(self.facts.encoder_past)
+        return self._steps_footprint(self.facts.encoder_memory)
 
     def decoder_footprint(self) -> Footprint:
         """What a stream takes for the decoder."""
-        return self._steps_footprint(self.facts.decoder_past)
+        return self._steps_footprint(self.facts.decoder_memory)
 
     def flops_per_pixel(self) -> float:
         """Operations to encode and decode a pixel."""
@@ -92,63 +95,99 @@ class RuntimeModel(WholeTileModel):
 
     def pixel_units(self) -> Mapping[str, Float[Tensor, " c"]]:
         """By how much one of each channel changes pixels."""
-        return {PART: torch.tensor(self.facts.pixel_units)}
+        return {
+            name: torch.tensor(units) for name, units in self.facts.by_part(self.facts.pixel_units).items()
+        }
 
     def coding_units(self) -> Mapping[str, Float[Tensor, " c"]]:
         """What a file's quantiser takes for `pixel_units`."""
-        return {PART: torch.tensor(self.facts.coding_units)}
+        coding = self.facts.by_part(self.facts.coding_units)
+        return {name: torch.tensor(units) for name, units in coding.items()}
 
-    def _encoded(
-        self, clip: Float[np.ndarray, "c T H W"], past: Tensor | None
-    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """The latent of a clip, logarithms of its variances, and what is remembered."""
-        latents: list[np.ndarray] = []
-        variances: list[np.ndarray] = []
+    def _encoded(self, clip: Float[np.ndarray, "c T H W"], past: Tensor | None) -> "_EncodedClip":
+        """The parts of a clip, logarithms of their variances, and what is remembered."""
+        found: list[list[np.ndarray]] = []
         state = None if past is None else past.numpy()[None]
         for frames in rearrange(clip, "c (n t) h w -> n 1 (t c) h w", t=self.stride.t):
             cells = frames.shape[2] // self.stride.h, frames.shape[3] // self.stride.w
-            given = {"frames": np.ascontiguousarray(frames)} | _state(state, self.facts.encoder_past, cells)
-            latent, *rest = self._encoder.run(None, given)
-            latents.append(latent[0].astype(np.float32))
-            variances += [rest.pop(0)[0]] if self.variational else []
-            state = rest[0] if self.facts.encoder_past else None
-        return (
-            torch.from_numpy(np.stack(latents, axis=1)),
-            torch.from_numpy(np.stack(variances, axis=1)) if variances else None,
+            given = {"frames": np.ascontiguousarray(frames)} | _state(state, self.facts.encoder_memory, cells)
+            values = list(self._encoder.run(None, given))
+            state = values.pop() if self.facts.encoder_past else None
+            found.append(values)
+        whole = [
+            torch.from_numpy(np.concatenate([_unfolded(each, part.channels) for each in steps], axis=1))
+            for part, steps in zip(self.parts * 2, zip(*found, strict=True), strict=False)
+        ]
+        names = [part.name for part in self.parts]
+        return _EncodedClip(
+            dict(zip(names, whole, strict=False)),
+            dict(zip(names, whole[len(names) :], strict=False)),
             None if state is None else torch.from_numpy(state[0]),
         )
 
-    def _decoded(
-        self, latent: Float[np.ndarray, "c t h w"], counts: np.ndarray, past: Tensor | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """The frames of a latent, and what is remembered."""
+    def _decoded(self, given: dict[str, np.ndarray], past: Tensor | None) -> "_DecodedClip":
+        """The frames of a clip, whose parts and counts are ``c t h w``, and what is remembered."""
         groups: list[np.ndarray] = []
         state = None if past is None else past.numpy()[None]
-        for index in range(latent.shape[1]):
-            given = self._of_decoder(latent[None, :, index], counts[None, :, index])
-            given |= _state(state, self.facts.decoder_past, latent.shape[2:])
-            frames, *rest = self._decoder.run(None, given)
+        (first, *_), (t, h, w) = self.parts, self.stride
+        values = next(iter(given.values()))
+        cells = (values.shape[2] * first.stride.h // h, values.shape[3] * first.stride.w // w)
+        for index in range(values.shape[1] * first.stride.t // t):
+            inputs = _state(state, self.facts.decoder_memory, cells)
+            for name, whole in given.items():
+                steps = whole.shape[1] // (values.shape[1] * first.stride.t // t)
+                some = whole[:, index * steps : (index + 1) * steps]
+                inputs[name] = np.ascontiguousarray(rearrange(some, "c t h w -> 1 (t c) h w"))
+            frames, *rest = self._decoder.run(None, inputs)
             groups.append(rearrange(frames[0], "(t c) h w -> c t h w", c=3))
             state = rest[0] if self.facts.decoder_past else None
         video = torch.from_numpy(np.concatenate(groups, axis=1))
-        return video, None if state is None else torch.from_numpy(state[0])
+        return _DecodedClip(video, None if state is None else torch.from_numpy(state[0]))
 
-    def _of_decoder(self, latent: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
-        """What the decoder is given of a step."""
+    def _of_decoder(self, part: Part, latent: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """What the decoder is given of a part."""
         if self.facts.bases:
             return {"digits": np.rint(latent).astype(np.int32)}
-        return {"latent": np.ascontiguousarray(latent), "counts": np.ascontiguousarray(counts)}
+        return {part.name: latent, counts_name(self.facts, part.name): counts}
 
-    def _steps_footprint(self, past: int) -> Footprint:
+    def _steps_footprint(self, memory: Remembered) -> Footprint:
         item = self.dtype.itemsize
-        return Footprint(remembered=item * past, whole=item * self.facts.work, strip=0, most=1)
+        return Footprint(
+            remembered=item * memory.channels * memory.side**2, whole=item * self.facts.work, strip=0, most=1
+        )
 
 
-def _state(state: np.ndarray | None, channels: int, cells: tuple[int, ...]) -> dict[str, np.ndarray]:
+class _EncodedClip(NamedTuple):
+    """One clip."""
+
+    latents: dict[str, Tensor]
+    log_variances: dict[str, Tensor]
+    past: Tensor | None
+
+
+class _DecodedClip(NamedTuple):
+    """One clip."""
+
+    groups: Tensor
+    past: Tensor | None
+
+
+def _stacked(pasts: Sequence[Tensor | None]) -> Past | None:
+    """What is remembered of every clip."""
+    known = [past for past in pasts if past is not None]
+    return (torch.stack(known),) if known else None
+
+
+def _unfolded(step: np.ndarray, channels: int) -> Float[np.ndarray, "c t h w"]:
+    """A part of one step, whose steps lie in its channels."""
+    return rearrange(step[0].astype(np.float32), "(t c) h w -> c t h w", c=channels)
+
+
+def _state(state: np.ndarray | None, memory: Remembered, cells: tuple[int, int]) -> dict[str, np.ndarray]:
     """What a step is given of the one before, if anything is remembered."""
-    if not channels:
+    if not memory.channels:
         return {}
-    past = np.zeros((1, channels, *cells), np.float32) if state is None else state
+    past = np.zeros(memory.size(cells), np.float32) if state is None else state
     return {"first": np.array([state is None]), "past": past}
 
 

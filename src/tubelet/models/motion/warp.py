@@ -17,7 +17,7 @@ REACH = 30
 TAPS = 2
 """Pixels to each side of a point between pixels that its value depends on."""
 
-_WEIGHTS = ((0, 128, 0, 0), (-9, 111, 29, -3), (-8, 72, 72, -8), (-3, 29, 111, -9))
+WEIGHTS = ((0, 128, 0, 0), (-9, 111, 29, -3), (-8, 72, 72, -8), (-3, 29, 111, -9))
 """Weights, times 128, of the four pixels around a point at 0, 1, 2 and 3 quarters between the middle two:
 cubic convolution (Keys 1981, a = -1/2)."""
 
@@ -145,7 +145,7 @@ def _spread(
     shape = list(gradient.shape)
     shape[dim] += 3 * apart
     total = gradient.new_zeros(shape)
-    for tap, weight in enumerate(_WEIGHTS[quarter]):
+    for tap, weight in enumerate(WEIGHTS[quarter]):
         if weight:
             total.narrow(dim, tap * apart, gradient.shape[dim]).add_(gradient, alpha=weight / 128)
     return total
@@ -178,7 +178,7 @@ def _between(numbers: Float[Tensor, " m"], quarter: int, apart: int) -> Float[Te
     taps = [numbers[tap * apart :][:length] for tap in range(4)]
     if not quarter:
         return taps[1]
-    weights = [weight / 128 for weight in _WEIGHTS[quarter]]
+    weights = [weight / 128 for weight in WEIGHTS[quarter]]
     total = taps[0] * weights[0]
     for tap, weight in zip(taps[1:], weights[1:], strict=True):
         total.add_(tap, alpha=weight)
