@@ -43,7 +43,7 @@ def export_openvino(
     """Write the encoder's and the decoder's step as files of OpenVINO; arguments as `export_onnx`.
 
     Raises:
-        OptionError: the tokenizer has no form on four axes, or not so many channels; or a package is
+        OptionError: the tokenizer cannot be exported, or has not so many channels; or a package is
             not installed.
         OutputError: the folder exists or cannot be written.
     """

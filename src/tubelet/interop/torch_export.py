@@ -33,7 +33,7 @@ def export_programs(
     those that you made.
 
     Raises:
-        OptionError: the tokenizer has no form on four axes, or not so many channels; or the numbers are to
+        OptionError: the tokenizer cannot be exported, or has not so many channels; or the numbers are to
             be of eight bits.
         OutputError: the folder exists or cannot be written.
     """

@@ -37,10 +37,10 @@ def export_onnx(
 ) -> Path:
     """Write the encoder's and the decoder's step as ONNX, for steps of any rows and columns.
 
-    Inputs and outputs are those of `tubelet.models.klt.flat`, as far as the tokenizer has them: ``frames``,
-    ``latent``, ``counts``, ``first`` and ``past`` in; ``latent``, ``log_variance``, ``frames`` and
-    ``past_next`` out, all in float32. A discrete tokenizer gives and takes ``digits`` in place of ``latent``
-    and ``counts``.
+    Inputs and outputs, as far as the tokenizer has them: ``frames``, ``latent``, ``counts``, ``first`` and
+    ``past`` in; ``latent``, ``log_variance``, ``frames`` and ``past_next`` out, all in float32. Parts, if
+    there are several, have their names in place of ``latent``, and ``NAME_counts``. A discrete tokenizer
+    gives and takes ``digits`` in place of ``latent`` and ``counts``.
 
     Args:
         checkpoint: the tokenizer, continuous or with FSQ, LFQ or BSQ.
@@ -54,7 +54,7 @@ def export_onnx(
         The folder.
 
     Raises:
-        OptionError: the tokenizer has no form on four axes, or not so many channels; or a package is
+        OptionError: the tokenizer cannot be exported, or has not so many channels; or a package is
             not installed.
         OutputError: the folder exists or cannot be written.
     """
