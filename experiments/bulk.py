@@ -40,6 +40,7 @@ from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.video.read import open_video
 
 TOKENIZER = "tubelet-s"
+QUICK = ("--tokenizer", TOKENIZER, "--shard-size", "2MB")
 
 ROWS = 100_000
 KILLS = 5
@@ -92,9 +93,8 @@ def took(*words: object) -> Ended:
 
 
 def encode(place: Place, out: str, *more: object) -> list[object]:
-    """The words of a command that encodes all clips."""
-    given = ("--tokenizer", TOKENIZER, "--shard-size", "2MB")
-    return ["encode-dataset", place.clips, "-o", place.folder / out, *given, *more]
+    """The words of a command that encodes all clips with a small tokenizer."""
+    return ["encode-dataset", place.clips, "-o", place.folder / out, *QUICK, *more]
 
 
 def shards(folder: Path) -> dict[str, bytes]:
@@ -103,18 +103,37 @@ def shards(folder: Path) -> dict[str, bytes]:
 
 
 def workers(place: Place) -> dict[str, object]:
-    """One process and two, the same bytes."""
-    one = took(*encode(place, "one", "--workers", 1))
-    two = took(*encode(place, "two", "--workers", 2))
+    """One process and two, the same bytes: of clips as `tubelet scenes` makes them, and of tiny ones."""
+    usual = place.folder / "scenes"
+    if not usual.exists():
+        took("scenes", "-o", usual, "--count", place.total)
     return {
         "asked": "two workers at least 1.8 times as fast as one",
         "clips": place.total,
+        "usual": by_workers(usual, place.folder, "usual"),
+        "tiny": by_workers(place.clips, place.folder, "", *QUICK),
+    }
+
+
+def by_workers(clips: Path, folder: Path, name: str, *given: object) -> dict[str, object]:
+    """What the clips of a folder take one process and two; and what one clip takes, nearly all of it starting."""
+    first = folder / f"{name}first.txt"
+    first.write_text(f"{min(clips.glob('*.m??'))}\n", encoding="utf-8")
+
+    def encoded(source: Path, out: str, count: int) -> Ended:
+        shutil.rmtree(folder / out, ignore_errors=True)
+        return took("encode-dataset", source, "-o", folder / out, *given, "--workers", count)
+
+    start = encoded(first, f"{name}start", 1)
+    one, two = (encoded(clips, f"{name}{out}", count) for out, count in (("one", 1), ("two", 2)))
+    return {
+        "start": start._asdict(),
         "one": one._asdict(),
         "two": two._asdict(),
         "speed_up_by_the_clock": round(one.seconds / two.seconds, 2),
         "speed_up_of_idle_cores": round(2 * one.cpu_seconds / two.cpu_seconds, 2),
         "load": os.getloadavg()[0],
-        "same_bytes": shards(place.folder / "one") == shards(place.folder / "two"),
+        "same_bytes": shards(folder / f"{name}one") == shards(folder / f"{name}two"),
     }
 
 

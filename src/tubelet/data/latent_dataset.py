@@ -53,7 +53,15 @@ class LatentBatch(NamedTuple):
 
     @property
     def latent(self) -> Tensor:
-        """The latents of a tokenizer of one part, ``b c t h w``."""
+        """The latents of a tokenizer of one part, ``b c t h w``.
+
+        Raises:
+            DatasetError: the data set holds tokens, or latents of several parts.
+        """
+        if "latent" not in self.arrays:
+            raise DatasetError(
+                f"the data set holds {', '.join(self.arrays)}, not one latent. Take them from batch.arrays."
+            )
         return self.arrays["latent"]
 
 

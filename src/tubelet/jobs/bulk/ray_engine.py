@@ -76,7 +76,8 @@ class _Actors:
                 answer = self._ray.get(ready)
             except (errors.RayActorError, errors.NodeDiedError, errors.OutOfMemoryError) as error:
                 if isinstance(error, errors.ActorDiedError) and "creation task" in str(error):
-                    raise OutputError(f"no actor can begin: {_first_line(error)}") from error
+                    # Ray tells where it happened first, and what happened last.
+                    raise OutputError(f"no actor can begin: {_line(error, -1)}") from error
                 if "batch" in request:
                     # One of them is at fault: all but the first are given out before those that come.
                     first, *others = request["batch"]
@@ -86,7 +87,7 @@ class _Actors:
                 if tries < TRIES:
                     self._begin(None, request, tries + 1)
                     continue
-                free, answer = None, {"failed": f"its actor ended: {_first_line(error)} ({TRIES} tries)"}
+                free, answer = None, {"failed": f"its actor ended: {_line(error)} ({TRIES} tries)"}
             if "no_output" in answer:
                 raise OutputError(answer["no_output"])
             following = next(requests, None)
@@ -139,10 +140,10 @@ def _connected(address: str | None, workers: int | None) -> Iterator[ModuleType]
         except Exception as error:
             ray.shutdown()
             if address is not None:
-                raise OptionError(f"no cluster of Ray is at {address}: {_first_line(error)}") from error
+                raise OptionError(f"no cluster of Ray is at {address}: {_line(error)}") from error
             # It gives a busy machine half a minute, in which its programs are read from disk at least.
             if attempt == TRIES - 1:
-                raise OutputError(f"Ray cannot begin on this machine: {_first_line(error)}") from error
+                raise OutputError(f"Ray cannot begin on this machine: {_line(error)}") from error
     try:
         yield ray
     finally:
@@ -159,5 +160,6 @@ def _begin_ray(ray: ModuleType, address: str | None, workers: int | None) -> Non
     ray.init(address="local", **own, **quiet)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:300]
+def _line(error: Exception, number: int = 0) -> str:
+    """A line of what an error says."""
+    return (str(error).strip().splitlines() or [""])[number][:300]

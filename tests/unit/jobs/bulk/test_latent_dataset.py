@@ -133,6 +133,8 @@ def test_tokens_come_as_digits(encode, clips, tmp_path, token_folder):
     encode(clips, tokenizer=str(token_folder), to="tokens")
     for batch in LatentDataset(tmp_path / "tokens", batch=2):
         digits = batch.arrays["tokens"]
+        with pytest.raises(DatasetError, match="holds tokens, not one latent"):
+            _ = batch.latent
         assert digits.dtype == torch.int64
         assert digits.shape[1] == 4
         assert int(digits.max()) < 8

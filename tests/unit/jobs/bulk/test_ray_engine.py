@@ -67,6 +67,8 @@ class FakeRay(ModuleType):
         return [refs[-1]], refs[:-1]
 
     def get(self, ref):
+        if ref[0] == "unable":
+            raise ActorDied("creation task\nTraceback\nCheckpointError: the tokenizer changed\n")
         if ref[1] == "died":
             raise ActorError("killed\nby somebody")
         if isinstance(ref[0], tuple):
@@ -139,6 +141,11 @@ def test_nodes_of_a_cluster_may_have_gpus_where_the_driver_has_none(tmp_path, vi
 def test_what_cannot_be_written_ends_the_work(ray):
     with pytest.raises(OutputError, match="the disk is full"):
         ask([0, "full", 2])
+
+
+def test_why_no_actor_can_begin_is_said(ray):
+    with pytest.raises(OutputError, match="no actor can begin: CheckpointError: the tokenizer changed"):
+        ask(["unable"])
 
 
 def test_a_cluster_is_asked_for_by_its_address(ray, monkeypatch):
