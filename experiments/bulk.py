@@ -116,7 +116,7 @@ def workers(place: Place) -> dict[str, object]:
 
 
 def by_workers(clips: Path, folder: Path, name: str, *given: object) -> dict[str, object]:
-    """What the clips of a folder take one process and two; and what one clip takes, nearly all of it starting."""
+    """What the clips of a folder take one process and two; and one clip, nearly all of it starting."""
     first = folder / f"{name}first.txt"
     first.write_text(f"{min(clips.glob('*.m??'))}\n", encoding="utf-8")
 
