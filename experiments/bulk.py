@@ -117,14 +117,12 @@ def workers(place: Place) -> dict[str, object]:
 
 def by_workers(clips: Path, folder: Path, name: str, *given: object) -> dict[str, object]:
     """What the clips of a folder take one process and two; and one clip, nearly all of it starting."""
-    first = folder / f"{name}first.txt"
-    first.write_text(f"{min(clips.glob('*.m??'))}\n", encoding="utf-8")
 
     def encoded(source: Path, out: str, count: int) -> Ended:
         shutil.rmtree(folder / out, ignore_errors=True)
         return took("encode-dataset", source, "-o", folder / out, *given, "--workers", count)
 
-    start = encoded(first, f"{name}start", 1)
+    start = encoded(min(clips.glob("*.m??")), f"{name}start", 1)
     one, two = (encoded(clips, f"{name}{out}", count) for out, count in (("one", 1), ("two", 2)))
     return {
         "start": start._asdict(),

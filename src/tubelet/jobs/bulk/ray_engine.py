@@ -28,7 +28,7 @@ def answered_by_ray(
     """Give requests to actors, each the next when it is done with its last; give answers as they come.
 
     An actor that ends is replaced, on whatever node has room, and its request is given to another once more;
-    of a ``batch``, each of its requests by itself.
+    of a ``batch``, each of its requests by itself. Where there is none, Ray is not begun.
 
     Args:
         requests: as JSON holds them, or several as ``batch``; taken as they are needed.
@@ -41,9 +41,12 @@ def answered_by_ray(
         OptionError: the package is missing, or no cluster answers there.
         OutputError: an actor cannot begin, or says that it cannot write.
     """
+    first = next(requests, None)
+    if first is None:
+        return
     with _connected(address, workers) as ray:
         count = workers or int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1) / (gpus or 1)) or 1
-        yield from _Actors(ray, arguments, count, gpus).answered(requests)
+        yield from _Actors(ray, arguments, count, gpus).answered(chain([first], requests))
 
 
 @runtime_checkable

@@ -102,7 +102,12 @@ def test_every_request_is_answered_once_by_as_many_actors_as_there_are(ray):
     assert sorted(each.request["number"] for each in found) == list(range(7))
     assert all(each.answer == {"frames": each.request["number"]} for each in found)
     assert (ray.begun, ray.most) == (2, 2)
-    assert ask([]) == [] and len(ask(range(9), workers=None)) == 9 and ray.most == 3
+    assert len(ask(range(9), workers=None)) == 9 and ray.most == 3
+
+
+def test_without_requests_ray_is_not_begun(ray):
+    assert ask([]) == []
+    assert not hasattr(ray, "given")
 
 
 def test_an_actor_that_ends_is_replaced_and_its_request_tried_once_more(ray):
