@@ -26,7 +26,7 @@ from tubelet.codec.symbols import LatentQuantizer, kept_channels
 from tubelet.data.clips import find_clips
 from tubelet.evaluate.clips import open_clip
 from tubelet.evaluate.protocols import PROTOCOLS
-from tubelet.priors.files import prior_for
+from tubelet.priors.files import prior_for, prior_of_parts
 from tubelet.quantizers.scalar import Symbols
 from tubelet.results import circumstances
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -107,7 +107,9 @@ def _headers(exact: dict[str, Symbols]) -> Iterator[tuple[PartHeader, Symbols]]:
 
 def _coding(header: PartHeader, motion: Checkpoint[ContinuousTokenizer]) -> PartCoding:
     """With the prior that ships; with tables if there is none."""
-    prior = prior_for(motion.sha256)
+    prior = prior_for(motion.sha256) or prior_of_parts(
+        {part.name: part.channels for part in motion.tokenizer.parts}
+    )
     model = None if prior is None else prior.model_of(header)
     return TableCoding(header) if model is None else ModelCoding(header, model)
 

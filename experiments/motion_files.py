@@ -1,12 +1,12 @@
 """What files take along motion at equal PSNR, beside those of the plain transform with the same options.
 
-    python experiments/motion_files.py CLIPS -o FIGURES.json
+    python experiments/motion_files.py CLIPS -o FIGURES.json [--contrast 0]
 
 Each clip is encoded at several qualities (`tubelet encode --quality`) with both tokenizers. How many percent
 more bits motion takes, below zero if it saves, is the mean difference of the logarithms of the bits at equal
 PSNR, over what both curves reach (`tubelet.metrics.bd_rate`), headers counted: of files as they are written,
 with the priors that ship, and by tables alone; over all, and between neighbouring qualities of the plain
-transform. Clips that the output holds already are not measured again, so an interrupted run goes on.
+transform. Curves that the output holds already are not measured again, so an interrupted run goes on.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from rate_distortion import Setting, classes_of_motion, stored_clips, through_fi
 
 from tubelet.checkpoint import Checkpoint, read_continuous
 from tubelet.codec.budget import Quality
+from tubelet.codec.contrast import CONTRAST
 from tubelet.data.clips import find_clips
 from tubelet.errors import OptionError
 from tubelet.evaluate.clips import open_clip
@@ -47,20 +48,23 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON file of the figures")
     parser.add_argument("--motion", default="klt-4x8x8-motion")
     parser.add_argument("--plain", default="klt-4x8x8")
+    parser.add_argument("--contrast", type=float, default=CONTRAST, help="as of `tubelet encode`")
     parser.add_argument("--qualities", nargs="+", type=int, default=list(QUALITIES))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    levels = [float(level) for level in arguments.qualities]
     protocol = find_protocol("short256x33")
     plain, motion = (read_continuous(name) for name in (arguments.plain, arguments.motion))
-    described = f"{protocol.name} v{protocol.version}, {motion.name} over {plain.name}"
+    systems = f"{motion.name} over {plain.name}, contrast {arguments.contrast:g}"
+    described = f"{protocol.name} v{protocol.version}, {systems}"
     clips = stored_clips(arguments.output, described)
     classes = classes_of_motion(arguments.clips)
     for path in find_clips(arguments.clips):
-        if path.name not in clips:
-            frames = open_clip(path, protocol).frames
-            curves = {each.name: _curve(frames, each, arguments.qualities) for each in (plain, motion)}
-            clips[path.name] = {"motion": classes.get(path.name, ""), "curves": curves}
-        clip = clips[path.name]
+        clip = clips.setdefault(path.name, {"motion": classes.get(path.name, ""), "curves": {}})
+        for each in (plain, motion):
+            if each.name not in clip["curves"]:
+                settings = [Setting(budget=Quality(level=q), contrast=arguments.contrast) for q in levels]
+                clip["curves"][each.name] = _curve(open_clip(path, protocol).frames, each, settings)
         clip["more_percent"] = _spans(clip["curves"][plain.name], clip["curves"][motion.name])
         print(path.name, clip["more_percent"], flush=True)
         figures = {"means": _means(clips), "clips": clips}
@@ -68,14 +72,15 @@ def main() -> None:
     print(_means(clips))
 
 
-def _curve(frames: Frames, checkpoint: Checkpoint, qualities: list[int]) -> Curve:
+def _curve(frames: Frames, checkpoint: Checkpoint, settings: list[Setting]) -> Curve:
     """PSNR and bits of a clip at each quality."""
     curve: Curve = {}
-    for level in qualities:
-        through = through_file(frames, checkpoint, Setting(budget=Quality(level=level)))
+    for setting in settings:
+        through = through_file(frames, checkpoint, setting)
         psnr = ClipPSNR()
         psnr.update(frames, through.frames)
-        curve[f"quality={level}"] = {"psnr_db": psnr.compute(), **through.bits}
+        assert isinstance(setting.budget, Quality)
+        curve[f"quality={setting.budget.level:g}"] = {"psnr_db": psnr.compute(), **through.bits}
     return curve
 
 

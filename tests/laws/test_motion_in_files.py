@@ -12,6 +12,7 @@ from tubelet.checkpoint import Checkpoint
 from tubelet.codec.budget import BitsPerPixel, MeanChannels
 from tubelet.codec.encode import encode_file
 from tubelet.codec.reconstruct import reconstruct_file
+from tubelet.codec.transcode import transcode_file
 from tubelet.codec.tube import open_tube
 from tubelet.errors import OptionError
 from tubelet.priors.files import model_for
@@ -57,6 +58,18 @@ def test_the_prior_that_ships_makes_motion_shorter_and_changes_nothing(clip, tmp
             sizes[name] = sum(segment.length + 8 for segment in reader.head(0).parts[0].segments)
     assert all(torch.equal(found["with"][part], found["without"][part]) for part in found["with"])
     assert sizes["with"] < 0.6 * sizes["without"]
+
+
+def test_vectors_of_any_tokenizer_along_motion_have_the_prior(checkpoint, clip, tmp_path):
+    tube, again = tmp_path / "a.tube", tmp_path / "b.tube"
+    encode_file(clip, tube, tokenizer=checkpoint)
+    transcode_file(tube, again)
+    for path in (tube, again):
+        with TubeReader(path) as reader:
+            assert [part.coding for part in reader.head(0).parts] == [MODEL, MODEL, TABLES]
+    with open_tube(again, tokenizer=checkpoint) as back:
+        expected = checkpoint.tokenizer.encode_parts(to_model(np.load(clip)))["motion"]
+        assert torch.equal(back.latents().latents["motion"], expected)
 
 
 def test_numbers_of_channels_are_of_content(checkpoint, clip, tmp_path):

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Transcode, then say what became of the file."""
-    from tubelet.codec.models import prior_header
+    from tubelet.codec.models import prior_of_header
     from tubelet.codec.transcode import transcode_file
     from tubelet.results import write_results
 
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
             arguments.input,
             arguments.output,
             channels=arguments.channels,
-            prior_for=None if arguments.no_prior else prior_header,
+            prior_for=None if arguments.no_prior else prior_of_header,
             memory=arguments.memory,
             force=arguments.force,
             on_total=shown.expect,

@@ -94,8 +94,8 @@ def open_clip(
         encoder = checkpoint.tokenizer.parts_encoder(channels=kept, memory=memory)
         weights = ContrastWeights(checkpoint.tokenizer.grouping, contrast) if contrast else None
         latents = frames_to_latents(runs, encoder, weights)
-        prior = prior_header(checkpoint.sha256) if settings.prior else None
-        yield OpenClip(info, checkpoint, kept, target, settings, prior, latents)
+        found = prior_header(checkpoint.sha256, checkpoint.tokenizer.parts) if settings.prior else None
+        yield OpenClip(info, checkpoint, kept, target, settings, found, latents)
 
 
 def read_ahead(video: OpenVideo, settings: Options) -> Generator[Run]:

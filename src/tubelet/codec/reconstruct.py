@@ -98,7 +98,7 @@ def reconstruct_file(
         streams = Streams.of(checkpoint.tokenizer, info, kept, memory=settings.memory)
         quantizer = LatentQuantizer.of(checkpoint.tokenizer, kept, step=step)
         sound = info.audio if settings.audio else None
-        prior = prior_header(checkpoint.sha256) if settings.prior else None
+        prior = prior_header(checkpoint.sha256, checkpoint.tokenizer.parts) if settings.prior else None
         header = make_header(info, checkpoint, quantizer, audio=sound, prior=prior)
         compared = _Comparison(side_by_side=side_by_side)
         tube_sink = TubeSink(tube, header, info, checkpoint.tokenizer.grids, force=settings.force)

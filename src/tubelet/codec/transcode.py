@@ -16,8 +16,8 @@ from tubelet.codec.header import check_channels
 from tubelet.codec.room import check_room
 from tubelet.files import check_suffix, check_target
 
-PriorFor = Callable[[str], PriorHeader | None]
-"""Gives how a header names the prior of a tokenizer, by the tokenizer's digest; none if it has none."""
+PriorFor = Callable[[Header], PriorHeader | None]
+"""Gives how a header names the prior of the tokenizer that it names; none if that has none."""
 
 _USUAL_MEMORY = 1 << 30
 
@@ -70,7 +70,7 @@ def transcode_file(
     *,
     channels: int | None = None,
     model_for: ModelFor = models.model_for,
-    prior_for: PriorFor | None = models.prior_header,
+    prior_for: PriorFor | None = models.prior_of_header,
     memory: int = _USUAL_MEMORY,
     force: bool = False,
     on_total: Callable[[int | None], object] = lambda _: None,
@@ -147,7 +147,7 @@ def _first_channels(part: PartHeader, channels: int) -> PartHeader:
 
 def _new_header(header: Header, channels: int | None, prior_for: PriorFor | None) -> Header:
     """What the new file says of itself."""
-    prior = None if prior_for is None else prior_for(header.tokenizer_sha256)
+    prior = None if prior_for is None else prior_for(header)
     return replace(kept_channels(header, channels), prior=prior)
 
 

@@ -21,7 +21,7 @@ from tubelet.json_fields import fields_from_json
 from tubelet.json_text import read_json
 from tubelet.priors.config import PriorConfig
 from tubelet.priors.context import ContextPrior, weight_shapes
-from tubelet.priors.motion.prior import MotionPrior, MotionPriorConfig, motion_weight_shapes
+from tubelet.priors.motion.prior import VECTORS, MotionPrior, MotionPriorConfig, motion_weight_shapes
 from tubelet.weights_file import read_weights
 
 Prior = ContextPrior | MotionPrior
@@ -51,6 +51,9 @@ PRIORS: dict[str, str] = {
 }
 """Which shipped prior is for which tokenizer, by the tokenizer's fingerprint."""
 
+VECTORS_PRIOR = "klt-4x8x8-motion-prior"
+"""The prior of vectors and flags; what a search finds does not depend on what content is made of."""
+
 _CONFIG_BYTES = 1 << 20
 
 
@@ -65,6 +68,22 @@ def prior_for(tokenizer_sha256: str) -> Prior | None:
     """
     name = PRIORS.get(tokenizer_sha256)
     return None if name is None else _shipped(SHIPPED / name)
+
+
+def prior_of_parts(channels: Mapping[str, int]) -> MotionPrior | None:
+    """The shipped prior of vectors, for any tokenizer that has as many of them in a step.
+
+    Args:
+        channels: of each part of the tokenizer, by its name.
+
+    Raises:
+        CheckpointError: the prior is damaged.
+    """
+    if VECTORS not in channels:
+        return None
+    prior = _shipped(SHIPPED / VECTORS_PRIOR)
+    known = isinstance(prior, MotionPrior) and prior.config.channels == channels[VECTORS]
+    return prior if known else None
 
 
 def prior_of_file(name: str, sha256: str) -> Prior:

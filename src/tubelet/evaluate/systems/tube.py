@@ -17,6 +17,7 @@ from tubelet.bitstream.reader import TubeReader
 from tubelet.checkpoint import Checkpoint
 from tubelet.codec.budget import Budget
 from tubelet.codec.contrast import CONTRAST
+from tubelet.codec.models import prior_header
 from tubelet.evaluate.frame_buffer import FrameBuffer
 from tubelet.evaluate.systems.representation import CountsRepresentation, Representation, TokenRepresentation
 from tubelet.evaluate.systems.system import Grid, Moved, Reconstruction
@@ -29,7 +30,7 @@ from tubelet.evaluate.systems.tokenizer import (
     motion_of,
     streamed,
 )
-from tubelet.priors.files import model_for, prior_for
+from tubelet.priors.files import model_for
 from tubelet.quantizers.digits import Digits
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.types import Counts, Frames
@@ -89,9 +90,9 @@ class TubeSystem:
     def facts(self) -> dict[str, Any]:
         """What identifies it."""
         facts = facts_of(self.checkpoint) | {"kind": "tube", "channels": self.channels, "step": self.step}
-        prior = prior_for(self.checkpoint.sha256) if self.prior else None
+        prior = prior_header(self.checkpoint.sha256, self.checkpoint.tokenizer.parts) if self.prior else None
         if prior is not None:
-            facts |= {"prior": prior.config.name, "prior_sha256": prior.sha256}
+            facts |= {"prior": prior.name, "prior_sha256": prior.sha256}
         if self.budget is not None:
             passes = 2 if self.two_pass else 1
             facts |= {"budget": type(self.budget).__name__, **asdict(self.budget), "passes": passes}
