@@ -82,8 +82,9 @@ def prior_of_parts(channels: Mapping[str, int]) -> MotionPrior | None:
     if VECTORS not in channels:
         return None
     prior = _shipped(SHIPPED / VECTORS_PRIOR)
-    known = isinstance(prior, MotionPrior) and prior.config.channels == channels[VECTORS]
-    return prior if known else None
+    if isinstance(prior, MotionPrior) and prior.config.channels == channels[VECTORS]:
+        return prior
+    return None
 
 
 def prior_of_file(name: str, sha256: str) -> Prior:
