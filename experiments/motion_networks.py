@@ -6,8 +6,8 @@ PSNR is of whole clips of short256x33, rounded to 8 bits, at each number of chan
 16 channels, by OpenCV's flow; operations are those of networks and transform, without the search. Seconds of
 CPU of encoding and decoding 17 frames, all channels, are medians of three, interleaved, one thread. Files are
 those of `tubelet encode --quality` with the priors that ship; percents below zero are bits saved at equal
-PSNR (`tubelet.metrics.bd_rate`). A clip takes 45 seconds. Those that the output holds already are not measured
-again, so an interrupted run goes on.
+PSNR (`tubelet.metrics.bd_rate`). A clip takes 45 seconds. Those that the output holds already are not
+measured again, so an interrupted run goes on.
 """
 
 import argparse
