@@ -2,6 +2,7 @@
 
     python examples/edit_motion.py CLIP.mp4 -o FOLDER            freeze, reverse and exaggerate its motion
     python examples/edit_motion.py CLIP.mp4 --like OTHER.mp4 -o FOLDER    and move it as another clip moves
+    python examples/edit_motion.py CLIP.mp4 --sheet SHEET.png -o FOLDER   and show a group of each
 
 Inside each group of four frames, motion says how far every 8 x 8 pixels moved since the first of them. What
 the content says of them stays as it is. So an edit lasts for a group, and the next one begins with its own
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from einops import rearrange
 
 import tubelet
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -30,6 +32,9 @@ def main() -> None:
     parser.add_argument("--like", type=Path, help="a clip that moves as the first one shall move")
     parser.add_argument("--frames", type=int, default=33, help="how many frames to take (default: 33)")
     parser.add_argument("--tokenizer", default="klt-4x8x8-motion")
+    parser.add_argument(
+        "--sheet", type=Path, help="a picture: a group of the clip, and below it of each edit"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     tokenizer = tubelet.load(arguments.tokenizer)
@@ -40,12 +45,20 @@ def main() -> None:
         other = tokenizer.encode_parts(tubelet.to_model(first_frames(arguments.like, arguments.frames)))
         edits["moved-alike"] = latents | {"motion": fitted(other["motion"], latents["motion"])}
     arguments.output.mkdir(parents=True, exist_ok=True)
-    for name, edited in edits.items():
-        target = arguments.output / f"{name}.mp4"
-        height, width = frames.shape[1:3]
-        with Writer(target, height=height, width=width, time_base=Fraction(1, 24), force=True) as writer:
-            writer.write(decoded(tokenizer, edited, frames), np.arange(len(frames)))
-        print(target)
+    clips = {name: decoded(tokenizer, edited, frames) for name, edited in edits.items()}
+    for name, clip in clips.items():
+        write(arguments.output / f"{name}.mp4", clip)
+    if arguments.sheet is not None:
+        groups = [clip[1 : 1 + tokenizer.stride.t] for clip in (frames, *clips.values())]
+        write(arguments.sheet, rearrange(np.stack(groups), "n t H W c -> 1 (n H) (t W) c"))
+
+
+def write(target: Path, frames: Frames) -> None:
+    """A video, or a picture of one frame."""
+    height, width = frames.shape[1:3]
+    with Writer(target, height=height, width=width, time_base=Fraction(1, 24), force=True) as writer:
+        writer.write(frames, np.arange(len(frames)))
+    print(target)
 
 
 def first_frames(clip: Path, count: int) -> Frames:

@@ -22,9 +22,8 @@ def slide(tmp_path):
 
 
 def test_a_frozen_clip_stands_still_and_an_exaggerated_one_goes_on(slide, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        sys, "argv", ["edit_motion", str(slide), "--like", str(slide), "-o", str(tmp_path / "edits")]
-    )
+    places = ["--like", str(slide), "--sheet", str(tmp_path / "sheet.png"), "-o", str(tmp_path / "edits")]
+    monkeypatch.setattr(sys, "argv", ["edit_motion", str(slide), *places])
     runpy.run_path(str(EXAMPLE), run_name="__main__")
 
     def change(path: Path) -> float:
@@ -37,3 +36,6 @@ def test_a_frozen_clip_stands_still_and_an_exaggerated_one_goes_on(slide, tmp_pa
     original = change(slide)
     assert changes["frozen"] < 0.3 * original
     assert min(changes["reversed"], changes["exaggerated"], changes["moved-alike"]) > 0.7 * original
+    (sheet,) = (run.frames for run in tubelet.read(tmp_path / "sheet.png"))
+    assert sheet.shape == (1, 5 * 64, 4 * 96, 3)
+    assert np.array_equal(sheet[0, :64, :96], np.load(slide)[1])
