@@ -1,7 +1,9 @@
 """Commands on clips that lie on a server: the bytes and figures of local files."""
 
+import io
 import json
 import os
+import sys
 
 import pytest
 from servers import HttpServer
@@ -38,11 +40,10 @@ def test_crops_are_those_of_local_files(cli, http, tmp_path):
         assert (tmp_path / "remote" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
 
 
-def test_figures_are_those_of_local_files(cli, http, tmp_path, small_folder):
-    def evaluated(name, path):
-        (tmp_path / f"{name}.txt").write_text(f"{path}\n")
+def test_figures_are_those_of_local_files(cli, http, tmp_path, small_folder, monkeypatch):
+    def evaluated(name, source):
         given = ("--with", f"{small_folder}@4", "--workers", 1, "-o", tmp_path / name)
-        ended = cli("evaluate", tmp_path / f"{name}.txt", *given)
+        ended = cli("evaluate", source, *given)
         assert ended.code == 0, ended.err
         figures = json.loads((tmp_path / name / "results.json").read_text())["figures"]
         (system,) = figures["systems"].values()
@@ -50,5 +51,7 @@ def test_figures_are_those_of_local_files(cli, http, tmp_path, small_folder):
         return clip["figures"]
 
     remote = evaluated("remote", f"{http.url}/a.mkv")
-    assert remote == evaluated("local", "clips/a.mkv")
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{tmp_path}/clips/a.mkv\n"))
+    assert remote == evaluated("local", "-")
+    assert remote == evaluated("pattern", tmp_path / "clips" / "a*")
     assert remote["psnr_db"] > 0

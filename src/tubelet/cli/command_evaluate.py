@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.report.terminal import damaged_clips, failed_clips
 
     only = Path(arguments.sources[0])
-    in_folder = len(arguments.sources) == 1 and (only.is_dir() or not only.exists())
+    in_folder = len(arguments.sources) == 1 and only.is_dir()
     evaluation = Evaluation(
         data=only if len(arguments.sources) == 1 else Path(_title(arguments.sources)),
         rows=None if in_folder else tuple(sources.rows_of(arguments)),
