@@ -123,7 +123,7 @@ class MotionModel(nn.Module):
     def priced(self, price: BitPrice) -> "MotionModel":
         """The same weights, with a search that drops what is not worth its bits in a file.
 
-        Vectors that `encode_along` is given stay as they are.
+        Vectors that `encode_along` is given stay as they are. Move the model to its device before.
         """
         priced = copy(self)
         priced.worth = Worth(self.transform, price)
