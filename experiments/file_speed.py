@@ -53,12 +53,14 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of clips; the first and the first of 1080p are taken")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON file of the figures")
     parser.add_argument("--tokenizer", default="tubelet-m")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="0 for seeks alone")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     paths = find_clips(arguments.data)
     with tempfile.TemporaryDirectory(prefix="tubelet-") as folder:
-        figures = ratios(paths[0], Path(folder), arguments.tokenizer, rounds=arguments.rounds)
+        figures = {}
+        if arguments.rounds:
+            figures = ratios(paths[0], Path(folder), arguments.tokenizer, rounds=arguments.rounds)
         figures["seek_seconds"] = seeks(paths, Path(folder))
     for kind, found in figures.items():
         for name, each in found.items():
