@@ -1,5 +1,7 @@
 """Latents of several parts are exported, a tensor for each, in streams, tiles and files too."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -8,7 +10,6 @@ from exported import NEAR, clip
 from parts_model import PartsModel
 
 from tubelet.checkpoint import Checkpoint, find, read_continuous
-from tubelet.cli.main import main
 from tubelet.codec.decode import decode_file
 from tubelet.codec.encode import encode_file
 from tubelet.errors import CheckpointError, OptionError
@@ -127,7 +128,9 @@ def test_what_is_remembered_is_of_cells(tmp_path):
 @pytest.mark.parametrize("name", ["klt-4x8x8-motion", "tubelet-twin"])
 @torch.no_grad()
 def test_shipped_tokenizers_on_four_axes(name, tmp_path):
-    assert main(["export", name, "-o", str(tmp_path / "out")]) == 0
+    # In a process of its own: the checks of shapes that tests switch on get in the way of the exporter.
+    command = [sys.executable, "-m", "tubelet", "export", name, "-o", str(tmp_path / "out")]
+    subprocess.run(command, check=True, capture_output=True)
     for file in (ENCODER, DECODER):
         graph = onnx.load(tmp_path / "out" / file).graph
         values = [*graph.input, *graph.output, *graph.value_info]
