@@ -15,7 +15,7 @@ import numpy as np
 from tubelet import __version__
 from tubelet.checkpoint import Checkpoint
 from tubelet.data.photographs import DEMO_FRAMES, check_photographs, moving_photographs
-from tubelet.errors import OutputError
+from tubelet.errors import OptionError, OutputError
 from tubelet.files import output_errors, replacing_folder
 from tubelet.interop.onnx.export import DECODER, ENCODER, export_onnx
 from tubelet.interop.onnx.opening import read_facts
@@ -101,6 +101,7 @@ def default_cache() -> Path:
 
 def _make(checkpoint: Checkpoint[ContinuousTokenizer], folder: Path) -> None:
     """Write the files of `MADE`."""
+    _check_parts(checkpoint)
     check_photographs()
     with output_errors(folder), tempfile.TemporaryDirectory(prefix="tubelet-") as place:
         exported = export_onnx(checkpoint, Path(place) / "onnx")
@@ -110,6 +111,17 @@ def _make(checkpoint: Checkpoint[ContinuousTokenizer], folder: Path) -> None:
         facts = json.dumps(asdict(read_facts(exported / ENCODER)), sort_keys=True)
         (folder / FACTS).write_text(facts + "\n", encoding="utf-8")
         _write_clip(folder / CLIP)
+
+
+def _check_parts(checkpoint: Checkpoint[ContinuousTokenizer]) -> None:
+    """Raise `OptionError` unless the latent has one part, which is what the page shows."""
+    parts = checkpoint.tokenizer.parts
+    if len(parts) > 1:
+        names = ", ".join(part.name for part in parts)
+        raise OptionError(
+            f"the latent of {checkpoint.name} has {len(parts)} parts: {names}; the page shows latents of one. "
+            "Serve another tokenizer, such as tubelet-s."
+        )
 
 
 def _write_clip(target: Path) -> None:
