@@ -119,8 +119,8 @@ def _check_parts(checkpoint: Checkpoint[ContinuousTokenizer]) -> None:
     if len(parts) > 1:
         names = ", ".join(part.name for part in parts)
         raise OptionError(
-            f"the latent of {checkpoint.name} has {len(parts)} parts: {names}; the page shows latents of one. "
-            "Serve another tokenizer, such as tubelet-s."
+            f"the latent of {checkpoint.name} has {len(parts)} parts: {names}; the page shows latents of "
+            "one. Serve another tokenizer, such as tubelet-s."
         )
 
 

@@ -231,9 +231,7 @@ def _decoder_inputs(facts: StepFacts) -> dict[str, Input]:
     rows, columns = _sides()
     if facts.bases:
         digits = torch.zeros(1, len(list(chain.from_iterable(facts.bases))), *_EXAMPLE, dtype=torch.int32)
-        return {"digits": Input(digits, {2: rows, 3: columns})} | _past_inputs(
-            facts.decoder_past, facts.decoder_past_side
-        )
+        return {"digits": Input(digits, {2: rows, 3: columns})} | _past_inputs(facts.decoder_memory)
     given: dict[str, Input] = {}
     for part in facts.latent_parts():
         steps, down, right = (a // b for a, b in zip(facts.stride, part.stride, strict=True))
