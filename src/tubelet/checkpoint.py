@@ -8,16 +8,16 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import torch
 
-from tubelet import hub
+from tubelet import further, hub
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
+from tubelet.further import further_folders
 from tubelet.json_text import read_json
 from tubelet.models.table import ModelConfig, model_from_json
 from tubelet.quantizers.config import least_numbers
@@ -44,12 +44,6 @@ DEFAULT_DISCRETE = "tubelet-fsq"
 
 SHIPPED = Path(__file__).parent / "weights"
 """The folder of the tokenizers that come with the package."""
-
-FURTHER = "tubelet_weights"
-"""The package of the distribution tubelet-weights, whose folder ``weights`` holds more of them."""
-
-FURTHER_NAMES = ("tubelet-flow", "tubelet-fsq-deep", "tubelet-global", "tubelet-image")
-"""What that distribution holds."""
 
 _CONFIG_BYTES = 1 << 20
 
@@ -88,11 +82,7 @@ def shipped() -> list[str]:
 def _weights_folders() -> Iterator[Path]:
     """Where tokenizers that are called by name lie: in the package, and in tubelet-weights if it is there."""
     yield SHIPPED
-    found = find_spec(FURTHER)
-    for place in [] if found is None else found.submodule_search_locations or []:
-        folder = Path(place) / "weights"
-        if folder.is_dir():
-            yield folder
+    yield from further_folders("weights")
 
 
 def find(name: str | Path | None = None) -> Path:
@@ -107,11 +97,8 @@ def find(name: str | Path | None = None) -> Path:
             return folder
     if isinstance(wanted, str) and hub.is_repository(wanted):
         return hub.fetch(wanted)
-    if wanted in FURTHER_NAMES:
-        raise CheckpointError(
-            f"{wanted} is in the distribution tubelet-weights, which is not installed. Install it with "
-            "`pip install tubelet-weights`."
-        )
+    if wanted in further.TOKENIZERS:
+        raise CheckpointError(further.how_to_install(str(wanted)))
     raise CheckpointError(
         f"{str(wanted)!r} is neither a shipped tokenizer nor a folder with a config.json; shipped are "
         f"{', '.join(shipped())}. `tubelet models` tells more."

@@ -9,7 +9,7 @@ from commands import refused
 from random_tokenizers import make_twin
 from safetensors.torch import save_file
 
-from tubelet import checkpoint
+from tubelet import checkpoint, further
 from tubelet.video.pixels import to_model
 
 
@@ -44,7 +44,7 @@ def test_a_tokenizer_of_several_parts(told, tmp_path):
 
 def test_the_list_of_tokenizers_counts_the_numbers_of_all_parts(cli, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path)
-    monkeypatch.setattr(checkpoint, "FURTHER", "no_such_package")
+    monkeypatch.setattr(further, "PACKAGE", "no_such_package")
     make_twin().save(tmp_path / "twin")
     (model,) = json.loads(cli("models", "--json").out)
     # 3 x 16 x 64 x 64 numbers become 5 x 16 of structure and 4 x 2 x (8 + 8) of dynamics.

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 import tubelet
-from tubelet.checkpoint import FURTHER_NAMES, SHIPPED, architecture, find, read_continuous, read_discrete
+from tubelet import further
+from tubelet.checkpoint import SHIPPED, architecture, find, read_continuous, read_discrete
 from tubelet.codec.symbols import kept_channels
 from tubelet.nn.klt import KLT
 from tubelet.tokenizers.save import fingerprint
@@ -37,7 +38,7 @@ def test_it_is_what_its_hash_says(checkpoint):
 def test_its_name_is_its_folder(checkpoint):
     folder = find(checkpoint.name)
     assert folder.name == checkpoint.name
-    assert (folder.parent == SHIPPED) == (checkpoint.name not in FURTHER_NAMES)
+    assert (folder.parent == SHIPPED) == (checkpoint.name not in further.TOKENIZERS)
 
 
 def test_a_linear_tokenizer_is_called_by_its_stride(continuous):

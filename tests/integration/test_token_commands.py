@@ -181,7 +181,7 @@ def shipped(folder, small_folder, tmp_path, monkeypatch):
     shutil.copytree(folder, tmp_path / "weights" / "tubelet-fsq")
     shutil.copytree(small_folder, tmp_path / "weights" / "small")
     monkeypatch.setattr("tubelet.checkpoint.SHIPPED", tmp_path / "weights")
-    monkeypatch.setattr("tubelet.checkpoint.FURTHER", "no_such_package")
+    monkeypatch.setattr("tubelet.further.PACKAGE", "no_such_package")
 
 
 def test_models_lists_tokenizers_of_both_kinds(cli, shipped):

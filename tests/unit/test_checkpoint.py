@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tubelet import checkpoint
-from tubelet.checkpoint import DEFAULT, FURTHER_NAMES, find, load, read_continuous, shipped
+from tubelet import further
+from tubelet.checkpoint import DEFAULT, find, load, read_continuous, shipped
 from tubelet.errors import CheckpointError, OptionError, OutputError
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.save import fingerprint
@@ -92,8 +92,8 @@ def test_the_default_is_shipped_and_comes_first():
 
 
 def test_further_tokenizers_are_found_where_they_are_installed(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "FURTHER", "some_further_weights")
-    assert not set(shipped()) & set(FURTHER_NAMES)
+    monkeypatch.setattr(further, "PACKAGE", "some_further_weights")
+    assert not set(shipped()) & set(further.TOKENIZERS)
     with pytest.raises(
         CheckpointError, match="tubelet-flow is in the distribution tubelet-weights, which is not"
     ):

@@ -33,14 +33,15 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _show_generators() -> None:
     """Print a table of what makes videos of text, if any comes with the package."""
-    from tubelet.generate.checkpoint import SHIPPED, read_empty_generator, shipped_generators
+    from tubelet.generate.checkpoint import find_generator, read_empty_generator, shipped_generators
     from tubelet.generate.kinds import KINDS
 
     rows: list[tuple[str, ...]] = []
     for name in shipped_generators():
-        network, _ = read_empty_generator(SHIPPED / name)
+        folder = find_generator(name)
+        network, _ = read_empty_generator(folder)
         config = network.config
-        size = sum(path.stat().st_size for path in (SHIPPED / name).iterdir())
+        size = sum(path.stat().st_size for path in folder.iterdir())
         shape = f"{config.steps} steps of {config.rows}x{config.columns}"
         rows.append(
             (

@@ -2,17 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from tubelet import further
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.files import replacing_folder
 from tubelet.files.names import text_name
+from tubelet.further import further_folders
 from tubelet.generate.dit.network import DiT
 from tubelet.generate.kinds import KINDS, Network, NetworkConfig
 from tubelet.generate.known_tokenizer import KnownTokenizer, read_tokenizer
@@ -181,9 +183,11 @@ def find_generator(name: str | Path) -> Path:
     Raises:
         CheckpointError: there is none.
     """
-    for folder in (SHIPPED / name, Path(name)):
+    for folder in (*(place / name for place in _generator_folders()), Path(name)):
         if (folder / "config.json").is_file():
             return folder
+    if name in further.GENERATORS:
+        raise CheckpointError(further.how_to_install(str(name)))
     known = ", ".join(shipped_generators()) or "none"
     raise CheckpointError(
         f"{str(name)!r} is neither a shipped generator nor a folder with a config.json; shipped are {known}. "
@@ -192,10 +196,19 @@ def find_generator(name: str | Path) -> Path:
 
 
 def shipped_generators() -> list[str]:
-    """Names of the generators that come with the package."""
-    if not SHIPPED.is_dir():
-        return []
-    return sorted(folder.name for folder in SHIPPED.iterdir() if (folder / "config.json").is_file())
+    """Names of the generators that come with the package and with tubelet-weights."""
+    return sorted(
+        folder.name
+        for place in _generator_folders()
+        for folder in place.iterdir()
+        if (folder / "config.json").is_file()
+    )
+
+
+def _generator_folders() -> Iterator[Path]:
+    """Where generators that are called by name lie: in the package, and in tubelet-weights if it is there."""
+    yield SHIPPED
+    yield from further_folders("generators")
 
 
 def fingerprint(config: NetworkConfig, weights: Mapping[str, Tensor]) -> str:

@@ -14,16 +14,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from tubelet.checkpoint import FURTHER_NAMES, find, shipped
+from tubelet import further
+from tubelet.checkpoint import find, shipped
 from tubelet.evaluate.results_file import RESULTS
 from tubelet.files import replacing
+from tubelet.generate.checkpoint import find_generator, shipped_generators
 from tubelet.report.figures.parts import STORED, plain_table, read_stored
 from tubelet.report.markup import ABSENT, markdown_table
 from tubelet.report.shipped import ShippedTokenizer, describe
 
 TOKENIZERS = Path("src") / "tubelet" / "weights"
 GENERATORS = Path("src") / "tubelet" / "generate" / "weights"
-FURTHER = Path("further") / "src" / "tubelet_weights" / "weights"
+FURTHER = Path("further") / "src" / "tubelet_weights"
 """Folders of what is shipped, in the repository that this page is of."""
 
 EVALUATIONS = ("dev", "dev-more")
@@ -46,7 +48,7 @@ Everything here comes with the package or, where so said, with the distribution 
 `tubelet.load(NAME)`, `tubelet.load_discrete(NAME)`, `--tokenizer NAME`, `--model NAME`. How they were made,
 from what, and where they are weak, stands in their cards.
 
-With `tubelet-weights`: {", ".join(f"`{name}`" for name in FURTHER_NAMES)}.
+With `tubelet-weights`: {", ".join(f"`{name}`" for name in (*further.TOKENIZERS, *further.GENERATORS))}.
 """
 
 _TOKENIZERS = """\
@@ -182,7 +184,7 @@ def _generator_table(stored: Path) -> str:
         content = read_stored(stored, path.name)
         models |= content["figures"]["models"] if content else {}
     rows = {}
-    for folder in sorted(path.parent for path in GENERATORS.glob("*/config.json")):
+    for folder in map(find_generator, shipped_generators()):
         facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         config = facts["config"]
         rows[folder.name] = [
@@ -221,7 +223,8 @@ def _linked(table: str, names: Sequence[str] | dict[str, Any]) -> str:
 
 
 def _card(name: str) -> str:
-    folder = next(each for each in (GENERATORS, TOKENIZERS, FURTHER) if (each / name).is_dir())
+    places = (GENERATORS, TOKENIZERS, FURTHER / "weights", FURTHER / "generators")
+    folder = next(each for each in places if (each / name).is_dir())
     return f"[card](../{(folder / name / 'card.md').as_posix()})"
 
 
