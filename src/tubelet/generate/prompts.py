@@ -93,18 +93,6 @@ def prompts_of_clips(captions: PromptTable, clips: Sequence[int | None]) -> Prom
     return torch.stack([free if clip is None else captions[clip] for clip in clips])
 
 
-def with_free(prompts: Prompts, guidance: float) -> Int64[Tensor, "_ l"] | EncodedText:
-    """Prompts, and for guidance as many clips without one behind them."""
-    if guidance == 1:
-        return prompts
-    if isinstance(prompts, EncodedText):
-        states, seen = prompts.states, prompts.seen
-        return EncodedText(
-            torch.cat([states, torch.zeros_like(states)]), torch.cat([seen, torch.zeros_like(seen)])
-        )
-    return torch.cat([prompts, no_prompt(prompts.shape[1]).to(prompts.device).expand(len(prompts), -1)])
-
-
 @runtime_checkable
 class PromptReader(Protocol):
     """What makes prompts of text."""

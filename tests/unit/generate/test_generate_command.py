@@ -46,7 +46,7 @@ def test_several_videos_have_their_seeds_in_their_names(generate, tmp_path):
         (("red", "-o", "a.mp4", "--size", "0x64"), 2, "is not a size"),
         (("red", "-o", "a.mp4", "--count", "0"), 2, "--count is 0; it lies between 1 and 1000"),
         (("red", "-o", "a.mp4", "--frames", "0"), 2, "0 frames are asked for"),
-        (("red", "-o", "a.mp4", "--guidance", "-1"), 2, "guidance between 0 and 100"),
+        (("red", "-o", "a.mp4", "--guidance", "-1"), 2, "guidance is -1.0; it lies between 0 and 100"),
         (("red", "-o", "a.mp4", "--seed", "-1"), 2, "the seed is -1"),
         (("red", "-o", "a.xyz"), 2, "ends in '.xyz'"),
         (("red", "-o", "a.mp4", "--image", "no.png"), 1, "no.png"),

@@ -88,8 +88,14 @@ def test_noise_is_of_its_seed_and_step():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"steps": 0}, {"steps": 1001}, {"guidance": -1.0}, {"guidance": float("nan")}]
+    ("wrong", "rule"),
+    [
+        ({"steps": 0}, "steps are 0; they lie between 1 and 1000"),
+        ({"steps": 1001}, "steps are 1001; they lie between 1 and 1000"),
+        ({"guidance": -1.0}, "guidance is -1.0; it lies between 0 and 100"),
+        ({"guidance": float("nan")}, "guidance is nan; it lies between 0 and 100"),
+    ],
 )
-def test_numbers_without_meaning_are_refused(wrong):
-    with pytest.raises(OptionError, match="steps lie between 1 and 1000"):
+def test_numbers_without_meaning_are_refused(wrong, rule):
+    with pytest.raises(OptionError, match=rule):
         FlowSampling(**wrong)

@@ -9,9 +9,10 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from tubelet.generate.autoregressive.network import AutoregressiveTransformer
-from tubelet.generate.prompts import Prompts, with_free
+from tubelet.generate.guidance import check_guidance, guided, twice, with_free
+from tubelet.generate.prompts import Prompts
 from tubelet.generate.tokens.digits import DigitGrid, from_patches, to_patches
-from tubelet.generate.tokens.sampling import check_guidance_and_temperature, guided, uniform
+from tubelet.generate.tokens.sampling import check_temperature, uniform
 from tubelet.generate.tokens.trunk import Grid, Remembered
 
 
@@ -31,7 +32,8 @@ class AutoregressiveSampling:
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
-        check_guidance_and_temperature(self.guidance, self.temperature)
+        check_guidance(self.guidance)
+        check_temperature(self.temperature)
 
     def __str__(self) -> str:
         return f"guidance {self.guidance:g}, temperature {self.temperature:g}"
@@ -72,8 +74,7 @@ def sample_autoregressive(
         made[:, :begin] = given
     window = Window(network, with_free(words.to(device), sampling.guidance), grid, lead=first_step == 0)
     for index in range(made.shape[1]):
-        twice = made if sampling.guidance == 1 else torch.cat([made, made])
-        features = window.next(twice[:, index - 1] if index else None)
+        features = window.next(twice(made[:, index - 1], sampling.guidance) if index else None)
         if index >= begin:
             made[:, index] = _drawn(network, features, noise[:, index], sampling)
     return from_patches(made, patch, steps=grid.steps, rows=grid.rows)
@@ -130,8 +131,7 @@ def _drawn(
     """The digits of a patch."""
     chosen = torch.zeros(len(noise), 0, dtype=torch.int64, device=noise.device)
     for digit in range(noise.shape[1]):
-        known = chosen if sampling.guidance == 1 else torch.cat([chosen, chosen])
-        logits = guided(network.heads.one(features, known), sampling.guidance)
+        logits = guided(network.heads.one(features, twice(chosen, sampling.guidance)), sampling.guidance)
         chosen = torch.cat([chosen, _choice(logits, noise[:, digit : digit + 1], sampling)], dim=1)
     return chosen
 

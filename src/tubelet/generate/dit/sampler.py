@@ -13,11 +13,11 @@ from torch import Tensor
 
 from tubelet.errors import OptionError
 from tubelet.generate.dit.network import DiT
-from tubelet.generate.prompts import Prompts, with_free
+from tubelet.generate.guidance import check_guidance, guided, twice, with_free
+from tubelet.generate.prompts import Prompts
 from tubelet.types import Latent
 
 MOST_STEPS = 1000
-LARGEST_GUIDANCE = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +26,8 @@ class FlowSampling:
 
     Attributes:
         steps: of the way from noise to data; more are more exact.
-        guidance: how far the velocity goes past that without a prompt (Ho and Salimans 2022,
-            arXiv:2207.12598): 1 is the model as it is, more follows the prompt more closely.
+        guidance: how far the velocity goes past that without a prompt: 1 is the model as it is, more follows
+            the prompt more closely.
         method: ``euler`` asks the network once a step, ``heun`` twice.
 
     Raises:
@@ -39,11 +39,9 @@ class FlowSampling:
     method: Literal["euler", "heun"] = "euler"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.steps <= MOST_STEPS or not 0 <= self.guidance <= LARGEST_GUIDANCE:
-            raise OptionError(
-                f"steps are {self.steps} and guidance is {self.guidance}; steps lie between 1 and "
-                f"{MOST_STEPS}, guidance between 0 and {LARGEST_GUIDANCE:g}."
-            )
+        if not 1 <= self.steps <= MOST_STEPS:
+            raise OptionError(f"steps are {self.steps}; they lie between 1 and {MOST_STEPS}.")
+        check_guidance(self.guidance)
         if self.method not in ("euler", "heun"):
             raise OptionError(f"the method is {self.method!r:.40}; it is euler or heun.")
 
@@ -122,13 +120,10 @@ class _Field:
 
     def at(self, latent: Latent, time: float) -> Latent:
         """The velocity at a time."""
-        several = torch.cat([latent, latent]) if self._guidance != 1 else latent
+        several = twice(latent, self._guidance)
         times = torch.full((len(several),), time, dtype=latent.dtype, device=latent.device)
         velocity = self._network(several, times, self._words, self._given, lead=self._lead)
-        if self._guidance == 1:
-            return velocity
-        prompted, free = velocity.chunk(2)
-        return free + self._guidance * (prompted - free)
+        return guided(velocity, self._guidance)
 
 
 def _moved(latent: Latent, velocity: Latent, way: float, given: int) -> Latent:

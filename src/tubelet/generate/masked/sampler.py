@@ -13,10 +13,11 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from tubelet.errors import OptionError
+from tubelet.generate.guidance import check_guidance, guided, twice, with_free
 from tubelet.generate.masked.network import MaskedTransformer
-from tubelet.generate.prompts import Prompts, with_free
+from tubelet.generate.prompts import Prompts
 from tubelet.generate.tokens.digits import DigitGrid
-from tubelet.generate.tokens.sampling import check_guidance_and_temperature, guided, uniform
+from tubelet.generate.tokens.sampling import check_temperature, uniform
 
 MOST_STEPS = 1000
 
@@ -44,7 +45,8 @@ class MaskedSampling:
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= MOST_STEPS:
             raise OptionError(f"steps are {self.steps}; they lie between 1 and {MOST_STEPS}.")
-        check_guidance_and_temperature(self.guidance, self.temperature)
+        check_guidance(self.guidance)
+        check_temperature(self.temperature)
         if not 0 <= self.shuffle <= MOST_STEPS:
             raise OptionError(f"shuffle is {self.shuffle}; it lies between 0 and {MOST_STEPS}.")
 
@@ -85,8 +87,8 @@ def sample_masked(
     free = int((seen[0] == hidden_value).sum())
     times = range(first_step, first_step + steps)
     for step in range(sampling.steps):
-        double = seen if sampling.guidance == 1 else torch.cat([seen, seen])
-        logits = guided(network(double, words, lead=first_step == 0), sampling.guidance)
+        logits = network(twice(seen, sampling.guidance), words, lead=first_step == 0)
+        logits = guided(logits, sampling.guidance)
         noise = uniform(seeds, times, (2, len(bases), rows, columns, logits.shape[-1]), stream=step)
         noise = rearrange(noise, "b t two d h w v -> two b d t h w v").to(device, logits.dtype)
         drawn, sureness = _drawn(logits, noise[0], sampling.temperature)

@@ -1,4 +1,4 @@
-"""What samplers of tokens have in common: guidance of logits, and noise by seed and place."""
+"""What samplers of tokens have in common: temperature, and noise by seed and place."""
 
 from collections.abc import Sequence
 
@@ -9,31 +9,17 @@ from torch import Tensor
 
 from tubelet.errors import OptionError
 
-LARGEST_GUIDANCE = 100.0
 LARGEST_TEMPERATURE = 100.0
 
 
-def check_guidance_and_temperature(guidance: float, temperature: float) -> None:
-    """See whether both have a meaning.
+def check_temperature(temperature: float) -> None:
+    """See whether it has a meaning.
 
     Raises:
-        OptionError: one has none.
+        OptionError: it has none.
     """
-    if not 0 <= guidance <= LARGEST_GUIDANCE:
-        raise OptionError(f"guidance is {guidance}; it lies between 0 and {LARGEST_GUIDANCE:g}.")
     if not 0 <= temperature <= LARGEST_TEMPERATURE:
         raise OptionError(f"temperature is {temperature}; it lies between 0 and {LARGEST_TEMPERATURE:g}.")
-
-
-def guided(logits: Float[Tensor, "_ ..."], guidance: float) -> Float[Tensor, "b ..."]:
-    """Logits of `prompts.with_free` clips, moved away from those without a prompt (arXiv:2207.12598).
-
-    Guidance 1 is the model as it is.
-    """
-    if guidance == 1:
-        return logits
-    prompted, free = logits.chunk(2)
-    return free + guidance * (prompted - free)
 
 
 def uniform(
