@@ -17,7 +17,9 @@ def test_each_is_of_a_shipped_tokenizer_and_small():
         folder, generator = find_generator(name), read_generator(name)
         assert (generator.name, generator.tokenizer.name in shipped()) == (name, True)
         assert (folder / "weights.safetensors").stat().st_size <= 10e6
-        assert name in (folder / "card.md").read_text(encoding="utf-8")
+        card = (folder / "card.md").read_text(encoding="utf-8")
+        assert card.startswith("---\nlicense: apache-2.0\nlibrary_name: tubelet\n")
+        assert f"\n# {name}\n" in card
 
 
 def test_further_generators_are_found_where_they_are_installed(tmp_path, monkeypatch):
