@@ -73,6 +73,7 @@ QUEUE = {
     ),
     "motion": Entry(
         recipe="motion",
+        start="tubelet-motion",
         floor="klt-4x8x8-motion",
         why="networks along motion; wanted 0.7 dB over tubelet-m of equal hours at 16 channels",
     ),

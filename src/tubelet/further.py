@@ -7,7 +7,7 @@ from pathlib import Path
 PACKAGE = "tubelet_weights"
 """The package of that distribution. Nothing of it is imported."""
 
-TOKENIZERS = ("tubelet-flow", "tubelet-fsq-deep", "tubelet-global", "tubelet-image")
+TOKENIZERS = ("tubelet-flow", "tubelet-fsq-deep", "tubelet-global", "tubelet-image", "tubelet-motion")
 """The tokenizers that it holds, in its folder ``weights``."""
 
 GENERATORS = ("tubelet-ar",)
