@@ -8,6 +8,7 @@ import pytest
 
 from tubelet.bitstream import TubeReader
 from tubelet.cli.main import main
+from tubelet.priors.files import model_for
 from tubelet.report.motion_field import read_field
 
 
@@ -48,7 +49,7 @@ def test_it_decodes_and_says_what_it_holds(cli, fitted, tube):
 
 
 def test_the_file_knows_where_things_go(tube):
-    with TubeReader(tube) as reader:
+    with TubeReader(tube, model_for) as reader:
         field = read_field(reader, tube)
     assert list(field.steps) == [0, 1, 2] and not field.steps[0].any()
     # Frames 1 to 4 of a step: three times two pixels to the left.
