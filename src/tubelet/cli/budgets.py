@@ -45,6 +45,13 @@ def add_budget(
     )
 
 
+def contrast_of(arguments: argparse.Namespace) -> float:
+    """The contrast by which a budget weighs errors; the usual one if nothing was said."""
+    from tubelet.codec.contrast import CONTRAST
+
+    return CONTRAST if arguments.contrast is None else arguments.contrast
+
+
 def add_prior(parser: argparse.ArgumentParser) -> None:
     """Add ``--no-prior``."""
     parser.add_argument(

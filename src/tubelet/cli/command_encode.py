@@ -50,7 +50,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Encode, then say what the files hold."""
-    from tubelet.codec.contrast import CONTRAST
     from tubelet.codec.encode import encode_file
     from tubelet.jobs.sources import local_copies
     from tubelet.results import write_results
@@ -78,7 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
             step=arguments.step,
             budget=budget,
             two_pass=arguments.two_pass,
-            contrast=CONTRAST if arguments.contrast is None else arguments.contrast,
+            contrast=budgets.contrast_of(arguments),
             **given,
         )
     with options.tables_beside(arguments.json):
@@ -92,11 +91,10 @@ def run(arguments: argparse.Namespace) -> None:
 def _encode_several(arguments: argparse.Namespace, rows: "Sequence[Row]") -> None:
     """Into a folder, file by file."""
     from tubelet.checkpoint import read_continuous
-    from tubelet.codec.contrast import CONTRAST
     from tubelet.codec.encode import encode_file
 
     budget = budgets.budget_of(arguments)
-    contrast = CONTRAST if arguments.contrast is None else arguments.contrast
+    contrast = budgets.contrast_of(arguments)
     work = sources.FolderWork(arguments, rows, suffix=".tube")
     checkpoint = read_continuous(arguments.tokenizer, device=arguments.device)
     settings = {

@@ -6,6 +6,7 @@ compute in half precision.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import torch
 from einops import rearrange
@@ -151,6 +152,67 @@ class FlatUnshuffle(nn.Module):
         images, channels, height, width = x.shape
         apart = F.conv2d(x.reshape(images * channels, 1, height, width), self.pixels, stride=self.side)
         return apart.reshape(images, channels * self.side**2, height // self.side, width // self.side)
+
+
+class FlatPrefixed(NamedTuple):
+    """What `tubelet.nn.prefix.PrefixFeatures` says of one step.
+
+    Attributes:
+        skip: all channels, zero where one is missing.
+        inputs: all channels, the learned fill where one is missing, and the share of channels that are there.
+        share: that share alone.
+    """
+
+    skip: FlatPart
+    inputs: FlatPart
+    share: FlatPart
+
+
+class FlatPrefix(nn.Module):
+    """`PrefixInput` on steps that are known, which lie along the first axis.
+
+    Args:
+        fill: what stands for a missing channel, of each.
+    """
+
+    def __init__(self, fill: Float[Tensor, " c"]) -> None:
+        super().__init__()
+        self.register_buffer("fill", flat_column(fill))
+        self.register_buffer("channel", flat_column(torch.arange(len(fill))))
+        self.fill: Tensor
+        self.channel: Tensor
+
+    def forward(self, latent: FlatPart, counts: Tensor) -> FlatPrefixed:
+        """Write out all channels, of which each position has so many leading ones, from none to all."""
+        there = self.channel < counts
+        share = counts.to(latent.dtype) / latent.shape[1]
+        return FlatPrefixed(
+            skip=torch.where(there, latent, 0.0),
+            inputs=torch.cat([torch.where(there, latent, self.fill), share], dim=1),
+            share=share,
+        )
+
+
+class FlatCorrectionScale(nn.Module):
+    """`tubelet.nn.klt.correction_scale` at the positions of one step.
+
+    Args:
+        deviation: of each coefficient.
+    """
+
+    def __init__(self, deviation: Float[Tensor, " k"]) -> None:
+        super().__init__()
+        self.register_buffer("own", flat_column(deviation))
+        self.register_buffer("every", flat_column(torch.arange(len(deviation))))
+        self.own: Tensor
+        self.every: Tensor
+
+    def forward(self, counts: Tensor) -> Flat:
+        """A factor for each coefficient, where so many channels are known."""
+        # The deviation of the first channel that is missing; as a sum, for to gather takes more axes.
+        missed = counts.clamp(max=self.own.shape[1] - 1)
+        reach = torch.where(self.every == missed, self.own, 0.0).sum(dim=1, keepdim=True)
+        return torch.minimum(reach, self.own) / self.own
 
 
 class _Block(nn.Module):

@@ -20,7 +20,7 @@ from tubelet.interop.steps.facts import (
     counts_name,
     variance_name,
 )
-from tubelet.interop.steps.forms import Forms, forms, on_four_axes, without_chance
+from tubelet.interop.steps.forms import Forms, forms, without_chance
 from tubelet.models.klt.model import KLTModel
 from tubelet.models.motion.model import MotionModel
 from tubelet.models.protocol import StepModel
@@ -98,8 +98,12 @@ def exported_steps(
             channels are to be left out.
     """
     tokenizer: Tokenizer = checkpoint.tokenizer
-    model = _model_of(checkpoint, channels, number_format)
+    model = _model_of(checkpoint, channels)
     pair = forms(model, half=number_format == "float16")
+    if number_format == "int8" and not pair.on_four_axes:
+        raise OptionError(
+            f"{checkpoint.name} is of a kind whose networks are not exported in int8. Use float16 or float32."
+        )
     facts = _facts(checkpoint, model, pair, number_format)
     _LOG.debug("%s as steps of %d channels, %s", checkpoint.name, facts.channels, number_format)
     encoder, decoder = pair.encoder, pair.decoder
@@ -117,11 +121,11 @@ def exported_steps(
     )
 
 
-def _model_of(checkpoint: Checkpoint[Any], channels: int | None, number_format: NumberFormat) -> StepModel:
+def _model_of(checkpoint: Checkpoint[Any], channels: int | None) -> StepModel:
     """The model that is exported, in float32.
 
     Raises:
-        OptionError: it has not so many channels, or no form in this number format.
+        OptionError: it has not so many channels.
     """
     tokenizer: Tokenizer = checkpoint.tokenizer
     discrete = isinstance(tokenizer, DiscreteTokenizer)
@@ -134,10 +138,6 @@ def _model_of(checkpoint: Checkpoint[Any], channels: int | None, number_format: 
         raise OptionError(
             f"{checkpoint.name} is a discrete tokenizer, whose tokens need all {backbone.channels} channels. "
             "Leave the number of channels out."
-        )
-    if number_format == "int8" and not on_four_axes(whole):
-        raise OptionError(
-            f"{checkpoint.name} is of a kind whose networks are not exported in int8. Use float16 or float32."
         )
     # A module, as every model is; its weights stay where they are, and a copy of them is exported.
     model: Any = copy.deepcopy(whole)

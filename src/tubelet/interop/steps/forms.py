@@ -29,12 +29,14 @@ class Forms(NamedTuple):
         decoder: of parts.
         encoder_past: what the encoder remembers.
         decoder_past: likewise of the decoder.
+        on_four_axes: whether both are made of operators on four axes.
     """
 
     encoder: nn.Module
     decoder: nn.Module
     encoder_past: Remembered
     decoder_past: Remembered
+    on_four_axes: bool
 
 
 def without_chance(model: StepModel) -> StepModel:
@@ -72,12 +74,8 @@ def forms(model: StepModel, *, half: bool) -> Forms:
         _Given(decoder).eval(),
         Remembered(encoder.past_channels, encoder.past_side),
         Remembered(decoder.past_channels, decoder.past_side),
+        on_four_axes=not isinstance(encoder, WholeEncoder),
     )
-
-
-def on_four_axes(model: StepModel) -> bool:
-    """Whether the functions of a model are made of operators on four axes."""
-    return isinstance(model, KLTModel | MotionModel | TwinModel | LevelsModel)
 
 
 class _Given(nn.Module):

@@ -19,10 +19,12 @@ from tubelet.models.klt.model import FIRST_DEVIATION, KLTModel
 from tubelet.nn.flat import (
     First,
     Flat,
+    FlatCorrectionScale,
     FlatFrames,
     FlatInverseKLT,
     FlatKLT,
     FlatPast,
+    FlatPrefix,
     FlatStack,
     flat_column,
     rate_knots,
@@ -121,22 +123,15 @@ class FlatDecoder(nn.Module):
         self.stack = (
             None if model.decoder is None else FlatStack(model.decoder, outputs=coefficients, half=half)
         )
-        deviation = model.transform.deviation
-        self.register_buffer("channel", flat_column(torch.arange(model.channels)))
-        self.register_buffer("own", flat_column(deviation))
-        self.register_buffer("every", flat_column(torch.arange(len(deviation))))
+        self.missing = coefficients - model.channels
+        self.scale = FlatCorrectionScale(model.transform.deviation)
         ones = torch.ones(model.channels)
         standardised = model.encoder is not None
         self.register_buffer("units", flat_column(model.latent_deviation if standardised else ones))
         self.register_buffer("mean", flat_column(model.latent_mean if standardised else 0 * ones))
-        fill = 0 * ones if model.prefix is None else model.prefix.fill.detach()
-        self.register_buffer("fill", flat_column(fill))
-        self.channel: Tensor
-        self.own: Tensor
-        self.every: Tensor
+        self.prefix = FlatPrefix(0 * ones if model.prefix is None else model.prefix.fill)
         self.units: Tensor
         self.mean: Tensor
-        self.fill: Tensor
 
     past_side = 1
 
@@ -160,21 +155,14 @@ class FlatDecoder(nn.Module):
             first: whether it is the first of a clip, so that `past` means nothing.
             past: what the step before gave.
         """
-        raw = latent * self.units + self.mean
-        there = self.channel < counts
-        skip = torch.where(there, raw, 0.0)
-        missing = self.own.shape[1] - latent.shape[1]
-        if missing:
-            skip = F.pad(skip, (0, 0, 0, 0, 0, missing))
+        shown = self.prefix(latent * self.units + self.mean, counts)
+        skip = shown.skip
+        if self.missing:
+            skip = F.pad(skip, (0, 0, 0, 0, 0, self.missing))
         if self.stack is None:
             return FlatDecoded(self.inverse(skip), None)
-        share = counts.to(latent.dtype) / latent.shape[1]
-        inputs = torch.cat([torch.where(there, raw, self.fill), share], dim=1)
-        correction, past = self.stack(inputs, first, past, rate_knots(share))
-        # The deviation of the first channel that is missing; as a sum, for to gather takes more axes.
-        missed = counts.clamp(max=self.own.shape[1] - 1)
-        reach = torch.where(self.every == missed, self.own, 0.0).sum(dim=1, keepdim=True)
-        return FlatDecoded(self.inverse(skip + torch.minimum(reach, self.own) / self.own * correction), past)
+        correction, past = self.stack(shown.inputs, first, past, rate_knots(shown.share))
+        return FlatDecoded(self.inverse(skip + self.scale(counts) * correction), past)
 
 
 class _Transform(nn.Module):

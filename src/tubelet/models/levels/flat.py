@@ -26,12 +26,6 @@ class FlatLevelsEncoder(nn.Module):
         super().__init__()
         self.step = FlatEncoder(model.base.base, half=half)
         self.level = _Level(model)
-        self.register_buffer("global_deviation", flat_column(model.global_deviation))
-        self.register_buffer("detail_mean", flat_column(model.detail_mean))
-        self.register_buffer("detail_deviation", flat_column(model.detail_deviation))
-        self.global_deviation: Tensor
-        self.detail_mean: Tensor
-        self.detail_deviation: Tensor
 
     past_side = BLOCK.h
 
@@ -59,13 +53,13 @@ class FlatLevelsEncoder(nn.Module):
         coefficients = self.level.coefficients(latents)
         detail = torch.cat(
             [
-                (latent - large - self.detail_mean) / self.detail_deviation
+                (latent - large - self.level.detail_mean) / self.level.detail_deviation
                 for latent, large in zip(latents, self.level.large(coefficients), strict=True)
             ],
             dim=1,
         )
         after = () if remembered is None else (remembered,)
-        return (coefficients / self.global_deviation, detail, *after)
+        return (coefficients / self.level.global_deviation, detail, *after)
 
 
 class FlatLevelsDecoder(nn.Module):
@@ -75,14 +69,8 @@ class FlatLevelsDecoder(nn.Module):
         super().__init__()
         self.step = FlatDecoder(model.base.base, half=half)
         self.level, self.seen = _Level(model), model.level.inputs
-        self.register_buffer("global_deviation", flat_column(model.global_deviation))
-        self.register_buffer("detail_mean", flat_column(model.detail_mean))
-        self.register_buffer("detail_deviation", flat_column(model.detail_deviation))
         self.register_buffer("global_channel", flat_column(torch.arange(len(model.global_deviation))))
         self.register_buffer("detail_channel", flat_column(torch.arange(len(model.detail_mean))))
-        self.global_deviation: Tensor
-        self.detail_mean: Tensor
-        self.detail_deviation: Tensor
         self.global_channel: Tensor
         self.detail_channel: Tensor
 
@@ -112,7 +100,9 @@ class FlatLevelsDecoder(nn.Module):
             first: whether it is the first of a clip, so that `past` means nothing.
             past: what the step before gave.
         """
-        coefficients = torch.where(self.global_channel < large_counts, large * self.global_deviation, 0.0)
+        coefficients = torch.where(
+            self.global_channel < large_counts, large * self.level.global_deviation, 0.0
+        )
         remembered = past
         frames: list[Tensor] = []
         steps = zip(
@@ -122,7 +112,7 @@ class FlatLevelsDecoder(nn.Module):
             strict=True,
         )
         for known, own, counts in steps:
-            added = own * self.detail_deviation + self.detail_mean
+            added = own * self.level.detail_deviation + self.level.detail_mean
             latent = known + torch.where(self.detail_channel < counts, added, 0.0)
             decoded = self.step(latent, counts.clamp(min=self.seen), first, remembered)
             remembered, first = decoded.past, None if first is None else torch.zeros_like(first)
@@ -132,14 +122,20 @@ class FlatLevelsDecoder(nn.Module):
 
 
 class _Level(nn.Module):
-    """Blocks of the frozen latent as global coefficients, and back."""
+    """Blocks of the frozen latent as global coefficients, and back; the statistics of both parts."""
 
     def __init__(self, model: LevelsModel) -> None:
         super().__init__()
         self.there, self.back = FlatKLT(model.level), FlatInverseKLT(model.level)
         self.seen, self.missing = model.level.inputs, len(model.detail_mean) - model.level.inputs
         self.register_buffer("units", flat_column(model.base.pixel_units()[PART][: self.seen]))
+        self.register_buffer("global_deviation", flat_column(model.global_deviation))
+        self.register_buffer("detail_mean", flat_column(model.detail_mean))
+        self.register_buffer("detail_deviation", flat_column(model.detail_deviation))
         self.units: Tensor
+        self.global_deviation: Tensor
+        self.detail_mean: Tensor
+        self.detail_deviation: Tensor
 
     def coefficients(self, latents: list[Tensor]) -> FlatPart:
         """Global coefficients in pixel units, of the frozen latent of each step."""

@@ -20,15 +20,17 @@ from tubelet.models.motion.warp import FINENESS, REACH
 from tubelet.nn.flat import (
     First,
     Flat,
+    FlatCorrectionScale,
     FlatFrames,
     FlatPast,
+    FlatPrefix,
     FlatStack,
     FlatUnshuffle,
     flat_column,
     pointwise,
     rate_knots,
 )
-from tubelet.nn.klt import KLT
+from tubelet.nn.klt import KLT, correction_scale
 
 
 class FlatMotionEncoder(nn.Module):
@@ -181,8 +183,7 @@ class _EncoderNetwork(nn.Module):
         networks, deviation = _networks(model), model.transform.deviation
         self.channels = model.channels
         self.known, self.stack = _Known(model), FlatStack(networks.encoder, half=half)
-        least = deviation[min(model.channels, len(deviation) - 1)]
-        scale = torch.minimum(least, deviation) / deviation
+        scale = correction_scale(deviation, torch.tensor(model.channels)).flatten()
         self.register_buffer("scale", flat_column(scale[: model.channels]))
         self.register_buffer("mean", flat_column(networks.latent_mean))
         self.register_buffer("spread", flat_column(networks.latent_deviation))
@@ -214,16 +215,9 @@ class _DecoderNetwork(nn.Module):
         self.missing = len(deviation) - model.channels
         self.register_buffer("mean", flat_column(networks.latent_mean))
         self.register_buffer("spread", flat_column(networks.latent_deviation))
-        self.register_buffer("fill", flat_column(networks.prefix.fill))
-        self.register_buffer("channel", flat_column(torch.arange(model.channels)))
-        self.register_buffer("own", flat_column(deviation))
-        self.register_buffer("every", flat_column(torch.arange(len(deviation))))
+        self.prefix, self.scale = FlatPrefix(networks.prefix.fill), FlatCorrectionScale(deviation)
         self.mean: Tensor
         self.spread: Tensor
-        self.fill: Tensor
-        self.channel: Tensor
-        self.own: Tensor
-        self.every: Tensor
 
     def forward(
         self,
@@ -234,19 +228,12 @@ class _DecoderNetwork(nn.Module):
         first: First | None,
         past: FlatPast | None,
     ) -> _Corrected:
-        raw = content * self.spread + self.mean
         counts = counts.clamp(0, content.shape[1])
-        there = self.channel < counts
-        skip = torch.where(there, raw, 0.0)
-        share = counts.to(content.dtype) / content.shape[1]
-        shown = torch.cat([torch.where(there, raw, self.fill), share], dim=1)
-        told = torch.cat([shown, self.known(skip, vectors, plain)], dim=1)
-        correction, past = self.stack(told, first, past, rate_knots(share))
-        # The deviation of the first channel that is missing; as a sum, for to gather takes more axes.
-        missed = counts.clamp(max=self.own.shape[1] - 1)
-        reach = torch.where(self.every == missed, self.own, 0.0).sum(dim=1, keepdim=True)
-        whole = F.pad(skip, (0, 0, 0, 0, 0, self.missing))
-        return _Corrected(whole + torch.minimum(reach, self.own) / self.own * correction, past)
+        shown = self.prefix(content * self.spread + self.mean, counts)
+        told = torch.cat([shown.inputs, self.known(shown.skip, vectors, plain)], dim=1)
+        correction, past = self.stack(told, first, past, rate_knots(shown.share))
+        whole = F.pad(shown.skip, (0, 0, 0, 0, 0, self.missing))
+        return _Corrected(whole + self.scale(counts) * correction, past)
 
 
 def _motion(vectors: FlatVectors) -> Flat:

@@ -6,7 +6,6 @@ remembers is one tensor on the grid of windows. See `tubelet.models.klt.flat`.
 
 from collections.abc import Sequence
 from math import pi
-from typing import NamedTuple
 
 import torch
 from einops import rearrange
@@ -24,6 +23,8 @@ from tubelet.nn.flat import (
     FlatInverseKLT,
     FlatKLT,
     FlatPart,
+    FlatPrefix,
+    FlatPrefixed,
     FlatStack,
     FlatUnshuffle,
     convolution,
@@ -150,7 +151,7 @@ class FlatTwinDecoder(nn.Module):
     def _correction(
         self,
         images: Sequence[FlatPart],
-        parts: tuple["_Shown", "_Shown", "_Shown"],
+        parts: tuple[FlatPrefixed, FlatPrefixed, FlatPrefixed],
         first: First | None,
         past: FlatPart | None,
     ) -> tuple[FlatPart, FlatPart | None]:
@@ -240,13 +241,6 @@ class _Factors(nn.Module):
         return F.conv2d(field, self.columns, stride=_DOWN)
 
 
-class _Shown(NamedTuple):
-    """The channels of a part that there are: zero, or the learned fill and their share, where one is not."""
-
-    skip: FlatPart
-    inputs: FlatPart
-
-
 class _Codes(nn.Module):
     """`Codes` of steps that lie along the first axis."""
 
@@ -255,15 +249,12 @@ class _Codes(nn.Module):
         self.register_buffer("unit", flat_column(codes.unit))
         self.register_buffer("mean", flat_column(codes.mean))
         self.register_buffer("deviation", flat_column(codes.deviation))
-        self.register_buffer("fill", flat_column(codes.prefix.fill))
         self.register_buffer("correction", flat_column(codes.unit.min() / codes.unit))
-        self.register_buffer("channel", flat_column(torch.arange(len(codes.unit))))
+        self.prefix = FlatPrefix(codes.prefix.fill)
         self.unit: Tensor
         self.mean: Tensor
         self.deviation: Tensor
-        self.fill: Tensor
         self.correction: Tensor
-        self.channel: Tensor
 
     def scaled(self, linear: FlatPart) -> FlatPart:
         return linear / self.unit
@@ -274,15 +265,8 @@ class _Codes(nn.Module):
     def standardised(self, scaled: FlatPart) -> FlatPart:
         return (scaled - self.mean) / self.deviation
 
-    def shown(self, latent: FlatPart, counts: Tensor) -> _Shown:
-        known = latent * self.deviation + self.mean
-        counts = counts.clamp(0, self.unit.shape[1])
-        there = self.channel < counts
-        share = counts.to(latent.dtype) / self.unit.shape[1]
-        return _Shown(
-            skip=torch.where(there, known, 0.0),
-            inputs=torch.cat([torch.where(there, known, self.fill), share], dim=1),
-        )
+    def shown(self, latent: FlatPart, counts: Tensor) -> FlatPrefixed:
+        return self.prefix(latent * self.deviation + self.mean, counts.clamp(0, self.unit.shape[1]))
 
 
 def placed(x: FlatPart) -> Float[Tensor, "_ _ h w"]:
