@@ -1,5 +1,7 @@
 """Runs of priors: from crops to a folder that is read; the same when interrupted; better than they began."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from recorder import random_symbols, recorded
@@ -8,6 +10,7 @@ from tubelet.checkpoint import read_continuous, read_discrete
 from tubelet.data.crops import open_crops
 from tubelet.errors import OptionError
 from tubelet.models.klt.config import KLTConfig
+from tubelet.models.motion.config import MotionConfig
 from tubelet.priors.files import read_prior
 from tubelet.quantizers.config import FSQConfig, VQConfig
 from tubelet.tokenizers.config import DiscreteConfig
@@ -17,6 +20,7 @@ from tubelet.train.config import Optimizer
 from tubelet.train.journal import read_log
 from tubelet.train.loop import RunOptions
 from tubelet.train.prior.config import PriorStage, PriorTrainConfig
+from tubelet.train.prior.draws import draw_window
 from tubelet.train.prior.export import export_prior, is_prior
 from tubelet.train.prior.latents import encode_crops
 from tubelet.train.prior.task import train_prior
@@ -36,6 +40,18 @@ def discrete(folder, quantizer):
 def continuous(data, tmp_path):
     model = backbone(6).start(open_crops(data), seed=0)
     return str(ContinuousTokenizer(model, config=backbone(6)).save(tmp_path / "tiny"))
+
+
+@pytest.fixture
+def along_motion(tmp_path):
+    """A tokenizer along motion with two random bases."""
+    config = MotionConfig(name="linear", patch=Stride(2, 4, 4), channels=8)
+    tokenizer = ContinuousTokenizer.of(config).requires_grad_(requires_grad=False)
+    for seed, level in enumerate(tokenizer.model.transform.klts):
+        rows, columns = level.basis.shape
+        generator = torch.Generator().manual_seed(seed)
+        level.basis.copy_(torch.linalg.qr(torch.randn(columns, rows, generator=generator))[0].T)
+    return str(tokenizer.save(tmp_path / "linear"))
 
 
 def config(tokenizer, **further):
@@ -91,15 +107,33 @@ def test_latents_are_encoded_once(data, tmp_path, continuous):
     said = []
     for _ in range(2):
         latents = encode_crops(
-            continuous,
-            open_crops(data),
-            tmp_path,
-            per_clip=2,
-            on_crop=lambda done, of: said.append((done, of)),
+            config(continuous), open_crops(data), tmp_path, on_crop=lambda done, of: said.append((done, of))
         )
     assert said == [(done, 6) for done in range(1, 7)]
     assert latents.values.shape == (6, 6, 5, 6, 6)
     assert latents.clips == ((0, 3), (1, 4), (2, 5))
+
+
+def test_of_a_latent_along_motion_half_of_the_crops_are_as_files_of_some_coarseness_have_them(
+    data, tmp_path, along_motion
+):
+    latents = encode_crops(config(along_motion), open_crops(data), tmp_path, on_crop=lambda *_: None)
+    assert latents.part.name == "content"
+    assert latents.values.shape == (6, 8, 5, 6, 6)
+    priced = [step for step in latents.steps if step]
+    assert len(priced) == 3
+    assert len(set(priced)) == 3
+    assert all(0.5 <= step <= 8 for step in priced)
+    number = next(index for index, step in enumerate(latents.steps) if step)
+    latents = replace(latents, clips=((number,),))
+    window = draw_window(latents, config(along_motion), PriorStage(), step=0, index=0)
+    assert window.step == latents.steps[number]
+
+
+@pytest.mark.parametrize("name", ["motion", "nonsense"])
+def test_a_part_without_ordered_channels_has_no_network(data, tmp_path, along_motion, name):
+    with pytest.raises(OptionError, match=f"part is '{name}'; linear has ordered channels in content"):
+        encode_crops(config(along_motion, part=name), open_crops(data), tmp_path, on_crop=lambda *_: None)
 
 
 def test_digits_in_no_order_have_no_prior(data, tmp_path):

@@ -46,13 +46,14 @@ def draw_window(
     """Draw a window: a clip, one of its crops, a place in it; every clip counts the same."""
     random = np.random.default_rng((config.seed, step, index))
     own = latents.clips[int(random.integers(len(latents.clips)))]
-    crop = latents.values[own[int(random.integers(len(own)))]]
+    number = own[int(random.integers(len(own)))]
+    crop = latents.values[number]
     channels, steps, rows, columns = crop.shape
     first = int(random.integers(max(1, steps - stage.steps + 1)))
     row = int(random.integers(max(1, rows - stage.side + 1)))
     column = int(random.integers(max(1, columns - stage.side + 1)))
     part = crop[:, first : first + stage.steps, row : row + stage.side, column : column + stage.side]
-    scale = float(np.exp(random.uniform(*np.log(config.steps))))
+    scale = latents.steps[number] or float(np.exp(random.uniform(*np.log(config.steps))))
     zone, has_map = random.random() < config.dead_zones, random.random() < config.maps
     rounding = float(random.uniform(0.3, 0.5)) if zone else 0.5
     budget = float(np.exp(random.uniform(0, np.log(max(1.0, 0.75 * channels))))) if has_map else np.inf

@@ -53,9 +53,7 @@ def export_prior(run: Path, folder: Path, *, data: Path | None = None, force: bo
     facts = read_facts(run)
     config = config_from_facts(facts["config"])
     crops = open_crops(data or Path(facts["folder"]))
-    latents = encode_crops(
-        config.tokenizer, crops, run, per_clip=config.per_clip, on_crop=lambda _done, _of: None
-    )
+    latents = encode_crops(config, crops, run, on_crop=lambda _done, _of: None)
     task = PriorTask(config, latents, crops=crops, data=data or Path(facts["folder"]))
     network = task.build()
     progress = read_average(run, network)
@@ -139,7 +137,7 @@ def _usual_steps(latents: Latents) -> tuple[int, ...]:
     tokenizer = latents.tokenizer.tokenizer
     if not isinstance(tokenizer, ContinuousTokenizer):
         return ()
-    (units,) = tokenizer.model.coding_units().values()
+    units = tokenizer.model.coding_units()[latents.part.name]
     return ScalarQuantizer.scaled(BASE_STEP / units, 1.0).steps
 
 

@@ -40,9 +40,7 @@ def train_prior(config: PriorTrainConfig, *, data: Path, options: RunOptions) ->
     """
     crops = open_crops(data)
     options.folder.mkdir(parents=True, exist_ok=True)
-    latents = encode_crops(
-        config.tokenizer, crops, options.folder, per_clip=config.per_clip, on_crop=_told(options.on_message)
-    )
+    latents = encode_crops(config, crops, options.folder, on_crop=_told(options.on_message))
     return run_task(PriorTask(config, latents, crops=crops, data=data), options)
 
 
