@@ -4,7 +4,8 @@
 
 The clips are prepared as short256x33 prepares them. Tables count with what they take in the file; of the
 prior count the range coder's bytes and what is escaped. A row says what the symbols of a clip take; heads and
-checksums of segments, of which the prior has fewer, are left out.
+checksums of segments, of which the prior has fewer, are left out. Of a latent of several parts it is about
+the one that the prior's network is for.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from tubelet.priors.files import read_prior
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.results import circumstances
 from tubelet.tokenizers.allocation import CLASSES, allocate
+from tubelet.tokenizers.clip import only_part
 from tubelet.video.pixels import to_model
 
 
@@ -84,8 +86,9 @@ def cases(prior: Any, frames: NDArray[np.uint8], arguments: argparse.Namespace):
         yield "tokens", Part(digits[0].to(torch.int32).numpy()), prior.for_part(bases=config.bases)
         return
     tokenizer = read_continuous(config.tokenizer).tokenizer
-    latent = tokenizer.encode(video)
-    (units,), (pixel,) = tokenizer.model.coding_units().values(), tokenizer.model.pixel_units().values()
+    part = config.part or only_part(tokenizer.parts).name
+    latent = tokenizer.encode_parts(video)[part]
+    units, pixel = tokenizer.model.coding_units()[part], tokenizer.model.pixel_units()[part]
     for step in arguments.steps:
         quantizer = ScalarQuantizer.scaled(BASE_STEP / units, step)
         symbols = quantizer.quantize(latent)

@@ -13,12 +13,15 @@ TOKENIZERS = ("tubelet-flow", "tubelet-fsq-deep", "tubelet-global", "tubelet-ima
 GENERATORS = ("tubelet-ar",)
 """The generators that it holds, in its folder ``generators``."""
 
+PRIORS: tuple[str, ...] = ()
+"""The priors that it holds, in its folder ``priors``: each of a tokenizer that it holds."""
+
 
 def further_folders(kind: str) -> Iterator[Path]:
     """Where further weights of a kind lie; nowhere if the distribution is not installed.
 
     Args:
-        kind: ``weights`` of tokenizers, or ``generators``.
+        kind: ``weights`` of tokenizers, ``generators``, or ``priors``.
     """
     found = find_spec(PACKAGE)
     for place in [] if found is None else found.submodule_search_locations or []:

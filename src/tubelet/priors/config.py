@@ -15,6 +15,19 @@ MAP_SHAPE_PASSES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NamedPrior:
+    """Another prior, as a configuration and the header of a file name it.
+
+    Attributes:
+        name: what it is called.
+        sha256: its fingerprint.
+    """
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PriorConfig:
     """A prior of the symbols of one tokenizer.
 
@@ -29,6 +42,8 @@ class PriorConfig:
             digits.
         bases: of digits; none of a latent.
         entries: of all tables of a latent's symbols together.
+        part: which part of a latent of several it is for; any that has such channels for no name.
+        beside: priors of the other parts of that latent.
     """
 
     name: str
@@ -40,6 +55,8 @@ class PriorConfig:
     steps: tuple[int, ...] = field(default=(), metadata=bounded(1, 2**32 - 1))
     bases: tuple[int, ...] = field(default=(), metadata=bounded(2, LARGEST_BASE))
     entries: int = field(default=0, metadata=bounded(0, 1 << 22))
+    part: str = ""
+    beside: tuple[NamedPrior, ...] = ()
 
     def __post_init__(self) -> None:
         rising = bool(self.ends) and all(a < b for a, b in pairwise((0, *self.ends)))

@@ -100,7 +100,7 @@ class ContextPrior:
 
     def model_of(self, part: PartHeader) -> "PartPrior | None":
         """The model of a part of a file; none of one that it cannot be for."""
-        if len(part.counts) > LARGEST_CLASSES:
+        if len(part.counts) > LARGEST_CLASSES or self.config.part not in ("", part.name):
             return None
         try:
             return self.for_part(steps=part.steps, bases=[base for token in part.bases for base in token])

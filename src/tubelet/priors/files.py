@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -17,8 +17,11 @@ from tubelet.bitstream.part_header import PartHeader
 from tubelet.bitstream.symbol_model import SymbolModel
 from tubelet.errors import CheckpointError
 from tubelet.files import replacing_folder
+from tubelet.further import PRIORS as FURTHER_PRIORS
+from tubelet.further import further_folders, how_to_install
 from tubelet.json_fields import fields_from_json
 from tubelet.json_text import read_json
+from tubelet.priors.beside import ModelBeside
 from tubelet.priors.config import PriorConfig
 from tubelet.priors.context import ContextPrior, weight_shapes
 from tubelet.priors.motion.prior import VECTORS, MotionPrior, MotionPriorConfig, motion_weight_shapes
@@ -42,7 +45,7 @@ FILES = ("config.json", WEIGHTS, "card.md")
 """What the folder of a prior holds."""
 
 SHIPPED = Path(__file__).parent / "weights"
-"""The folder of the priors that come with the package."""
+"""The folder of the priors that come with the package; others are in the distribution tubelet-weights."""
 
 PRIORS: dict[str, str] = {
     "d1e29f2558d45b0a1bc9668429e0dc769a13907b1734cd7ba0baf7259bef15d1": "tubelet-m-prior",
@@ -56,9 +59,12 @@ VECTORS_PRIOR = "klt-4x8x8-motion-prior"
 
 _CONFIG_BYTES = 1 << 20
 
+_LATER = ("part", "beside")
+"""Fields that configurations of before lack; empty, they are left out of files and fingerprints."""
+
 
 def prior_for(tokenizer_sha256: str) -> Prior | None:
-    """The shipped prior of a tokenizer; none if it has none.
+    """The shipped prior of a tokenizer; none if it has none, or its distribution is not installed.
 
     Args:
         tokenizer_sha256: fingerprint of the tokenizer.
@@ -67,7 +73,8 @@ def prior_for(tokenizer_sha256: str) -> Prior | None:
         CheckpointError: the prior is damaged.
     """
     name = PRIORS.get(tokenizer_sha256)
-    return None if name is None else _shipped(SHIPPED / name)
+    folder = None if name is None else folder_of(name)
+    return None if folder is None else _shipped(folder)
 
 
 def prior_of_parts(channels: Mapping[str, int]) -> MotionPrior | None:
@@ -97,8 +104,10 @@ def prior_of_file(name: str, sha256: str) -> Prior:
     Raises:
         CheckpointError: there is none of this name and fingerprint.
     """
-    known = {folder: _shipped(SHIPPED / folder) for folder in PRIORS.values() if folder == name}
-    prior = known.get(name)
+    folder = folder_of(name) if name in PRIORS.values() else None
+    if folder is None and name in FURTHER_PRIORS:
+        raise CheckpointError(f"the file was coded with a prior: {how_to_install(name)}")
+    prior = None if folder is None else _shipped(folder)
     if prior is None or prior.sha256 != sha256:
         raise CheckpointError(
             f"the file was coded with the prior {name[:80]!r} of SHA-256 {sha256:.16}…, which does not come "
@@ -107,9 +116,15 @@ def prior_of_file(name: str, sha256: str) -> Prior:
     return prior
 
 
-@lru_cache(maxsize=2)
+def folder_of(name: str) -> Path | None:
+    """The folder of a prior that ships; none if it is among further weights that are not installed."""
+    places = (SHIPPED, *further_folders("priors"))
+    return next((place / name for place in places if (place / name).is_dir()), None)
+
+
+@lru_cache(maxsize=4)
 def _shipped(folder: Path) -> Prior:
-    """A prior that comes with the package, read and proven once: it takes as long as a second of video."""
+    """A prior that ships, read and proven once: it takes as long as a second of video."""
     return read_prior(folder)
 
 
@@ -117,14 +132,26 @@ def model_for(header: Header, part: PartHeader) -> SymbolModel | None:
     """The model of a part of a file, for `TubeReader` and `Codings`.
 
     Returns:
-        None if the file names no prior, or one that cannot be for this part.
+        None if the file names no prior, or one that cannot be for this part; nor can those beside it.
 
     Raises:
-        CheckpointError: the prior does not come with this program, or is damaged.
+        CheckpointError: the prior, or one beside it, does not come with this program, or is damaged.
     """
     if header.prior is None:
         return None
-    return prior_of_file(header.prior.name, header.prior.sha256).model_of(part)
+    prior = prior_of_file(header.prior.name, header.prior.sha256)
+    if (model := prior.model_of(part)) is not None:
+        return model
+    for other in _beside(prior):
+        if (model := other.model_of(part)) is not None:
+            return ModelBeside(header.prior.name, header.prior.sha256, model)
+    return None
+
+
+def _beside(prior: Prior) -> Iterator[Prior]:
+    """The priors of the other parts of its latent."""
+    for other in prior.config.beside if isinstance(prior, ContextPrior) else ():
+        yield prior_of_file(other.name, other.sha256)
 
 
 def read_prior(folder: Path) -> Prior:
@@ -174,7 +201,8 @@ def save_prior(
         OutputError: a prior is there and `force` is false, or the disk is full or refuses it.
     """
     sha256 = _made(config, weights, sha256=fingerprint(config, weights)).sha256
-    numbers = {name: value for name, value in asdict(config).items() if value != ()}
+    every = asdict(config).items()
+    numbers = {name: value for name, value in every if value != () and not _unsaid(name, value)}
     kind = {"kind": MOTION_KIND} if isinstance(config, MotionPriorConfig) else {}
     facts = {"format": FORMAT, **kind, "config": numbers, "sha256": sha256}
     with replacing_folder(folder, holds=FILES, force=force) as beside:
@@ -186,13 +214,20 @@ def save_prior(
 
 def fingerprint(config: PriorNumbers, weights: Mapping[str, NDArray[np.integer]]) -> str:
     """SHA-256 of all that a prior's answers depend on; its name does not change it."""
-    numbers = {name: value for name, value in asdict(config).items() if name != "name"}
+    numbers = {
+        name: value for name, value in asdict(config).items() if name != "name" and not _unsaid(name, value)
+    }
     digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode())
     for name in sorted(weights):
         array = np.ascontiguousarray(weights[name])
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
     return digest.hexdigest()
+
+
+def _unsaid(name: str, value: object) -> bool:
+    """Whether a field says nothing, and configurations of before it did not have it."""
+    return name in _LATER and not value
 
 
 def _weight_shapes(config: PriorNumbers) -> dict[str, tuple[str, tuple[int, ...]]]:

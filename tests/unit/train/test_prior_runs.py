@@ -130,6 +130,16 @@ def test_of_a_latent_along_motion_half_of_the_crops_are_as_files_of_some_coarsen
     assert window.step == latents.steps[number]
 
 
+def test_a_run_of_a_latent_of_several_parts_becomes_a_prior_of_one_with_that_of_others_beside(
+    data, tmp_path, along_motion
+):
+    train_prior(config(along_motion), data=data, options=RunOptions(folder=tmp_path / "run"))
+    prior = read_prior(export_prior(tmp_path / "run", tmp_path / "mine", data=data))
+    assert (prior.config.part, prior.config.ends[-1]) == ("content", 8)
+    assert prior.config.beside == ()  # this one has a frame of vectors, and the prior that ships is for three
+    assert "the content of linear" in (tmp_path / "mine" / "card.md").read_text()
+
+
 @pytest.mark.parametrize("name", ["motion", "nonsense"])
 def test_a_part_without_ordered_channels_has_no_network(data, tmp_path, along_motion, name):
     with pytest.raises(OptionError, match=f"part is '{name}'; linear has ordered channels in content"):

@@ -13,9 +13,9 @@ from tubelet.data.crops import open_crops
 from tubelet.errors import OptionError
 from tubelet.files import check_folder
 from tubelet.files.names import text_name
-from tubelet.priors.config import PriorConfig
+from tubelet.priors.config import NamedPrior, PriorConfig
 from tubelet.priors.context import MAP
-from tubelet.priors.files import FILES, save_prior
+from tubelet.priors.files import FILES, prior_of_parts, save_prior
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.average import read_average
@@ -63,7 +63,8 @@ def export_prior(run: Path, folder: Path, *, data: Path | None = None, force: bo
         arrays |= _fitted_tables(network, latents, config)
     name = text_name(folder.resolve().name)
     numbers = prior_config(name, config, latents, network, arrays)
-    return save_prior(numbers, arrays, folder, card=_card(name, run, facts, progress=progress), force=force)
+    card = _card(numbers, run, facts, progress=progress)
+    return save_prior(numbers, arrays, folder, card=card, force=force)
 
 
 def network_to_arrays(network: PriorNetwork) -> Arrays:
@@ -89,6 +90,8 @@ def prior_config(
         steps=_usual_steps(latents),
         bases=latents.bases,
         entries=len(arrays["open_frequencies"]) if "open_frequencies" in arrays else 0,
+        part="" if len(latents.parts) == 1 else latents.part.name,
+        beside=_beside(latents),
     )
 
 
@@ -141,6 +144,13 @@ def _usual_steps(latents: Latents) -> tuple[int, ...]:
     return ScalarQuantizer.scaled(BASE_STEP / units, 1.0).steps
 
 
+def _beside(latents: Latents) -> tuple[NamedPrior, ...]:
+    """The shipped prior of the other parts, if there is one."""
+    others = {part.name: part.channels for part in latents.parts if part.name != latents.part.name}
+    prior = prior_of_parts(others)
+    return () if prior is None else (NamedPrior(name=prior.config.name, sha256=prior.sha256),)
+
+
 @torch.no_grad()
 def _fitted_tables(network: PriorNetwork, latents: Latents, config: PriorTrainConfig) -> Arrays:
     counts = ResidualCounts()
@@ -163,19 +173,21 @@ def _expected(
             yield values[:, slice(*channels)][present], predicted.mean[present], predicted.scale[present]
 
 
-def _card(name: str, run: Path, facts: dict[str, Any], *, progress: float) -> str:
+def _card(config: PriorConfig, run: Path, facts: dict[str, Any], *, progress: float) -> str:
     """What the prior is, what it was made from, and how it went."""
-    about = (
-        f"A prior of the symbols of {facts['config']['tokenizer']}: whole numbers alone, computed exactly\n"
-        "(decision 0035)."
-    )
+    of = f"the {config.part} of {config.tokenizer}" if config.part else config.tokenizer
+    about = f"A prior of the symbols of {of}: whole numbers alone, computed exactly\n(decision 0035)."
+    notes = ["**Figures**: none yet; `prior_bits.py` of the repository measures them."]
+    if config.beside:
+        names = ", ".join(other.name for other in config.beside)
+        notes.insert(0, f"**Beside it**, for other parts: {names} (decision 0074).")
     return run_card(
-        name,
+        config.name,
         run,
         facts,
         progress=progress,
         about=about,
         clips=crops_text(facts),
-        notes=["**Figures**: none yet; `prior_bits.py` of the repository measures them."],
+        notes=notes,
         curve={"bits per position": lambda line: line["bits"]["all"]},
     )

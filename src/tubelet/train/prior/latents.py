@@ -48,7 +48,8 @@ class Latents:
         steps: of each crop, how coarse the file was to be that it was encoded for; 0 where nothing was said.
         clips: which of `values` belong to each clip.
         tokenizer: who made them.
-        part: of its latent.
+        parts: of its latent.
+        part: which of these.
         bases: of digits; none of a latent.
         energy_units: of each channel, by how much a quantiser step changes pixels.
     """
@@ -57,6 +58,7 @@ class Latents:
     steps: tuple[float, ...]
     clips: tuple[tuple[int, ...], ...]
     tokenizer: Known
+    parts: tuple[Part, ...]
     part: Part
     bases: tuple[int, ...]
     energy_units: Float[Tensor, " c"]
@@ -91,13 +93,14 @@ def encode_crops(
         OptionError: a prior cannot be for this tokenizer, or it has no such part.
     """
     known = _read(config.tokenizer)
-    part = chosen_part(known, config.part)
+    parts = _parts(known)
+    part = chosen_part(known.name, parts, config.part)
     order = crop_order(crops, config.per_clip)
     bases = check_tokenizer(known)
     steps = _steps_of(known, [crop for _, crop in order], config.steps)
     facts: dict[str, Any] = {"sha256": known.sha256, "per_clip": config.per_clip, "data": crops.settings}
     facts["clips"] = [clip.name for clip in crops.clips]
-    if len(_parts(known)) > 1:
+    if len(parts) > 1:
         facts |= {"part": part.name, "steps": list(steps)}
     if not (folder / _FACTS).is_file() or read_json(folder / _FACTS) != facts:
         chosen = [(crop, step) for (_, crop), step in zip(order, steps, strict=True)]
@@ -112,6 +115,7 @@ def encode_crops(
         steps=steps,
         clips=tuple(map(tuple, own)),
         tokenizer=known,
+        parts=parts,
         part=part,
         bases=bases,
         energy_units=_energy_units(known, part),
@@ -141,18 +145,18 @@ ORDINAL = ("fsq", "lfq", "bsq")
 """Kinds of quantisers whose neighbouring digits stand for neighbouring values."""
 
 
-def chosen_part(known: Known, name: str) -> Part:
-    """The part of a latent that a prior is for; of no name the only one whose channels are ordered.
+def chosen_part(tokenizer: str, parts: Sequence[Part], name: str) -> Part:
+    """The part of a tokenizer's latent that a prior is for; of no name the only one of ordered channels.
 
     Raises:
         OptionError: there is no part of this name whose channels are ordered, or of no name several.
     """
-    ordered = [part for part in _parts(known) if part.ordered]
+    ordered = [part for part in parts if part.ordered]
     chosen = [part for part in ordered if name in ("", part.name)]
     if len(chosen) != 1:
         names = ", ".join(part.name for part in ordered)
         raise OptionError(
-            f"part is {name!r}; {known.name} has ordered channels in {names or 'no part'}, and a prior is "
+            f"part is {name!r}; {tokenizer} has ordered channels in {names or 'no part'}, and a prior is "
             "for one of these. Name it with --part."
         )
     return chosen[0]
@@ -164,9 +168,9 @@ def _read(name: str) -> Known:
     return checkpoint.read_continuous(name)
 
 
-def _parts(known: Known) -> Sequence[Part]:
+def _parts(known: Known) -> tuple[Part, ...]:
     tokenizer = known.tokenizer
-    return tokenizer.backbone.parts if isinstance(tokenizer, DiscreteTokenizer) else tokenizer.parts
+    return tuple(tokenizer.backbone.parts if isinstance(tokenizer, DiscreteTokenizer) else tokenizer.parts)
 
 
 def _steps_of(known: Known, crops: Sequence[int], bounds: tuple[float, float]) -> tuple[float, ...]:
