@@ -93,6 +93,37 @@ def m_vae() -> TrainConfig:
     )
 
 
+def m16_vae() -> TrainConfig:
+    """`m16` as a VAE, from its weights on: for generators that learn from samples.
+
+    ``tubelet train m16_vae --data DATA -o RUN --time-limit 20m``
+    """
+    base = m16()
+    return replace(
+        base,
+        model=replace(base.model, name="tubelet-m16-vae", variational=True),
+        start="tubelet-m16",
+        losses=replace(base.losses, kl=1e-3),
+        optimizer=replace(base.optimizer, lr=7e-4),
+    )
+
+
+def m16_equivariant() -> TrainConfig:
+    """`m16` whose latent may be mirrored, turned upside down or halved, from its weights on (EQ-VAE).
+
+    ``tubelet train m16_equivariant --data DATA -o RUN --time-limit 20m``; what that costs and gives stands in
+    docs/multiplier.md.
+    """
+    base = m16()
+    return replace(
+        base,
+        model=replace(base.model, name="tubelet-m16-equivariant"),
+        start="tubelet-m16",
+        losses=replace(base.losses, equivariance=0.1),
+        optimizer=replace(base.optimizer, lr=7e-4),
+    )
+
+
 def m_robust() -> TrainConfig:
     """Medium whose decoder bears noise on the latent, such as a generator's errors.
 

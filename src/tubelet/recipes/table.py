@@ -29,11 +29,14 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "motion": fidelity.motion,
     "m_perceptual": fidelity.m_perceptual,
     "m16": fidelity.m16,
+    "m16_vae": fidelity.m16_vae,
+    "m16_equivariant": fidelity.m16_equivariant,
     "predictive": fidelity.predictive,
     "m_gpu": gpu.m_gpu,
     "fsq": tokens.fsq,
     "fsq_deep": tokens.fsq_deep,
     "vq": tokens.vq,
+    "lfq": tokens.lfq,
 }
 """Those of tokenizers."""
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from math import prod
 
-from tubelet.quantizers.config import FSQConfig, VQConfig
+from tubelet.quantizers.config import FSQConfig, LFQConfig, VQConfig
 from tubelet.recipes.fidelity import m
 from tubelet.train.tokenizer.config import LossWeights, Prefixes, TrainConfig
 from tubelet.types import Stride
@@ -16,6 +16,9 @@ FSQ_DEEP_LEVELS = (8, 8, 8, 5, 5, 5, 8, 8, 8, 5, 5, 5)
 
 VQ_CHANNELS = 8
 """An entry of a codebook may be of any number of channels; eight are what the collapse experiment tried."""
+
+LFQ_CHANNELS = 16
+"""A bit each: about as many tokens as the others."""
 
 
 def fsq() -> TrainConfig:
@@ -45,6 +48,21 @@ def vq() -> TrainConfig:
         model=replace(base.model, name="tubelet-vq", channels=VQ_CHANNELS),
         quantizer=VQConfig(codes=prod(FSQ_LEVELS), restart_below=0.1),
         prefixes=Prefixes(counts=(VQ_CHANNELS,), weights=(1.0,), maps=0.0),
+    )
+
+
+def lfq() -> TrainConfig:
+    """Discrete: 65,536 tokens by lookup-free quantisation, a bit for each channel of `tubelet-m16`.
+
+    ``tubelet train lfq --data DATA -o RUN --time-limit 75m``
+    """
+    base = fsq()
+    return replace(
+        base,
+        model=replace(base.model, name="tubelet-lfq", channels=LFQ_CHANNELS),
+        quantizer=LFQConfig(),
+        start="tubelet-m16",
+        prefixes=Prefixes(counts=(LFQ_CHANNELS,), weights=(1.0,), maps=0.0),
     )
 
 

@@ -61,6 +61,16 @@ def narrowed_decoder(weights: Weights, *, kept: int, channels: int) -> dict[str,
 
 
 @torch.no_grad()
+def encoder_of_distribution(weights: Weights) -> dict[str, Tensor]:
+    """What changes of an encoder that learns variances: as yet they are the same everywhere."""
+    leave, bias = weights["encoder.leave.weight"], weights["encoder.leave.bias"]
+    return {
+        "encoder.leave.weight": torch.cat([leave, torch.zeros_like(leave)]),
+        "encoder.leave.bias": torch.cat([bias, torch.zeros_like(bias)]),
+    }
+
+
+@torch.no_grad()
 def predictive_decoder(weights: Weights, *, ahead: int, channels: int) -> dict[str, Tensor]:
     """What changes of a decoder that learns to predict steps: they are yet decoded as any that is known."""
     gains = {

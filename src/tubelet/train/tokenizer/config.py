@@ -46,6 +46,8 @@ class LossWeights:
         rate: of what the bits of rounded clips (`TrainConfig.quantized`) are worth, over their error; with
             the weight of `log_mse` it is the exchange that files make (decision 0056).
         perceptual: of `losses.perceptual`; needs the weights of its network (`TrainConfig.perceptual`).
+        equivariance: of `log_mse` between what a turned latent decodes to and the clip turned alike
+            (`train.tokenizer.turns`); decoding once more takes half as long again.
         log_floor: squared error at which `log_mse` and `log_difference` start to be content; the default is
             that of 51 dB: flat clips would drown the others.
         wavelet_levels: levels of the wavelet transform that `wavelet` compares.
@@ -62,6 +64,7 @@ class LossWeights:
     kl: float = 0.0
     rate: float = 0.0
     perceptual: float = 0.0
+    equivariance: float = 0.0
     log_floor: float = 3e-5
     wavelet_levels: int = 2
     perceptual_frames: int = 4
@@ -162,11 +165,6 @@ class TrainConfig(LoopConfig):
                 f"quantized is {self.quantized} and quantizer_steps are {self.quantizer_steps}; the one is a "
                 "fraction from 0 to 1, the others are positive and rise."
             )
-        if self.quantizer is not None and not isinstance(self.model, KLTConfig):
-            raise OptionError(
-                f"the quantizer is {self.quantizer} and the model has several parts; tokens are of one. "
-                "Leave the quantizer out."
-            )
         if self.model.ahead and (self.quantizer is not None or self.ahead_weight < 0):
             raise OptionError(
                 f"ahead is {self.model.ahead}, ahead_weight {self.ahead_weight}, and the quantizer is "
@@ -178,17 +176,33 @@ class TrainConfig(LoopConfig):
                 f"{self.quantizer}; bits are those of rounded latents of a continuous tokenizer. Set "
                 "quantized, or the weight to 0."
             )
+        if self.losses.equivariance and (not isinstance(self.model, KLTConfig) or self.model.ahead):
+            raise OptionError(
+                f"the weight of equivariance is {self.losses.equivariance} and the model is {self.model}; a "
+                "latent that is turned has one part and predicts nothing. Set the weight to 0."
+            )
         if self.losses.kl and not self.model.variational:
             raise OptionError("the weight of kl is set and the model is not variational. Set both or none.")
-        if self.quantizer is not None and self.model.variational:
-            raise OptionError("the model is variational and has a quantiser; a token is not a distribution.")
-        if self.quantizer is not None and set(self.prefixes.counts) != {self.model.channels}:
-            raise OptionError(
-                f"prefixes are {self.prefixes.counts} and the quantiser needs all {self.model.channels}; "
-                "draw that number only."
-            )
+        self._check_tokens()
         check_perceptual(self)
 
     def stage_at(self, progress: float) -> Stage:
         """The stage in which a run is, by the fraction that is done."""
         return next((stage for stage in self.stages if progress < stage.until), self.stages[-1])
+
+    def _check_tokens(self) -> None:
+        """A quantiser takes the whole latent of one part."""
+        if self.quantizer is None:
+            return
+        if not isinstance(self.model, KLTConfig):
+            raise OptionError(
+                f"the quantizer is {self.quantizer} and the model has several parts; tokens are of one. "
+                "Leave the quantizer out."
+            )
+        if self.model.variational:
+            raise OptionError("the model is variational and has a quantiser; a token is not a distribution.")
+        if set(self.prefixes.counts) != {self.model.channels}:
+            raise OptionError(
+                f"prefixes are {self.prefixes.counts} and the quantiser needs all {self.model.channels}; "
+                "draw that number only."
+            )

@@ -62,6 +62,8 @@ def terms_of(
         terms["quantizer"] = Term(1.0, back.quantized.loss)
     if weights.rate and back.bits_worth is not None:
         terms["rate"] = Term(weights.rate, bits_over_error(batch.video, back, floor=weights.log_floor))
+    if weights.equivariance and back.turned is not None:
+        terms["equivariance"] = Term(weights.equivariance, log_mse(*back.turned, floor=weights.log_floor))
     if weights.perceptual and perceptual is not None:
         terms["perceptual"] = Term(
             weights.perceptual,

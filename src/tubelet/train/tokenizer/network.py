@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tubelet.codec.budget import price_of_step
 from tubelet.codec.symbols import BASE_STEP
+from tubelet.losses.pair import Pair
 from tubelet.models.klt.config import KLTConfig
 from tubelet.models.motion.config import MotionConfig
 from tubelet.nn.prefix import column
@@ -20,6 +21,7 @@ from tubelet.tokenizers.clip import main_part
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.posterior import Posterior
 from tubelet.train.tokenizer.rate import RateModel
+from tubelet.train.tokenizer.turns import Turn, turned, turned_counts
 from tubelet.types import Counts, Latent, Video
 
 
@@ -35,6 +37,7 @@ class Drawn(NamedTuple):
         steps: the quantiser's step, in the unit of a file's; 0 for a clip that is not rounded.
         dither: even noise from -0.5 to 0.5, in steps of the quantiser, from which bits are estimated.
         ahead: how many of the last steps are dropped from the latents, and predicted.
+        turn: how the latent is turned before it is decoded once more.
     """
 
     counts: Counts
@@ -44,6 +47,7 @@ class Drawn(NamedTuple):
     steps: Float[Tensor, " b"] | None = None
     dither: Latent | None = None
     ahead: int = 0
+    turn: Turn | None = None
 
     def to(self, device: torch.device) -> "Drawn":
         """The same on a device."""
@@ -62,6 +66,7 @@ class Reconstruction(NamedTuple):
         ahead: how many frames at the end were predicted.
         bits_worth: squared error that the bits of each clip must take away, at the price that belongs to its
             step; 0 for a clip that is not rounded, none where bits are not estimated.
+        turned: the clip turned, and what its latent turned alike decodes to; none where nothing is turned.
     """
 
     video: Video
@@ -70,6 +75,7 @@ class Reconstruction(NamedTuple):
     quantized: Quantized | None
     ahead: int
     bits_worth: Float[Tensor, " b"] | None = None
+    turned: Pair | None = None
 
 
 class Network(nn.Module):
@@ -133,7 +139,24 @@ class Network(nn.Module):
         groups = model.decode_groups(latents, None, known).groups
         back = grouping.ungroup(groups, frames=frames, height=height, width=width)
         ahead = drawn.ahead * tokenizer.stride.t
-        return Reconstruction(back, posterior, mean, quantized, ahead, bits_worth)
+        again = None if drawn.turn is None else self._turned(video, latent, counts, drawn.turn)
+        return Reconstruction(back, posterior, mean, quantized, ahead, bits_worth, again)
+
+    def _turned(self, video: Video, latent: Latent, counts: Counts, turn: Turn) -> Pair:
+        """A clip turned, and what its latent turned alike decodes to; the latent has one part.
+
+        Both are cut to whole positions, in pairs: a last one would have no other to be halved with.
+        """
+        tokenizer, stride = self.tokenizer, self.tokenizer.stride
+        rows, columns = video.shape[3] // stride.h // 2 * 2, video.shape[4] // stride.w // 2 * 2
+        wanted = turned(video[:, :, :, : rows * stride.h, : columns * stride.w], turn)
+        latent, counts = (each[:, :, :, :rows, :columns] for each in (latent, counts))
+        name = main_part(tokenizer.model.parts).name
+        known = {name: turned_counts(counts, turn)}
+        groups = tokenizer.model.decode_groups({name: turned(latent, turn)}, None, known).groups
+        frames, height, width = wanted.shape[2:]
+        back = tokenizer.grouping.ungroup(groups, frames=frames, height=height, width=width)
+        return Pair(wanted, back)
 
     @torch.no_grad()
     def _counts(self, latent: Latent, drawn: Drawn) -> Counts:

@@ -1,7 +1,5 @@
 """Training a tokenizer on prepared crops: the task that `tubelet train` gives to the loop."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, final
@@ -10,19 +8,12 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from tubelet import checkpoint
 from tubelet.data.batches_ahead import BatchesAhead
 from tubelet.data.crops import Crops, open_crops
 from tubelet.data.feed import Batch as Windows
 from tubelet.data.feed import Draw, crop_feed
-from tubelet.errors import OptionError
 from tubelet.losses.adversarial import SpaceTimeDiscriminator
-from tubelet.models.klt.config import KLTConfig
-from tubelet.models.motion.config import MotionConfig
-from tubelet.models.protocol import PredictiveModel
 from tubelet.models.table import model_to_json
-from tubelet.quantizers.config import QuantizerConfig, same_tokens
-from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.perceptual import read_perceptual
 from tubelet.train.precision import autocast
@@ -41,8 +32,9 @@ from tubelet.train.tokenizer.draws import (
 )
 from tubelet.train.tokenizer.losses import Batch, discriminator_loss, terms_of
 from tubelet.train.tokenizer.network import Drawn, Network, Reconstruction, set_trainable
-from tubelet.train.tokenizer.start import fitted_quantizer
+from tubelet.train.tokenizer.start import built, counts_bits, first_network
 from tubelet.train.tokenizer.token_figures import TokenFigures
+from tubelet.train.tokenizer.turns import draw_turn
 from tubelet.types import Video
 from tubelet.video.pixels import to_model
 
@@ -97,22 +89,11 @@ class TokenizerTask:
 
     def start(self) -> Network:
         """A trained tokenizer, or the linear one with new networks around it."""
-        config = self.config
-        if config.start is None:
-            linear = None if config.linear is None else checkpoint.load(config.linear)
-            model = config.model.start(
-                self._crops, seed=config.seed, linear=None if linear is None else linear.model
-            )
-            tokenizer = ContinuousTokenizer(model, lead_frame=config.model.lead_frame, config=config.model)
-            quantizer = None
-            if config.quantizer is not None:
-                quantizer = fitted_quantizer(config.quantizer, tokenizer, self._crops, seed=config.seed)
-            return Network(tokenizer, quantizer, rate=_counts_bits(config))
-        return _from_trained(config, config.start)
+        return first_network(self.config, self._crops)
 
     def build(self) -> Network:
         """A network of no data yet."""
-        return _built(self.config)
+        return built(self.config)
 
     def discriminator(self) -> nn.Module | None:
         """One that looks at tubes of space and time, if a stage is adversarial."""
@@ -189,8 +170,9 @@ class TokenizerTask:
             spread=draw_noise(shape, 1.0, even=True, **keys) if config.losses.kl else None,
             budgets=draw_budgets(prefixes, channels=channels, **keys) if prefixes.budgets else None,
             steps=draw_steps(config.quantized, config.quantizer_steps, **keys) if config.quantized else None,
-            dither=draw_dither(shape, **keys) if _counts_bits(config) else None,
+            dither=draw_dither(shape, **keys) if counts_bits(config) else None,
             ahead=self._draw_ahead(cells[0], place),
+            turn=draw_turn(seed=config.seed, step=place.iteration) if config.losses.equivariance else None,
         )
         with autocast(video.device, bfloat16=config.bfloat16):
             return model(video, drawn.to(video.device))
@@ -216,64 +198,8 @@ class TokenizerTask:
         return self._tokens.step(back.quantized.digits)
 
 
-def _counts_bits(config: TrainConfig) -> bool:
-    return config.losses.rate > 0
-
-
-def _built(config: TrainConfig) -> Network:
-    """A network of no data yet, for a run."""
-    return Network.build(config.model, config.quantizer, rate=_counts_bits(config))
-
-
 def _draw(config: TrainConfig, stage: Stage) -> Draw:
     return Draw(batch=stage.batch, frames=stage.frames, side=stage.side, scenes=config.scenes)
-
-
-def _from_trained(config: TrainConfig, start: str) -> Network:
-    """The network of a trained tokenizer, or of its first channels."""
-    trained, model, quantizer = _trained(start)
-    channels = config.model.channels if config.quantizer is None else model.channels
-    own = {"name": config.model.name, "channels": channels}
-    if isinstance(model, KLTConfig) and isinstance(config.model, KLTConfig):
-        own |= {"ahead": config.model.ahead, "gate": config.model.gate}
-    same = replace(model, **own) == config.model
-    if not same or not same_tokens(quantizer, config.quantizer):
-        raise OptionError(
-            f"start is {start}, a tokenizer of {model} and {quantizer}, and the run's model is "
-            f"{config.model} and {config.quantizer}; a run goes on from the same model, or from one of "
-            "more channels. Change the model's fields, or leave start out."
-        )
-    network = _built(config)
-    # Estimates of bits begin, and so does a gate: it was fitted to weights that will change.
-    if (config.model.channels, config.model.ahead) == (model.channels, model.ahead):
-        network.load_state_dict(network.state_dict() | _without_gate(trained.state_dict()))
-    else:
-        fitted = trained.tokenizer.model.narrowed(config.model.channels)
-        if isinstance(fitted, PredictiveModel) and config.model.ahead:
-            fitted = fitted.predictive(config.model.ahead)
-        weights = _without_gate(ContinuousTokenizer(fitted).weights())
-        network.tokenizer.load_weights(network.tokenizer.weights() | weights)
-    return network
-
-
-def _without_gate(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: weight for name, weight in weights.items() if "gate" not in name.split(".")}
-
-
-def _trained(name: str) -> tuple[Network, KLTConfig | MotionConfig, QuantizerConfig | None]:
-    """The network of a trained tokenizer of either kind, and its numbers."""
-    if checkpoint.architecture(name) == "discrete":
-        discrete = checkpoint.read_discrete(name)
-        network = Network(discrete.tokenizer.backbone, discrete.tokenizer.quantizer)
-        config = discrete.tokenizer.config
-        return network, config.backbone, config.quantizer
-    tokenizer = checkpoint.load(name)
-    if not isinstance(tokenizer.config, KLTConfig | MotionConfig):
-        raise OptionError(
-            f"start is {name}, a {type(tokenizer.config).__name__}; this run trains a transform or one along "
-            "motion. Start from another."
-        )
-    return Network(tokenizer), tokenizer.config, None
 
 
 @torch.no_grad()
