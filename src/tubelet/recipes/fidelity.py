@@ -94,7 +94,7 @@ def m_vae() -> TrainConfig:
 
 
 def m16_vae() -> TrainConfig:
-    """`m16` as a VAE, from its weights on: for generators that learn from samples.
+    """Medium at 16 channels as a VAE, from `tubelet-m16` on.
 
     ``tubelet train m16_vae --data DATA -o RUN --time-limit 20m``
     """
@@ -109,7 +109,7 @@ def m16_vae() -> TrainConfig:
 
 
 def m16_equivariant() -> TrainConfig:
-    """`m16` whose latent may be mirrored, turned upside down or halved, from its weights on (EQ-VAE).
+    """Equivariant: `m16` whose latent may be mirrored, turned upside down or halved (arXiv:2502.09509).
 
     ``tubelet train m16_equivariant --data DATA -o RUN --time-limit 20m``; what that costs and gives stands in
     docs/multiplier.md.
