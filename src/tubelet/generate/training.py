@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import TypeVar
 
 from einops import rearrange
 from torch import Tensor, nn
 
 from tubelet.errors import OptionError
-from tubelet.generate.captioned import CaptionedClips
+from tubelet.generate.captioned import CaptionedClips, CaptionedDigits, CaptionedLatents
+from tubelet.generate.captions import RunCaptions, captions_of
 from tubelet.generate.checkpoint import find_generator, read_network
 from tubelet.generate.data_sets import DataSetClips, is_data_set
 from tubelet.generate.kinds import KINDS, Network, Sampling, sample
@@ -17,9 +19,13 @@ from tubelet.generate.prompts import Prompts, PromptTable, prompts_of_clips
 from tubelet.generate.scenes import SceneClips
 from tubelet.generate.token_files import TokenFiles
 from tubelet.generate.train_config import GeneratorTrainConfig
+from tubelet.train.loop import RunOptions
+from tubelet.train.processes import is_first_process
 
 _SHOWN = 4
 """Captions of which clips are shown in TensorBoard."""
+
+Encoded = TypeVar("Encoded", CaptionedLatents, CaptionedDigits)
 
 _NAMES = ("name", "tokenizer")
 """What of a configuration is only a name or a place; the tokenizer is known by its fingerprint."""
@@ -57,7 +63,42 @@ def take_over(network: Network, start: str | None) -> None:
     network.load_state_dict(given.state_dict())
 
 
-def clips_of(config: GeneratorTrainConfig, data: Path | None) -> CaptionedClips:
+def encode_run(
+    config: GeneratorTrainConfig, data: Path | None, options: RunOptions, encode: Callable[..., Encoded]
+) -> tuple[Encoded, RunCaptions]:
+    """What a run learns from: its clips encoded, and their captions; both are kept in its folder.
+
+    Args:
+        config: of the run.
+        data: folder of captioned clips; rendered scenes for none.
+        options: where it runs; one process of several encodes, and the others wait.
+        encode: `encode_latents` or `encode_digits`.
+
+    Raises:
+        OptionError: there is no clip to train on, or the tokenizer gives nothing that fits.
+        CheckpointError: the tokenizer or the text encoder cannot be read.
+        DatasetError: the data set is damaged.
+    """
+    options.folder.mkdir(parents=True, exist_ok=True)
+    waits = not is_first_process()
+    clips = encode(
+        config.tokenizer,
+        _clips_of(config, data),
+        options.folder,
+        on_clip=_progress_messages(options.on_message, "clips"),
+        waits=waits,
+    )
+    captions = captions_of(
+        config,
+        clips.captions,
+        options.folder,
+        on_caption=_progress_messages(options.on_message, "captions"),
+        waits=waits,
+    )
+    return clips, captions
+
+
+def _clips_of(config: GeneratorTrainConfig, data: Path | None) -> CaptionedClips:
     """What a run is trained on: rendered scenes for none, or the captioned clips of a folder.
 
     Raises:
@@ -69,7 +110,7 @@ def clips_of(config: GeneratorTrainConfig, data: Path | None) -> CaptionedClips:
     return DataSetClips(data) if is_data_set(data) else TokenFiles(data)
 
 
-def progress_messages(on_message: Callable[[str], None], what: str = "clips") -> Callable[[int, int], None]:
+def _progress_messages(on_message: Callable[[str], None], what: str) -> Callable[[int, int], None]:
     """Says now and then how far the encoding is."""
 
     def say(done: int, of: int) -> None:

@@ -7,16 +7,15 @@ from torch import Tensor, nn
 
 from tubelet.data.batches_ahead import BatchesAhead
 from tubelet.generate.captioned import CaptionedLatents, encode_latents
-from tubelet.generate.captions import RunCaptions, captions_of, facts_to_json
+from tubelet.generate.captions import RunCaptions, facts_to_json
 from tubelet.generate.dit.flow import FlowBatch, channel_weights, draw_flow_batch, flow_loss, noisy
 from tubelet.generate.dit.network import DiT
 from tubelet.generate.dit.sampler import FlowSampling
 from tubelet.generate.dit.train_config import DiTTrainConfig
 from tubelet.generate.train_config import GeneratorStage
-from tubelet.generate.training import clips_as_strips, clips_of, progress_messages, take_over
+from tubelet.generate.training import clips_as_strips, encode_run, take_over
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
-from tubelet.train.processes import is_first_process
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
 
@@ -36,21 +35,7 @@ def train_dit(config: DiTTrainConfig, *, data: Path | None, options: RunOptions)
         TrainingError: gradients stayed bad, or a checkpoint cannot be taken up.
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
-    options.folder.mkdir(parents=True, exist_ok=True)
-    latents = encode_latents(
-        config.tokenizer,
-        clips_of(config, data),
-        options.folder,
-        on_clip=progress_messages(options.on_message),
-        waits=not is_first_process(),
-    )
-    captions = captions_of(
-        config,
-        latents.captions,
-        options.folder,
-        on_caption=progress_messages(options.on_message, "captions"),
-        waits=not is_first_process(),
-    )
+    latents, captions = encode_run(config, data, options, encode_latents)
     return run_task(DiTTask(config, latents, captions), options)
 
 

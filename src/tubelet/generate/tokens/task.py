@@ -11,7 +11,7 @@ from tubelet.data.batches_ahead import BatchesAhead
 from tubelet.generate.autoregressive.network import AutoregressiveTransformer
 from tubelet.generate.autoregressive.sampler import AutoregressiveSampling
 from tubelet.generate.captioned import CaptionedDigits, encode_digits
-from tubelet.generate.captions import RunCaptions, captions_of, facts_to_json
+from tubelet.generate.captions import RunCaptions, facts_to_json
 from tubelet.generate.kinds import Sampling
 from tubelet.generate.masked.network import MaskedTransformer
 from tubelet.generate.masked.sampler import MaskedSampling
@@ -25,10 +25,9 @@ from tubelet.generate.tokens.draws import (
 )
 from tubelet.generate.tokens.train_config import Order, TokenTrainConfig
 from tubelet.generate.train_config import GeneratorStage
-from tubelet.generate.training import clips_as_strips, clips_of, progress_messages, take_over
+from tubelet.generate.training import clips_as_strips, encode_run, take_over
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
-from tubelet.train.processes import is_first_process
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
 
@@ -64,21 +63,7 @@ def train_tokens(config: TokenTrainConfig, *, data: Path | None, options: RunOpt
         TrainingError: gradients stayed bad, or a checkpoint cannot be taken up.
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
-    options.folder.mkdir(parents=True, exist_ok=True)
-    digits = encode_digits(
-        config.tokenizer,
-        clips_of(config, data),
-        options.folder,
-        on_clip=progress_messages(options.on_message),
-        waits=not is_first_process(),
-    )
-    captions = captions_of(
-        config,
-        digits.captions,
-        options.folder,
-        on_caption=progress_messages(options.on_message, "captions"),
-        waits=not is_first_process(),
-    )
+    digits, captions = encode_run(config, data, options, encode_digits)
     return run_task(TokenTask(config, digits, captions), options)
 
 
