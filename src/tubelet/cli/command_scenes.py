@@ -1,9 +1,9 @@
 """Render clips of moving things, with captions and with the truth about them.
 
-Shapes, letters and digits move over plain grounds, gradients and photographs: eight directions, three speeds;
-they bounce, turn, grow and hide one another, and the camera pans. Beside each clip lie its caption (.txt) and
-what is true of it (.json: what each thing is, and where it is in every frame); manifest.csv lists them all.
-The same seed gives the same clips.
+Shapes, letters, digits and emoji move over plain grounds, gradients and photographs: eight directions, three
+speeds; they bounce, turn, grow and hide one another, and the camera pans. Beside each clip lie its caption
+(.txt) and what is true of it (.json: what each thing is, and where it is in every frame); manifest.csv lists
+them all. The same seed gives the same clips.
 
 for example:
   tubelet scenes -o clips --count 100
@@ -20,7 +20,7 @@ from tubelet.cli.progress import progress
 
 NAME = "scenes"
 
-_KINDS = ("shape", "letter", "digit")
+_KINDS = ("shape", "letter", "digit", "emoji")
 _GROUNDS = ("plain", "gradient", "photograph")
 _SHARES = {
     "still": "things that stay in place",
@@ -49,7 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frames", type=int, default=33, metavar="T", help="of a clip (default: 33)")
     parser.add_argument("--fps", type=float, default=24.0, help="frames per second (default: 24)")
     parser.add_argument(
-        "--kinds", nargs="+", choices=_KINDS, default=["shape"], help="of things (default: shape)"
+        "--kinds",
+        nargs="+",
+        choices=_KINDS,
+        default=["shape"],
+        help="of things; emoji want the extra scenes and a colour font, such as the package "
+        "fonts-noto-color-emoji, or the file that TUBELET_EMOJI_FONT names (default: shape)",
     )
     parser.add_argument(
         "--grounds",

@@ -156,7 +156,7 @@ def test_a_part_that_is_replaced_changes_nothing_else():
     ].all()
 
 
-@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize("kind", [kind for kind in NAMES if kind != "emoji"])
 def test_shapes_have_smooth_edges_and_stay_inside_their_extent(kind):
     y, x = np.mgrid[-1.5:1.5:301j, -1.5:1.5:301j].astype(np.float32)
     seen = []

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from tubelet.data.scenes.emoji import EMOJI
 from tubelet.data.scenes.glyphs import DIGITS, LETTERS
 from tubelet.data.scenes.parts import Camera, Ground, Thing
 from tubelet.data.scenes.words import COLOURS, GROUND_COLOURS, SHAPES, SIZES, SPEEDS
@@ -101,7 +102,15 @@ def vocabulary() -> tuple[str, ...]:
     tables = (_SIZES, _SPEEDS, _DIRECTIONS, _SPINS, _GROWS)
     phrases: list[Iterable[str]] = [each for table in tables for each in table.values()]
     phrases += [_VERBS, _STAYS, _BOUNCES, _OVER, _GROUNDS, _PHOTOGRAPHS, _PANS, _ARTICLES]
-    phrases += [COLOURS, GROUND_COLOURS, SHAPES, LETTERS, DIGITS, ("letter digit and to gradient from",)]
+    phrases += [
+        COLOURS,
+        GROUND_COLOURS,
+        SHAPES,
+        LETTERS,
+        DIGITS,
+        EMOJI,
+        ("letter digit and to gradient from",),
+    ]
     return tuple(sorted({word for some in phrases for phrase in some for word in words_of(phrase)}))
 
 
@@ -125,7 +134,8 @@ def growth_name(thing: Thing) -> str:
 def _thing_text(thing: Thing, phrases: _Phrases, *, bounces: bool) -> str:
     appearance = thing.appearance
     size = phrases.one_of(_SIZES[nearest_name(appearance.size, SIZES)])
-    name = appearance.name if appearance.kind == "shape" else f"{appearance.kind} {appearance.name}"
+    says_kind = appearance.kind in ("letter", "digit")
+    name = f"{appearance.kind} {appearance.name}" if says_kind else appearance.name
     words = [size, appearance.colour, name]
     described = " ".join(filter(None, words))
     article = phrases.one_of(("one", "", ""))

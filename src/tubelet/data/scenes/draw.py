@@ -62,7 +62,7 @@ class SceneOptions:
         frames: of a clip.
         fps: frames per second.
         things: least and most things in a scene.
-        kinds: of things: shape, letter, digit.
+        kinds: of things: shape, letter, digit, emoji (extra ``scenes``, and a colour font).
         grounds: kinds of grounds: plain, gradient, photograph (extra ``scenes``).
         colours: of things, as many as there are things or more.
         shapes: of things that are shapes.
@@ -153,7 +153,7 @@ def draw_scene(generator: np.random.Generator, options: SceneOptions) -> Scene:
         count=options.frames,
         fps=options.fps,
         things=tuple(things),
-        ground=_ground(generator, options, colours[:count]),
+        ground=_ground(generator, options, [thing.appearance.colour for thing in things]),
         camera=camera,
         phrasing=int(generator.integers(2**31)),
     )
@@ -174,7 +174,7 @@ def _thing(
         appearance = Appearance(
             kind=kind,
             name=name,
-            colour=colour,
+            colour=_colour_of(kind, colour),
             size=SIZES[_choose(generator, options.sizes)] * _jitter(generator),
         )
         thing = Thing(appearance=appearance, motion=_motion(generator, options, appearance, direction))
@@ -202,8 +202,14 @@ def _has_combination(options: SceneOptions, colour: str) -> bool:
 
 def _plain_thing(kind: str, name: str, colour: str, direction: str) -> Thing:
     return Thing(
-        appearance=Appearance(kind=kind, name=name, colour=colour), motion=Motion(direction=direction)
+        appearance=Appearance(kind=kind, name=name, colour=_colour_of(kind, colour)),
+        motion=Motion(direction=direction),
     )
+
+
+def _colour_of(kind: str, colour: str) -> str:
+    """The colour of a thing; an emoji has its own."""
+    return "" if kind == "emoji" else colour
 
 
 def _names(options: SceneOptions, kind: str) -> tuple[str, ...]:
@@ -282,6 +288,9 @@ def _ground(generator: np.random.Generator, options: SceneOptions, colours: list
 
 
 def _contrast(ground: str, colour: str) -> bool:
+    """Whether a thing stands out from a ground; an emoji, of many colours, does from any."""
+    if not colour:
+        return True
     apart = np.subtract(GROUND_COLOURS[ground], COLOURS[colour])
     return float(np.linalg.norm(apart)) >= _CONTRAST
 

@@ -11,11 +11,12 @@ from math import isfinite, log
 import numpy as np
 from jaxtyping import Bool, Float
 
+from tubelet.data.scenes.emoji import EMOJI
 from tubelet.data.scenes.glyphs import DIGITS, LETTERS
 from tubelet.data.scenes.words import COLOURS, DIRECTIONS, GROUND_COLOURS, GROUND_KINDS, KINDS, SHAPES, SPEEDS
 from tubelet.errors import OptionError
 
-NAMES = {"shape": SHAPES, "letter": LETTERS, "digit": DIGITS}
+NAMES = {"shape": SHAPES, "letter": LETTERS, "digit": DIGITS, "emoji": tuple(EMOJI)}
 """What there is of each kind."""
 
 LARGEST_GROWTH = 2.0
@@ -29,9 +30,9 @@ class Appearance:
     """How a thing looks.
 
     Attributes:
-        kind: shape, letter or digit.
-        name: of the shape, or the letter or digit itself.
-        colour: of `COLOURS`.
+        kind: shape, letter, digit or emoji.
+        name: of the shape or emoji, or the letter or digit itself.
+        colour: of `COLOURS`; empty for an emoji, which has its own.
         size: radius of the disc around it at time 0, in shorter sides of the frame.
     """
 
@@ -42,8 +43,13 @@ class Appearance:
 
     def __post_init__(self) -> None:
         check_word(self.kind, KINDS, "the kind of a thing")
-        check_word(self.name, NAMES[self.kind], f"a {self.kind}")
-        check_word(self.colour, COLOURS, "the colour of a thing")
+        check_word(self.name, NAMES[self.kind], "an emoji" if self.kind == "emoji" else f"a {self.kind}")
+        if self.kind != "emoji":
+            check_word(self.colour, COLOURS, "the colour of a thing")
+        elif self.colour:
+            raise OptionError(
+                f"the colour of an emoji is {self.colour!r:.40}; it has its own. Leave colour empty."
+            )
         check_number(self.size, 1e-3, 10, "the size of a thing")
 
 

@@ -7,14 +7,16 @@ from math import ceil, pi
 import numpy as np
 from jaxtyping import Float
 
+from tubelet.data.scenes.emoji import HALF_SIDE, emoji_picture, sampled
 from tubelet.data.scenes.grounds import ground_levels
-from tubelet.data.scenes.parts import Camera, Ground, Thing, path_of
+from tubelet.data.scenes.parts import Appearance, Camera, Ground, Thing, path_of
 from tubelet.data.scenes.shapes import EXTENT, distance_of
 from tubelet.data.scenes.words import COLOURS, DIRECTIONS
 from tubelet.types import Frames
 
 Times = Float[np.ndarray, " T"]
 Masks = Float[np.ndarray, "T n H W"]
+Places = Float[np.ndarray, "T h w"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +49,19 @@ class Canvas:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """How much of each pixel a thing covers, in the rectangle that it may reach.
+    """How much of each pixel a thing covers, in the rectangle that it may reach, and with which colour.
 
     Attributes:
         row: of the rectangle's top in the frame.
         column: of its left.
         cover: 0 to 1.
+        colour: red, green and blue, 0 to 255, of each pixel.
     """
 
     row: int
     column: int
     cover: Float[np.ndarray, "h w"]
+    colour: Float[np.ndarray, "h w 3"]
 
     @property
     def place(self) -> tuple[slice, slice]:
@@ -79,10 +83,9 @@ def render_frames(
         columns, rows = x + pan[0] * times[:, None], y + pan[1] * times[:, None]
         frames = ground_levels(ground, columns, rows, pixels=canvas.unit).astype(np.float32, copy=True)
     for thing in things:
-        colour = np.array(COLOURS[thing.appearance.colour], np.float32)
         for frame, patch in zip(frames, cover_of(thing, camera, times, canvas), strict=True):
             behind = frame[patch.place]
-            behind += patch.cover[..., None] * (colour - behind)
+            behind += patch.cover[..., None] * (patch.colour - behind)
     return np.rint(frames).astype(np.uint8)
 
 
@@ -115,12 +118,35 @@ def cover_of(thing: Thing, camera: Camera, times: Times, canvas: Canvas) -> Iter
     )
     c, s = (part(turn).astype(np.float32)[:, None, None] for part in (np.cos, np.sin))
     x, y = x.astype(np.float32)[:, None, :], y.astype(np.float32)[:, :, None]
-    away = distance_of(appearance.kind, appearance.name)(c * x + s * y, c * y - s * x)
-    covers = np.clip(0.5 - away * radius.astype(np.float32)[:, None, None], 0, 1)
-    for cover, row, column in zip(covers, rows.tolist(), columns.tolist(), strict=True):
+    covers, colours = _seen(thing.appearance, c * x + s * y, c * y - s * x, radius, canvas)
+    for cover, colour, row, column in zip(covers, colours, rows.tolist(), columns.tolist(), strict=True):
         inside_rows, top = _inside(int(row) - reach, len(around), canvas.height)
         inside_columns, left = _inside(int(column) - reach, len(around), canvas.width)
-        yield Patch(row=top, column=left, cover=cover[inside_rows, inside_columns])
+        place = (inside_rows, inside_columns)
+        yield Patch(row=top, column=left, cover=cover[place], colour=colour[place])
+
+
+def _seen(
+    appearance: Appearance, x: Places, y: Places, radius: Times, canvas: Canvas
+) -> tuple[Places, Float[np.ndarray, "T h w 3"]]:
+    """How much of each pixel a thing covers, and its colour there.
+
+    Args:
+        appearance: of the thing.
+        x: of the pixels, to its right, in its radii.
+        y: below its middle.
+        radius: in pixels, of each frame.
+        canvas: what it is seen on.
+    """
+    if appearance.kind == "emoji":
+        picture = emoji_picture(appearance.name, ceil(2 * HALF_SIDE * appearance.size * canvas.unit))
+        found = sampled(picture, x, y)
+        covers = found[..., 3]
+        return covers, found[..., :3] / np.maximum(covers, 1e-6)[..., None]
+    away = distance_of(appearance.kind, appearance.name)(x, y)
+    covers = np.clip(0.5 - away * radius.astype(np.float32)[:, None, None], 0, 1)
+    colour = np.array(COLOURS[appearance.colour], np.float32)
+    return covers, np.broadcast_to(colour, (*covers.shape, 3))
 
 
 def _inside(first: int, count: int, size: int) -> tuple[slice, int]:

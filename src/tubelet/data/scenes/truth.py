@@ -27,9 +27,9 @@ class ThingTruth:
     """What is true of one thing.
 
     Attributes:
-        kind: shape, letter or digit.
-        name: of the shape, or the letter or digit itself.
-        colour: of `COLOURS`.
+        kind: shape, letter, digit or emoji.
+        name: of the shape or emoji, or the letter or digit itself.
+        colour: of `COLOURS`; empty for an emoji.
         size: small, medium or large.
         direction: of `DIRECTIONS`, over the ground, at time 0; empty for a thing that stays.
         speed: slow, medium or fast; empty for a thing that stays.

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from tubelet.data.scenes.draw import SceneOptions, scene_at
+from tubelet.data.scenes.emoji import check_emoji
 from tubelet.data.scenes.files import scene_to_json
 from tubelet.data.scenes.grounds import check_photographs
 from tubelet.data.scenes.parts import check_whole
@@ -57,13 +58,16 @@ def write_scenes(
         on_clip: called with 1 after each clip.
 
     Raises:
-        OptionError: a number has no meaning, or photographs are asked for and scikit-image is not installed.
+        OptionError: a number has no meaning; photographs are asked for and scikit-image is not installed; or
+            emoji are, and Pillow or a colour font is missing.
         OutputError: the folder is there already or holds something else, or the disk is full.
     """
     check_whole(count, 1, _MOST_CLIPS, "the number of clips")
     check_whole(seed, 0, 2**63 - 1, "the seed")
     if "photograph" in options.grounds:
         check_photographs()
+    if "emoji" in options.kinds:
+        check_emoji()
     before = [each.name for each in folder.iterdir()] if folder.is_dir() else []
     holds = {name for name in before if _OWN.fullmatch(name)}
     with (
