@@ -1,5 +1,6 @@
 """Emoji in rendered scenes: pictures that move, turn and cover as shapes do."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ RED, BLUE = (200, 0, 0), (0, 0, 200)
 
 
 @pytest.fixture
-def picture(monkeypatch) -> np.ndarray:
+def picture(monkeypatch) -> Iterator[np.ndarray]:
     """In place of what a font draws: a red left half, a blue right one, and nothing in the upper quarter."""
     side = module._SIDE
     drawn = np.zeros((side, side, 4), np.float32)
