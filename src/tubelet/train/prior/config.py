@@ -32,7 +32,7 @@ class PriorTrainConfig(LoopConfig):
     Attributes:
         tokenizer: whose symbols it is for: a shipped tokenizer or a folder, continuous, or discrete with
             digits that are ordinal.
-        part: of a latent, which one; the only one whose channels are ordered for no name.
+        part: of a latent of several, by name; none for the only one whose channels are ordered.
         hidden: features of each hidden layer of a group's network.
         four_passes: channels below this are coded in four passes of a step, others in two.
         per_clip: crops of each clip that are encoded, at most.
@@ -44,7 +44,7 @@ class PriorTrainConfig(LoopConfig):
     """
 
     tokenizer: str = "tubelet-m"
-    part: str = ""
+    part: str | None = None
     hidden: int = 80
     four_passes: int = 4
     per_clip: int = 24

@@ -145,14 +145,14 @@ ORDINAL = ("fsq", "lfq", "bsq")
 """Kinds of quantisers whose neighbouring digits stand for neighbouring values."""
 
 
-def chosen_part(tokenizer: str, parts: Sequence[Part], name: str) -> Part:
-    """The part of a tokenizer's latent that a prior is for; of no name the only one of ordered channels.
+def chosen_part(tokenizer: str, parts: Sequence[Part], name: str | None) -> Part:
+    """The part of a tokenizer's latent that a prior is for; without a name the only one of ordered channels.
 
     Raises:
-        OptionError: there is no part of this name whose channels are ordered, or of no name several.
+        OptionError: there is no part of this name with ordered channels, or several and no name is given.
     """
     ordered = [part for part in parts if part.ordered]
-    chosen = [part for part in ordered if name in ("", part.name)]
+    chosen = [part for part in ordered if name in (None, part.name)]
     if len(chosen) != 1:
         names = ", ".join(part.name for part in ordered)
         raise OptionError(
