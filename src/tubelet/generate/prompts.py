@@ -1,6 +1,6 @@
 """Prompts as networks take them: numbers of words, or what a text encoder says of each token."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, final, runtime_checkable
 
@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tubelet.generate.text import PromptVocabulary, no_prompt
+from tubelet.generate.text import RESERVED, PromptVocabulary, no_prompt
 
 
 @final
@@ -171,6 +171,31 @@ def prompt_module(*, words: int, text_width: int, width: int) -> nn.Module:
     embedding = nn.Embedding(words, width)
     nn.init.normal_(embedding.weight, std=0.5)
     return embedding
+
+
+def known_prompts(
+    trained: Mapping[str, Tensor], fresh: Mapping[str, Tensor], *, words: Sequence[str], now: Sequence[str]
+) -> dict[str, Tensor]:
+    """The weights of prompts in a network of another vocabulary or of more or fewer slots.
+
+    Args:
+        trained: weights of a network.
+        fresh: those of the other one, from which words and slots come that the first has not.
+        words: of the first network's vocabulary.
+        now: of the other one's.
+    """
+    changed = {}
+    for name, weight in fresh.items():
+        if name.endswith("words.weight"):
+            both = [word for word in now if word in words]
+            rows = [[RESERVED + known.index(word) for word in both] for known in (now, words)]
+            to, of = ([*range(RESERVED), *each] for each in rows)
+        elif name.endswith("slots"):
+            to = of = [*range(min(len(weight), len(trained[name])))]
+        else:
+            continue
+        changed[name] = weight.index_copy(0, torch.tensor(to), trained[name][of])
+    return changed
 
 
 def embed_prompts(module: nn.Module, slots: Float[Tensor, "l f"], prompts: Prompts) -> EmbeddedPrompts:

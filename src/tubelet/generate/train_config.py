@@ -27,8 +27,8 @@ class GeneratorTrainConfig(LoopConfig):
 
     Attributes:
         tokenizer: whose latents or tokens it makes: a shipped tokenizer or a folder.
-        start: a generator of the same numbers, shipped or a folder, whose weights are trained further; a new
-            one for none.
+        start: a generator of the same sizes, shipped or a folder, whose weights are trained further, with
+            other words, slots and sizes of clips if need be; a new one for none.
         width: features per position.
         blocks: of the transformer.
         heads: of the attention of each block.

@@ -15,7 +15,7 @@ from tubelet.generate.checkpoint import find_generator, read_network
 from tubelet.generate.data_sets import DataSetClips, is_data_set
 from tubelet.generate.kinds import KINDS, Network, Sampling, sample
 from tubelet.generate.known_tokenizer import KnownTokenizer, continuous_of
-from tubelet.generate.prompts import Prompts, PromptTable, prompts_of_clips
+from tubelet.generate.prompts import Prompts, PromptTable, known_prompts, prompts_of_clips
 from tubelet.generate.scenes import SceneClips
 from tubelet.generate.token_files import TokenFiles
 from tubelet.generate.train_config import GeneratorTrainConfig
@@ -27,12 +27,16 @@ _SHOWN = 4
 
 Encoded = TypeVar("Encoded", CaptionedLatents, CaptionedDigits)
 
-_NAMES = ("name", "tokenizer")
-"""What of a configuration is only a name or a place; the tokenizer is known by its fingerprint."""
+_FREE = ("name", "tokenizer", "steps", "rows", "columns", "fps", "words", "slots")
+"""What may differ between two networks of which one goes on with the weights of the other: names (the
+tokenizer is known by its fingerprint), sizes of clips, and how prompts are said."""
 
 
 def take_over(network: Network, start: str | None) -> None:
     """Give a new network the weights of a trained generator; none for no name.
+
+    It may have another vocabulary and room for other numbers of words: words that both know keep what they
+    mean, new ones are to be learnt.
 
     Args:
         network: as it is before training.
@@ -40,7 +44,7 @@ def take_over(network: Network, start: str | None) -> None:
 
     Raises:
         CheckpointError: it cannot be read.
-        OptionError: it is another network.
+        OptionError: it is a network of other sizes, or of another tokenizer or text encoder.
     """
     if start is None:
         return
@@ -52,15 +56,18 @@ def take_over(network: Network, start: str | None) -> None:
     differing = [
         field.name
         for field in fields(network.config)
-        if field.name not in _NAMES
+        if field.name not in _FREE
         and getattr(given.config, field.name) != getattr(network.config, field.name)
     ]
     if differing:
         raise OptionError(
-            f"{start} and the generator to be trained differ in {', '.join(differing)}; weights go on in an "
-            "equal network only. Give the recipe the numbers of its card, or leave --start out."
+            f"{start} and the generator to be trained differ in {', '.join(differing)}; weights go on in a "
+            "network of the same sizes. Give the recipe the numbers of its card, or leave --start out."
         )
-    network.load_state_dict(given.state_dict())
+    known = known_prompts(
+        given.state_dict(), network.state_dict(), words=given.config.words, now=network.config.words
+    )
+    network.load_state_dict(given.state_dict() | known)
 
 
 def encode_run(

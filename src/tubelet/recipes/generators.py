@@ -22,8 +22,8 @@ def dit() -> DiTTrainConfig:
 def dit_two() -> DiTTrainConfig:
     """As `dit`, on scenes of one or two things that each have a motion of their own and never touch.
 
-    ``tubelet train dit_two -o RUN --time-limit 3h``; ``tubelet evaluate-generation NAME --things 2`` checks
-    it. No run of it was made yet.
+    ``tubelet train dit_two --start tubelet-dit -o RUN --time-limit 3h``; ``tubelet evaluate-generation NAME
+    --things 2`` checks it.
     """
     return replace(dit(), slots=14, scenes=SceneData(clips=12000, things=2, least_things=1))
 

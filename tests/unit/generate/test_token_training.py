@@ -22,7 +22,7 @@ from tubelet.generate.files import Request, generate_file, generate_frames
 from tubelet.generate.kinds import KINDS
 from tubelet.generate.known_tokenizer import encode_frames, read_tokenizer
 from tubelet.generate.scenes import SceneClips, SceneData
-from tubelet.generate.text import NO_PROMPT
+from tubelet.generate.text import NO_PROMPT, RESERVED
 from tubelet.generate.tokens.draws import all_wanted, digit_losses, draw_token_batch, some_hidden
 from tubelet.generate.tokens.task import TokenTask, train_tokens
 from tubelet.generate.tokens.train_config import TokenTrainConfig
@@ -55,7 +55,7 @@ def config(request, discrete_folder):
 
 def trained(config, folder, *, data=None, **further):
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="the generator reads 8 words")
+        warnings.filterwarnings("ignore", message="the generator reads [58] words")
         return train_tokens(config, data=data, options=RunOptions(folder=folder, **further))
 
 
@@ -100,6 +100,36 @@ def test_a_run_starts_from_a_trained_generator_of_the_same_numbers(config, tmp_p
     other = next(order for order in ORDERS if order != config.order)
     with pytest.raises(OptionError, match=f"kind {config.order}, and {other} is to be trained"):
         trained(replace(further, order=other), tmp_path / "other")
+
+
+def test_a_run_goes_on_with_other_captions_and_clips_of_another_size(config, tmp_path):
+    trained(config, tmp_path / "run")
+    folder = export_generator(tmp_path / "run", tmp_path / "mine")
+    started = read_generator(folder).network
+    words = started.config.words
+    other = replace(SCENES, frames=13, height=48, colours=("orange", *SCENES.colours), seed=5, clips=20)
+    still = Optimizer(lr=1e-12, weight_decay=0.0)
+    further = replace(config, start=str(folder), iterations=1, optimizer=still, slots=11, scenes=other)
+    network = trained(further, tmp_path / "further").network
+    assert "orange" in network.config.words
+    assert set(network.config.words) & set(words)
+    for name, weights in started.named_parameters():
+        now = network.get_parameter(name)
+        if name.endswith("words.weight"):
+            assert torch.allclose(now[:RESERVED], weights[:RESERVED], atol=1e-6)
+            for word in set(words) & set(network.config.words):
+                row, before = (RESERVED + each.index(word) for each in (network.config.words, words))
+                assert torch.allclose(now[row], weights[before], atol=1e-6), word
+            new = now[RESERVED + network.config.words.index("orange")]
+            assert (new - weights).abs().max(dim=1).values.min() > 1e-3
+        elif name.endswith("slots"):
+            assert torch.allclose(now[:8], weights, atol=1e-6)
+            assert now[8:].any(dim=1).all()
+        else:
+            assert torch.allclose(now, weights, atol=1e-6), name
+    fewer = trained(replace(further, slots=5, scenes=SCENES), tmp_path / "fewer").network
+    (name,) = [name for name, _ in started.named_parameters() if name.endswith("slots")]
+    assert torch.allclose(fewer.get_parameter(name), started.get_parameter(name)[:5], atol=1e-6)
 
 
 def test_training_brings_the_loss_down(config, tmp_path):
