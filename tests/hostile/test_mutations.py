@@ -17,11 +17,8 @@ from grids import FACTS, make_grid
 from mutate import BYTES, JSON, mutated
 from numpy_model import model_for
 from safetensors.torch import load_file
+from tube_mutations import WAYS, Whole, damaged, wrong_of
 
-from tubelet.bitstream import TubeReader
-from tubelet.bitstream.container import MAGIC, RecordHead, trailer_to_bytes
-from tubelet.bitstream.fields import sealed, u32
-from tubelet.bitstream.index import RecordEntry, index_to_bytes
 from tubelet.checkpoint import read_continuous, read_discrete
 from tubelet.codec.tokens.array import read_token_array, write_token_array
 from tubelet.codec.tokens.table import TokenTable, TokenTableWriter
@@ -72,97 +69,27 @@ def bear(request, tmp_path):
     return run
 
 
-def read_tube(path):
-    """All that a file holds, but its frames."""
-    with TubeReader(path, model_for) as reader:
-        for work in (
-            reader.timestamps,
-            lambda: reader.end,
-            lambda: list(reader.audio()),
-            lambda: [reader.frame_at(tick) for tick in (-5, 3000, 2**50)],
-            *(
-                lambda number=number: reader.read_chunk(number)
-                for number in range(min(len(reader.chunks), 20))
-            ),
-        ):
-            try:
-                work()
-            except TubeletError as error:
-                assert len(str(error)) < 2000
-
-
-def parts_of(whole):
-    """The header of a file as JSON, and its records as kind, payload, steps and frames."""
-    length = int.from_bytes(whole[10:14], "little")
-    records = []
-    at = 18 + length
-    steps = iter([(2, 5), (1, 0), (3, 3)])
-    while (kind := chr(whole[at])) != "I":
-        size = int.from_bytes(whole[at + 1 : at + 9], "little")
-        records.append((kind, whole[at + 13 : at + 13 + size], *(next(steps) if kind == "V" else (0, 0))))
-        at += 13 + size
-    return whole[14 : 14 + length], records
-
-
-def assembled(version, header, records):
-    """A file of these parts, whose checksums and index are right."""
-    body = sealed(MAGIC + version.to_bytes(2, "little") + u32(len(header)) + header)
-    entries = []
-    for kind, payload, steps, frames in records:
-        body += RecordHead(kind=kind, length=len(payload)).to_bytes() + payload
-        entries.append(RecordEntry(kind=kind, length=len(payload), steps=steps, frames=frames))
-    index = index_to_bytes(entries)
-    return body + RecordHead(kind="I", length=len(index)).to_bytes() + index + trailer_to_bytes(len(body))
-
-
-def reassembled(version, whole, draw, other):
-    """A file whose parts are damaged behind checksums that are right."""
-    header, records = parts_of(whole)
-    if draw.random() < 0.3:
-        header = mutated(header, draw, [other], JSON)
-    for _ in range(draw.randrange(3)):
-        at = draw.randrange(len(records))
-        kind, payload, steps, frames = records[at]
-        match draw.randrange(5):
-            case 0:
-                del records[at]
-            case 1:
-                records.insert(draw.randrange(len(records) + 1), records[at])
-            case 2:
-                draw.shuffle(records)
-            case 3:  # the checksum of its head, or of all of an audio record, is made right again
-                length = int.from_bytes(payload[:4], "little") if kind == "V" else len(payload) - 4
-                start = 4 if kind == "V" else 0
-                inner = mutated(payload[start : start + length], draw, [other], BYTES)
-                head = u32(len(inner)) + inner if kind == "V" else inner
-                records[at] = (kind, sealed(head) + payload[start + length + 4 :], steps, frames)
-            case 4:
-                records[at] = (draw.choice("VAeqZ"), payload, steps, draw.choice((frames, 0, 1, 70000)))
-        if not records:
-            break
-    return assembled(version, header, records)
-
-
 OTHERS = {"1": "2", "2": "1", "3": "3-prior", "3-prior": "3-tokens", "3-tokens": "3"}
 """Golden files by their versions, and of which each gets pieces."""
 
 
 @pytest.mark.parametrize("name", OTHERS)
-@pytest.mark.parametrize("way", ["any byte", "behind checksums"])
+@pytest.mark.parametrize("way", WAYS)
 def test_tubes(bear, tmp_path, name, way):
-    whole, other = ((GOLDEN / f"version{each}.tube").read_bytes() for each in (name, OTHERS[name]))
-    version = int(name[0])
+    """Golden files; `experiments/mutations.py` damages those of real priors too."""
+    whole = Whole.read(GOLDEN / f"version{name}.tube", model_for)
+    other = (GOLDEN / f"version{OTHERS[name]}.tube").read_bytes()
     path = tmp_path / "damaged.tube"
 
     def damage(draw):
-        data = (
-            reassembled(version, whole, draw, other)
-            if way != "any byte"
-            else mutated(whole, draw, [other], BYTES)
-        )
-        path.write_bytes(data)
+        path.write_bytes(damaged(whole, other, way, draw))
 
-    bear(lambda: read_tube(path), damage)
+    bear(lambda: check_read(path, whole, way), damage)
+
+
+def check_read(path, whole, way):
+    wrong = wrong_of(path, whole, path.read_bytes(), way)
+    assert wrong is None, wrong
 
 
 def test_arrays_of_tokens(bear, tmp_path):
