@@ -28,8 +28,15 @@ TESTS = Path(__file__).parent.parent / "tests"
 sys.path += [str(TESTS / "hostile"), str(TESTS / "golden")]
 
 import numpy as np  # noqa: E402  the folders of the tests come first
-from numpy_model import model_for as toy_model_for  # noqa: E402
-from tube_mutations import WAYS, Whole, damaged, wrong_of  # noqa: E402
+from numpy_model import (  # noqa: E402
+    model_for as toy_model_for,
+)
+from tube_mutations import (  # noqa: E402
+    WAYS,
+    Whole,
+    damaged,
+    wrong_of,
+)
 
 from tubelet.bitstream import Chunk, PartSymbols, TubeReader, TubeWriter  # noqa: E402
 from tubelet.bitstream.ending import usual_end  # noqa: E402
@@ -76,7 +83,8 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     wholes = {kind: whole_of(kind, arguments.folder) for kind in arguments.kinds}
     journal = Journal(arguments.folder)
-    resource.setrlimit(resource.RLIMIT_AS, (bytes_mapped() + GIBIBYTE,) * 2)
+    most = bytes_mapped() + GIBIBYTE
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     signal.signal(signal.SIGPROF, out_of_time)
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
         attempt = Attempt(wholes, Path(folder) / "damaged.tube")
@@ -234,8 +242,15 @@ def in_two_chunks(source: Path, target: Path) -> None:
                 some_steps(one, slice(header.part_steps(part, 0, start), header.part_steps(part, 0, stop)))
                 for one, part in zip(chunk.parts, header.parts, strict=True)
             )
-            places = {"number": int(start > 0), "first_step": start, "first_frame": begin}
-            writer.write_chunk(Chunk(**places, timestamps=chunk.timestamps[begin:until], parts=parts))
+            writer.write_chunk(
+                Chunk(
+                    number=int(start > 0),
+                    first_step=start,
+                    first_frame=begin,
+                    timestamps=chunk.timestamps[begin:until],
+                    parts=parts,
+                )
+            )
         if end is not None and end != usual_end(chunk.timestamps[-2:].tolist()):
             writer.write_end(end)
 
