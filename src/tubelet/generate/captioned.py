@@ -2,8 +2,7 @@
 
 import json
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, final, runtime_checkable
@@ -14,7 +13,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from tubelet.errors import OptionError, TrainingError, TubeletWarning
+from tubelet.errors import OptionError, TrainingError
 from tubelet.files import replacing
 from tubelet.generate.known_tokenizer import KnownTokenizer, continuous_of, decodable, read_tokenizer
 from tubelet.generate.tokens.digits import split_bases, split_digits
@@ -38,13 +37,6 @@ class CaptionedClip(NamedTuple):
 
     encoded: Tensor
     caption: str
-
-
-class NamedClip(NamedTuple):
-    """A clip, and what it is called in messages."""
-
-    name: str
-    clip: CaptionedClip
 
 
 @runtime_checkable
@@ -204,30 +196,6 @@ def read_encoded(run: Path, known: KnownTokenizer, *, digits: bool) -> np.ndarra
             "generator."
         )
     return np.load(run / f"{name}.npy", mmap_mode="r", allow_pickle=False)[: len(stored["captions"])]
-
-
-def of_one_shape(clips: Iterable[NamedClip]) -> Iterator[CaptionedClip]:
-    """Clips of the shape of the first one: longer ones are cut, shorter and other ones left out.
-
-    Warns:
-        TubeletWarning: how many are left out, and the first of them.
-    """
-    shape: tuple[int, ...] | None = None
-    left_out: list[str] = []
-    for name, (encoded, caption) in clips:
-        shape = shape or tuple(encoded.shape)
-        if encoded.shape[1] >= shape[1] and encoded.shape[2:] == shape[2:]:
-            yield CaptionedClip(encoded[:, : shape[1]], caption)
-        else:
-            left_out.append(f"{name}, of shape {'x'.join(map(str, encoded.shape))}")
-    if left_out and shape is not None:
-        warnings.warn(
-            f"{len(left_out)} clips are left out, because the first one is of shape "
-            f"{'x'.join(map(str, shape))}: {left_out[0]}{' and others' if left_out[1:] else ''}. Give clips "
-            "of one size to train on all of them.",
-            TubeletWarning,
-            stacklevel=2,
-        )
 
 
 class _Files(NamedTuple):

@@ -1,14 +1,16 @@
 """Data sets of latents or tokens as training data: what `tubelet encode-dataset` wrote, with captions."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, final
 
 from tubelet.data.latent_dataset import LatentDataset
 from tubelet.data.shards.description import DESCRIPTION, needed_index
 from tubelet.errors import OptionError
-from tubelet.generate.captioned import CaptionedClip, NamedClip, of_one_shape
+from tubelet.generate.captioned import CaptionedClip
 from tubelet.generate.known_tokenizer import KnownTokenizer
+from tubelet.generate.one_shape import NamedClip, of_one_shape
 from tubelet.video.info import USUAL_RATE
 
 
@@ -21,7 +23,7 @@ def is_data_set(folder: Path) -> bool:
 class DataSetClips:
     """The clips of a data set that have a caption.
 
-    All must be of the same size; a longer clip is cut to the length of the first one.
+    They are given in the shape under which most of them is used (see `of_one_shape`).
 
     Args:
         folder: of the data set.
@@ -48,9 +50,9 @@ class DataSetClips:
 
     @property
     def fps(self) -> float:
-        """Frames per second of the first clip."""
-        (facts,) = next(iter(self._clips)).facts
-        return float(facts.get("fps") or USUAL_RATE)
+        """Frames per second of the first clip that says it; 24 if none does."""
+        rates = (facts.get("fps") for batch in self._clips for facts in batch.facts)
+        return float(Fraction(next(filter(None, rates), USUAL_RATE)))
 
     def __len__(self) -> int:
         """All clips, those without a caption too."""
@@ -68,7 +70,7 @@ class DataSetClips:
                 f"{self._folder} was made with {made_with['name']}, another tokenizer than {known.name}; "
                 "name that one by --tokenizer."
             )
-        return of_one_shape(self._captioned())
+        return of_one_shape(self._captioned)
 
     def _captioned(self) -> Iterator[NamedClip]:
         for batch in self._clips:

@@ -1,13 +1,15 @@
 """Files of tokens with captions as training data: what `tubelet tokenize --caption` wrote."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
 from tubelet.codec.tokens.read import read_tokens
 from tubelet.errors import OptionError
-from tubelet.generate.captioned import CaptionedClip, NamedClip, of_one_shape
+from tubelet.generate.captioned import CaptionedClip
 from tubelet.generate.known_tokenizer import KnownTokenizer
+from tubelet.generate.one_shape import NamedClip, of_one_shape
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.video.info import USUAL_RATE
 
@@ -18,7 +20,7 @@ _SUFFIXES = (".npz", ".parquet")
 class TokenFiles:
     """The clips of all ``.npz`` and ``.parquet`` files in a folder that have a caption.
 
-    All must be of the same size; a longer clip is cut to the length of the first one.
+    They are given in the shape under which most of them is used (see `of_one_shape`).
 
     Args:
         folder: of the files.
@@ -61,7 +63,7 @@ class TokenFiles:
                 f"{known.name} gives latents, and {self._folder} holds tokens; name the tokenizer that they "
                 "were made with, by --tokenizer."
             )
-        return of_one_shape(self._captioned(known))
+        return of_one_shape(partial(self._captioned, known))
 
     def _captioned(self, known: KnownTokenizer) -> Iterator[NamedClip]:
         for path in self._files:

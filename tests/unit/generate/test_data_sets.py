@@ -24,7 +24,7 @@ from tubelet.jobs.bulk.plan import plan_clips
 from tubelet.jobs.bulk.processes import Answered
 from tubelet.jobs.bulk.settings import BulkSettings, read_checkpoint
 from tubelet.jobs.bulk.worker import Worker
-from tubelet.jobs.sources import read_sources
+from tubelet.jobs.sources import Row, read_sources
 from tubelet.train.loop import RunOptions
 from tubelet.video.read import read
 from tubelet.video.write import Writer
@@ -32,24 +32,33 @@ from tubelet.video.write import Writer
 CLIPS = {"a": "a red circle moves left", "b": None, "c": "a blue square moves up", "d": "a red square"}
 
 
+def write_list(folder, clips):
+    """A list of clips of noise with captions, each of frames, width and rate."""
+    random, lines = np.random.default_rng(0), []
+    for name, (caption, frames, width, rate) in clips.items():
+        path = folder / f"{name}.mkv"
+        with Writer(path, width=width, height=32, time_base=1 / rate) as writer:
+            writer.write(random.integers(0, 256, (frames, 32, width, 3), dtype=np.uint8), np.arange(frames))
+        lines.append({"path": path.name} | ({} if caption is None else {"caption": caption}))
+    path = folder / "list.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
 @pytest.fixture
 def listed(tmp_path):
     """A list of four clips, three with captions: one is longer than the others, one wider."""
-    random = np.random.default_rng(0)
-    lines = []
-    for name, caption in CLIPS.items():
-        frames, width = 13 if name == "c" else 9, 48 if name == "d" else 32
-        with Writer(tmp_path / f"{name}.mkv", width=width, height=32, time_base=Fraction(1, 12)) as writer:
-            writer.write(random.integers(0, 256, (frames, 32, width, 3), dtype=np.uint8), np.arange(frames))
-        lines.append({"path": f"{name}.mkv"} | ({} if caption is None else {"caption": caption}))
-    path = tmp_path / "list.jsonl"
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    return path
+    lengths, widths = {"c": 13}, {"d": 48}
+    clips = {
+        name: (caption, lengths.get(name, 9), widths.get(name, 32), Fraction(12))
+        for name, caption in CLIPS.items()
+    }
+    write_list(tmp_path, clips)
+    return tmp_path / "list.jsonl"
 
 
 @pytest.fixture
-def encoded(listed, tmp_path, monkeypatch):
-    """Encode the list with a tokenizer, in the process of the test."""
+def encode_list(tmp_path, monkeypatch):
+    """Encode a list with a tokenizer, in the process of the test."""
 
     def answered(requests, _module, arguments, **_):
         settings = BulkSettings.from_json(json.loads(arguments[0]))
@@ -61,16 +70,22 @@ def encoded(listed, tmp_path, monkeypatch):
 
     def make(tokenizer):
         settings = BulkSettings(tokenizer=tokenizer)
-        clips = plan_clips(read_sources([str(listed)]), mirror=False)
+        clips = plan_clips(read_sources([str(tmp_path / "list.jsonl")]), mirror=False)
         run.encode_dataset(BulkEncoding(clips=clips, folder=tmp_path / "data", settings=settings))
         return tmp_path / "data"
 
     return make
 
 
+@pytest.fixture
+def encoded(listed, encode_list):
+    """Encode the list of four clips with a tokenizer."""
+    return encode_list
+
+
 def quietly(function, *given, **further):
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*clips are left out")
+        warnings.filterwarnings("ignore", message=".* left out")
         return function(*given, **further)
 
 
@@ -92,9 +107,26 @@ def test_digits_and_captions_are_those_of_the_clips(encoded, discrete_folder, tm
 
 def test_clips_of_other_shapes_are_left_out_and_said(encoded, discrete_folder, tmp_path):
     clips = DataSetClips(encoded(discrete_folder))
-    with pytest.warns(TubeletWarning, match=r"clips? are left out, because the first one is of shape 2x"):
+    with pytest.warns(TubeletWarning, match="1 clip is left out, because most are of shape 2x") as warned:
         found = encode_digits(discrete_folder, clips, tmp_path, on_clip=lambda *_: None)
-    assert 1 <= len(found.captions) < 3
+    assert len(found.captions) == 2
+    assert "of shape 2x3x4x6" in str(warned[0].message)
+
+
+def test_a_short_rest_of_a_video_decides_no_shape(encode_list, tokenizer_folder, tmp_path):
+    # A video that is cut into ranges has a last one that is shorter, and keys decide which clip is the first.
+    (first, *_) = plan_clips([Row(f"{name}.mkv", name) for name in "abc"], mirror=False)
+    lengths = {name: 1 if name == first.source.path else 9 for name in "abc"}
+    write_list(tmp_path, {name: ("a circle", length, 32, Fraction(12)) for name, length in lengths.items()})
+    clips = DataSetClips(encode_list(tokenizer_folder))
+    found = quietly(encode_latents, tokenizer_folder, clips, tmp_path, on_clip=lambda *_: None)
+    assert found.values.shape[:3] == (2, 4, 3)
+
+
+@pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(25, 2), Fraction(60)])
+def test_the_rate_of_clips_may_be_a_fraction(encode_list, tokenizer_folder, tmp_path, rate):
+    write_list(tmp_path, {"a": ("a red circle", 5, 32, rate)})
+    assert DataSetClips(encode_list(tokenizer_folder)).fps == pytest.approx(float(rate))
 
 
 def test_latents_of_a_data_set_are_those_it_stores(encoded, tokenizer_folder, tmp_path):
