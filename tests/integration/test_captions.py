@@ -30,6 +30,17 @@ def test_rows_come_back_in_order_each_with_its_caption(tmp_path, video_file, tok
     assert [(facts.caption, grid.frames) for grid, facts in found] == [("five", 5), (None, 1), ("nine", 9)]
     with pytest.raises(OptionError, match="2 captions and 3 names for 3 clips"):
         tokenize_files(clips, target, tokenizer=token_folder, captions=["a", "b"], force=True)
+    skipped = []
+    tokenize_files(
+        clips,
+        target,
+        tokenizer=token_folder,
+        captions=["five", 70_000 * "a", "nine"],
+        force=True,
+        on_skip=lambda path, error: skipped.append((path.name, str(error)[-40:])),
+    )
+    assert [facts.caption for _, facts in tubelet.read_tokens(target)] == ["five", "nine"]
+    assert [name for name, _ in skipped] == ["1.mkv"]
 
 
 def test_the_command_takes_a_caption_for_each_input(tmp_path, video_file, token_folder, capsys):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tubelet.codec.tokens.clip import check_caption
+from tubelet.codec.tokens.clip import LONGEST_CAPTION
 from tubelet.errors import OptionError
 from tubelet.jobs.sources import Row, read_sources
 
@@ -26,13 +26,14 @@ def with_captions(rows: Sequence[Row], captions: str | None) -> list[Row]:
     if captions is None:
         return list(rows)
     if captions == SIDECAR:
-        return [row if row.caption else row._replace(caption=_beside(Path(row.path))) for row in rows]
-    if Path(captions).suffix.lower() not in (".csv", ".jsonl"):
+        caption_of, place = _beside, "no file beside a clip"
+    elif Path(captions).suffix.lower() in (".csv", ".jsonl"):
+        caption_of, place = _Captions(read_sources([captions])).of, captions
+    else:
         raise OptionError(f"captions is {captions!r:.200}; it is a .csv, a .jsonl, or the word {SIDECAR}.")
-    known = _Captions(read_sources([captions]))
-    found = [row if row.caption else row._replace(caption=known.of(row)) for row in rows]
+    found = [row if row.caption else row._replace(caption=caption_of(row)) for row in rows]
     if not any(row.caption for row in found):
-        raise OptionError(f"{captions} has no caption for any of the {len(rows)} clips. Compare the paths.")
+        raise OptionError(f"{place} has a caption for any of the {len(rows)} clips. Compare the paths.")
     return found
 
 
@@ -65,19 +66,21 @@ def _whole(path: str) -> str:
     return str(Path(path).absolute())
 
 
-def _beside(video: Path) -> str | None:
+def _beside(row: Row) -> str | None:
     """What stands in the text file beside a video; none if there is none.
 
+    Of one that is too long, more than a caption may have; of one that is not UTF-8, with half characters in
+    the place of its bytes: so that the clip fails by its caption, and no other does.
+
     Raises:
-        OptionError: it is too long, or no UTF-8.
+        OptionError: it cannot be read.
     """
-    path = video.with_suffix(".txt")
+    path = Path(row.path).with_suffix(".txt")
     try:
-        text = path.read_text(encoding="utf-8").strip()
-        check_caption(text)
+        with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+            text = file.read(LONGEST_CAPTION + 1)
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, OptionError) as error:
-        reason = str(error)[:200].rstrip(".")
-        raise OptionError(f"the caption {path} cannot be read: {reason}.") from error
-    return text or None
+    except OSError as error:
+        raise OptionError(f"the caption {path} cannot be read ({error.strerror}).") from error
+    return (text if len(text) > LONGEST_CAPTION else text.strip()) or None

@@ -10,7 +10,6 @@ from io import BytesIO, TextIOWrapper
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, NamedTuple
 
-from tubelet.codec.tokens.clip import check_caption
 from tubelet.data.arrow import arrow_packages
 from tubelet.data.clips import SUFFIXES, find_clips
 from tubelet.errors import OptionError
@@ -44,7 +43,7 @@ class Row(NamedTuple):
         path: where the file is: a path, or a URL with all that opens it.
         start: seconds after the first frame at which the clip begins; none for the beginning.
         end: seconds after the first frame at which it ends; none for the end.
-        caption: what is seen, in words; none if nobody said.
+        caption: what is seen, in words; none if nobody said. One that no file holds fails its clip.
         below: where it lies below the folder or list that it was found in; the name of the file where it was
             given by itself.
     """
@@ -261,10 +260,6 @@ def _row(fields: Mapping[str | Any, Any], folder: str, where: str) -> Row:
     caption = fields.get(said)
     if caption is not None and not isinstance(caption, str):
         raise OptionError(f"{where}: {said} is {caption!r:.40}; it is text.")
-    try:
-        check_caption(caption or None)
-    except OptionError as error:
-        raise OptionError(f"{where}: {error}") from error
     if is_url(path):
         return Row(without_secrets(path), path, start, end, caption or None, name_in(path))
     name = os.path.normpath(path)

@@ -8,6 +8,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from tubelet.codec.tokens.clip import check_caption
 from tubelet.errors import OptionError
 from tubelet.jobs.bulk.plan import plan_clips
 from tubelet.jobs.captions import with_captions
@@ -89,7 +90,6 @@ def test_lines_are_paths_or_objects():
         ('{"path": "a", "end": 0}', "ends after it begins"),
         ('{"path": "a", "caption": 3}', "caption is 3"),
         ('{"path": "a", "description": [1]}', r"description is \[1\]"),
-        ('{"path": "a", "caption": "\\ud800"}', "half a character"),
         ('{"path": ', "not JSON"),
     ],
 )
@@ -130,6 +130,31 @@ def test_captions_from_a_table_and_from_beside(folder, tmp_path):
         with_captions(rows, str(table))
     with pytest.raises(OptionError, match="the word sidecar"):
         with_captions(rows, "notes")
+
+
+def test_a_caption_beside_may_begin_with_the_mark_of_an_editor(folder):
+    (folder / "b.txt").write_bytes(b"\xef\xbb\xbfa cat\r\n")
+    found = {row.name: row.caption for row in with_captions(read_sources([str(folder)]), "sidecar")}
+    assert found["clips/b.mp4"] == "a cat"
+
+
+def test_a_caption_that_no_file_holds_is_no_matter_of_the_other_clips(folder):
+    for name, content in (("a", 100_000 * b"a"), ("b", "Caf\xe9".encode("latin-1"))):
+        (folder / f"{name}.txt").write_bytes(content)
+    listed = '{"path": "a", "caption": "\\ud800"}'
+    found = [row.caption for row in with_captions(read_sources([str(folder)]), "sidecar")]
+    found += [row.caption for row in read_sources(["-"], lines=[listed])]
+    for caption, said in zip(
+        found, ("over 65536", "half a character", None, "half a character"), strict=True
+    ):
+        if said is not None:
+            with pytest.raises(OptionError, match=said):
+                check_caption(caption)
+
+
+def test_captions_beside_no_clip_are_refused(folder):
+    with pytest.raises(OptionError, match="no file beside a clip has a caption for any of the 3 clips"):
+        with_captions(read_sources([str(folder)]), "sidecar")
 
 
 def rows(count: int) -> list[Row]:

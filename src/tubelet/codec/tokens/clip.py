@@ -73,10 +73,13 @@ def check_caption(caption: str | None) -> None:
         return
     if len(caption) > LONGEST_CAPTION:
         raise OptionError(
-            f"a caption has {len(caption)} characters; at most {LONGEST_CAPTION} are stored. Shorten it."
+            f"the caption {caption!r:.40}… has over {LONGEST_CAPTION} characters, and no more are stored. "
+            "Shorten it."
         )
     if any("\ud800" <= character <= "\udfff" for character in caption):
-        raise OptionError(f"{caption!r:.80} holds half a character, which no file does. Leave it out.")
+        raise OptionError(
+            f"the caption {caption!r:.80} holds half a character, which UTF-8 has not. Write it in UTF-8."
+        )
 
 
 class TokenClip(NamedTuple):

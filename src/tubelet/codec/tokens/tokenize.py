@@ -129,8 +129,6 @@ def tokenize_files(
             f"{len(said)} captions and {len(called)} names for {len(sources)} clips; give each one, or "
             "none at all."
         )
-    for caption in said:
-        check_caption(caption)
     check_target(target, sources=map(path_of, sources), force=settings.force or extend)
     checkpoint = as_discrete(tokenizer, settings.device)
     tally = Tally(checkpoint.tokenizer.bases)
@@ -144,6 +142,7 @@ def tokenize_files(
         )
         for source, name, caption in zip(sources, called, said, strict=True):
             try:
+                check_caption(caption)
                 with opened(source) as here:
                     clip = _taken(here, before, tally, name=name, caption=caption)
                     if clip is not None:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from tubelet.codec.plan_budget import Shares
+from tubelet.codec.tokens.clip import check_caption
 from tubelet.data.shards.record import Record
 from tubelet.errors import DamageWarning, ShapeError, VideoError
 from tubelet.jobs.bulk.clip_arrays import ClipArrays, backbone_of, clip_arrays
@@ -123,15 +124,17 @@ def described(
 
 @contextmanager
 def sound(clip: PlannedClip, source: Source) -> Iterator[None]:
-    """Refuse a source that is damaged, or that goes away or changes while it is read.
+    """Refuse a clip whose caption no file holds, or whose source is damaged, goes away or changes meanwhile.
 
     Args:
         clip: that is read in the body.
         source: what it was before.
 
     Raises:
-        VideoError: it did.
+        OptionError: the caption is too long, or holds half a character.
+        VideoError: the source is or did.
     """
+    check_caption(clip.source.caption)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         try:

@@ -132,6 +132,17 @@ def test_a_list_that_was_edited_or_put_into_another_order_gives_what_a_new_run_g
     assert records_of(tmp_path / "out") == records_of(tmp_path / "fresh")
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_caption_that_no_file_holds_fails_its_clip_alone(encode, tmp_path, clips, batch):
+    listed, captions = tmp_path / "list.jsonl", {1: "a cat", 2: 70_000 * "a", 3: "\ud800"}
+    lines = [json.dumps({"path": f"clips/{n}.mkv", "caption": text}) for n, text in captions.items()]
+    listed.write_text("\n".join(lines))
+    report = encode(listed, batch=batch)
+    assert (report.encoded, report.failed) == (1, 2)
+    said = (tmp_path / "out" / "errors.jsonl").read_text()
+    assert "over 65536 characters" in said and "half a character" in said
+
+
 def test_a_caption_that_changed_is_stored(encode, tmp_path, clips):
     listed = tmp_path / "list.csv"
     for caption in ("a cat", "a dog"):
