@@ -76,7 +76,7 @@ def test_what_cannot_be_stored_is_refused_before_any_work(tmp_path, token_folder
     for target, caption, message in (
         ("a.tube", "x", "no room for a caption"),
         ("a.npz", "half \ud800", "half a character"),
-        ("a.parquet", "x" * 70_000, "at most 65536"),
+        ("a.parquet", "x" * 70_000, "over 65536 characters"),
     ):
         with pytest.raises(OptionError, match=message):
             tubelet.tokenize_file(
