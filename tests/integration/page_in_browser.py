@@ -2,13 +2,18 @@
 
 import base64
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from playwright.sync_api import Page, expect
 
+from tubelet.serve.server import PageServer
+from tubelet.serve.site import site_files
 from tubelet.video.pixels import from_model, to_model
 
 PATIENCE = 60_000
@@ -58,7 +63,8 @@ class OpenPage:
 
     def has_read(self, frames: int) -> None:
         """Wait until so many frames are read and encoded."""
-        expect(self.page.locator("#frame")).to_have_attribute("max", str(frames - 1))
+        # All of the built-in clip is encoded, while it is shown.
+        expect(self.page.locator("#frame")).to_have_attribute("max", str(frames - 1), timeout=5 * PATIENCE)
 
     def seek(self, frame: int) -> None:
         """Stop at a frame, and wait for it."""
@@ -97,6 +103,15 @@ class OpenPage:
     def decibels(self) -> float:
         """The PSNR that it says."""
         return float(self.text("#psnr").removesuffix(" dB"))
+
+
+@contextmanager
+def served(checkpoint: Any, cache: Path) -> Iterator[str]:
+    """Where the page of a tokenizer is served."""
+    with site_files(checkpoint, cache) as files, PageServer(files, port=0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.url
+        server.shutdown()
 
 
 def opened(

@@ -2,8 +2,7 @@
 
 import re
 import shutil
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,14 +22,13 @@ from page_in_browser import (  # noqa: E402  it needs playwright
     contrast,
     frames_of,
     opened,
+    served,
 )
 
 from tubelet.bitstream.reader import TubeReader  # noqa: E402
 from tubelet.checkpoint import find, read_continuous  # noqa: E402
 from tubelet.codec.decode import decode_file  # noqa: E402
 from tubelet.codec.encode import encode_file  # noqa: E402
-from tubelet.serve.server import PageServer  # noqa: E402
-from tubelet.serve.site import site_files  # noqa: E402
 from tubelet.video.write import Writer  # noqa: E402
 
 CHROMIUM = shutil.which("chromium")
@@ -48,17 +46,9 @@ def checkpoint():
 
 
 @pytest.fixture(scope="module")
-def files(checkpoint, tmp_path_factory) -> Iterator[Mapping[str, Path]]:
-    with site_files(checkpoint, tmp_path_factory.mktemp("cache")) as files:
-        yield files
-
-
-@pytest.fixture(scope="module")
-def url(files) -> Iterator[str]:
-    with PageServer(files, port=0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.url
-        server.shutdown()
+def url(checkpoint, tmp_path_factory) -> Iterator[str]:
+    with served(checkpoint, tmp_path_factory.mktemp("cache")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

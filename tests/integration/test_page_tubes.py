@@ -55,9 +55,9 @@ READ = """async ({ content, edits, cuts }) => {
     return edits.length || cuts.length ? found : [await read(bytes)];
 }"""
 
-ENCODE = """async (values) => {
+ENCODE = """async ([values, base]) => {
     const { encodeSegment } = await import("./tube.js");
-    return Array.from(encodeSegment(Int32Array.from(values)));
+    return Array.from(encodeSegment(Int32Array.from(values), base ?? undefined));
 }"""
 
 WRITE = """async ({ facts, chunks }) => {
@@ -99,8 +99,8 @@ def chunks_of(reader: TubeReader) -> list[Chunk]:
     return [reader.read_chunk(number) for number in range(len(reader.chunks))]
 
 
-def by_tubelet(values: list[int]) -> bytes:
-    segment = encode_symbols(np.array(values, np.int32))
+def by_tubelet(values: list[int], base: int | None = None) -> bytes:
+    segment = encode_symbols(np.array(values, np.int32), base)
     return segment.table + segment.payload
 
 
@@ -172,7 +172,18 @@ def test_what_is_none_or_newer_is_said(read):
     ],
 )
 def test_its_segments_are_those_of_tubelet(scripts, values):
-    assert bytes(scripts.evaluate(ENCODE, values)) == by_tubelet(values)
+    assert bytes(scripts.evaluate(ENCODE, [values, None])) == by_tubelet(values)
+
+
+@pytest.mark.parametrize("base", [2, 8, 1000, 2**18])
+def test_digits_have_a_table_only_where_that_is_shorter(scripts, base):
+    random = np.random.default_rng(base)
+    found = []
+    for values in (random.integers(0, base, 700), random.integers(0, 2, 700), np.zeros(9, int)):
+        expected = by_tubelet(values.tolist(), base)
+        assert bytes(scripts.evaluate(ENCODE, [values.tolist(), base])) == expected
+        found.append(expected[0] == 0)
+    assert found == [True, base == 2, False]
 
 
 def test_carries_run_as_far_as_they_must(scripts):
@@ -180,13 +191,14 @@ def test_carries_run_as_far_as_they_must(scripts):
     for seed in range(12):
         random = np.random.default_rng(seed)
         values = np.where(random.random(3000) < 0.002, random.integers(1, 4, 3000), 0).tolist()
-        assert bytes(scripts.evaluate(ENCODE, values)) == by_tubelet(values)
+        assert bytes(scripts.evaluate(ENCODE, [values, None])) == by_tubelet(values)
 
 
-def test_tubelet_reads_what_the_page_writes(scripts, read, tmp_path):
+@pytest.mark.parametrize("bases", [[], [[9, 9]], [[9], [9]]])
+def test_tubelet_reads_what_the_page_writes(scripts, read, tmp_path, bases):
     random = np.random.default_rng(3)
     lengths = [3, 2]
-    symbols = [random.integers(-4, 5, (steps, 2, 3, 4)) for steps in lengths]
+    symbols = [random.integers(0, 9, (steps, 2, 3, 4)) - (0 if bases else 4) for steps in lengths]
     facts = {
         "tokenizer": "any",
         "tokenizerSha256": "ab" * 32,
@@ -196,7 +208,8 @@ def test_tubelet_reads_what_the_page_writes(scripts, read, tmp_path):
         "width": 30,
         "rows": 3,
         "columns": 4,
-        "steps": [1000, 2000],
+        "steps": [] if bases else [1000, 2000],
+        "bases": bases,
         "timeBase": [1, 1000],
         "name": 'Füße "1"',
     }
@@ -213,6 +226,7 @@ def test_tubelet_reads_what_the_page_writes(scripts, read, tmp_path):
         assert reader.complete
         assert (reader.header.tokenizer, reader.header.width, reader.header.stride) == ("any", 30, (4, 8, 8))
         assert reader.header.source["name"] == 'Füße "1"'
+        assert reader.header.parts[0].bases == tuple(map(tuple, bases))
         for found, expected, times in zip(chunks_of(reader), symbols, chunks, strict=True):
             np.testing.assert_array_equal(found.symbols, np.moveaxis(expected, 0, 1))
             assert found.timestamps.tolist() == times["timestamps"]

@@ -12,6 +12,7 @@ import { element, setText } from "./view/elements";
 import { showFigures } from "./view/figures";
 import { LatentView } from "./view/latent";
 import { Stage } from "./view/stage";
+import { TokenMap } from "./view/token_map";
 
 const base = new URL("./", location.href).href;
 const problem = element("problem", HTMLElement);
@@ -48,14 +49,15 @@ async function start(): Promise<void> {
   const engine = new Engine();
   const runtime = new URLSearchParams(location.search).get("runtime");
   const { facts, runtime: computes } = await engine.ask("load", { base, runtime });
-  const channels = facts.channels;
   setText("model", `${facts.name} · ${computes}`);
   const stage = new Stage();
-  const latent = new LatentView(channels, (kept) => controls.setChannels(kept));
+  const latent = new LatentView((kept) => controls.setChannels(kept));
+  const map = new TokenMap();
   const show = (view: View) => {
     setText("waiting", "");
     stage.draw(view.source, view.decoded, view.clip.size);
-    latent.draw(view.shown.latent, view.clip.cells, player.settings.channels);
+    latent.draw(view.clip, view.shown.latent, player.settings.channels);
+    map.draw(view, !player.playing);
     showFigures(view, player, chart);
     controls.showFrame(view);
   };

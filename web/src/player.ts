@@ -17,8 +17,10 @@ export interface Clip {
   live: boolean;
   /** Channels that its latent has. */
   channels: number;
-  /** Tokens of a position, where a file of tokens is open; else none. */
-  tokens: number;
+  /** Of tokens: for each one of a position, how many values its digits have; none of a latent. */
+  bases: number[][];
+  /** Whether it is decoded; tokens of other tokenizers are colours alone. */
+  decoded: boolean;
   grouping: Grouping;
   /** Positions of a step. */
   cells: Size;
@@ -109,7 +111,7 @@ export class Player extends EventTarget {
     return this.engine.ask("save", { name, size, times, ...this.settings });
   }
 
-  /** Whether there is something to save: a whole clip, of symbols. */
+  /** Whether there is something to save: a whole clip, of symbols or tokens. */
   get savable(): boolean {
     const { clip } = this;
     return (
@@ -117,7 +119,7 @@ export class Player extends EventTarget {
       clip.ended &&
       clip.frames.length > 0 &&
       clip.frames.length <= firstFrame(this.facts, clip.steps) &&
-      this.settings.coarseness > 0
+      (clip.bases.length > 0 || this.settings.coarseness > 0)
     );
   }
 
@@ -179,7 +181,8 @@ export class Player extends EventTarget {
       original,
       live,
       channels: facts.channels,
-      tokens: 0,
+      bases: facts.bases,
+      decoded: true,
       grouping: facts,
       cells: cellsOf(facts, size),
       frames: [],

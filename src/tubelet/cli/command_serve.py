@@ -1,12 +1,14 @@
 """Serve a page that encodes and decodes video in the browser.
 
 Drop a video on it, or use the camera: it is encoded and decoded frame by frame on your machine, and nothing
-leaves it. The first start with a tokenizer makes its files, which takes a while; they are kept. With --output
-the page is written as a folder, which any web host can serve.
+leaves it. With a discrete tokenizer the page shows tokens, as a map. The first start with a tokenizer makes
+its files, which takes a while; they are kept. With --output the page is written as a folder, which any web
+host can serve.
 
 for example:
   tubelet serve
   tubelet serve --tokenizer tubelet-m --port 8080
+  tubelet serve --tokenizer tubelet-fsq
   tubelet serve --output site
 """
 
@@ -42,13 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Serve until interrupted, or write the folder."""
-    from tubelet.checkpoint import find, read_continuous
+    from tubelet.checkpoint import architecture, find, read_continuous, read_discrete
     from tubelet.files import check_folder
     from tubelet.serve.server import PageServer
     from tubelet.serve.site import MADE, site_files, static_names, write_site
 
     folder = find(arguments.tokenizer)
-    checkpoint = read_continuous(folder)
+    checkpoint = read_discrete(folder) if architecture(folder) == "discrete" else read_continuous(folder)
     if arguments.output is not None:
         holds = (*static_names(), *MADE)
         check_folder(arguments.output, holds=holds, sources=[folder], force=arguments.force)

@@ -20,7 +20,11 @@ from tubelet.files import output_errors, replacing_folder
 from tubelet.interop.onnx.export import DECODER, ENCODER, export_onnx
 from tubelet.interop.onnx.opening import read_facts
 from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.video.write import Writer
+
+AnyCheckpoint = Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]
+"""A page computes with a tokenizer of either kind."""
 
 STATIC = Path(__file__).with_name("static")
 """What was built of ``web/``."""
@@ -41,11 +45,11 @@ def static_names() -> list[str]:
     return sorted(each.name for each in STATIC.iterdir())
 
 
-def write_site(checkpoint: Checkpoint[ContinuousTokenizer], folder: Path, *, force: bool = False) -> Path:
+def write_site(checkpoint: AnyCheckpoint, folder: Path, *, force: bool = False) -> Path:
     """Write the page as a folder that any web host can serve.
 
     Args:
-        checkpoint: the tokenizer that it computes with.
+        checkpoint: the tokenizer that it computes with, continuous or discrete.
         folder: where to.
         force: whether such a folder is replaced.
 
@@ -65,13 +69,11 @@ def write_site(checkpoint: Checkpoint[ContinuousTokenizer], folder: Path, *, for
 
 
 @contextmanager
-def site_files(
-    checkpoint: Checkpoint[ContinuousTokenizer], cache: Path | None = None
-) -> Iterator[Mapping[str, Path]]:
+def site_files(checkpoint: AnyCheckpoint, cache: Path | None = None) -> Iterator[Mapping[str, Path]]:
     """The files of the page by name; what is made for a tokenizer is kept for the next time.
 
     Args:
-        checkpoint: the tokenizer that it computes with.
+        checkpoint: the tokenizer that it computes with, continuous or discrete.
         cache: folder of what is kept; ``~/.cache/tubelet`` by default. Where it cannot be written, a
             temporary one is used.
 
@@ -99,7 +101,7 @@ def default_cache() -> Path:
     return Path.home() / ".cache" / "tubelet"
 
 
-def _make(checkpoint: Checkpoint[ContinuousTokenizer], folder: Path) -> None:
+def _make(checkpoint: AnyCheckpoint, folder: Path) -> None:
     """Write the files of `MADE`."""
     _check_parts(checkpoint)
     check_photographs()
@@ -113,9 +115,11 @@ def _make(checkpoint: Checkpoint[ContinuousTokenizer], folder: Path) -> None:
         _write_clip(folder / CLIP)
 
 
-def _check_parts(checkpoint: Checkpoint[ContinuousTokenizer]) -> None:
+def _check_parts(checkpoint: AnyCheckpoint) -> None:
     """Raise `OptionError` unless the latent has one part, which is what the page shows."""
-    parts = checkpoint.tokenizer.parts
+    tokenizer = checkpoint.tokenizer
+    backbone = tokenizer.backbone if isinstance(tokenizer, DiscreteTokenizer) else tokenizer
+    parts = backbone.parts
     if len(parts) > 1:
         names = ", ".join(part.name for part in parts)
         raise OptionError(

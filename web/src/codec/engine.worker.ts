@@ -1,16 +1,21 @@
 // The worker: one call at a time, in the order in which they come.
 
 import { type Tube, readTube } from "../tube";
-import { ClipCodec } from "./clip";
-import { checkTokenizer, stepsOfTube } from "./from_tube";
+import type { Clip, EncodedClip } from "./clip";
+import { checkTokenizer, stepsOfTube, tokenStepsOf } from "./from_tube";
+import { LatentClip } from "./latent_clip";
+import { type Size, groupingOf } from "./facts";
 import type { Answer, Call, Calls, Name } from "./messages";
 import { StepModel } from "./model";
 import { bestKind } from "./runtime";
 import { tubeOf } from "./to_tube";
 import { TokenClip } from "./token_clip";
+import { TokenPictures } from "./token_pictures";
 
 let model: StepModel;
-let clip: ClipCodec | TokenClip;
+let clip: Clip;
+/** The same, if frames can be added to it. */
+let encoded: EncodedClip;
 
 const functions: { [N in Name]: (given: Calls[N]["given"]) => Promise<Calls[N]["answer"]> } = {
   async load({ base, runtime }) {
@@ -21,16 +26,16 @@ const functions: { [N in Name]: (given: Calls[N]["given"]) => Promise<Calls[N]["
     return { facts: model.facts, runtime: model.runtime.kind === "webgpu" ? "WebGPU" : computes };
   },
   async begin(size) {
-    clip = new ClipCodec(model, size);
+    clip = encoded = emptyClip(model, size);
     return undefined;
   },
   async push({ frames }) {
-    await encodable(clip).push(frames);
+    await encoded.push(frames);
     return undefined;
   },
   async openTube({ bytes }) {
     const tube = readTube(bytes);
-    const opened = tube.header.content === "tokens" ? new TokenClip(tube) : latentClip(tube);
+    const opened = tube.header.content === "tokens" ? tokensOf(tube) : latentOf(tube);
     clip = opened;
     const {
       parts: [{ channels, bases }],
@@ -38,38 +43,46 @@ const functions: { [N in Name]: (given: Calls[N]["given"]) => Promise<Calls[N]["
     } = tube.header;
     const ticks = tube.chunks.flatMap((chunk) => chunk.timestamps);
     const times = ticks.map((tick) => (Number(tick - ticks[0]) * timeBase[0]) / timeBase[1]);
-    const { size, cells, grouping, length } = opened;
+    const { cells, grouping, length } = opened;
+    const size = { height: tube.header.height, width: tube.header.width };
     return {
       size,
       cells,
       grouping,
       channels,
-      tokens: bases.length,
+      bases,
+      decoded: !(opened instanceof TokenPictures),
       steps: length,
       times,
       incomplete: tube.incomplete,
     };
   },
   async save(saved) {
-    return tubeOf(encodable(clip), model.facts, saved);
+    return tubeOf(encoded, model.facts, saved);
   },
   async show({ step, settings }) {
-    const shown = await clip.show(step, settings);
-    // What is kept here is not given away.
-    return { ...shown, latent: shown.latent.slice() };
+    return clip.show(step, settings);
   },
 };
 
-function encodable(clip: ClipCodec | TokenClip): ClipCodec {
-  if (clip instanceof ClipCodec) return clip;
-  throw new Error("tokens are shown, and not encoded again");
+function emptyClip(model: StepModel, size: Size): EncodedClip {
+  const { facts } = model;
+  return facts.bases.length ? new TokenClip(model, size, facts) : new LatentClip(model, size, facts);
 }
 
-function latentClip(tube: Tube): ClipCodec {
+function latentOf(tube: Tube): Clip {
   checkTokenizer(tube.header, model.facts);
-  const { height, width } = tube.header;
-  const opened = new ClipCodec(model, { height, width });
+  const opened = new LatentClip(model, tube.header, groupingOf(tube.header));
   stepsOfTube(tube, model.facts).forEach((step) => opened.pushLatent(step));
+  return opened;
+}
+
+/** Tokens of this tokenizer are decoded; those of others are pictures. */
+function tokensOf(tube: Tube): Clip {
+  if (tube.header.tokenizerSha256 !== model.facts.sha256) return new TokenPictures(tube);
+  checkTokenizer(tube.header, model.facts);
+  const opened = new TokenClip(model, tube.header, groupingOf(tube.header));
+  tokenStepsOf(tube).forEach((step) => opened.pushTokens(step));
   return opened;
 }
 
@@ -77,7 +90,7 @@ function latentClip(tube: Tube): ClipCodec {
 async function loaded(base: string, kind: "webgpu" | "wasm"): Promise<StepModel> {
   const made = StepModel.load(base, kind).then(async (loaded) => {
     const [, height, width] = loaded.facts.stride;
-    const trial = new ClipCodec(loaded, { height, width });
+    const trial = emptyClip(loaded, { height, width });
     await trial.push([new Uint8ClampedArray(4 * height * width)]);
     await trial.show(0, { channels: 1, coarseness: 0 });
     return loaded;
@@ -102,7 +115,9 @@ self.onmessage = ({ data }: MessageEvent<Call>) => {
   last = last.then(async () => {
     const reply = await answer(data);
     const shown = data.name === "show" ? (reply.answer as Calls["show"]["answer"] | undefined) : undefined;
-    const given = shown ? [shown.latent.buffer, ...shown.frames.map((frame) => frame.buffer)] : [];
+    const given = shown
+      ? [shown.latent, ...(shown.digits ? [shown.digits] : []), ...shown.frames].map(({ buffer }) => buffer)
+      : [];
     self.postMessage(reply, { transfer: given });
   });
 };

@@ -1,5 +1,7 @@
 // What an exported tokenizer says of itself, and how frames fall into its steps.
 
+import type { Header } from "../tube";
+
 /** How frames and pixels fall into steps and positions. */
 export interface Grouping {
   /** Frames, rows and columns of pixels of a position. */
@@ -20,12 +22,19 @@ export interface Facts extends Grouping {
   encoder_past: number;
   decoder_past: number;
   coding_units: number[];
+  /** Of a discrete tokenizer: for each token of a position, how many values its digits have; else empty. */
+  bases: number[][];
 }
 
 /** Rows and columns, of pixels or of positions. */
 export interface Size {
   height: number;
   width: number;
+}
+
+/** How frames fall into the steps of a file: a tokenizer can make files of both kinds. */
+export function groupingOf({ stride, leadFrame }: Pick<Header, "stride" | "leadFrame">): Grouping {
+  return { stride, lead_frame: leadFrame };
 }
 
 /** The first frame that a step holds; for the step past the end, the number of frames. */

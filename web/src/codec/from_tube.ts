@@ -1,10 +1,18 @@
-// The latent of a .tube file, step by step, as the decoder takes it.
+// What a .tube file holds, step by step, as the decoder takes it.
 
 import { type Chunk, type Header, type Tube, TubeError } from "../tube";
-import type { LatentStep } from "./clip";
 import { type Facts, cellsOf } from "./facts";
+import type { LatentStep } from "./latent_clip";
 import { dequantise } from "./quantiser";
-import { rateOfChunk } from "./rate";
+import { type ChunkRate, rateOfChunk } from "./rate";
+
+/** A step of tokens, as the encoder or a file gave it. */
+export interface TokenStep {
+  /** Digits, rows, columns. */
+  digits: Int32Array;
+  /** What its chunk takes in the file that it is from. */
+  rate?: ChunkRate;
+}
 
 /** Fails with `TubeError` unless the file is one of the tokenizer that the page has. */
 export function checkTokenizer({ tokenizer, tokenizerSha256, parts, ...size }: Header, facts: Facts): void {
@@ -14,10 +22,28 @@ export function checkTokenizer({ tokenizer, tokenizerSha256, parts, ...size }: H
     );
   }
   const cells = cellsOf(facts, size);
-  const [{ channels, rows, columns }] = parts;
-  if (parts.length !== 1 || channels > facts.channels || rows !== cells.height || columns !== cells.width) {
-    throw new TubeError(`the file is damaged: it holds what ${tokenizer} does not make`);
-  }
+  const [{ channels, rows, columns, bases }] = parts;
+  const other =
+    parts.length !== 1 ||
+    channels > facts.channels ||
+    rows !== cells.height ||
+    columns !== cells.width ||
+    JSON.stringify(bases) !== JSON.stringify(facts.bases) ||
+    JSON.stringify(size.stride) !== JSON.stringify(facts.stride);
+  if (other) throw new TubeError(`the file is damaged: it holds what ${tokenizer} does not make`);
+}
+
+/** The steps of a file of tokens on one grid. */
+export function tokenStepsOf(tube: Tube): Required<TokenStep>[] {
+  const [{ channels, rows, columns }] = tube.header.parts;
+  const positions = rows * columns;
+  return tube.chunks.flatMap((chunk) => {
+    const rate = rateOfChunk(chunk, channels, positions);
+    return Array.from({ length: chunk.steps }, (_, step) => ({
+      digits: symbolsOfStep(chunk, channels, step, positions),
+      rate,
+    }));
+  });
 }
 
 /** The steps of a file. A position that stores no channel repeats the step before, within its chunk. */

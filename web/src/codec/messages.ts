@@ -11,8 +11,10 @@ export interface OpenedTube {
   cells: Size;
   grouping: Grouping;
   channels: number;
-  /** Tokens of a position; none of a latent. */
-  tokens: number;
+  /** Of each token of a position, how many values its digits have; none of a latent. */
+  bases: number[][];
+  /** Whether it is decoded here; tokens of other tokenizers are shown as colours. */
+  decoded: boolean;
   steps: number;
   /** Seconds since the clip began, of each frame. */
   times: number[];

@@ -9,8 +9,8 @@ import { type Runtime, loadRuntime } from "./runtime";
 export type Past = ort.Tensor | null;
 
 export interface Encoded {
-  /** Channels, rows, columns. */
-  latent: Float32Array;
+  /** A latent; digits, if the tokenizer is discrete. Channels, rows, columns. */
+  values: Float32Array | Int32Array;
   past: Past;
 }
 
@@ -64,19 +64,33 @@ export class StepModel {
       ...this.state(past, encoder_past, cells),
     };
     const result = await this.encoder.run(feeds);
-    return { latent: result.latent.data as Float32Array, past: result.past_next ?? null };
+    const values = this.facts.bases.length ? result.digits : result.latent;
+    return { values: values.data as Encoded["values"], past: result.past_next ?? null };
   }
 
-  /** Decode a step; of each position the first `counts` channels are looked at. */
+  /** Decode a step of a latent; of each position the first `counts` channels are looked at. */
   async decode(latent: Float32Array, counts: BigInt64Array, cells: Size, past: Past): Promise<Decoded> {
-    const { channels, decoder_past } = this.facts;
+    const { Tensor } = this.runtime.ort;
     const sides = [cells.height, cells.width];
-    const feeds = {
-      latent: new this.runtime.ort.Tensor("float32", latent, [1, channels, ...sides]),
-      counts: new this.runtime.ort.Tensor("int64", counts, [1, 1, ...sides]),
-      ...this.state(past, decoder_past, cells),
-    };
-    const result = await this.decoder.run(feeds);
+    return this.decoded(
+      {
+        latent: new Tensor("float32", latent, [1, this.facts.channels, ...sides]),
+        counts: new Tensor("int64", counts, [1, 1, ...sides]),
+      },
+      cells,
+      past,
+    );
+  }
+
+  /** Decode a step of tokens. */
+  async decodeDigits(digits: Int32Array, cells: Size, past: Past): Promise<Decoded> {
+    const sides = [1, this.facts.channels, cells.height, cells.width];
+    return this.decoded({ digits: new this.runtime.ort.Tensor("int32", digits, sides) }, cells, past);
+  }
+
+  private async decoded(values: Record<string, ort.Tensor>, cells: Size, past: Past): Promise<Decoded> {
+    const state = this.state(past, this.facts.decoder_past, cells);
+    const result = await this.decoder.run({ ...values, ...state });
     return { frames: result.frames.data as Float32Array, past: result.past_next ?? null };
   }
 

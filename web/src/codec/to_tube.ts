@@ -1,11 +1,10 @@
 // A clip as a .tube file.
 
 import { type ChunkOfSteps, writeTube } from "../tube";
-import type { ClipCodec } from "./clip";
+import { CHUNK_STEPS, type EncodedClip } from "./clip";
 import { type Facts, type Size, cellsOf, firstFrame } from "./facts";
 import { stepsOf } from "./quantiser";
 
-const LARGEST_CHUNK = 32;
 const CHUNK_SYMBOLS = 2 ** 21;
 const TICKS = 90000;
 
@@ -19,20 +18,19 @@ export interface Saved {
   coarseness: number;
 }
 
-/** The bytes of a file of the first channels of a clip. */
-export function tubeOf(clip: ClipCodec, facts: Facts, saved: Saved): Uint8Array<ArrayBuffer> {
+/** The bytes of a file of the first channels of a clip; of all its digits, if it consists of tokens. */
+export function tubeOf(clip: EncodedClip, facts: Facts, saved: Saved): Uint8Array<ArrayBuffer> {
+  const { bases } = facts;
   const cells = cellsOf(facts, saved.size);
   const positions = cells.height * cells.width;
-  const length = Math.max(
-    1,
-    Math.min(LARGEST_CHUNK, Math.floor(CHUNK_SYMBOLS / (saved.channels * positions))),
-  );
+  const channels = bases.length ? facts.channels : saved.channels;
+  const length = Math.max(1, Math.min(CHUNK_STEPS, Math.floor(CHUNK_SYMBOLS / (channels * positions))));
   const ticks = ticksOf(saved.times);
   const chunks: ChunkOfSteps[] = [];
   for (let step = 0; step < clip.length; step += length) {
     const end = Math.min(step + length, clip.length);
     const symbols = Array.from({ length: end - step }, (_, i) =>
-      clip.symbolsOf(step + i, saved.coarseness).subarray(0, saved.channels * positions),
+      clip.symbolsOf(step + i, saved.coarseness).subarray(0, channels * positions),
     );
     chunks.push({ symbols, timestamps: ticks.slice(firstFrame(facts, step), firstFrame(facts, end)) });
   }
@@ -46,7 +44,8 @@ export function tubeOf(clip: ClipCodec, facts: Facts, saved: Saved): Uint8Array<
       width: saved.size.width,
       rows: cells.height,
       columns: cells.width,
-      steps: stepsOf(facts.coding_units, saved.coarseness).slice(0, saved.channels),
+      steps: bases.length ? [] : stepsOf(facts.coding_units, saved.coarseness).slice(0, channels),
+      bases,
       timeBase: [1, TICKS],
       name: saved.name,
     },

@@ -1,104 +1,76 @@
-// A file of tokens as pictures: no tokenizer is needed to see where tokens repeat, and what moves.
+// A clip that is encoded to tokens step by step, and decoded from any step.
 
-import { type Tube, TubeError } from "../tube";
-import type { Settings, Shown } from "./clip";
-import { type Grouping, type Size, framesIn } from "./facts";
-import type { Pixels } from "./pixels";
-import { type ChunkRate, rateOfChunk } from "./rate";
+import { AnyStep } from "./any_step";
+import type { EncodedClip, Settings, Shown } from "./clip";
+import { type Facts, type Grouping, type Size, cellsOf, framesIn } from "./facts";
+import type { TokenStep } from "./from_tube";
+import type { Past, StepModel } from "./model";
+import { type Pixels, pixelsToStep, stepToPixels } from "./pixels";
+import { ChunkRates } from "./rate";
+import { digitsToLevels } from "./tokens";
 
-interface Place {
-  chunk: number;
-  step: number;
-}
-
-export class TokenClip {
-  readonly grouping: Grouping;
-  readonly size: Size;
+export class TokenClip implements EncodedClip {
   readonly cells: Size;
-  private readonly places: Place[];
-  private readonly rates: ChunkRate[];
+  private readonly steps: TokenStep[] = [];
+  private encoderPast: Past = null;
+  private readonly decoder: AnyStep;
+  private readonly rates: ChunkRates;
 
-  /** Fails with `TubeError` where tokens lie on several grids. */
-  constructor(private readonly tube: Tube) {
-    const { parts, stride, leadFrame, height, width } = tube.header;
-    const [part] = parts;
-    if (parts.length > 1 || part.stride.some((side, i) => side !== stride[i])) {
-      throw new TubeError("the file holds tokens on several grids, and this page shows those on one");
-    }
-    this.grouping = { stride, lead_frame: leadFrame };
-    this.size = { height, width };
-    this.cells = { height: part.rows, width: part.columns };
-    this.places = tube.chunks.flatMap(({ steps }, chunk) =>
-      Array.from({ length: steps }, (_, step) => ({ chunk, step })),
-    );
-    this.rates = tube.chunks.map((chunk) => rateOfChunk(chunk, part.channels, part.rows * part.columns));
+  constructor(
+    private readonly model: StepModel,
+    readonly size: Size,
+    readonly grouping: Grouping,
+  ) {
+    this.cells = cellsOf(model.facts, size);
+    this.decoder = new AnyStep(model.facts.warm_up);
+    this.rates = new ChunkRates(model.facts.channels, this.positions, model.facts.bases.flat());
   }
 
   get length(): number {
-    return this.places.length;
+    return this.steps.length;
   }
 
-  show(step: number, _settings: Settings): Shown {
-    const { chunk, step: inside } = this.places[step];
-    const digits = this.digitsOf(chunk, inside);
-    const picture = this.picture(digits);
-    const frames = Array.from({ length: framesIn(this.grouping, step) }, () => picture.slice());
-    return { step, frames, latent: this.levels(digits), rate: this.rates[chunk] };
+  private get facts(): Facts {
+    return this.model.facts;
   }
 
-  /** The digits of a step: channels, rows, columns. */
-  private digitsOf(chunk: number, step: number): Int32Array {
-    const positions = this.cells.height * this.cells.width;
-    const { symbols, steps } = this.tube.chunks[chunk].parts[0];
-    const channels = symbols.length / (steps * positions);
-    const digits = new Int32Array(channels * positions);
-    for (let channel = 0; channel < channels; channel++) {
-      const begin = (channel * steps + step) * positions;
-      digits.set(symbols.subarray(begin, begin + positions), channel * positions);
-    }
-    return digits;
+  private get positions(): number {
+    return this.cells.height * this.cells.width;
   }
 
-  /** Every position in the colour of its token. */
-  private picture(digits: Int32Array): Pixels {
-    const {
-      cells,
-      size,
-      grouping: {
-        stride: [, h, w],
-      },
-    } = this;
-    const positions = cells.height * cells.width;
-    const colours = Array.from({ length: positions }, (_, at) => colourOf(digits, at, positions));
-    const pixels: Pixels = new Uint8ClampedArray(4 * size.height * size.width);
-    for (let row = 0; row < size.height; row++) {
-      for (let column = 0; column < size.width; column++) {
-        pixels.set(
-          colours[Math.floor(row / h) * cells.width + Math.floor(column / w)],
-          4 * (row * size.width + column),
-        );
-      }
-    }
-    return pixels;
-  }
-
-  /** Digits as numbers around zero, as the channels of a latent are drawn. */
-  private levels(digits: Int32Array): Float32Array {
-    const positions = this.cells.height * this.cells.width;
-    const bases = this.tube.header.parts[0].bases.flat();
-    return Float32Array.from(
-      digits,
-      (digit, at) => (5 * digit) / (bases[Math.floor(at / positions)] - 1) - 2.5,
+  async push(frames: Pixels[]): Promise<void> {
+    const { values, past } = await this.model.encode(
+      pixelsToStep(frames, this.size, this.facts),
+      this.size,
+      this.encoderPast,
     );
+    this.encoderPast = past;
+    this.pushTokens({ digits: values as Int32Array });
   }
-}
 
-/** A colour that the digits of a token decide; others give another one, as good as always. */
-function colourOf(digits: Int32Array, at: number, positions: number): [number, number, number, number] {
-  let hash = 0x811c9dc5;
-  for (let i = at; i < digits.length; i += positions)
-    hash = Math.imul(hash ^ digits[i], 0x01000193) ^ (hash >>> 15);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x45d9f3b);
-  const level = (shift: number) => 40 + (((hash >>> shift) & 255) * 200) / 255;
-  return [level(0), level(8), level(16), 255];
+  /** Take the next step from a file. */
+  pushTokens(step: TokenStep): void {
+    this.steps.push(step);
+    this.rates.added(this.steps.length - 1);
+  }
+
+  async show(step: number, _settings: Settings): Promise<Shown> {
+    const decoded = await this.decoder.frames(step, "", (at, past) =>
+      this.model.decodeDigits(this.symbolsOf(at), this.cells, past),
+    );
+    const frames = stepToPixels(decoded, this.size, this.facts, framesIn(this.grouping, step));
+    const { digits, rate } = this.steps[step];
+    return {
+      step,
+      frames,
+      latent: digitsToLevels(digits, this.facts.bases, this.positions),
+      // What is kept here is not given away.
+      digits: digits.slice(),
+      rate: rate ?? this.rates.of(step, this.length, "", (at) => this.symbolsOf(at)),
+    };
+  }
+
+  symbolsOf(step: number): Int32Array {
+    return this.steps[step].digits;
+  }
 }

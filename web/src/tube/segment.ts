@@ -46,10 +46,15 @@ function quotient(count: number, rest: number, total: number): number {
   return found * total > count * rest ? found - 1 : found;
 }
 
-function decodeDigits(bytes: Bytes, total: number, base: number): Int32Array {
+/** Frequencies of 2^24 in all, of digits that are as frequent as each other. */
+export function evenFrequencies(base: number): Uint32Array {
   const frequencies = new Uint32Array(base).fill(Math.floor(TOTAL / base));
   frequencies[base - 1] = TOTAL - (base - 1) * Math.floor(TOTAL / base);
-  const shares = sharesOf(frequencies);
+  return frequencies;
+}
+
+function decodeDigits(bytes: Bytes, total: number, base: number): Int32Array {
+  const shares = sharesOf(evenFrequencies(base));
   const decoder = new RangeDecoder(wordsOf(bytes));
   return Int32Array.from({ length: total }, () => decoder.next(shares));
 }

@@ -1,11 +1,11 @@
-// A .tube file of version 1 (SPEC): a latent of one part, all channels at every position.
+// A .tube file of version 1 or 2 (SPEC): a latent of one part, all channels at every position, or tokens.
 
 import { crc32, crcOfSymbols } from "./bytes";
 import { canonical } from "./json";
 import { RangeEncoder, sharesOf } from "./range";
-import { frequenciesOf } from "./segment";
+import { evenFrequencies, frequenciesOf } from "./segment";
 
-/** What a file says of its latent. */
+/** What a file says of its latent, or of its tokens. */
 export interface Facts {
   tokenizer: string;
   tokenizerSha256: string;
@@ -15,8 +15,10 @@ export interface Facts {
   width: number;
   rows: number;
   columns: number;
-  /** Quantiser step of each channel in 2^-20. */
+  /** Quantiser step of each channel in 2^-20; none of tokens. */
   steps: number[];
+  /** How many values each digit of each token of a position has; none of a latent. */
+  bases: number[][];
   /** Seconds per tick of the timestamps. */
   timeBase: [number, number];
   /** Of the video that was encoded. */
@@ -53,7 +55,11 @@ export function writeTube(facts: Facts, chunks: ChunkOfSteps[]): Uint8Array<Arra
   return new Sink().put(start).put(records.bytes()).put(trailer.bytes()).bytes();
 }
 
+/** Of a position: of its digits, if it has tokens. */
+const channelsOf = ({ bases, steps }: Facts): number => (bases.length ? bases.flat().length : steps.length);
+
 function startBytes(facts: Facts): Uint8Array {
+  const tokens = facts.bases.length > 0;
   const header = new TextEncoder().encode(
     canonical({
       tokenizer: facts.tokenizer,
@@ -68,15 +74,15 @@ function startBytes(facts: Facts): Uint8Array {
       colour: { matrix: "bt709", primaries: 1, range: "limited", tagged: false, transfer: 1 },
       source: { name: facts.name },
       audio: null,
-      channels: facts.steps.length,
+      channels: channelsOf(facts),
       latent_height: facts.rows,
       latent_width: facts.columns,
-      steps: facts.steps,
+      ...(tokens ? { bases: facts.bases } : { steps: facts.steps }),
     }),
   );
   return new Sink()
     .put([0x93, 0x54, 0x55, 0x42, 0x0d, 0x0a, 0x1a, 0x0a])
-    .u16(1)
+    .u16(tokens ? 2 : 1)
     .u32(header.length)
     .put(header)
     .checksum()
@@ -88,7 +94,8 @@ function chunkBytes(
   chunk: ChunkOfSteps,
   place: { number: number; step: number; frame: number },
 ): Uint8Array {
-  const channels = facts.steps.length;
+  const channels = channelsOf(facts),
+    bases = facts.bases.flat();
   const head = new Sink().uv(place.number).uv(place.step).uv(place.frame);
   head.uv(channels).uv(chunk.symbols.length).uv(facts.rows).uv(facts.columns);
   head.uv(chunk.timestamps.length);
@@ -100,15 +107,23 @@ function chunkBytes(
     chunk.symbols.forEach((step, i) =>
       symbols.set(step.subarray(channel * positions, (channel + 1) * positions), i * positions),
     );
-    const segment = encodeSegment(symbols);
+    const segment = encodeSegment(symbols, bases[channel]);
     head.uv(segment.length).u32(crc32(segment)).u32(crcOfSymbols(symbols));
     segments.put(segment);
   }
   return new Sink().u32(head.length).put(head.bytes()).checksum().put(segments.bytes()).bytes();
 }
 
-/** The symbols of one channel, with a table. */
-export function encodeSegment(symbols: Int32Array): Uint8Array<ArrayBuffer> {
+/** The symbols of one channel; digits of a `base` without a table, if that is shorter. */
+export function encodeSegment(symbols: Int32Array, base?: number): Uint8Array<ArrayBuffer> {
+  const counted = withTable(symbols);
+  if (base === undefined) return counted;
+  const sink = new Sink().uv(0);
+  putWords(sink, symbols, sharesOf(evenFrequencies(base)));
+  return sink.length < counted.length ? sink.bytes() : counted;
+}
+
+function withTable(symbols: Int32Array): Uint8Array<ArrayBuffer> {
   const found = new Map<number, number>();
   for (const symbol of symbols) found.set(symbol, (found.get(symbol) ?? 0) + 1);
   const different = [...found.keys()].sort((a, b) => a - b);
@@ -117,12 +132,16 @@ export function encodeSegment(symbols: Int32Array): Uint8Array<ArrayBuffer> {
   for (let i = 1; i < different.length; i++) sink.uv(different[i] - different[i - 1] - 1);
   for (const count of counts.slice(0, -1)) sink.uv(count - 1);
   if (different.length === 1) return sink.bytes();
-  const shares = sharesOf(frequenciesOf(counts, symbols.length));
   const places = new Map(different.map((symbol, i) => [symbol, i]));
-  const encoder = new RangeEncoder();
-  for (const symbol of symbols) encoder.push(places.get(symbol)!, shares);
-  for (const word of encoder.finish()) sink.u32(word);
+  const indices = symbols.map((symbol) => places.get(symbol)!);
+  putWords(sink, indices, sharesOf(frequenciesOf(counts, symbols.length)));
   return sink.bytes();
+}
+
+function putWords(sink: Sink, indices: Int32Array, shares: ReturnType<typeof sharesOf>): void {
+  const encoder = new RangeEncoder();
+  for (const index of indices) encoder.push(index, shares);
+  for (const word of encoder.finish()) sink.u32(word);
 }
 
 /** Bytes that grow. */

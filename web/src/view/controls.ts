@@ -1,7 +1,7 @@
 // Buttons, sliders, keys, and files that are dropped.
 
 import type { Facts } from "../codec/facts";
-import type { Player, View } from "../player";
+import type { Clip, Player, View } from "../player";
 import { element, setText } from "./elements";
 import { frameRate } from "./figures";
 import type { Mode, Stage } from "./stage";
@@ -10,6 +10,9 @@ const PLAY =
   '<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M4 2.5v11l9-5.5z"/></svg>';
 const PAUSE =
   '<svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M3.5 2.5h3v11h-3zm6 0h3v11h-3z"/></svg>';
+
+const OF_CHANNELS = "Blue is below zero, orange above. Click a channel to keep those up to it.";
+const OF_DIGITS = "A token is one number that its digits write: blue is low, orange high.";
 
 /** Numbers of channels that have a mark at the slider. */
 const MARKS = [1, 4, 8, 16, 32, 48, 64];
@@ -37,6 +40,7 @@ export class Controls {
     this.channels.max = String(facts.channels);
     this.channels.value = String(Math.min(16, facts.channels));
     this.addMarks(facts.channels);
+    if (facts.bases.length) sayTokens();
     this.channels.addEventListener("input", () => this.settingsChanged());
     this.step.addEventListener("change", () => this.settingsChanged());
     this.mode.addEventListener("change", () => this.setMode(this.mode.value as Mode));
@@ -70,20 +74,18 @@ export class Controls {
   showClip(facts: Facts): void {
     const { clip } = this.player;
     if (!clip) return;
-    setText("source-name", clip.name);
-    setText("result-name", `decoded by ${facts.name}`);
     const fromFile = clip.frames.length === 0 && clip.ended;
-    if (fromFile)
-      setText(
-        "source-name",
-        clip.tokens ? "tokens are not decoded here" : "no source: the file holds the latent alone",
-      );
-    if (fromFile) setText("result-name", `${clip.name}, decoded by ${facts.name}`);
-    if (clip.tokens) setText("result-name", `${clip.name}: a colour for each token`);
+    const tokens = clip.bases.length > 0;
+    setText("source-name", fromFile ? noSource(clip) : clip.name);
+    setText("result-name", fromFile ? resultOf(clip, facts) : `decoded by ${facts.name}`);
     this.limitChannels(clip.channels);
-    this.channels.disabled = clip.tokens > 0;
-    if (clip.tokens) this.channels.value = String(clip.channels);
-    this.step.disabled = fromFile;
+    // Tokens need all of their digits, which are whole numbers already.
+    this.channels.disabled = tokens;
+    if (tokens) this.channels.value = String(clip.channels);
+    for (const choice of document.querySelectorAll<HTMLElement>(".of-latents")) choice.hidden = tokens;
+    this.step.disabled = fromFile || tokens;
+    setText("latent-title", tokens ? "The digits" : "The latent");
+    setText("latent-note", tokens ? OF_DIGITS : OF_CHANNELS);
     this.mode.disabled = fromFile;
     this.settingsChanged();
     setText("frame-number", "0 / 0");
@@ -204,7 +206,8 @@ export class Controls {
       "?": () => element("keys", HTMLDialogElement).showModal(),
     };
     document.addEventListener("keydown", (event) => {
-      const own = event.target instanceof Element && event.target.closest("input, select, button, dialog, a");
+      const own =
+        event.target instanceof Element && event.target.closest("input, select, button, dialog, a, #map");
       // Sliders keep their arrows, buttons their space.
       const taken = own && (event.key === " " || event.key.startsWith("Arrow") || own.matches("dialog"));
       if (taken || event.ctrlKey || event.metaKey || event.altKey || !(event.key in keys)) return;
@@ -216,6 +219,21 @@ export class Controls {
   private stepChannels(way: number): void {
     this.setChannels(Math.max(1, Math.min(Number(this.channels.max), Number(this.channels.value) + way)));
   }
+}
+
+/** What stands in place of the source of a file. */
+function noSource({ bases, decoded }: Clip): string {
+  if (!decoded) return "tokens are not decoded here";
+  return `no source: the file holds ${bases.length ? "tokens" : "the latent"} alone`;
+}
+
+function resultOf({ name, decoded }: Clip, facts: Facts): string {
+  return decoded ? `${name}, decoded by ${facts.name}` : `${name}: a colour for each token`;
+}
+
+/** The page of a discrete tokenizer says tokens. */
+function sayTokens(): void {
+  setText("headline", "Watch a video become tokens, and come back");
 }
 
 function switchTheme(): void {

@@ -1,5 +1,6 @@
 // What is written beside the pictures: numbers, bits, distance, speed.
 
+import { codebookSize, nominalBits } from "../codec/tokens";
 import type { Player, View } from "../player";
 import type { PsnrChart } from "./chart";
 import { element, setText } from "./elements";
@@ -7,24 +8,37 @@ import { psnr } from "./stage";
 
 /** Say what the frame that is shown costs and is worth. */
 export function showFigures(view: View, player: Player, chart: PsnrChart): void {
-  const { clip, shown } = view;
   const { channels, coarseness } = player.settings;
+  showRate(view, channels, view.source === null || view.clip.bases.length > 0 || coarseness > 0);
+  showQuality(view, player, chart);
+}
+
+/** How many numbers, or tokens, and bits a second takes; `coded` are bits of a file. */
+function showRate({ clip, shown }: View, channels: number, coded: boolean): void {
   const { positions, bits, steps } = shown.rate;
+  const { bases } = clip;
   const [t, h, w] = clip.grouping.stride;
-  const fps = frameRate(clip.times);
-  const pixels = clip.size.height * clip.size.width;
-  const numbers = (clip.tokens || channels) * positions;
-  const stepsPerSecond = fps / t;
-  const bitsPerStep = bits[channels] / steps;
-  setText("numbers", `${round((3 * t * h * w) / (clip.tokens || channels))} : 1`);
-  setText("numbers-sub", `${scaled(numbers * stepsPerSecond)}${clip.tokens ? " tokens" : ""} a second`);
-  setText("bits", `${scaled(bitsPerStep * stepsPerSecond)}bit/s`);
+  const stepsPerSecond = frameRate(clip.times) / t;
+  const bitsPerStep = bits[bases.length ? bits.length - 1 : channels] / steps;
+  const pixels = t * clip.size.height * clip.size.width;
+  const share = `${round((3 * t * h * w) / (bases.length || channels))} : 1`;
+  const perSecond = scaled((bases.length || channels) * positions * stepsPerSecond);
+  setText("numbers-name", bases.length ? "tokens" : "numbers");
+  setText("numbers", bases.length ? `${perSecond}/s` : share);
   setText(
-    "bits-sub",
-    coarseness || !view.source
-      ? `${(bitsPerStep / (t * pixels)).toFixed(3)} a pixel · ${round((24 * t * pixels) / bitsPerStep)}:1`
-      : "as 32-bit numbers",
+    "numbers-sub",
+    bases.length ? `${share} in numbers · ${codebooks(bases)} values` : `${perSecond} a second`,
   );
+  setText("bits", `${scaled(bitsPerStep * stepsPerSecond)}bit/s`);
+  const ratio = `${(bitsPerStep / pixels).toFixed(3)} a pixel · ${round((24 * pixels) / bitsPerStep)}:1`;
+  const nominal = ` · ${round(bitsPerStep / positions)} of ${round(nominalBits(bases))} a position`;
+  setText("bits-sub", coded ? ratio + (bases.length ? nominal : "") : "as 32-bit numbers");
+}
+
+/** How near the frame is to its source, and how fast it came. */
+function showQuality(view: View, player: Player, chart: PsnrChart): void {
+  const { clip } = view;
+  const { channels, coarseness } = player.settings;
   const distance = view.source ? psnr(view.source, view.decoded) : NaN;
   setText(
     "psnr",
@@ -37,6 +51,11 @@ export function showFigures(view: View, player: Player, chart: PsnrChart): void 
   const time = (view.source ? player.encodeTime : 0) + player.decodeTime;
   setText("speed", `${Math.round(player.rate)} frames/s`);
   setText("speed-sub", `${round(time)} ms a frame`);
+}
+
+/** How many values the tokens of a position have. */
+function codebooks(bases: number[][]): string {
+  return bases.map((token) => codebookSize(token).toLocaleString("en")).join(" and ");
 }
 
 /** Frames a second, in the mean; 24 for a picture. */
