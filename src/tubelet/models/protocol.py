@@ -70,6 +70,10 @@ class Footprint:
     strip: int
     most: int
 
+    def numbers_at_work(self, dtype: torch.dtype) -> int:
+        """Numbers per cell of both kinds of tensors, where no strips are cut; in the format of `dtype`."""
+        return (self.whole + self.strip) // dtype.itemsize
+
 
 @runtime_checkable
 class StreamPast(Protocol):

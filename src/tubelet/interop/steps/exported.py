@@ -4,7 +4,6 @@ import copy
 import logging
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -21,8 +20,6 @@ from tubelet.interop.steps.facts import (
     variance_name,
 )
 from tubelet.interop.steps.forms import Forms, forms, without_chance
-from tubelet.models.klt.model import KLTModel
-from tubelet.models.motion.model import MotionModel
 from tubelet.models.protocol import StepModel
 from tubelet.quantizers.flat import FlatFSQ, FlatSigns, flat_quantizer
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -190,7 +187,7 @@ def _facts(
         decoder_past=pair.decoder_past.channels,
         encoder_past_side=pair.encoder_past.side,
         decoder_past_side=pair.decoder_past.side,
-        work=_work(model, pair),
+        work=pair.work,
         flops_per_pixel=model.flops_per_pixel(),
         pixel_units=_in_order(model, model.pixel_units()),
         coding_units=_in_order(model, model.coding_units()),
@@ -198,20 +195,6 @@ def _facts(
         bases=tokenizer.bases if isinstance(tokenizer, DiscreteTokenizer) else (),
         parts=tuple(PartFacts(**part._asdict()) for part in several),
     )
-
-
-def _work(model: StepModel, pair: Forms) -> int:
-    """Numbers per cell that a step holds at once; an upper estimate."""
-    remembered = 2 * max(past.channels * past.side**2 for past in (pair.encoder_past, pair.decoder_past))
-    if isinstance(model, KLTModel):
-        widths = [stack.width for stack in model.networks()]
-        # Of a block: the residual stream, what it remembers twice, and a few as wide.
-        return 3 * 3 * prod(model.stride) + 8 * max(widths, default=0) + remembered
-    footprints = (model.encoder_footprint(), model.decoder_footprint())
-    most = max(each.whole + each.strip for each in footprints) // model.dtype.itemsize
-    # The search of every cell at once: images between pixels, places of pixels in them, and what lies there.
-    searched = 12 * 3 * prod(model.stride) if isinstance(model, MotionModel) else 0
-    return most + searched + remembered
 
 
 def _in_order(model: StepModel, units: Mapping[str, Tensor]) -> tuple[float, ...]:

@@ -30,6 +30,7 @@ class Forms(NamedTuple):
         encoder_past: what the encoder remembers.
         decoder_past: likewise of the decoder.
         on_four_axes: whether both are made of operators on four axes.
+        work: numbers per cell that a step of either holds at once; an upper estimate.
     """
 
     encoder: nn.Module
@@ -37,6 +38,7 @@ class Forms(NamedTuple):
     encoder_past: Remembered
     decoder_past: Remembered
     on_four_axes: bool
+    work: int
 
 
 def without_chance(model: StepModel) -> StepModel:
@@ -69,12 +71,14 @@ def forms(model: StepModel, *, half: bool) -> Forms:
         case _:
             pair = WholeEncoder(model, half=half), WholeDecoder(model, half=half)
     encoder, decoder = pair
+    pasts = [Remembered(each.past_channels, each.past_side) for each in pair]
     return Forms(
         _Given(encoder).eval(),
         _Given(decoder).eval(),
-        Remembered(encoder.past_channels, encoder.past_side),
-        Remembered(decoder.past_channels, decoder.past_side),
+        *pasts,
         on_four_axes=not isinstance(encoder, WholeEncoder),
+        # What is remembered goes in and comes out.
+        work=max(encoder.work, decoder.work) + 2 * max(past.channels * past.side**2 for past in pasts),
     )
 
 

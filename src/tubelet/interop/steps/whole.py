@@ -28,6 +28,9 @@ class WholeEncoder(nn.Module):
         model: whose; its weights are copied.
         half: whether its networks compute in float16.
 
+    Attributes:
+        work: numbers per cell that a step holds at once, beside what is remembered; an upper estimate.
+
     Raises:
         OptionError: what it remembers is not of cells, or not in float32.
     """
@@ -36,6 +39,7 @@ class WholeEncoder(nn.Module):
         super().__init__()
         self.model = _copied(model, half=half)
         self.names, self.frames = [part.name for part in model.parts], model.stride.t
+        self.work = model.encoder_footprint().numbers_at_work(model.dtype)
         found = [self.model.encode_groups(_video(model, *cells), None).past for cells in _PROBES]
         self.folds = _folds(found[0], found[1])
 
@@ -76,6 +80,7 @@ class WholeDecoder(nn.Module):
         super().__init__()
         self.model = _copied(model, half=half)
         self.parts = model.parts
+        self.work = model.decoder_footprint().numbers_at_work(model.dtype)
         self.steps = [model.stride.t // part.stride.t for part in model.parts]
         found = [
             self.model.decode_groups(_zeros(model, *cells), None, _whole(model, *cells)).past

@@ -8,6 +8,7 @@ All that goes in and comes out is float32. Maps of networks may compute in half 
 `KLTModel` may: transforms, norms, gains and the residual stream stay in float32.
 """
 
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tubelet.models.klt.model import FIRST_DEVIATION, KLTModel
+from tubelet.nn.blocks import ResidualStack
 from tubelet.nn.flat import (
     First,
     Flat,
@@ -60,6 +62,9 @@ class FlatEncoder(nn.Module):
         model: whose encoder; its weights are copied.
         half: whether its maps compute in float16.
 
+    Attributes:
+        work: numbers per cell that a step holds at once, beside what is remembered; an upper estimate.
+
     Raises:
         OptionError: its patches are not square.
     """
@@ -68,6 +73,7 @@ class FlatEncoder(nn.Module):
         super().__init__()
         self.transform = _Transform(model.transform)
         self.channels, self.variational = model.channels, model.variational
+        self.work = _work(model, model.encoder)
         self.stack = None if model.encoder is None else FlatStack(model.encoder, half=half)
         if self.stack is not None:
             self.register_buffer("units", flat_column(model.encoder_units()))
@@ -124,6 +130,7 @@ class FlatDecoder(nn.Module):
             None if model.decoder is None else FlatStack(model.decoder, outputs=coefficients, half=half)
         )
         self.missing = coefficients - model.channels
+        self.work = _work(model, model.decoder)
         self.scale = FlatCorrectionScale(model.transform.deviation)
         ones = torch.ones(model.channels)
         standardised = model.encoder is not None
@@ -163,6 +170,11 @@ class FlatDecoder(nn.Module):
             return FlatDecoded(self.inverse(skip), None)
         correction, past = self.stack(shown.inputs, first, past, rate_knots(shown.share))
         return FlatDecoded(self.inverse(skip + self.scale(counts) * correction), past)
+
+
+def _work(model: KLTModel, stack: ResidualStack | None) -> int:
+    """Numbers per cell: of frames; and of a block the residual stream and some tensors as wide."""
+    return 3 * 3 * prod(model.stride) + 8 * (0 if stack is None else stack.width)
 
 
 class _Transform(nn.Module):

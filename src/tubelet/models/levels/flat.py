@@ -20,12 +20,16 @@ class FlatLevelsEncoder(nn.Module):
     Args:
         model: whose encoder; its weights are copied.
         half: whether maps of its networks compute in float16.
+
+    Attributes:
+        work: as that of `tubelet.models.klt.flat.FlatEncoder`.
     """
 
     def __init__(self, model: LevelsModel, *, half: bool = False) -> None:
         super().__init__()
         self.step = FlatEncoder(model.base.base, half=half)
         self.level = _Level(model)
+        self.work = model.encoder_footprint().numbers_at_work(model.dtype)
 
     past_side = BLOCK.h
 
@@ -69,6 +73,7 @@ class FlatLevelsDecoder(nn.Module):
         super().__init__()
         self.step = FlatDecoder(model.base.base, half=half)
         self.level, self.seen = _Level(model), model.level.inputs
+        self.work = model.decoder_footprint().numbers_at_work(model.dtype)
         self.register_buffer("global_channel", flat_column(torch.arange(len(model.global_deviation))))
         self.register_buffer("detail_channel", flat_column(torch.arange(len(model.detail_mean))))
         self.global_channel: Tensor

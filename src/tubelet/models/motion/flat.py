@@ -4,6 +4,7 @@ The frames of a group are ``1 (t c) H W``, each part is ``1 c h w``; see `tubele
 encoder searches for motion itself. Cells are square.
 """
 
+from math import prod
 from typing import NamedTuple
 
 import torch
@@ -40,6 +41,9 @@ class FlatMotionEncoder(nn.Module):
         model: whose encoder; its weights are copied.
         half: whether maps of its networks compute in float16.
 
+    Attributes:
+        work: as that of `FlatEncoder`.
+
     Raises:
         OptionError: its cells are not square.
     """
@@ -54,6 +58,9 @@ class FlatMotionEncoder(nn.Module):
         self.register_buffer("deviation", flat_column(model.transform.deviation))
         self.deviation: Tensor
         self.network = None if model.corrections is None else _EncoderNetwork(model, half=half)
+        # The search of every cell at once: images between pixels, places of pixels in them, what lies there.
+        searched = 12 * 3 * prod(model.stride)
+        self.work = model.encoder_footprint().numbers_at_work(model.dtype) + searched
 
     past_side = 1
 
@@ -103,6 +110,7 @@ class FlatMotionDecoder(nn.Module):
         self.number: Tensor
         self.channel: Tensor
         self.network = None if model.corrections is None else _DecoderNetwork(model, half=half)
+        self.work = model.decoder_footprint().numbers_at_work(model.dtype)
 
     past_side = 1
 

@@ -41,6 +41,9 @@ class FlatTwinEncoder(nn.Module):
     Args:
         model: whose encoder; its weights are copied.
         half: whether maps of its networks compute in float16.
+
+    Attributes:
+        work: as that of `tubelet.models.klt.flat.FlatEncoder`.
     """
 
     past_channels, past_side = 0, 1
@@ -53,6 +56,7 @@ class FlatTwinEncoder(nn.Module):
         self.register_buffer("scale", flat_column(model.scale))
         self.scale: Tensor
         self.of_frames = _OfFrames.of(model.structure_network, half=half)
+        self.work = model.encoder_footprint().numbers_at_work(model.dtype)
         self.of_steps = (
             None if model.dynamics_network is None else FlatStack(model.dynamics_network, half=half)
         )
@@ -97,6 +101,7 @@ class FlatTwinDecoder(nn.Module):
         self.inverse, self.factors = FlatInverseKLT(model.patches), _Factors(model.factors)
         self.structure, self.rows, self.columns = (_Codes(model.codes_of(part.name)) for part in model.parts)
         self.stack = None if model.decoder is None else FlatStack(model.decoder, half=half)
+        self.work = model.decoder_footprint().numbers_at_work(model.dtype)
         self.register_buffer("scale", flat_column(model.scale))
         self.register_buffer("left", flat_column(model.left))
         self.scale: Tensor
