@@ -4,8 +4,10 @@ The *path* of a cell, that is its vectors in all later frames of a group, is exc
 a neighbour costs a file next to nothing, and one of nearly constant velocity little (decision 0057).
 """
 
+from math import prod
+from typing import NamedTuple
+
 import torch
-from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -29,20 +31,29 @@ CROSS = ((-1, 0), (0, -1), (0, 1), (1, 0))
 
 
 def agreed(matcher: Matcher, paths: Paths) -> Paths:
-    """The cheapest path of each cell beside those around it: its own, one of theirs, or standing still."""
+    """The cheapest path of each cell beside those around it: its own, one of theirs, or standing still.
+
+    Whose path a cell has is a number, so that paths are looked up where they are compared and nowhere else.
+    """
+    known = _Known.of(paths)
+    own = torch.arange(len(paths), device=paths.device)
     left = torch.cat([part.left(paths[some]) for some, part in matcher.parts()])
-    before: Int[Tensor, "5 m k two"] | None = None
+    here, around = _places(matcher)
+    before: Int[Tensor, "5 m"] | None = None
     for _ in range(PASSES):
-        known = torch.stack([paths, *_near(matcher, paths)])
+        whole = torch.full((prod(matcher.shape),), len(paths), device=own.device)
+        whole[here] = own
+        whose = torch.cat([own[None], whole.index_select(0, around.flatten()).reshape(around.shape)])
         # Among equals there is nothing to choose; and what chose once, chooses the same again.
-        chosen = (known[1:] != known[0]).flatten(2).any(dim=2).any(dim=0)
+        names = known.names[whose]
+        chosen = (names[1:] != names[0]).any(dim=0)
         if before is not None:
-            chosen &= (known != before).flatten(2).any(dim=2).any(dim=0)
+            chosen &= (names != before).any(dim=0)
         (cells,) = chosen.nonzero(as_tuple=True)
-        paths, left, before = paths.clone(), left.clone(), known
+        own, left, before = own.clone(), left.clone(), names
         for some in cells.split(_AT_ONCE):
-            paths[some], left[some] = _cheapest(matcher.some(some), known[:, some], left[some])
-    return paths
+            own[some], left[some] = _cheapest(matcher.some(some), known, whose[:, some], left[some])
+    return known.paths.index_select(0, own)
 
 
 _AT_ONCE = 1 << 10
@@ -51,46 +62,90 @@ _AT_ONCE = 1 << 10
 _MUCH = 1 << 18
 """More than any cell of a frame can leave."""
 
+_BITS = 9
+"""Binary digits that hold a number of a path."""
 
-def _near(matcher: Matcher, paths: Paths) -> list[Paths]:
-    """The paths of the cells around the cells; a cell's own beyond the border."""
-    whole = rearrange(matcher.placed(paths), "n k two h w -> n h w k two")
+_AT_MOST = 1 << (_BITS - 1)
+
+_NAMED = 3
+"""Vectors whose numbers fit a name."""
+
+
+class _Known(NamedTuple):
+    """The paths that cells may have: what each cell came with, and last standing still.
+
+    Attributes:
+        paths: of each cell, and one that stands still.
+        names: equal paths have equal ones.
+        numbers: of the paths, along the first axis.
+        unsteady: what each costs that is not of constant velocity.
+        handicap: by which what is left counts, in each frame.
+    """
+
+    paths: Paths
+    names: Int[Tensor, " m"]
+    numbers: Float[Tensor, "kk m"]
+    unsteady: Int[Tensor, " m"]
+    handicap: Int[Tensor, "m k"]
+
+    @classmethod
+    def of(cls, paths: Paths) -> "_Known":
+        every = torch.cat([paths, paths.new_zeros(1, *paths.shape[1:])])
+        handicap = torch.where(every.any(dim=-1), HANDICAP[0], HANDICAP[1])
+        numbers = every.flatten(1).T.float().contiguous()
+        return cls(every, _names(every), numbers, STEADY * unsteady(every.float()), handicap)
+
+
+def _names(paths: Paths) -> Int[Tensor, " m"]:
+    """A number for each path; those of equal paths are equal."""
+    name = paths.new_zeros(len(paths))
+    for frame, vectors in enumerate(paths.unbind(dim=1)):
+        if frame >= _NAMED:
+            name = name.unique(return_inverse=True)[1]
+        for number in vectors.unbind(dim=1):
+            name = (name << _BITS) + number + _AT_MOST
+    return name
+
+
+def _places(matcher: Matcher) -> tuple[Int[Tensor, " m"], Int[Tensor, "4 m"]]:
+    """Where the cells and the four around each are among all cells; a cell's own place beyond the border."""
     n, i, j = matcher.places.T
-    bottom, end = whole.shape[1] - 1, whole.shape[2] - 1
-    return [whole[n, (i + y).clamp(0, bottom), (j + x).clamp(0, end)] for y, x in CROSS]
+    _, height, width = matcher.shape
+    around = [
+        (n * height + (i + y).clamp(0, height - 1)) * width + (j + x).clamp(0, width - 1) for y, x in CROSS
+    ]
+    return (n * height + i) * width + j, torch.stack(around)
 
 
 def _cheapest(
-    matcher: Matcher, known: Int[Tensor, "5 m k two"], own_left: Int[Tensor, "m k"]
-) -> tuple[Paths, Int[Tensor, "m k"]]:
-    """The cheapest path of each of some cells, and what it leaves.
+    matcher: Matcher, known: _Known, whose: Int[Tensor, "5 m"], own_left: Int[Tensor, "m k"]
+) -> tuple[Int[Tensor, " m"], Int[Tensor, "m k"]]:
+    """Whose path is the cheapest for each of some cells, and what it leaves.
 
     Args:
         matcher: of the cells.
-        known: their own paths, and the four around.
+        known: all paths.
+        whose: the cells' own paths, and the four around.
         own_left: what their own leave.
     """
-    own = known[0]
-    every = torch.cat([known, torch.zeros_like(known[:1])])
+    every = torch.cat([whose, torch.full_like(whose[:1], len(known.paths) - 1)])
     left = own_left.repeat(len(every), 1, 1)
     left[-1] = matcher.still
     # What stands before a path already, its own or another's, is compared once: of equals the first is taken.
-    again = torch.stack([(known[:one] == known[one]).flatten(2).all(dim=2).any(dim=0) for one in range(1, 5)])
+    names = known.names[whose]
+    again = torch.stack([(names[:one] == names[one]).any(dim=0) for one in range(1, 5)])
     left[1:-1][again] = _MUCH
     which, cell = again.logical_not().nonzero(as_tuple=True)
-    left[which + 1, cell] = matcher.some(cell).left(known[which + 1, cell])
-    handicap = torch.where(every.any(dim=-1), HANDICAP[0], HANDICAP[1])
-    costs = (left * handicap).sum(dim=-1) + PRICE * _digits_beside(every.float(), known[1:].float())
+    left[which + 1, cell] = matcher.some(cell).left(known.paths.index_select(0, every[which + 1, cell]))
+    costs = (left * known.handicap[every]).sum(dim=-1) + known.unsteady[every].mul_(PRICE)
+    numbers = known.numbers[:, every]
+    for near in range(1, len(whose)):
+        costs += PRICE * digits(numbers - numbers[:, near : near + 1])
     # The place stands in the cost, so that of equals every machine takes the same.
-    places = torch.arange(len(every), device=own.device)[:, None]
+    places = torch.arange(len(every), device=every.device)[:, None]
     best = (costs * len(every) + places).amin(dim=0).remainder(len(every))
-    cells = torch.arange(len(own), device=own.device)
+    cells = torch.arange(len(own_left), device=best.device)
     return every[best, cells], left[best, cells]
-
-
-def _digits_beside(every: Float[Tensor, "c m k two"], near: Float[Tensor, "4 m k two"]) -> Int[Tensor, "c m"]:
-    """Binary digits of what paths differ by from those near, and from constant velocity."""
-    return torch.stack([digits(every - one) for one in near]).sum(dim=0) + STEADY * unsteady(every)
 
 
 def unsteady(paths: Float[Tensor, "*c m k two"]) -> Int[Tensor, "*c m"]:
@@ -101,10 +156,16 @@ def unsteady(paths: Float[Tensor, "*c m k two"]) -> Int[Tensor, "*c m"]:
         steps = paths.shape[-2] - frame
         between = before + ((last - before) / steps + 0.5).floor()
         before = paths[..., frame, :]
-        total = total + digits((before - between)[..., None, :])
+        total = total + digits((before - between).movedim(-1, 0))
     return total
 
 
-def digits(differences: Float[Tensor, "*c m k two"]) -> Int[Tensor, "*c m"]:
-    """Binary digits of whole numbers and of their signs, of all in a path."""
-    return torch.frexp(2 * differences.abs()).exponent.flatten(-2).sum(dim=-1)
+def digits(differences: Float[Tensor, "n ..."]) -> Int[Tensor, "..."]:
+    """Binary digits of whole numbers and of their signs, of all along the first axis."""
+    # How many a number has is the exponent of its float32.
+    exponents = (2 * differences).abs_().view(torch.int32) >> _EXPONENT
+    return exponents.sub_(_OF_A_HALF).clamp_(min=0).sum(dim=0)
+
+
+_EXPONENT, _OF_A_HALF = 23, 126
+"""Where the exponent of a float32 stands, and what is there in numbers from a half to one."""

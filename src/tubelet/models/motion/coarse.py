@@ -39,8 +39,7 @@ def search_coarsely(frames: Luma, cell: Cells) -> Vectors:
     # Sums over nine cells of the usual size fit 16 bits.
     kind = torch.int16 if 9 * 256 * inner.h * inner.w < 1 << 15 else torch.int32
     small = reduce(frames.float(), "n t (H p) (W q) -> n t H W", "mean", p=COARSE, q=COARSE).to(kind)
-    # A plane for each place within a cell, so that cells are compared as whole rows of numbers.
-    later = rearrange(small[:, 1:], "n k (h p) (w q) -> k p q n h w", p=inner.h, q=inner.w).contiguous()
+    later = rearrange(small[:, 1:], "n k (h p) (w q) -> k p q n h w", p=inner.h, q=inner.w)
     last = len(later)
     found = [
         _best(small[:, 0], planes, -(-RANGE * step // (COARSE * last)), inner)
@@ -55,35 +54,51 @@ def _best(
     """The best vectors of one frame of each group, of those that reach so far."""
     spare = [most, most + -2 * most % inner.w, most, most + -2 * most % inner.h]
     wide = F.pad(first[:, None].float(), spare, mode="replicate")[:, 0].to(first.dtype)
-    planes = rearrange(wide, "n (h p) (w q) -> p q n h w", p=inner.h, q=inner.w).contiguous()
+    # A plane for each place within a cell. Cells of the last frame are given columns beyond their border, so
+    # that rows are as long in all planes and what a vector compares is one long row of numbers.
+    planes = rearrange(wide, "n (h p) (w q) -> p q n h w", p=inner.h, q=inner.w)
+    (height, width), beyond = later.shape[3:], planes.shape[4] - later.shape[4]
+    planes = F.pad(planes, [0, 0, 0, 1]).flatten(3)
+    later = F.pad(later, [0, beyond]).flatten(3)
     count, best = 2 * most + 1, None
     for down in range(count):
         for right in range(min(inner.w, count)):
             # The vectors of a row whose windows are whole rows of the same planes.
             some = torch.arange(right, count, inner.w, device=first.device)
             price = PRICE * (_digits(some - most) + _digits(some.new_tensor(down - most)))
-            sums = _with_those_around(_left(planes, later, (down, right), len(some)))
-            costs = (sums + rearrange(price.to(first.dtype), "x -> x 1 1")).int()
+            left = _left(planes, later, (down, right), (len(some), width + beyond))
+            left.unflatten(2, (height, -1))[..., width:] = 0
+            sums = _with_those_around(left, width + beyond)
+            costs = (sums + rearrange(price.to(first.dtype), "x -> x 1")).int()
             # The place stands in the cost, so that of equals every machine takes the same.
-            places = rearrange(some + down * count, "x -> x 1 1").int()
+            places = rearrange(some + down * count, "x -> x 1").int()
             found = (costs * _PLACES + places).amin(dim=1)
             best = found if best is None else torch.minimum(best, found)
     assert best is not None
-    return _vectors(best, most)
+    return _vectors(best.unflatten(1, (height, -1))[..., :width], most)
 
 
 def _left(
-    planes: Int[Tensor, "p q n P Q"], later: Int[Tensor, "p q n h w"], offset: tuple[int, int], count: int
-) -> Int[Tensor, "n x h w"]:
-    """What vectors leave that go so far down, and so far to the right or whole cells further."""
-    (p, q), (height, width) = planes.shape[:2], later.shape[3:]
+    planes: Int[Tensor, "p q n P"],
+    later: Int[Tensor, "p q n h"],
+    offset: tuple[int, int],
+    shape: tuple[int, int],
+) -> Int[Tensor, "n x h"]:
+    """What vectors leave that go so far down, and so far to the right or whole cells further.
+
+    Args:
+        planes: of first frames.
+        later: of the frames that are compared.
+        offset: down and to the right, from the top left.
+        shape: how many vectors, and columns of the planes.
+    """
+    (p, q), (count, columns) = planes.shape[:2], shape
     total = None
     for i in range(p):
         for j in range(q):
             (down, row), (right, column) = divmod(i + offset[0], p), divmod(j + offset[1], q)
-            rows = planes[row, column, :, down : down + height]
-            windows = rearrange(rows[:, :, right:].unfold(2, width, 1), "n h x w -> n x h w")
-            left = (windows[:, :count] - later[i, j, :, None]).abs_()
+            windows = planes[row, column, :, down * columns + right :].unfold(1, later.shape[3], 1)[:, :count]
+            left = (windows - later[i, j, :, None]).abs_()
             total = left if total is None else total.add_(left)
     assert total is not None
     return total
@@ -93,11 +108,11 @@ _PLACES = 1 << 12
 """More than there are vectors; costs times this fit 32 bits."""
 
 
-def _with_those_around(sums: Int[Tensor, "n x h w"]) -> Int[Tensor, "n x h w"]:
-    """The sum over a cell and the eight around it."""
+def _with_those_around(sums: Int[Tensor, "n x h"], columns: int) -> Int[Tensor, "n x h"]:
+    """The sum over a cell and the eight around it, in rows of so many, of which the last is nothing."""
     rows = sums.clone()
-    rows[..., 1:, :] += sums[..., :-1, :]
-    rows[..., :-1, :] += sums[..., 1:, :]
+    rows[..., columns:] += sums[..., :-columns]
+    rows[..., :-columns] += sums[..., columns:]
     total = rows.clone()
     total[..., 1:] += rows[..., :-1]
     total[..., :-1] += rows[..., 1:]

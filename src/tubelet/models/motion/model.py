@@ -160,9 +160,14 @@ class MotionModel(nn.Module):
     def straightened(self, groups: Video, field: Field) -> Patches:
         """Groups moved onto their first frames, but for plain cells; cell by cell."""
         t, h, w = self.stride
-        cells = rearrange(groups, "b c (t T) (h H) (w W) -> (b t) h w T H W c", T=t, H=h, W=w)
-        patches = cells.clone(memory_format=torch.contiguous_format).flatten(4)
-        return self._moved(patches, field, sign=-1)
+        clips, _, frames, rows, columns = groups.shape
+        patches = groups.new_empty(clips, frames // t, rows // h, columns // w, t, h * w * 3)
+        for number in range(frames):
+            # Channels last first, so that whole runs of a patch are copied then, and not single numbers.
+            last = rearrange(groups[:, :, number], "b c H W -> b H W c").contiguous()
+            cells = rearrange(last, "b (h H) (w W) c -> b h w H (W c)", H=h, W=w)
+            patches[:, number // t, :, :, number % t].unflatten(3, (h, -1)).copy_(cells)
+        return self._moved(patches.flatten(0, 1), field, sign=-1)
 
     def bent(self, straight: Patches, field: Field) -> Patches:
         """Undo `straightened` but for the order of pixels; `straight` is changed."""

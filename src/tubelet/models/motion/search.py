@@ -64,18 +64,33 @@ def refined(matcher: Matcher, start: Paths) -> Paths:
     least, before = matcher.still, 0
     for size, apart in RINGS:
         if apart != before:
-            least, before = matcher.left(vectors, apart) + _drift(vectors, start, apart), apart
-        moved = vectors + size * ring[:, None, None]
-        costs = matcher.left(moved, apart) + _drift(moved, start, apart)
+            least, before = matcher.left(vectors, apart) + _drift(vectors - start, apart), apart
+        costs = matcher.left_around(vectors, size, apart) + _drift_around(vectors - start, size, apart)
         # Of equals every machine takes the same: the place stands in the cost.
-        best = torch.stack([cost * len(ring) + place for place, cost in enumerate(costs)]).amin(dim=0)
-        cost, which = best.div(len(ring), rounding_mode="floor"), best.remainder(len(ring)).long()
+        places = torch.arange(_AROUND, device=costs.device, dtype=costs.dtype)
+        best = (costs << _BITS).add_(places[:, None, None]).amin(dim=0)
+        cost, which = best >> _BITS, best & (_AROUND - 1)
         better = cost < least
-        vectors = torch.where(better[..., None], vectors + size * ring[which], vectors)
+        moved = vectors + size * ring.index_select(0, which.flatten()).reshape(vectors.shape)
+        vectors = torch.where(better[..., None], moved, vectors)
         least = torch.where(better, cost, least)
     moves = HANDICAP[0] * least < HANDICAP[1] * matcher.still
     return torch.where(moves[..., None], vectors, 0)
 
 
-def _drift(vectors: Int[Tensor, "*c m k 2"], start: Paths, apart: int) -> Int[Tensor, "*c m k"]:
-    return (DRIFT * (vectors - start).abs().sum(dim=-1)).int() // apart
+_AROUND = 8
+"""Vectors around one, a power of two."""
+
+_BITS = _AROUND.bit_length() - 1
+
+
+def _drift(gone: Int[Tensor, "m k 2"], apart: int) -> Int[Tensor, "m k"]:
+    return (DRIFT * gone.abs().sum(dim=-1)).int() // apart
+
+
+def _drift_around(gone: Int[Tensor, "m k 2"], size: int, apart: int) -> Int[Tensor, "8 m k"]:
+    """The same of the vectors around, row by row."""
+    steps = torch.arange(-size, size + 1, size, device=gone.device, dtype=torch.int32)[:, None, None]
+    down, right = (DRIFT * (steps + numbers.int()).abs() for numbers in gone.unbind(dim=-1))
+    every = (down[:, None] + right).flatten(0, 1) // apart
+    return torch.cat([every[: _AROUND // 2], every[_AROUND // 2 + 1 :]])

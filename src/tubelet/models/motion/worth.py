@@ -209,13 +209,16 @@ def _chosen(matcher: Matcher, content: Int[Tensor, "m three"], part: _Part) -> I
 
 def _beside(part: _Part, which: Int[Tensor, " m"]) -> Int[Tensor, "m three"]:
     """What each choice takes beside those around, as these are now."""
-    found, flags = part.paths[:-1].float(), part.plain[:-1]
-    as_found = (which == _AS_FOUND)[:, None, None]
-    paths = torch.cat([torch.where(as_found, found, 0), part.paths[-1:].float()])
+    flags, as_found = (
+        part.plain[:-1],
+        torch.cat([which == _AS_FOUND, part.plain.new_zeros(1, dtype=torch.bool)]),
+    )
+    every = part.paths.flatten(1).T.float().contiguous()
+    found, paths = every[:, :-1], torch.where(as_found, every, 0)
     plain = torch.cat([torch.where(which == _AS_FOUND, flags, (which == _PLAIN).int()), part.plain[-1:]])
     total = torch.zeros(len(which), 3, dtype=torch.long, device=which.device)
     for near, inside in zip(part.near, part.inside, strict=True):
-        other, flag = paths[near], plain[near]
+        other, flag = paths.index_select(1, near), plain[near]
         still = DIGIT * digits(other)
         costs = [
             DIGIT * digits(found - other) + FLAG * (flags - flag).abs(),
