@@ -179,7 +179,7 @@ def _latents(arm: Arm, settings: Settings) -> None:
         return
     print(f"latents of {arm.name}", flush=True)
     known = read_tokenizer(tokenizer_of(arm, settings))
-    about = {"tokenizer": arm.tokenizer, "channels": arm.channels, "worse": arm.worse, "sha256": known.sha256}
+    about = {"tokenizer": known.name, "channels": arm.channels, "worse": arm.worse, "sha256": known.sha256}
     _store(file, about | {"latents": diagnose(known, scenes=settings.scenes)})
 
 

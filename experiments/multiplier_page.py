@@ -33,8 +33,10 @@ the generator of that arm makes, and what it loses is the decoder's alone.
 four: at equal numbers per pixel the same transformer works on about three times as many positions of a
 quarter of the channels, and an iteration takes longer.
 
-Not among the arms, because no weights of theirs ship: a VAE (recipe `m_vae`), tokens by VQ and LFQ, and a
-tokenizer that was trained to be equivariant. `python experiments/multiplier.py --also vae=FOLDER` adds one.
+Two arms have tokenizers that do not ship: a VAE, and one that was trained to be equivariant. Each was trained
+for a quarter of an hour of a third of a core from `tubelet-m16` on, by the recipes `m16_vae` and
+`m16_equivariant` with `--seed 41`, and added by `--also tubelet-m16-vae=FOLDER`. Not among the arms are
+tokens by VQ and LFQ, of which no weights ship.
 """
 
 LATENTS = """\

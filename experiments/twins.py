@@ -4,10 +4,9 @@
                                 [--scenes 60] [-o FIGURES.json]
 
 Rendered clips have 33 frames of 64x64 and one thing.
-*Probes*: ridge regression onto one-hot labels, its penalty chosen on a fifth of the clips it is fitted on,
-from all numbers of a part to the colour and the shape of the thing, and to which of four ways it goes; three
-quarters of the clips are fitted on, the others judged. Nothing else moves, and nothing turns back. Chance is
-the share of the most frequent label.
+*Probes* (`probes.py`): linear ones from a part to the colour and the shape of the thing, and to which of four
+ways it goes, of all its numbers and of its places (those of structure are positions, those of dynamics rows
+and columns). Nothing else moves, and nothing turns back. Chance is the share of the most frequent label.
 *Swaps*: PSNR of the structure of one clip with the dynamics of another against the rendered truth, beside the
 two answers that copy a clip.
 *Equal numbers*: PSNR of reconstructions beside others that keep as many numbers or more, by what moves; and
@@ -24,7 +23,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from einops import rearrange
+from probes import accuracy_of_all, accuracy_of_places
 
 import tubelet
 from tubelet.codec.swap import swap
@@ -37,7 +37,7 @@ from tubelet.metrics.psnr import ClipPSNR
 from tubelet.results import circumstances
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.twin.pairs import exchanged
-from tubelet.types import Frames
+from tubelet.types import Frames, Latents
 from tubelet.video.pixels import from_model, to_model
 
 SEED = 20_261_129
@@ -47,7 +47,6 @@ BESIDE = {"tubelet-m": 4, "klt-4x8x8": 4, "klt-4x8x8-motion": 4}
 """What stands beside, and its channels (of content, where vectors come on top)."""
 
 WAYS = ("right", "down", "left", "up")
-PENALTIES = tuple(10.0**power for power in range(-3, 4))
 
 
 def main() -> None:
@@ -92,16 +91,19 @@ def _moving(count: int) -> Iterator[Scene]:
 
 def _probes(twin: ContinuousTokenizer, count: int) -> dict[str, Any]:
     """How well linear probes find what a thing is, and where it goes, in each part."""
-    parts: dict[str, list[Tensor]] = {"structure": [], "dynamics": []}
+    found_parts: list[Latents] = []
     labels: dict[str, list[str]] = {"colour": [], "shape": [], "way": []}
     for scene in _moving(count):
-        latents = twin.encode_parts(to_model(scene.frames()))
-        parts["structure"].append(latents["structure"].flatten())
-        parts["dynamics"].append(torch.cat([latents[name].flatten() for name in ("rows", "columns")]))
+        found_parts.append(twin.encode_parts(to_model(scene.frames())))
         thing = scene.things[0]
         labels["colour"].append(thing.appearance.colour)
         labels["shape"].append(thing.appearance.name)
         labels["way"].append(thing.motion.direction)
+    places = {
+        name: rearrange(torch.cat([each[name] for each in found_parts]), "n c t h w -> n (t h w) c")
+        for name in found_parts[0]
+    }
+    parts = {"structure": [places["structure"]], "dynamics": [places["rows"], places["columns"]]}
     every = {name: np.array(values) for name, values in labels.items()}
     chosen = {
         "colour": (every["colour"], slice(None)),
@@ -113,35 +115,16 @@ def _probes(twin: ContinuousTokenizer, count: int) -> dict[str, Any]:
     found: dict[str, Any] = {"clips": count}
     for question, (names, which) in chosen.items():
         asked = names[which]
-        fitted = 3 * len(asked) // 4
-        shares = np.unique(asked[fitted:], return_counts=True)[1]
-        found[question] = {"chance": round(float(shares.max() / shares.sum()), 3)} | {
-            part: round(_accuracy(torch.stack(rows).double()[which], asked, fitted), 3)
-            for part, rows in parts.items()
-        }
+        shares = np.unique(asked[3 * len(asked) // 4 :], return_counts=True)[1]
+        found[question] = {"chance": round(float(shares.max() / shares.sum()), 3)}
+        for part, each in parts.items():
+            some = [values[which] for values in each]
+            whole = torch.cat([values.flatten(1) for values in some], dim=1).double()
+            found[question] |= {
+                part: round(accuracy_of_all(whole, asked), 3),
+                f"{part}, places": round(accuracy_of_places(some, asked), 3),
+            }
     return found
-
-
-def _accuracy(rows: Tensor, names: np.ndarray, fitted: int) -> float:
-    """Share of the rows after the first `fitted` whose name a ridge regression on these finds."""
-    _, numbers = np.unique(names, return_inverse=True)
-    targets = torch.nn.functional.one_hot(torch.from_numpy(numbers)).double()
-    chosen_on = 4 * fitted // 5
-    shares = [_right(rows[:fitted], targets[:fitted], chosen_on, penalty) for penalty in PENALTIES]
-    return _right(rows, targets, fitted, PENALTIES[int(np.argmax(shares))])
-
-
-def _right(rows: Tensor, targets: Tensor, fitted: int, penalty: float) -> float:
-    """Share of the rows after the first `fitted` that are named right."""
-    deviation, mean = torch.std_mean(rows[:fitted], dim=0)
-    rows = (rows - mean) / deviation.clamp(min=1e-6)
-    known, bias = rows[:fitted], targets[:fitted].mean(dim=0)
-    products = known @ known.T / rows.shape[1]
-    solved = torch.linalg.solve(
-        products + penalty * torch.eye(fitted, dtype=rows.dtype), targets[:fitted] - bias
-    )
-    guesses = rows[fitted:] @ known.T / rows.shape[1] @ solved + bias
-    return float((guesses.argmax(dim=1) == targets[fitted:].argmax(dim=1)).double().mean())
 
 
 def _swaps(twin: ContinuousTokenizer, pairs: int) -> dict[str, float]:
