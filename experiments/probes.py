@@ -17,9 +17,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 PENALTIES = tuple(10.0**power for power in range(-3, 4))
-DECAYS = (0.0, 1e-4, 1e-3, 1e-2)
-ITERATIONS = 400
-RATE = 0.03
+DECAYS = (1e-4, 1e-3, 1e-2)
+ITERATIONS = 200
+RATE = 0.05
 
 Places = Sequence[Float[Tensor, "n p c"]]
 """Numbers at the places of each clip; several kinds of places have maps of their own."""
