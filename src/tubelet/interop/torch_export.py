@@ -45,7 +45,10 @@ def export_programs(
     text = facts_to_text(exported.facts)
     with replacing_folder(folder, holds=FILES, force=force) as beside:
         for step, name in ((exported.encoder, ENCODER), (exported.decoder, DECODER)):
-            torch.export.save(step.program(), beside / name, extra_files={FACTS: text})
+            program = step.program()
+            # They were to trace it, and of a cell of 64 x 64 pixels take 33 MB.
+            program.example_inputs = None
+            torch.export.save(program, beside / name, extra_files={FACTS: text})
         card = card_text(
             exported.facts,
             written_as="programs of torch.export",

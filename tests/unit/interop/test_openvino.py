@@ -1,12 +1,16 @@
 """OpenVINO computes what the tokenizer computes; and without it a message says what to install."""
 
 import shutil
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import pytest
 import torch
-from exported import NEAR, checkpoint_of, clip, discrete_checkpoint, same_tokens
+from exported import NEAR, checkpoint_of, clip, discrete_checkpoint, near, parts_checkpoint, same_tokens
+from two_parts import TwoParts
 
+from tubelet.checkpoint import read_continuous
 from tubelet.cli.main import main
 from tubelet.errors import CheckpointError
 from tubelet.evaluate.systems.opening import open_system
@@ -76,6 +80,34 @@ def test_the_command(network_folder, tmp_path, capsys):
     assert main(command) == 0
     assert "dB of" in capsys.readouterr().out
     assert sorted(path.name for path in target.iterdir()) == sorted(FILES)
+
+
+@torch.no_grad()
+def assert_same_parts(made, folder):
+    exported, own = read_openvino(folder, threads=1).tokenizer, made.tokenizer
+    size = {"frames": 22, "height": 70, "width": 100}
+    video = clip(**size)
+    latents = own.encode_parts(video)
+    near(exported.encode_parts(video), latents)
+    back = exported.decode_parts(latents, **size)
+    torch.testing.assert_close(back, own.decode_parts(latents, **size), **NEAR)
+
+
+@needs_openvino
+def test_a_latent_of_two_parts(tmp_path):
+    made = parts_checkpoint(TwoParts())
+    assert_same_parts(made, export_openvino(made, tmp_path / "two"))
+
+
+@needs_openvino
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["tubelet-twin", "klt-4x8x8-motion"])
+def test_the_command_writes_shipped_tokenizers_of_several_parts(name, tmp_path):
+    # In a process of its own: the checks of shapes that tests switch on get in the way of the exporter.
+    folder = tmp_path / "out"
+    command = [sys.executable, "-m", "tubelet", "export", name, "-o", str(folder), "--format", "openvino"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert_same_parts(read_continuous(name), folder)
 
 
 @lacks_openvino

@@ -1,5 +1,6 @@
 """A model's encoder and decoder as functions of one step: on four axes, where its kind has such a form."""
 
+from itertools import chain
 from typing import NamedTuple, cast
 
 from torch import Tensor, nn
@@ -88,6 +89,9 @@ class _Given(nn.Module):
     def __init__(self, step: nn.Module) -> None:
         super().__init__()
         self.step = step
+        for numbers in chain(step.parameters(), step.buffers()):
+            # torch.export.save writes what lies in memory.
+            numbers.data = numbers.data.contiguous()
 
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         return tuple(each for each in self.step(*given) if each is not None)
