@@ -1,6 +1,7 @@
 """Requests done by actors of Ray, on this machine or a cluster: the same plan, the same parts."""
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -15,6 +16,9 @@ from tubelet.jobs.bulk.processes import TRIES, Answered
 
 _STORE_BYTES = 100 * 10**6
 """Of Ray's store of objects, where Ray is begun here: clips go through files, and requests are small."""
+
+_PATIENCE = 20.0
+"""Seconds in which the host of a cluster answers."""
 
 
 def answered_by_ray(
@@ -157,10 +161,18 @@ def _begin_ray(ray: ModuleType, address: str | None, workers: int | None) -> Non
     """Connect to a cluster, or begin one on this machine for none."""
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is not None:
+        _reach(address)
         ray.init(address=address, **quiet)
         return
     own = {"num_cpus": workers, "include_dashboard": False, "object_store_memory": _STORE_BYTES}
     ray.init(address="local", **own, **quiet)
+
+
+def _reach(address: str) -> None:
+    """Raise `OSError` where nobody listens at a host and port: Ray itself goes on trying for half an hour."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
 
 
 def _line(error: Exception, number: int = 0) -> str:

@@ -25,7 +25,7 @@ from tubelet.files.leftovers import OWN, sweep
 from tubelet.files.lock import LOCK_FILE
 from tubelet.jobs import identity
 from tubelet.jobs.bulk import known_sources
-from tubelet.jobs.bulk.bulk import BulkEncoding, BulkReport
+from tubelet.jobs.bulk.bulk import ALL, BulkEncoding, BulkReport
 from tubelet.jobs.bulk.encode_batch import batches_of
 from tubelet.jobs.bulk.estimate import shards_for
 from tubelet.jobs.bulk.plan import PlannedClip
@@ -88,24 +88,29 @@ def encode_dataset(
         VideoError: a clip failed, and `on_error` is ``stop``.
     """
     description = _description(bulk)
+    was_there = bulk.folder.exists()
     with output_errors(bulk.folder):
         for name in (SHARDS, WORK):
             (bulk.folder / name).mkdir(parents=True, exist_ok=True)
-    with _alone(bulk):
-        # What processes that live are writing is locked, and stays.
-        for place in (bulk.folder, bulk.folder / SHARDS):
-            sweep(place)
-        description = _settled(bulk, description)
-        works = _works(bulk, description)
-        run = _Run(bulk, works, _looked(bulk, works), on_progress)
-        _LOG.debug("%d shards in %s; done before: %s", len(works), bulk.folder, run.report)
-        try:
-            run.work(description)
-        finally:
-            run.close()
-            write_errors(bulk.folder, description)
-    with suppress(OSError):
-        (bulk.folder / WORK).rmdir()
+    try:
+        with _alone(bulk):
+            # What processes that live are writing is locked, and stays.
+            for place in (bulk.folder, bulk.folder / SHARDS):
+                sweep(place)
+            description = _settled(bulk, description)
+            works = _works(bulk, description)
+            run = _Run(bulk, works, _looked(bulk, works), on_progress)
+            _LOG.debug("%d shards in %s; done before: %s", len(works), bulk.folder, run.report)
+            try:
+                run.work(description)
+            finally:
+                run.close()
+                write_errors(bulk.folder, description)
+                _tidy(bulk)
+    finally:
+        if not was_there:
+            with suppress(OSError):
+                bulk.folder.rmdir()
     return run.report
 
 
@@ -283,6 +288,21 @@ def _looked(bulk: BulkEncoding, works: list[ShardWork]) -> BulkReport:
             "are dropped. Give all sources together, or name another folder."
         )
     return report
+
+
+def _tidy(bulk: BulkEncoding) -> None:
+    """Remove folders without anything in them, and the settings of a data set of which there is nothing else.
+
+    They would bind a run that is given others, after one that could not begin.
+    """
+    work, shards = bulk.folder / WORK, bulk.folder / SHARDS
+    with suppress(OSError):
+        # A folder that holds something, or in which another process works, is not removed, nor what follows.
+        for folder in (*work.iterdir(), work):
+            folder.rmdir()
+        if bulk.share == ALL:
+            shards.rmdir()
+            (bulk.folder / DESCRIPTION).unlink()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """How requests are given to actors; `tests/integration/test_ray_engine.py` asks real ones."""
 
+import socket
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -9,7 +10,7 @@ from tubelet.errors import OptionError, OutputError
 from tubelet.jobs.bulk.bulk import BulkEncoding
 from tubelet.jobs.bulk.plan import plan_clips
 from tubelet.jobs.bulk.ray_engine import answered_by_ray
-from tubelet.jobs.bulk.run import prospect
+from tubelet.jobs.bulk.run import encode_dataset, prospect
 from tubelet.jobs.bulk.settings import BulkSettings
 from tubelet.jobs.sources import read_sources
 
@@ -165,6 +166,28 @@ def test_a_cluster_is_asked_for_by_its_address(ray, monkeypatch):
         ask([0], address="auto")
     with pytest.raises(OutputError, match="Ray cannot begin on this machine: nobody is there"):
         ask([0])
+
+
+@pytest.mark.parametrize("address", ["{}:{}", "ray://{}:{}"])
+def test_where_nobody_listens_is_said_at_once_and_there_is_no_data_set(
+    ray, tmp_path, video_file, small_folder, address
+):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, port = server.getsockname()
+        assert ask([0], address=address.format(host, port))
+    clips = plan_clips(read_sources([str(video_file("a.mkv"))]), mirror=False)
+    settings = BulkSettings(tokenizer=str(small_folder))
+    with pytest.raises(OptionError, match=r"no cluster of Ray is at .*refused"):
+        encode_dataset(
+            BulkEncoding(
+                engine="ray",
+                address=address.format(host, port),
+                clips=clips,
+                folder=tmp_path / "out",
+                settings=settings,
+            )
+        )
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_the_package_and_without_the_engine_there_is_a_cure(monkeypatch, tmp_path):

@@ -62,6 +62,21 @@ def test_interrupted_after_any_number_of_clips_it_goes_on_to_the_same_bytes(
         assert files(tmp_path / f"cut{most}") == whole
 
 
+def test_a_run_that_ends_before_its_first_clip_binds_no_other(encode, here, clips, tmp_path):
+    here.most = 0
+    (tmp_path / "there").mkdir()
+    for name in ("out", "there"):
+        with pytest.raises(StoppedError):
+            encode(clips, to=name, dtype="float32")
+    assert not (tmp_path / "out").exists()
+    assert list((tmp_path / "there").iterdir()) == []
+    here.most = 1
+    with pytest.raises(StoppedError):
+        encode(clips, dtype="int8")
+    with pytest.raises(OutputError, match="holds another data set"):
+        encode(clips, dtype="float32")
+
+
 def test_a_second_run_encodes_nothing_and_changes_nothing(encode, here, clips, tmp_path, files):
     encode(clips, shard_bytes=SMALL)
     before = files(tmp_path / "out")
