@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
     show_table(
         [
             ("video", str(arguments.output)),
-            ("frames", f"{report.frames} of {report.height}x{report.width}"),
+            ("frames", f"{report.frames} of {report.width}x{report.height}"),
             ("structure", str(arguments.structure)),
             ("dynamics", str(arguments.dynamics)),
             ("tokenizer", report.tokenizer),

@@ -78,7 +78,7 @@ def left_for_streams(
         taken += group
     if taken >= memory:
         raise OptionError(
-            f"memory is {memory} bytes; to keep frames of {height}x{width} pixels in flight takes {taken}. "
+            f"memory is {memory} bytes; to keep frames of {width}x{height} pixels in flight takes {taken}. "
             "Allow more memory, or make the frames smaller first."
         )
     return memory - taken

@@ -266,6 +266,6 @@ def _dynamics_of(tokenizer: ContinuousTokenizer) -> tuple[str, ...]:
 def _check_sizes(first: Path | str, one: VideoInfo, second: Path | str, other: VideoInfo) -> None:
     if (one.height, one.width) != (other.height, other.width):
         raise ShapeError(
-            f"{first} has {one.height}x{one.width} pixels and {second} has {other.height}x{other.width}; "
+            f"{first} has {one.width}x{one.height} pixels and {second} has {other.width}x{other.height}; "
             "dynamics fit a clip of the same size only. Scale or crop one of them."
         )

@@ -75,7 +75,7 @@ def fitted(frames: Frames, protocol: Protocol) -> Small:
     height, width = frames.shape[1:3]
     if min(height, width) < side:
         raise ShapeError(
-            f"the frames have {height}x{width} pixels; {protocol.name} cuts {side}x{side} out of each and "
+            f"the frames have {width}x{height} pixels; {protocol.name} cuts {side}x{side} out of each and "
             "enlarges none. Leave this clip out."
         )
     top, left = (height - side) // 2, (width - side) // 2
