@@ -16,7 +16,7 @@ from commands import Ended, refused
 from tubelet.cli import command_models, console, progress
 from tubelet.cli.log import LOG, in_file, on_terminal
 from tubelet.cli.main import main
-from tubelet.cli.parser import COMMANDS
+from tubelet.cli.parser import COMMANDS, make_parser
 from tubelet.errors import DamageWarning, OptionError, OutputError
 
 COMMAND = Path(sys.executable).with_name("tubelet")
@@ -362,6 +362,12 @@ def test_a_full_disk_under_standard_output_is_one_line(clip):
     ended = shell('"$1" info "$2" > /dev/full', COMMAND, clip)
     assert refused(ended, 1, "No space left")
     assert len(ended.err.splitlines()) == 1
+
+
+def test_commands_need_no_docstrings(monkeypatch):
+    for command in COMMANDS:  # as `python -OO` leaves them
+        monkeypatch.setattr(command, "__doc__", None)
+    assert "encode" in make_parser().format_help()
 
 
 def test_closed_standard_streams_are_no_traceback(clip):

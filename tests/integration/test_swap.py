@@ -92,7 +92,7 @@ def test_the_command_writes_a_video_and_says_so(folder, clips, tmp_path, cli):
     arguments = ("swap", *clips, "-o", video, "--tokenizer", folder)
     done = cli(*arguments)
     assert done.code == 0
-    assert "19 of 50x70" in done.out
+    assert "19 of 70x50" in done.out
     assert tubelet.probe(video).frames == 19
     again = cli(*arguments)
     assert again.code != 0
@@ -101,7 +101,7 @@ def test_the_command_writes_a_video_and_says_so(folder, clips, tmp_path, cli):
 
 def test_clips_of_different_sizes_are_refused(tokenizer, folder, clips, videos, tmp_path):
     np.save(tmp_path / "small.npy", np.load(clips[1])[:, :40])
-    with pytest.raises(ShapeError, match=r"50x70 pixels and .*small.npy has 40x70"):
+    with pytest.raises(ShapeError, match=r"70x50 pixels and .*small.npy has 70x40"):
         swap_files(clips[0], tmp_path / "small.npy", tmp_path / "swap.npy", tokenizer=folder)
     assert not (tmp_path / "swap.npy").exists()
     with pytest.raises(ShapeError, match="same length and size"):

@@ -147,7 +147,7 @@ def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
         text = (command.__doc__ or "").strip()
         sub = commands.add_parser(
             command.NAME,
-            help=text.splitlines()[0],
+            help=text.partition("\n")[0],
             description=text,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
