@@ -21,6 +21,7 @@ OUTSIDE = {
 CARDS = (
     "src/tubelet/weights", "src/tubelet/priors/weights", "src/tubelet/generate/weights",
     "further/src/tubelet_weights/weights", "further/src/tubelet_weights/generators",
+    "further/src/tubelet_weights/priors",
 )  # fmt: skip
 """Folders of what is shipped; the card of each is a page in cards/."""
 

@@ -13,7 +13,7 @@ TOKENIZERS = ("tubelet-flow", "tubelet-fsq-deep", "tubelet-global", "tubelet-ima
 GENERATORS = ("tubelet-ar",)
 """The generators that it holds, in its folder ``generators``."""
 
-PRIORS: tuple[str, ...] = ()
+PRIORS = ("tubelet-motion-prior",)
 """The priors that it holds, in its folder ``priors``: each of a tokenizer that it holds."""
 
 

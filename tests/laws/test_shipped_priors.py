@@ -11,7 +11,7 @@ from tubelet.bitstream import PartHeader
 from tubelet.checkpoint import architecture, read_continuous, read_discrete
 from tubelet.codec.symbols import BASE_STEP
 from tubelet.priors.context import ContextPrior
-from tubelet.priors.files import PRIORS, folder_of, prior_for
+from tubelet.priors.files import PRIORS, folder_of, prior_for, prior_of_file
 from tubelet.priors.motion.prior import MotionPrior
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.tokenizers.clip import only_part
@@ -19,6 +19,7 @@ from tubelet.tokenizers.clip import only_part
 DIGESTS = {
     "klt-4x8x8-motion-prior": "d9fc753888f4de4f8004b205ab8090c8deb89910238931931353484bd3c75d7f",
     "tubelet-m-prior": "366a465955c67ab964bab64a53d8773cf1961f76a75bb32bbed42d19aab2b404",
+    "tubelet-motion-prior": "2e9d5985a7d1ebe9e992b0baf5cf5c6e2ec7ee0c737e095b0aa9dade998a9b0f",
     "tubelet-fsq-prior": "d5e0e1032ceff776d44959f0a47ae714be2e11a4514e6343cd90d82c2d11d1db",
 }
 """Of what each answers to symbols made by whole numbers alone; files that were written depend on it."""
@@ -94,6 +95,13 @@ def test_a_shipped_prior_answers_what_it_always_answered(sha256):
         for answer in choices:
             found.update(answer.astype("<i4").tobytes())
     assert found.hexdigest() == DIGESTS[prior.config.name]
+
+
+def test_priors_beside_one_that_ships_ship():
+    """And each prior that is named can be read where its distribution is installed."""
+    for sha256 in NETWORKS:
+        for other in prior_for(sha256).config.beside:
+            assert prior_of_file(other.name, other.sha256).sha256 == other.sha256
 
 
 @pytest.mark.parametrize("sha256", NETWORKS)
