@@ -15,7 +15,7 @@ import argparse
 import csv
 import json
 import tempfile
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -47,7 +47,7 @@ from tubelet.types import Frames
 CHANNELS = (4, 8, 16, 32)
 QUALITIES = (14, 20, 27, 34)
 RATES = (20, 28, 36, 44)
-CONTRASTS = (0.0, 0.5, 1.0)
+CONTRASTS = (0.25, 0.5, 1.0)
 """Beside the usual one."""
 
 
@@ -59,27 +59,35 @@ class Setting(NamedTuple):
         budget: what the file may take.
         nearest: whether symbols are rounded to the nearest, and not by what bits are worth.
         contrast: how much less errors count where there is contrast; as files are made by default.
+        alike: whether errors of all channels count alike, and fine detail as much as any.
     """
 
     channels: int | None = None
     budget: Budget | None = None
     nearest: bool = False
     contrast: float = CONTRAST
+    alike: bool = False
 
+
+WAYS = {f"contrast={contrast:g}": Setting(contrast=contrast) for contrast in CONTRASTS} | {
+    "alike": Setting(alike=True),
+    "alike,contrast=0.25": Setting(alike=True, contrast=0.25),
+    "alike,nearest": Setting(alike=True, nearest=True),
+}
+"""Other ways to decide within a budget, by what stands behind the comma of a setting's name."""
 
 SETTINGS = (
     {f"@{k}": Setting(channels=k) for k in CHANNELS}
     | {f"quality={level}": Setting(budget=Quality(level=level)) for level in QUALITIES}
-    | {f"quality={level},nearest": Setting(budget=Quality(level=level), nearest=True) for level in QUALITIES}
     | {f"budget={k}": Setting(budget=MeanChannels(channels=k)) for k in CHANNELS}
     | {
-        f"quality={level},contrast={contrast:g}": Setting(budget=Quality(level=level), contrast=contrast)
-        for contrast in CONTRASTS
+        f"quality={level},{way}": setting._replace(budget=Quality(level=level))
+        for way, setting in WAYS.items()
         for level in QUALITIES
     }
     | {
-        f"budget={k},contrast={contrast:g}": Setting(budget=MeanChannels(channels=k), contrast=contrast)
-        for contrast in CONTRASTS
+        f"budget={k},{way}": setting._replace(budget=MeanChannels(channels=k))
+        for way, setting in WAYS.items()
         for k in CHANNELS
     }
 )
@@ -140,7 +148,11 @@ def through_file(frames: Frames, checkpoint: Checkpoint, setting: Setting) -> Th
     with tempfile.TemporaryDirectory(prefix="tubelet-") as folder:
         source, tube, tables = (Path(folder) / name for name in ("a.npy", "a.tube", "b.tube"))
         np.save(source, frames, allow_pickle=False)
-        with patch("tubelet.codec.allocate.nearer_to_zero", _nearest) if setting.nearest else nullcontext():
+        with ExitStack() as patches:
+            if setting.nearest:
+                patches.enter_context(patch("tubelet.codec.allocate.nearer_to_zero", _nearest))
+            if setting.alike:
+                patches.enter_context(patch("tubelet.codec.allocate.detail_weights", np.ones))
             report = encode_file(
                 source,
                 tube,

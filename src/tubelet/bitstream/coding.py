@@ -105,7 +105,7 @@ class ModelCoding:
                 f"other and be all {part.channels} of part {part.name!r}. Give the model of this part."
             )
         self._model = model
-        self._tables = ModelTables(model.tables)
+        self._tables = ModelTables.of(model.tables)
         self._classes = len(part.counts)
         self._low = 0 if part.bases else -limits.SYMBOL
         self._highs = np.array([base - 1 for base in part.digit_bases], np.int64)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
+from operator import index
+from typing import SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +21,10 @@ Ask = Callable[[Exchange], NDArray[np.int32]]
 """A function of a model, waiting for its exchange; it gives symbols, 0 where there are none."""
 
 
-class ModelTables:
+class ModelTables(Sequence[CodingTable]):
     """The tables of a model as the coder wants them; a table's alphabet is made when it is first used.
+
+    A model whose `tables` are of this kind has them checked once, and not for each file.
 
     Raises:
         OptionError: there are too many tables, or one of them breaks the rules of a `CodingTable`.
@@ -41,8 +45,23 @@ class ModelTables:
         self._starts = np.cumsum(self.last + 1) - self.last - 1
         self._bits = np.log2(TOTAL) - np.log2(np.concatenate([table.frequencies for table in tables]))
 
+    @classmethod
+    def of(cls, tables: Sequence[CodingTable]) -> "ModelTables":
+        """These, or what they are already."""
+        return tables if isinstance(tables, ModelTables) else cls(tables)
+
     def __len__(self) -> int:
         return len(self._tables)
+
+    @overload
+    def __getitem__(self, place: SupportsIndex) -> CodingTable: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[CodingTable]: ...
+
+    def __getitem__(self, place: SupportsIndex | slice) -> CodingTable | Sequence[CodingTable]:
+        """A table, or some, as they were given."""
+        return self._tables[place] if isinstance(place, slice) else self._tables[index(place)]
 
     def alphabet(self, table: int) -> Alphabet | None:
         """The alphabet of a table; none if it has a single entry, which needs no code."""

@@ -40,8 +40,8 @@ def add_budget(
         "--contrast",
         type=float,
         metavar="A",
-        help="how much less an error counts where contrast hides it: 0 not at all (best PSNR and VMAF), 0.5 "
-        "for people who look and for MS-SSIM, at most 1 (default: 0.25)",
+        help="how much less an error counts where contrast hides it: 0.25 or 0.5 for MS-SSIM, at the expense "
+        "of VMAF; at most 1 (default: 0, not at all)",
     )
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float32, Float64, Int32, Int64
 
 from tubelet.codec.contrast import Weights
 from tubelet.codec.costs import Costs, up_to_each
+from tubelet.codec.detail import detail_weights
 from tubelet.codec.fill import Step, filled_step
 from tubelet.codec.prices import Choice, PerClass, StepTable
 from tubelet.codec.rounding import StepSymbols, nearer_to_zero
@@ -44,7 +45,7 @@ class Allocated(NamedTuple):
         counts: how many leading channels of each position are stored; none at all: it repeats the step before
             (see `tubelet.codec.fill`).
         costs: what each step takes, as far as it was known, in the units of `Costs`.
-        errors: squared error of the latent of each step, in those of `pixel_units`.
+        errors: squared error of the latent of each step, in those of `pixel_units`, all channels alike.
     """
 
     symbols: Symbols
@@ -59,7 +60,7 @@ class Allocator:
 
     Each step is decided from itself and from what was stored before it. The allocator holds what the decoder
     will: a position may repeat the step before, which costs the map's bits alone, where the error of that is
-    worth less than the bits of anything else.
+    worth less than the bits of anything else. Errors of fine detail count less (`tubelet.codec.detail`).
 
     Args:
         quantizer: of all channels of the part.
@@ -74,6 +75,7 @@ class Allocator:
         self.classes = classes_of(len(units))
         self._quantizer = quantizer
         self._power = np.square(units)[:, None, None]
+        self._counted = self._power * detail_weights(len(units)).astype(np.float32)[:, None, None]
         self._steps = np.array(quantizer.steps) * STEP_UNIT
         self._costs = costs
         self._price = price
@@ -120,7 +122,7 @@ class Allocator:
         bits = self._costs.symbol_bits()
         if bits is None:
             return nearest
-        worth = self._price / (self._power[:, 0, 0] * np.square(self._steps))
+        worth = self._price / (self._counted[:, 0, 0] * np.square(self._steps))
         return nearer_to_zero(scaled, nearest, bits=bits, worth=worth, weights=weights)
 
     def _step(
@@ -138,9 +140,9 @@ class Allocator:
         choice = StepTable(weights * table.errors, table.costs).cheapest(self._price)
         self._costs.learn(symbols, choice, last)
         counts: Int64[np.ndarray, " h w"] = np.array(self.classes)[choice]
-        return _Done(
-            symbols, choice, filled_step(Step(values, counts), held), table.cost(choice), table.error(choice)
-        )
+        stored = filled_step(Step(values, counts), held)
+        error = float((self._power * np.square(stored.values - latent)).sum(dtype=np.float64))
+        return _Done(symbols, choice, stored, table.cost(choice), error)
 
     def _errors(
         self,
@@ -148,12 +150,12 @@ class Allocator:
         values: Float32[np.ndarray, "c h w"],
         held: Step | None,
     ) -> PerClass:
-        """Squared error of each class: what is rounded of its channels, and what it leaves out."""
-        energies = up_to_each(self._power * np.square(latent), self.classes)
+        """What each class errs, as it counts: what is rounded of its channels, and what it leaves out."""
+        energies = up_to_each(self._counted * np.square(latent), self.classes)
         errors = energies[-1:] - energies
-        errors += up_to_each(self._power * np.square(values - latent), self.classes)
+        errors += up_to_each(self._counted * np.square(values - latent), self.classes)
         if held is not None:
-            errors[0] = (self._power * np.square(held.values - latent)).sum(axis=0, dtype=np.float64)
+            errors[0] = (self._counted * np.square(held.values - latent)).sum(axis=0, dtype=np.float64)
         return errors
 
 

@@ -15,8 +15,8 @@ from tubelet.errors import OptionError
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.types import Frames, Stride
 
-CONTRAST = 0.25
-"""The usual exponent: better by MS-SSIM, and hardly worse by PSNR (decision 0070)."""
+CONTRAST = 0.0
+"""The usual exponent: more is better by MS-SSIM and worse by VMAF (decisions 0070 and 0076)."""
 
 LARGEST_CONTRAST = 1.0
 
@@ -35,7 +35,7 @@ def check_contrast(contrast: float) -> float:
     """
     if not 0 <= contrast <= LARGEST_CONTRAST:
         raise OptionError(
-            f"contrast is {contrast}; it must lie between 0, squared errors alone, and {LARGEST_CONTRAST:g}."
+            f"contrast is {contrast}; it must lie between 0, which is not at all, and {LARGEST_CONTRAST:g}."
         )
     return contrast
 

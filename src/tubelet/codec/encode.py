@@ -62,8 +62,8 @@ def encode_file(
             `tubelet.codec.budget`. Channels then go where they matter most, `channels` at most. All of them
             everywhere for none.
         two_pass: go through the clip once before, so that the budget is shared out over all of it.
-        contrast: how much less an error counts, in a budget, where there is contrast to hide it: from 0,
-            squared errors alone, to 1 (`tubelet.codec.contrast`).
+        contrast: how much less an error counts, in a budget, where there is contrast to hide it: from 0, no
+            less, to 1 (`tubelet.codec.contrast`).
         **options: see `FileOptions`.
 
     Raises:

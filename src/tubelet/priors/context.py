@@ -7,6 +7,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from tubelet.bitstream.modelled import ModelTables
 from tubelet.bitstream.part_header import PartHeader
 from tubelet.bitstream.symbol_model import CodingTable, Exchange
 from tubelet.errors import OptionError
@@ -67,14 +68,15 @@ class ContextPrior:
         self.map_predictor = GroupPredictor(
             config.map_shape(), _of_part(weights, MAP), where=f"the map of {config.name}", kind=kind
         )
-        self.tables: list[CodingTable] = []
+        tables: list[CodingTable] = []
         if not config.bases:
             firsts, sizes = weights["open_firsts"], weights["open_sizes"]
-            self.tables += open_tables(firsts, sizes, weights["open_frequencies"], config.name)
+            tables += open_tables(firsts, sizes, weights["open_frequencies"], config.name)
         self.first_tables: dict[int, int] = {}
         for base in sorted({*range(2, LARGEST_CLASSES + 1), *config.bases}):
-            self.first_tables[base] = len(self.tables)
-            self.tables += closed_tables(weights["closed"], base)
+            self.first_tables[base] = len(tables)
+            tables += closed_tables(weights["closed"], base)
+        self.tables = ModelTables(tables)
 
     def for_part(self, *, steps: Sequence[int] = (), bases: Sequence[int] = ()) -> "PartPrior":
         """The model of the symbols of a part of a file.
@@ -244,9 +246,12 @@ class PartPrior:
         for step in range(steps):
             needed = everywhere if present is None else np.logical_or.reduce(present[:, step], axis=0)
             whole = np.zeros((own, rows, columns), np.int32)
+            seen = StepView.unseen(len(before), rows, columns)
+            seen.see(0, lower[:, step], before[: len(lower)])
             if needed.any():
-                here = StepView.of(lower[:, step], before[: len(lower)])
-                known = StepPlanes(here, before_view, counts[step], counts_before, codec.step_class)
+                known = StepPlanes(
+                    seen.leading(len(lower)), before_view, counts[step], counts_before, codec.step_class
+                )
                 at_work = GroupStep(codec.predictor, layout, known, needed)
                 past = before[len(lower) :]
                 for turn in range(codec.passes):
@@ -258,10 +263,11 @@ class PartPrior:
                     if turn + 1 < codec.passes and chosen.any():
                         # Where nothing is stored there is a zero, which differs from the step before.
                         at_work.put(chosen, whole[:, chosen].T, past[:, chosen].T)
-                del here, known, at_work  # as large as what is seen of this step
+                del known, at_work  # as large as what is seen of this step
             if step + 1 < steps:
-                now = np.concatenate([lower[:, step], whole])
-                before_view, before, counts_before = StepView.of(now, before), now, counts[step]
+                seen.see(len(lower), whole, before[len(lower) :])
+                before_view, counts_before = seen, counts[step]
+                before = np.concatenate([lower[:, step], whole])
 
     def _exchange(
         self,

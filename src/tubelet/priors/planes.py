@@ -90,20 +90,40 @@ class StepView:
     average: NDArray[np.int16]
 
     @classmethod
-    def of(cls, symbols: NDArray[np.int32], before: NDArray[np.int32]) -> "StepView":
-        """See a step and the one before (``c h w``); all zeros where there is none."""
+    def unseen(cls, channels: int, rows: int, columns: int) -> "StepView":
+        """Room for a step of which nothing was seen yet."""
+        planes = (np.empty((rows, columns, channels), np.int16) for _ in range(3))
+        linear, signed, change = planes
+        return cls(linear=linear, signed=signed, change=change, average=np.empty(channels, np.int16))
+
+    def see(self, first: int, symbols: NDArray[np.int32], before: NDArray[np.int32]) -> None:
+        """See some channels of the step, and the same of the one before, ``c h w``.
+
+        Args:
+            first: of these channels; all before it were seen.
+            symbols: of the step.
+            before: of the step before; zeros where there is none.
+        """
         channels, rows, columns = symbols.shape
-        linear, signed, change = (np.empty((rows, columns, channels), np.int16) for _ in range(3))
+        own = slice(first, first + channels)
         strip = max(1, _STRIP // columns)
-        for first in range(0, rows, strip):
-            some = slice(first, first + strip)
+        for start in range(0, rows, strip):
+            some = slice(start, start + strip)
             last = np.moveaxis(symbols[:, some], 0, -1)
-            linear[some] = np.clip(last, -LARGEST_LINEAR, LARGEST_LINEAR)
-            signed[some] = companded(last)
-            change[some] = companded_sizes(last - np.moveaxis(before[:, some], 0, -1))
-        sums = np.abs(signed).sum(axis=(0, 1), dtype=np.int64)
-        average = AVERAGES[16 * sums // (rows * columns)]
-        return cls(linear=linear, signed=signed, change=change, average=average)
+            self.linear[some, :, own] = np.clip(last, -LARGEST_LINEAR, LARGEST_LINEAR)
+            self.signed[some, :, own] = companded(last)
+            self.change[some, :, own] = companded_sizes(last - np.moveaxis(before[:, some], 0, -1))
+        sums = np.abs(self.signed[..., own]).sum(axis=(0, 1), dtype=np.int64)
+        self.average[own] = AVERAGES[16 * sums // (rows * columns)]
+
+    def leading(self, channels: int) -> "StepView":
+        """The first channels of it, those that were seen."""
+        return StepView(
+            linear=self.linear[..., :channels],
+            signed=self.signed[..., :channels],
+            change=self.change[..., :channels],
+            average=self.average[:channels],
+        )
 
     @classmethod
     def nothing(cls, channels: int, rows: int, columns: int) -> "StepView":

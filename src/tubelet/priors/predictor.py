@@ -270,10 +270,16 @@ class GroupPredictor:
         if lower.shape[1]:
             weight = weights["linear_lower"]
             result += _gathered(lower, places, layout, every) @ weight.reshape(-1, weight.shape[2])
-        for tap in every:
-            result += before[places + layout.offset(tap)] * weights["linear_before"][turn, tap]
-        for tap in self._taps[turn]:
-            result += own[places + layout.offset(tap)] * weights["linear_near"][turn, tap]
+        part = np.empty_like(result)
+        for plane, taps, weight in (
+            (before, every, weights["linear_before"][turn]),
+            (own, self._taps[turn], weights["linear_near"][turn]),
+        ):
+            for tap in taps:
+                # All places lie inside; `take` fills an array of its own only if it may raise.
+                np.take(plane, places + layout.offset(tap), axis=0, out=part, mode="clip")
+                part *= weight[tap]
+                result += part
         result += self._linear_half
         most = LARGEST_LINEAR * LINEAR_UNIT
         return clipped(shifted(result, self._linear_factor), -most, most)

@@ -5,13 +5,44 @@ from einops import rearrange, reduce
 from jaxtyping import Float
 from torch import Tensor
 
-from tubelet.types import Counts
+from tubelet.errors import OptionError
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.types import Counts, Latent
 
 CLASSES = (0, 1, 2, 4, 8, 16, 32, 64)
 """Numbers of channels that a position may have; a map of them is cheaper to store than one of any numbers."""
 
 _HALVINGS = 30
 """Of the interval that holds the logarithm of the price: the last is a billionth of the first."""
+
+
+def counts_within(tokenizer: ContinuousTokenizer, latent: Latent, budget: int | float) -> Counts:
+    """How many channels each position of a latent gets, over the whole clip, where they take most error away.
+
+    Args:
+        tokenizer: that encoded the clip; its latent has one part.
+        latent: all of it, or its leading channels.
+        budget: channels per position in the mean over the clip, at most; above 0.
+
+    Returns:
+        For `ContinuousTokenizer.decode`: what lies beyond a position's count need not be kept.
+
+    Raises:
+        OptionError: the budget is none; the latent has more channels than the tokenizer, or several parts.
+    """
+    units = tokenizer.model.pixel_units()
+    if len(units) != 1:
+        raise OptionError(
+            f"a budget is for a latent of one part; this tokenizer's has {len(units)} ({', '.join(units)}). "
+            "Choose channels for each part, or another tokenizer."
+        )
+    if not 0 < budget < float("inf"):
+        raise OptionError(f"budget is {budget}; it is channels per position in the mean, above 0.")
+    channels = tokenizer.check_channels(latent.shape[1])
+    (own,) = units.values()
+    scale = rearrange(own[:channels].detach().to(latent), "c -> c 1 1 1")
+    energies = (latent * scale).square().float()
+    return allocate(energies, torch.full((len(latent),), float(budget), device=latent.device))
 
 
 def allocate(energies: Float[Tensor, "b c t h w"], budgets: Float[Tensor, " b"]) -> Counts:

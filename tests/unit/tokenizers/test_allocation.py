@@ -7,7 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tubelet.tokenizers.allocation import CLASSES, allocate
+import tubelet
+from tubelet.errors import OptionError
+from tubelet.tokenizers.allocation import CLASSES, allocate, counts_within
 
 
 def energies(seed: int, *, channels: int = 64, cells=(2, 3, 4), clips: int = 2) -> torch.Tensor:
@@ -63,3 +65,46 @@ def test_enough_budget_keeps_everything():
 def test_a_latent_of_other_channels_has_all_of_them_as_its_largest_class():
     energy = energies(0, channels=12) + 1e-9
     assert (allocate(energy, torch.full((2,), 12.0)) == 12).all()
+
+
+@pytest.fixture(scope="module")
+def linear():
+    return tubelet.load("klt-4x8x8")
+
+
+@pytest.fixture(scope="module")
+def half_still():
+    """Grey on the left, and something in it on the right."""
+    video = torch.zeros(1, 3, 9, 32, 48)
+    video[..., 24:] = torch.rand(1, 3, 9, 32, 24, generator=torch.Generator().manual_seed(0)) - 0.5
+    return video
+
+
+@pytest.mark.parametrize("budget", [0.5, 4, 8.5])
+def test_counts_of_a_latent_keep_a_budget_and_show_more_than_as_many_everywhere(linear, half_still, budget):
+    latent = linear.encode(half_still)
+    counts = counts_within(linear, latent, budget)
+    assert counts.double().mean() <= budget
+    assert counts.shape == (1, 1, *latent.shape[2:])
+
+    def error(counts):
+        size = {"frames": 9, "height": 32, "width": 48}
+        return (linear.decode(latent, counts=counts, **size) - half_still).square().mean()
+
+    assert error(counts) < error(torch.full_like(counts, int(budget)))
+
+
+def test_counts_of_leading_channels_stay_among_them(linear, half_still):
+    assert counts_within(linear, linear.encode(half_still, channels=6), 4).max() <= 6
+
+
+@pytest.mark.parametrize("budget", [0, -1, float("nan"), float("inf")])
+def test_a_budget_that_is_none_is_refused(linear, half_still, budget):
+    with pytest.raises(OptionError, match="channels per position in the mean"):
+        counts_within(linear, linear.encode(half_still), budget)
+
+
+def test_a_latent_of_several_parts_is_refused():
+    motion = tubelet.load("klt-4x8x8-motion")
+    with pytest.raises(OptionError, match="latent of one part"):
+        counts_within(motion, torch.zeros(1, 64, 1, 2, 2), 8)

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from tubelet.codec.budget import MeanChannels
@@ -17,13 +16,13 @@ from tubelet.data.shards.record import array_to_bytes
 from tubelet.data.shards.statistics import moments_of
 from tubelet.jobs.bulk.clip_frames import ClipFrames
 from tubelet.jobs.bulk.settings import BulkSettings
-from tubelet.tokenizers.allocation import allocate
+from tubelet.tokenizers.allocation import counts_within
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.packing import packed_kind
 from tubelet.tokenizers.posterior import Posterior
 from tubelet.tokenizers.streams.encoder import StreamEncoder
-from tubelet.types import Latent, Latents
+from tubelet.types import Latents
 
 Given = Latents | Posterior
 """What an encoder gives of complete steps: each part, or the distribution of the only one."""
@@ -109,17 +108,9 @@ def arrays_of(
         return _stored(latents, settings)
     assert isinstance(settings.budget, MeanChannels), "settings allow no other budget of arrays"
     (part,) = tokenizer.parts
-    counts = _counts(latents[part.name], tokenizer, settings.budget)
-    return _stored(latents, settings, counts)
-
-
-def _counts(latent: Latent, tokenizer: ContinuousTokenizer, budget: MeanChannels) -> StoredCounts:
-    """How many channels each position gets, over the whole clip where they take most error away."""
-    (units,) = tokenizer.model.pixel_units().values()
-    own = units[: latent.shape[1]].detach().to(latent)
-    energies = (latent * rearrange(own, "c -> c 1 1 1")).square()
-    counts = allocate(energies.float(), torch.tensor([budget.channels], device=latent.device))
-    return counts[0].cpu().numpy().astype(packed_kind(latent.shape[1] + 1))
+    latent = latents[part.name]
+    counts = counts_within(tokenizer, latent, settings.budget.channels)[0].cpu().numpy()
+    return _stored(latents, settings, counts.astype(packed_kind(latent.shape[1] + 1)))
 
 
 def _stored(

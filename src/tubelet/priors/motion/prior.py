@@ -7,6 +7,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from tubelet.bitstream.modelled import ModelTables
 from tubelet.bitstream.part_header import PartHeader
 from tubelet.bitstream.symbol_model import CodingTable, SymbolModel
 from tubelet.errors import CheckpointError
@@ -71,7 +72,7 @@ class MotionPrior:
                 f"the tables of {config.name} are damaged: frequencies are at least 1 and add up to {TOTAL}, "
                 f"and contexts have tables 0 to {len(frequencies) - 1}. Fetch the prior again."
             )
-        self.tables = [CodingTable(-config.reach, row, open=True) for row in frequencies]
+        self.tables = ModelTables([CodingTable(-config.reach, row, open=True) for row in frequencies])
 
     def model_of(self, part: PartHeader) -> SymbolModel | None:
         """The model of a part of a file; none of one that it is not for."""

@@ -38,8 +38,8 @@ below zero if fewer, between the qualities that both of them reach; of MS-SSIM i
 
 _UNIFORM = """
 Counts everywhere alike (the first two curves) and budgets of channels round at step 1; a quality chooses step
-and price together. Rounding by what bits are worth is part of what a quality does. Errors count less where
-there is contrast (decision 0070), unless a curve says otherwise.
+and price together. Rounding by what bits are worth is part of what a quality does. Errors of fine detail
+count less (decision 0076), and contrast counts for nothing (decision 0070), unless a curve says otherwise.
 """
 
 
@@ -103,9 +103,11 @@ _OURS = {
     "uniform channels, prior": ("@", "", _WITH),
     "quality (budgets, rounding), tables": ("quality=", "", _BY_TABLES),
     "quality (budgets, rounding), prior": ("quality=", "", _WITH),
-    "quality by squared errors alone, prior": ("quality=", "contrast=0", _WITH),
+    "quality with contrast 0.25, prior": ("quality=", "contrast=0.25", _WITH),
     "quality with contrast 0.5, prior": ("quality=", "contrast=0.5", _WITH),
-    "quality without the rounding, prior": ("quality=", "nearest", _WITH),
+    "quality by squared errors alone, prior": ("quality=", "alike", _WITH),
+    "quality by squared errors, contrast 0.25, prior": ("quality=", "alike,contrast=0.25", _WITH),
+    "quality by squared errors, no rounding, prior": ("quality=", "alike,nearest", _WITH),
     "budget of channels, prior": ("budget=", "", _WITH),
     "x264": ("x264:", "", _WITH),
     "x265": ("x265:", "", _WITH),

@@ -60,13 +60,13 @@ def test_a_budget_is_as_good_where_it_reaches_sixteen_everywhere(stored):
     assert "as good as sixteen everywhere on 1 of 2 clips" in file_rates(stored).text.replace("\n", " ")
 
 
-def test_a_contrast_is_a_curve_of_its_own_and_of_qualities_alone(stored):
+def test_another_weighting_is_a_curve_of_its_own_and_of_qualities_alone(stored):
     path = stored / FILES["Everyday clips"][0]
     content = json.loads(path.read_text())
     for each in content["figures"]["clips"].values():
         points = each["points"]
-        others = {f"{name},contrast=0": points[name] for name in points if name.startswith("quality")}
-        points |= others | {"budget=8,contrast=0": point(10.0, 0.2)}
+        others = {f"{name},alike": points[name] for name in points if name.startswith("quality")}
+        points |= others | {"budget=8,alike": point(10.0, 0.2)}
     path.write_text(json.dumps(content))
     page = file_rates(stored).text
     assert "| quality (budgets, rounding), prior | 4 | -75.0 % |" in page
