@@ -54,7 +54,7 @@ OPTIONS = {
     "export": "--channels --dtype --force --format --help --json --output NAME|DIR",
     "serve": "--force --help --host --output --port --tokenizer",
     "evaluate-generation": "--count --device --force --guidance --help --method --output --run --seed "
-    "--steps --strips --temperature --text --things --weights MODEL",
+    "--steps --strips --temperature --text --things --tokenizer --weights MODEL",
     "generate": "--count --device --force --frames --guidance --help --image --method --model --output "
     "--seed --size --steps --temperature --text --tokenizer PROMPT",
     "weights": "--force --help --json --output NETWORK SOURCE",

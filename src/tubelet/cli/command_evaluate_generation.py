@@ -81,6 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="weights of i3d or videomae: also measure the FVD",
     )
     parser.add_argument(
+        "--tokenizer", metavar="DIR", help="where the tokenizer of the generators lies, if it moved"
+    )
+    parser.add_argument(
         "--text",
         metavar="DIR",
         help="where the text encoder of the generators lies, if they have one that moved",
@@ -109,7 +112,8 @@ def run(arguments: argparse.Namespace) -> None:
         strips=arguments.strips,
         run=arguments.trained_in,
     )
-    models = [read_generator(name, text=arguments.text, device=arguments.device) for name in arguments.models]
+    places = {"tokenizer": arguments.tokenizer, "text": arguments.text, "device": arguments.device}
+    models = [read_generator(name, **places) for name in arguments.models]
     weights = tuple(options.weights_of(text) for text in arguments.weights)
     features = {f"fvd_{name}": each for name, each in video_features(weights, arguments.device).items()}
     samplings = [options.sampling(arguments, model) for model in models]

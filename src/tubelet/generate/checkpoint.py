@@ -117,7 +117,13 @@ def read_generator(
     """
     place, folder = find_device(device), find_generator(DEFAULT if name is None else name)
     network, sha256 = read_network(folder)
-    known = read_tokenizer(str(tokenizer or network.config.tokenizer), device=device)
+    try:
+        known = read_tokenizer(str(tokenizer or network.config.tokenizer), device=device)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"the generator in {folder} needs the tokenizer {network.config.tokenizer} of its training: "
+            f"{error} If it moved, say where it lies (--tokenizer)."
+        ) from error
     if known.sha256 != network.config.tokenizer_sha256:
         raise CheckpointError(
             f"the generator in {folder} was trained with {network.config.tokenizer} of SHA-256 "

@@ -35,6 +35,15 @@ def test_a_generator_is_read_as_it_was_written(stored, network, tokenizer_folder
         assert torch.allclose(weights.double(), network.state_dict()[name].double(), atol=1e-6), name
 
 
+def test_a_tokenizer_that_moved_is_named_with_its_generator_and_the_cure(stored, tokenizer_folder):
+    change(stored, tokenizer="tiny")  # as a path is that was relative to another folder
+    with pytest.raises(
+        CheckpointError, match=r"mine needs the tokenizer tiny .* say where it lies \(--tokeni"
+    ):
+        read_generator(stored)
+    assert read_generator(stored, tokenizer=tokenizer_folder).tokenizer.name == "tiny"
+
+
 def test_nothing_is_replaced_unless_so_said(stored, network):
     with pytest.raises(OutputError):
         save_generator(network, stored, card="")
