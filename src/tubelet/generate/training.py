@@ -1,6 +1,7 @@
 """What the tasks of all generators have in common: their clips, and the clips that they show."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
@@ -9,6 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from tubelet.errors import OptionError
+from tubelet.files import locked, output_errors
 from tubelet.generate.captioned import CaptionedClips, CaptionedDigits, CaptionedLatents
 from tubelet.generate.captions import RunCaptions, captions_of
 from tubelet.generate.checkpoint import find_generator, read_network
@@ -85,23 +87,29 @@ def encode_run(
         OptionError: there is no clip to train on, or the tokenizer gives nothing that fits.
         CheckpointError: the tokenizer or the text encoder cannot be read.
         DatasetError: the data set is damaged.
+        OutputError: another process works in the folder, or the disk is full or refuses something.
     """
-    options.folder.mkdir(parents=True, exist_ok=True)
     waits = not is_first_process()
-    clips = encode(
-        config.tokenizer,
-        _clips_of(config, data),
-        options.folder,
-        on_clip=_progress_messages(options.on_message, "clips"),
-        waits=waits,
-    )
-    captions = captions_of(
-        config,
-        clips.captions,
-        options.folder,
-        on_caption=_progress_messages(options.on_message, "captions"),
-        waits=waits,
-    )
+    with ExitStack() as stack:
+        stack.enter_context(output_errors(options.folder))
+        options.folder.mkdir(parents=True, exist_ok=True)
+        if not waits:
+            # What another run maps is not written over.
+            stack.enter_context(locked(options.folder))
+        clips = encode(
+            config.tokenizer,
+            _clips_of(config, data),
+            options.folder,
+            on_clip=_progress_messages(options.on_message, "clips"),
+            waits=waits,
+        )
+        captions = captions_of(
+            config,
+            clips.captions,
+            options.folder,
+            on_caption=_progress_messages(options.on_message, "captions"),
+            waits=waits,
+        )
     return clips, captions
 
 

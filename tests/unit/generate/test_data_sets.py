@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tubelet.checkpoint import read_discrete
-from tubelet.errors import OptionError, TubeletWarning
+from tubelet.errors import OptionError, OutputError, TubeletWarning
+from tubelet.files import locked
 from tubelet.generate.captioned import encode_digits, encode_latents
 from tubelet.generate.checkpoint import read_generator
 from tubelet.generate.data_sets import DataSetClips, is_data_set
@@ -140,6 +141,16 @@ def test_another_tokenizer_is_refused(encoded, tokenizer_folder, discrete_folder
     clips = DataSetClips(encoded(tokenizer_folder))
     with pytest.raises(OptionError, match="was made with tiny, another tokenizer than tokens; name that one"):
         encode_digits(discrete_folder, clips, tmp_path, on_clip=lambda *_: None)
+
+
+def test_a_second_run_in_a_folder_writes_over_no_clip_of_the_first(encoded, tokenizer_folder, tmp_path):
+    data, run_folder = encoded(tokenizer_folder), tmp_path / "run"
+    run_folder.mkdir()
+    (run_folder / "latents.npy").write_bytes(b"mapped by another run")
+    config = DiTTrainConfig(tokenizer=tokenizer_folder, width=32, blocks=1, heads=2, iterations=2)
+    with locked(run_folder), pytest.raises(OutputError, match="is in use by process"):
+        quietly(train_dit, config, data=data, options=RunOptions(folder=run_folder))
+    assert (run_folder / "latents.npy").read_bytes() == b"mapped by another run"
 
 
 @pytest.mark.parametrize("kind", ["dit", "masked", "autoregressive"])
