@@ -91,8 +91,8 @@ def encode_run(
     """
     waits = not is_first_process()
     with ExitStack() as stack:
-        stack.enter_context(output_errors(options.folder))
-        options.folder.mkdir(parents=True, exist_ok=True)
+        with output_errors(options.folder):
+            options.folder.mkdir(parents=True, exist_ok=True)
         if not waits:
             # What another run maps is not written over.
             stack.enter_context(locked(options.folder))
