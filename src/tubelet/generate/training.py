@@ -23,6 +23,7 @@ from tubelet.generate.token_files import TokenFiles
 from tubelet.generate.train_config import GeneratorTrainConfig
 from tubelet.train.loop import RunOptions
 from tubelet.train.processes import is_first_process
+from tubelet.train.run_folder import check_free
 
 _SHOWN = 4
 """Captions of which clips are shown in TensorBoard."""
@@ -84,7 +85,8 @@ def encode_run(
         encode: `encode_latents` or `encode_digits`.
 
     Raises:
-        OptionError: there is no clip to train on, or the tokenizer gives nothing that fits.
+        OptionError: there is no clip to train on, or the tokenizer gives nothing that fits; or the folder
+            holds a run that is neither taken up nor replaced.
         CheckpointError: the tokenizer or the text encoder cannot be read.
         DatasetError: the data set is damaged.
         OutputError: another process works in the folder, or the disk is full or refuses something.
@@ -94,8 +96,9 @@ def encode_run(
         with output_errors(options.folder):
             options.folder.mkdir(parents=True, exist_ok=True)
         if not waits:
-            # What another run maps is not written over.
+            # What another run maps, or learned from, is not written over.
             stack.enter_context(locked(options.folder))
+            check_free(options.folder, resume=options.resume, force=options.force)
         clips = encode(
             config.tokenizer,
             _clips_of(config, data),

@@ -71,13 +71,23 @@ def prepare_folder(folder: Path, task: Task, end: End, *, resume: bool, force: b
     wanted: dict[str, Any] = json.loads(json.dumps({"config": asdict(task.config), "end": asdict(end)}))
     if path.exists() and resume:
         return _take_up(path, wanted, end)
-    if not force and (path.exists() or (folder / LOG_FILE).exists() or checkpoints(folder)):
-        raise OptionError(f"{folder} holds a run; --resume goes on with it, --force starts anew.")
+    check_free(folder, resume=resume and path.exists(), force=force)
     for old in checkpoints(folder):
         shutil.rmtree(old)
     (folder / LOG_FILE).unlink(missing_ok=True)
     _write(path, wanted | task.facts() | {"circumstances": circumstances()})
     return ""
+
+
+def check_free(folder: Path, *, resume: bool, force: bool) -> None:
+    """Raise if a new run would be begun over another one.
+
+    Raises:
+        OptionError: the folder holds a run that is neither taken up nor replaced.
+    """
+    held = (folder / RUN_FILE).exists() or (folder / LOG_FILE).exists() or checkpoints(folder)
+    if held and not (resume or force):
+        raise OptionError(f"{folder} holds a run; --resume goes on with it, --force starts anew.")
 
 
 def read_run(path: Path) -> dict[str, Any]:

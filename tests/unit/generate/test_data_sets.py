@@ -150,6 +150,9 @@ def test_a_second_run_in_a_folder_writes_over_no_clip_of_the_first(encoded, toke
     config = DiTTrainConfig(tokenizer=tokenizer_folder, width=32, blocks=1, heads=2, iterations=2)
     with locked(run_folder), pytest.raises(OutputError, match="is in use by process"):
         quietly(train_dit, config, data=data, options=RunOptions(folder=run_folder))
+    (run_folder / "run.json").write_text("{}")
+    with pytest.raises(OptionError, match="holds a run; --resume goes on with it"):
+        quietly(train_dit, config, data=data, options=RunOptions(folder=run_folder))
     assert (run_folder / "latents.npy").read_bytes() == b"mapped by another run"
 
 
