@@ -2,12 +2,14 @@
 
 import warnings
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy_model import NumpyModel, model_for
 from toy_model import NAME, SHA256
+from tube_mutations import Whole, assembled
 
 from tubelet.bitstream import (
     Codings,
@@ -259,3 +261,16 @@ def test_damage_beyond_a_prefix_is_not_met(whole):
     np.testing.assert_array_equal(bytes_to_chunk(broken, codings, channels=1).symbols, chunk.symbols[:1])
     with pytest.raises(BitstreamError, match="channels 1 to 3 of chunk 1 does not match"):
         bytes_to_chunk(broken, codings, channels=2)
+
+
+def test_audio_that_the_header_does_not_know_of_is_refused(tmp_path):
+    """The end of another file behind this one: found by `experiments/mutations.py`."""
+    whole = Whole.read(FOLDER / "version3.tube", model_for)
+    with TubeReader(FOLDER / "version3.tube") as reader:
+        silent = replace(reader.header, audio=None).to_bytes()
+    path = tmp_path / "silent.tube"
+    path.write_bytes(assembled(3, silent, whole.records))
+    with TubeReader(path) as reader:
+        assert reader.read_chunk(0).parts
+        with pytest.raises(BitstreamError, match=r"silent.*begins audio, and the header knows of none"):
+            list(reader.audio())

@@ -208,7 +208,7 @@ def _reassembled(whole: Whole, draw: random.Random, other: bytes) -> bytes:
                 records[at] = (draw.choice("VAeqZ"), payload, steps, draw.choice((frames, 0, 1, 70000)))
         if not records:
             break
-    return _assembled(whole.version, header, records)
+    return assembled(whole.version, header, records)
 
 
 def _inside(kind: str, payload: bytes, draw: random.Random, other: bytes) -> bytes:
@@ -219,7 +219,7 @@ def _inside(kind: str, payload: bytes, draw: random.Random, other: bytes) -> byt
     return sealed(head) + payload[start + length + 4 :]
 
 
-def _assembled(version: int, header: bytes, records: Sequence[Record]) -> bytes:
+def assembled(version: int, header: bytes, records: Sequence[Record]) -> bytes:
     """A file of these parts, whose checksums and index are right."""
     body = sealed(MAGIC + version.to_bytes(2, "little") + u32(len(header)) + header)
     entries = []

@@ -32,7 +32,7 @@ from tubelet.bitstream.ending import END_BYTES, bytes_to_end, usual_end
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.index import ChunkEntry, RecordList
 from tubelet.bitstream.recovery import check_place, read_index, scan_records
-from tubelet.errors import BitstreamError, DamageWarning, OptionError
+from tubelet.errors import BitstreamError, CheckpointError, DamageWarning, OptionError
 
 
 class TubeReader:
@@ -242,6 +242,11 @@ class TubeReader:
             BitstreamError: a record is damaged; what stands before the damage was given.
         """
         for offset, length in self._records.of_kind(AUDIO):
+            if self.header.audio is None:
+                raise BitstreamError(
+                    f"{self._path}: byte {offset} begins audio, and the header knows of none. The file is "
+                    "damaged; copy it again."
+                )
             yield bisect_left(self.chunks, offset, key=attrgetter("offset")), self._packets(offset, length)
 
     def _packets(self, offset: int, length: int) -> Iterator[AudioPacket]:
@@ -335,5 +340,5 @@ def _naming(path: Path) -> Iterator[None]:
     """Put the name of the file before the message of an error."""
     try:
         yield
-    except BitstreamError as error:
+    except (BitstreamError, CheckpointError) as error:  # the latter of a prior that is not here
         raise type(error)(f"{path}: {error}") from error
