@@ -1,5 +1,6 @@
 """What the tasks of all generators have in common: their clips, and the clips that they show."""
 
+import json
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import fields
@@ -23,7 +24,7 @@ from tubelet.generate.token_files import TokenFiles
 from tubelet.generate.train_config import GeneratorTrainConfig
 from tubelet.train.loop import RunOptions
 from tubelet.train.processes import is_first_process
-from tubelet.train.run_folder import check_free
+from tubelet.train.run_folder import RUN_FILE, check_free, read_run
 
 _SHOWN = 4
 """Captions of which clips are shown in TensorBoard."""
@@ -86,7 +87,7 @@ def encode_run(
 
     Raises:
         OptionError: there is no clip to train on, or the tokenizer gives nothing that fits; or the folder
-            holds a run that is neither taken up nor replaced.
+            holds a run that is neither taken up nor replaced, or one that learns from other clips.
         CheckpointError: the tokenizer or the text encoder cannot be read.
         DatasetError: the data set is damaged.
         OutputError: another process works in the folder, or the disk is full or refuses something.
@@ -99,9 +100,12 @@ def encode_run(
             # What another run maps, or learned from, is not written over.
             stack.enter_context(locked(options.folder))
             check_free(options.folder, resume=options.resume, force=options.force)
+        source = _clips_of(config, data)
+        if options.resume:
+            _check_same(options.folder, source)
         clips = encode(
             config.tokenizer,
-            _clips_of(config, data),
+            source,
             options.folder,
             on_clip=_progress_messages(options.on_message, "clips"),
             waits=waits,
@@ -114,6 +118,21 @@ def encode_run(
             waits=waits,
         )
     return clips, captions
+
+
+def _check_same(folder: Path, clips: CaptionedClips) -> None:
+    """Raise if the run that is to go on learned from other clips, which would be written over.
+
+    Raises:
+        OptionError: it did.
+        TrainingError: what the folder says of the run is damaged.
+    """
+    path = folder / RUN_FILE
+    if path.is_file() and read_run(path).get("clips") != json.loads(json.dumps(clips.facts())):
+        raise OptionError(
+            f"the run in {folder} learns from other clips than those that are given. Resume with the same "
+            "--data, or the same scenes, or start another run."
+        )
 
 
 def _clips_of(config: GeneratorTrainConfig, data: Path | None) -> CaptionedClips:

@@ -86,6 +86,14 @@ def test_a_run_goes_on_as_an_unbroken_one(config, tmp_path, stop_after):
         assert torch.equal(weight, whole.network.state_dict()[name]), name
 
 
+def test_a_run_does_not_go_on_with_other_clips_and_keeps_its_own(config, tmp_path):
+    trained(config, tmp_path / "run")
+    before = (tmp_path / "run" / "digits.npy").read_bytes()
+    with pytest.raises(OptionError, match=r"learns from other clips .* Resume with the same --data"):
+        trained(replace(config, scenes=replace(SCENES, seed=9)), tmp_path / "run", resume=True)
+    assert (tmp_path / "run" / "digits.npy").read_bytes() == before
+
+
 def test_a_run_starts_from_a_trained_generator_of_the_same_numbers(config, tmp_path):
     trained(config, tmp_path / "run")
     folder = export_generator(tmp_path / "run", tmp_path / "mine")
