@@ -116,7 +116,7 @@ def run(arguments: argparse.Namespace) -> None:
     models = [read_generator(name, **places) for name in arguments.models]
     weights = tuple(options.weights_of(text) for text in arguments.weights)
     features = {f"fvd_{name}": each for name, each in video_features(weights, arguments.device).items()}
-    samplings = [options.sampling(arguments, model) for model in models]
+    samplings = options.samplings(arguments, models)
     found: dict[str, Any] = {}
     with progress("evaluating", total=len(models) * len(KINDS) * how.count, unit="clips") as advance:
         for model, sampling in zip(models, samplings, strict=True):

@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
     model = read_generator(
         arguments.model, tokenizer=arguments.tokenizer, text=arguments.text, device=arguments.device
     )
-    sampling = options.sampling(arguments, model)
+    (sampling,) = options.samplings(arguments, [model])
     began = time.monotonic()
     with progress("generating", unit="frames") as shown:
         for target, each in targets.items():

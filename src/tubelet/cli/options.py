@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from fractions import Fraction
 from pathlib import Path
@@ -118,7 +118,7 @@ def file_options(arguments: argparse.Namespace, shown: Progress) -> "FileOptions
 
 
 def add_sampling(parser: argparse.ArgumentParser) -> None:
-    """Add ``--guidance``, ``--steps``, ``--method`` and ``--temperature``; `sampling` reads them."""
+    """Add ``--guidance``, ``--steps``, ``--method`` and ``--temperature``; `samplings` reads them."""
     parser.add_argument(
         "--guidance",
         type=float,
@@ -146,17 +146,16 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def sampling(arguments: argparse.Namespace, model: "TextToVideo") -> "Sampling":
-    """How a generator is to make clips, by the arguments of `add_sampling`.
+def samplings(arguments: argparse.Namespace, models: "Sequence[TextToVideo]") -> "list[Sampling]":
+    """How each generator is to make clips, by those arguments of `add_sampling` that its kind has.
 
     Raises:
-        OptionError: one of them has no meaning, or none for this kind of generator.
+        OptionError: one of them has no meaning, or none for any of these kinds.
     """
-    from tubelet.generate.kinds import sampling_for
+    from tubelet.generate.kinds import samplings_for
 
-    return sampling_for(
-        model.network,
-        model.name,
+    return samplings_for(
+        [(model.network, model.name) for model in models],
         guidance=arguments.guidance,
         steps=arguments.steps,
         method=arguments.method,

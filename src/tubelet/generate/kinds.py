@@ -132,7 +132,7 @@ def sampling_for(network: Network, name: str, **wishes: object) -> Sampling:
         OptionError: a wish is nothing that this kind has, or has no meaning.
     """
     kind = KINDS[network.kind]
-    known = [field.name for field in fields(kind.sampling)]
+    known = _fields_of(network)
     given = {field: value for field, value in wishes.items() if value is not None}
     for field, value in given.items():
         if field not in known:
@@ -141,3 +141,33 @@ def sampling_for(network: Network, name: str, **wishes: object) -> Sampling:
                 f"{', '.join(known)}. Leave {field} out."
             )
     return kind.sampling(**given)
+
+
+def samplings_for(generators: Sequence[tuple[Network, str]], **wishes: object) -> list[Sampling]:
+    """How each of several generators makes clips: a wish is for those whose kind has such a field.
+
+    Args:
+        generators: networks and names.
+        wishes: as those of `sampling_for`.
+
+    Raises:
+        OptionError: a wish is nothing that any of these kinds has, or has no meaning.
+    """
+    shared = {field for network, _ in generators for field in _fields_of(network)}
+    return [
+        sampling_for(
+            network,
+            name,
+            **{
+                field: value
+                for field, value in wishes.items()
+                if field in _fields_of(network) or field not in shared
+            },
+        )
+        for network, name in generators
+    ]
+
+
+def _fields_of(network: Network) -> list[str]:
+    """What can be wished for of a kind of generator."""
+    return [field.name for field in fields(KINDS[network.kind].sampling)]

@@ -8,7 +8,7 @@ import torch
 from tubelet.errors import OptionError
 from tubelet.generate.autoregressive.sampler import AutoregressiveSampling
 from tubelet.generate.dit.sampler import FlowSampling
-from tubelet.generate.kinds import KINDS, sample, sampling_for
+from tubelet.generate.kinds import KINDS, sample, sampling_for, samplings_for
 from tubelet.generate.masked.sampler import MaskedSampling
 from tubelet.generate.text import no_prompt
 from tubelet.generate.tokens.sampling import uniform
@@ -175,5 +175,13 @@ def test_what_a_kind_does_not_have_is_refused(ar_network, masked_network):
     with pytest.raises(OptionError, match="has no method; it has steps, guidance"):
         sampling_for(masked_network, "mine", method="heun")
     assert sampling_for(masked_network, "mine", steps=3, method=None) == MaskedSampling(steps=3)
+
+
+def test_of_several_generators_a_wish_is_for_those_that_have_such_a_field(masked_network, ar_network):
+    both = [(masked_network, "one"), (ar_network, "two")]
+    found = samplings_for(both, steps=3, temperature=0.5, method=None)
+    assert found == [MaskedSampling(steps=3, temperature=0.5), AutoregressiveSampling(temperature=0.5)]
+    with pytest.raises(OptionError, match="method is heun, and one"):
+        samplings_for(both, steps=3, method="heun")
     with pytest.raises(OptionError, match="the sampling is a FlowSampling"):
         made(ar_network, sampling=FlowSampling())
