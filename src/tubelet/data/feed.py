@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from tubelet.data.batches_ahead import BatchesAhead
 from tubelet.data.crops import Crops
 from tubelet.data.scenes import SceneOptions, draw_scene
-from tubelet.data.scenes.words import KINDS
+from tubelet.data.scenes.words import DRAWN_KINDS
 from tubelet.errors import OptionError
 from tubelet.types import Frames
 
@@ -104,7 +104,12 @@ def draw_clip(crops: Crops, draw: Draw, *, seed: int, step: int, index: int) -> 
 def _rendered(draw: Draw, random: np.random.Generator) -> Frames:
     """A scene of one to three things in the size of a window."""
     options = SceneOptions(
-        height=draw.side, width=draw.side, frames=draw.frames, things=(1, 3), kinds=KINDS, combinations="seen"
+        height=draw.side,
+        width=draw.side,
+        frames=draw.frames,
+        things=(1, 3),
+        kinds=DRAWN_KINDS,
+        combinations="seen",
     )
     return draw_scene(random, options).frames()
 

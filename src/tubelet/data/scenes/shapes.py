@@ -20,7 +20,7 @@ def distance_of(kind: str, name: str) -> Distance:
     """The signed distance of a thing with radius 1.
 
     Args:
-        kind: of `KINDS`.
+        kind: of `DRAWN_KINDS`.
         name: of `SHAPES`, or a letter or digit.
     """
     if kind == "shape":

@@ -51,6 +51,10 @@ SPEEDS = {"slow": 0.25, "medium": 0.5, "fast": 1.0}
 SIZES = {"small": 0.09, "medium": 0.13, "large": 0.19}
 """Radius of the disc around a thing, in shorter sides of the frame."""
 
-KINDS = ("shape", "letter", "digit", "emoji")
+DRAWN_KINDS = ("shape", "letter", "digit")
+"""Kinds of things that are drawn alike on every machine."""
+
+KINDS = (*DRAWN_KINDS, "emoji")
+"""All kinds; for emoji the machine has a font, or has not."""
 
 GROUND_KINDS = ("plain", "gradient", "photograph")
