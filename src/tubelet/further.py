@@ -10,7 +10,7 @@ PACKAGE = "tubelet_weights"
 TOKENIZERS = ("tubelet-flow", "tubelet-fsq-deep", "tubelet-global", "tubelet-image", "tubelet-motion")
 """The tokenizers that it holds, in its folder ``weights``."""
 
-GENERATORS = ("tubelet-ar",)
+GENERATORS = ("tubelet-ar", "tubelet-dit-two")
 """The generators that it holds, in its folder ``generators``."""
 
 PRIORS = ("tubelet-motion-prior",)
