@@ -87,7 +87,7 @@ def check_free(folder: Path, *, resume: bool, force: bool) -> None:
     """
     held = (folder / RUN_FILE).exists() or (folder / LOG_FILE).exists() or checkpoints(folder)
     if held and not (resume or force):
-        raise OptionError(f"{folder} holds a run; --resume goes on with it, --force starts anew.")
+        raise OptionError(f"{folder} holds a run; --resume goes on with it, --force starts over.")
 
 
 def read_run(path: Path) -> dict[str, Any]:

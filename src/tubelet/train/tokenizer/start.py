@@ -59,7 +59,7 @@ def first_network(config: TrainConfig, crops: Crops) -> Network:
     linear = None if config.linear is None else checkpoint.load(config.linear)
     model = config.model.start(crops, seed=config.seed, linear=None if linear is None else linear.model)
     tokenizer = ContinuousTokenizer(model, lead_frame=config.model.lead_frame, config=config.model)
-    return Network(tokenizer, _fitted(config, tokenizer, crops), rate=counts_bits(config))
+    return _around(tokenizer, config, crops)
 
 
 def fitted_quantizer(
@@ -84,10 +84,12 @@ def fitted_quantizer(
     return quantizer
 
 
-def _fitted(config: TrainConfig, tokenizer: ContinuousTokenizer, crops: Crops) -> Quantizer | None:
-    if config.quantizer is None:
-        return None
-    return fitted_quantizer(config.quantizer, tokenizer, crops, seed=config.seed)
+def _around(tokenizer: ContinuousTokenizer, config: TrainConfig, crops: Crops) -> Network:
+    """The network of a run around a tokenizer, with a quantiser that is fitted to its latents."""
+    quantizer = None
+    if config.quantizer is not None:
+        quantizer = fitted_quantizer(config.quantizer, tokenizer, crops, seed=config.seed)
+    return Network(tokenizer, quantizer, rate=counts_bits(config))
 
 
 def _from_trained(config: TrainConfig, start: str, crops: Crops) -> Network:
@@ -106,13 +108,14 @@ def _from_trained(config: TrainConfig, start: str, crops: Crops) -> Network:
             f"{config.model} and {config.quantizer}; a run goes on from the same model, or from a continuous "
             "one of as many channels or more. Change the model's fields, or leave start out."
         )
-    network = built(config)
     # Estimates of bits begin, and so does a gate: it was fitted to weights that will change.
-    if all(getattr(model, name) == getattr(config.model, name) for name in ("channels", *_ADDED)) and same:
+    if same and all(getattr(model, name) == getattr(config.model, name) for name in ("channels", *_ADDED)):
+        network = built(config)
         network.load_state_dict(network.state_dict() | _without_gate(trained.state_dict()))
         return network
-    network.tokenizer.load_weights(network.tokenizer.weights() | _weights_for(config, trained.tokenizer))
-    return Network(network.tokenizer, _fitted(config, network.tokenizer, crops), rate=counts_bits(config))
+    tokenizer = ContinuousTokenizer.of(config.model)
+    tokenizer.load_weights(tokenizer.weights() | _weights_for(config, trained.tokenizer))
+    return _around(tokenizer, config, crops)
 
 
 def _weights_for(config: TrainConfig, trained: ContinuousTokenizer) -> dict[str, Tensor]:

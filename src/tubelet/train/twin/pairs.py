@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from tubelet.data.crops import Crops
 from tubelet.data.feed import Draw, draw_clip
 from tubelet.data.scenes import Scene, SceneOptions, draw_scene
+from tubelet.data.scenes.words import DRAWN_KINDS
 from tubelet.train.tokenizer.batches import to_video
 from tubelet.train.twin.config import TwinStage, TwinTrainConfig
 from tubelet.types import Video
@@ -53,7 +54,7 @@ def draw_scenes(stage: TwinStage, *, seed: int, step: int, index: int) -> tuple[
         height=stage.side,
         width=stage.side,
         frames=stage.frames,
-        kinds=("shape", "letter", "digit"),
+        kinds=DRAWN_KINDS,
         combinations="seen",
     )
     return draw_scene(random, options), draw_scene(random, options)
