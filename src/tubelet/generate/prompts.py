@@ -173,6 +173,12 @@ def prompt_module(*, words: int, text_width: int, width: int) -> nn.Module:
     return embedding
 
 
+def is_of_prompts(name: str) -> bool:
+    """Whether a weight of a generator, by its name, is of how prompts are read."""
+    *around, last = name.split(".")
+    return "words" in around or last == "slots"
+
+
 def known_prompts(
     trained: Mapping[str, Tensor], fresh: Mapping[str, Tensor], *, words: Sequence[str], now: Sequence[str]
 ) -> dict[str, Tensor]:
@@ -184,18 +190,21 @@ def known_prompts(
         words: of the first network's vocabulary.
         now: of the other one's.
     """
-    changed = {}
+    known = {}
     for name, weight in fresh.items():
+        if not is_of_prompts(name):
+            continue
         if name.endswith("words.weight"):
             both = [word for word in now if word in words]
-            rows = [[RESERVED + known.index(word) for word in both] for known in (now, words)]
+            rows = [[RESERVED + known_words.index(word) for word in both] for known_words in (now, words)]
             to, of = ([*range(RESERVED), *each] for each in rows)
+            known[name] = weight.index_copy(0, torch.tensor(to), trained[name][of])
         elif name.endswith("slots"):
-            to = of = [*range(min(len(weight), len(trained[name])))]
+            both_have = range(min(len(weight), len(trained[name])))
+            known[name] = weight.index_copy(0, torch.tensor(both_have), trained[name][list(both_have)])
         else:
-            continue
-        changed[name] = weight.index_copy(0, torch.tensor(to), trained[name][of])
-    return changed
+            known[name] = trained[name]
+    return known
 
 
 def embed_prompts(module: nn.Module, slots: Float[Tensor, "l f"], prompts: Prompts) -> EmbeddedPrompts:

@@ -18,7 +18,7 @@ from tubelet.generate.checkpoint import find_generator, read_network
 from tubelet.generate.data_sets import DataSetClips, is_data_set
 from tubelet.generate.kinds import KINDS, Network, Sampling, sample
 from tubelet.generate.known_tokenizer import KnownTokenizer, continuous_of
-from tubelet.generate.prompts import Prompts, PromptTable, known_prompts, prompts_of_clips
+from tubelet.generate.prompts import Prompts, PromptTable, is_of_prompts, known_prompts, prompts_of_clips
 from tubelet.generate.scenes import SceneClips
 from tubelet.generate.token_files import TokenFiles
 from tubelet.generate.train_config import GeneratorTrainConfig
@@ -31,7 +31,10 @@ _SHOWN = 4
 
 Encoded = TypeVar("Encoded", CaptionedLatents, CaptionedDigits)
 
-_FREE = ("name", "tokenizer", "steps", "rows", "columns", "fps", "words", "slots")
+_FREE = (
+    "name", "tokenizer", "steps", "rows", "columns", "fps",
+    "words", "slots", "text_encoder", "text_sha256", "text_width",
+)  # fmt: skip
 """What may differ between two networks of which one goes on with the weights of the other: names (the
 tokenizer is known by its fingerprint), sizes of clips, and how prompts are said."""
 
@@ -40,7 +43,8 @@ def take_over(network: Network, start: str | None) -> None:
     """Give a new network the weights of a trained generator; none for no name.
 
     It may have another vocabulary and room for other numbers of words: words that both know keep what they
-    mean, new ones are to be learnt.
+    mean, new ones are to be learnt. Where prompts are read by something else (a text encoder in place of a
+    vocabulary, or another encoder), all of what they mean is.
 
     Args:
         network: as it is before training.
@@ -48,7 +52,7 @@ def take_over(network: Network, start: str | None) -> None:
 
     Raises:
         CheckpointError: it cannot be read.
-        OptionError: it is a network of other sizes, or of another tokenizer or text encoder.
+        OptionError: it is a network of other sizes, or of another tokenizer.
     """
     if start is None:
         return
@@ -68,10 +72,13 @@ def take_over(network: Network, start: str | None) -> None:
             f"{start} and the generator to be trained differ in {', '.join(differing)}; weights go on in a "
             "network of the same sizes. Give the recipe the numbers of its card, or leave --start out."
         )
-    known = known_prompts(
-        given.state_dict(), network.state_dict(), words=given.config.words, now=network.config.words
-    )
-    network.load_state_dict(given.state_dict() | known)
+    trained, fresh = given.state_dict(), network.state_dict()
+    if given.config.text_sha256 == network.config.text_sha256:
+        prompts = known_prompts(trained, fresh, words=given.config.words, now=network.config.words)
+    else:
+        prompts = {name: weight for name, weight in fresh.items() if is_of_prompts(name)}
+    others = {name: weight for name, weight in trained.items() if not is_of_prompts(name)}
+    network.load_state_dict(others | prompts)
 
 
 def encode_run(

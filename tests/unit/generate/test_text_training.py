@@ -30,6 +30,7 @@ from tubelet.generate.text_encoder import read_text_encoder
 from tubelet.generate.tokens.task import train_tokens
 from tubelet.generate.tokens.train_config import TokenTrainConfig
 from tubelet.generate.train_config import GeneratorStage
+from tubelet.train.config import Optimizer
 from tubelet.train.loop import RunOptions
 from tubelet.train.run_folder import read_run
 
@@ -157,6 +158,31 @@ def test_a_run_names_its_text_encoder_and_so_does_its_generator(config, encoder_
     again = np.concatenate(list(generate_frames(request, model=read_generator(folder))))
     assert frames.shape == (9, 16, 16, 3)
     assert np.array_equal(frames, again)
+
+
+def test_a_run_with_a_text_encoder_starts_from_a_generator_of_words(config, tmp_path):
+    still = replace(config, iterations=1, optimizer=Optimizer(lr=1e-12, weight_decay=0.0))
+
+    def trained(name, **changes):
+        run = tmp_path / name
+        train_dit(replace(still, **changes), data=None, options=RunOptions(folder=run))
+        return export_generator(run, tmp_path / f"{name}-weights")
+
+    of_words = trained("words", text=None)
+    of_text = trained("text", start=str(of_words), seed=3)
+    further = trained("further", start=str(of_text), text_tokens=20, seed=4)
+    folders = (of_words, of_text, further)
+    first, second, third = (read_generator(each).network.state_dict() for each in folders)
+    assert "words.weight" in first
+    assert "words.enter.weight" in second
+    for name in second:
+        if not name.startswith(("words.", "slots", "mean", "deviation")):
+            assert torch.allclose(second[name], first[name], atol=1e-6), name
+        if name.startswith("words."):
+            assert torch.allclose(third[name], second[name], atol=1e-6), name
+    assert len(third["slots"]) == 20 != len(second["slots"])
+    both = min(20, len(second["slots"]))
+    assert torch.allclose(third["slots"][:both], second["slots"][:both], atol=1e-6)
 
 
 def test_a_text_encoder_that_moved_is_named_and_another_one_refused(config, encoder_folder, tmp_path, capsys):
