@@ -52,6 +52,25 @@ def test_a_folder_becomes_a_folder_of_the_files_of_single_runs(
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
+@pytest.mark.parametrize("command", ["encode", "tokenize", "prepare", "evaluate"])
+def test_a_row_that_means_nothing_is_named_and_the_others_are_done(
+    cli, clips, command, folder, small_folder, tmp_path
+):
+    listed = clips / "list.csv"
+    listed.write_text("path,start\na.mkv,\nb.mkv,soon\n")
+    more = {
+        "encode": ["-o", tmp_path / "out", "--tokenizer", small_folder],
+        "tokenize": ["-o", tmp_path / "out.parquet", "--tokenizer", folder],
+        "prepare": ["-o", tmp_path / "out", "--frames", 5, "--crop", 16],
+        "evaluate": ["-o", tmp_path / "out", "--with", small_folder, "--workers", 1],
+    }[command]
+    ended = cli(command, listed, *more)
+    assert ended.code == 1
+    said = " ".join((ended.out + ended.err).split())
+    assert "list.csv, line 3: start is 'soon'; it is seconds, from 0 on" in said
+    assert list(tmp_path.glob("out*"))
+
+
 def test_a_list_with_ranges_gives_the_frames_of_these_ranges(cli, clips, small_folder, tmp_path):
     (clips / "list.csv").write_text("path,start,end\na.mkv,,0.2\na.mkv,0.2,\n")
     assert cli("encode", clips / "list.csv", "-o", tmp_path / "out", "--tokenizer", small_folder).code == 0

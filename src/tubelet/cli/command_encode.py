@@ -26,7 +26,7 @@ from tubelet.cli.progress import progress
 
 if TYPE_CHECKING:
     from tubelet.codec.report import TubeReport
-    from tubelet.jobs.sources import Row
+    from tubelet.jobs.rows import Row
     from tubelet.video.ranges import AnyVideo
 
 NAME = "encode"

@@ -28,7 +28,7 @@ from tubelet.files.names import text_name
 
 if TYPE_CHECKING:
     from tubelet.codec.tokens.tally import TokenReport
-    from tubelet.jobs.sources import Row
+    from tubelet.jobs.rows import Row
     from tubelet.video.ranges import AnyVideo
 
 NAME = "tokenize"

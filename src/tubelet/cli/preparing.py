@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tubelet.data.crops import Clip, Crops
     from tubelet.data.cutting import PrepareConfig
     from tubelet.jobs.failures import OnError
-    from tubelet.jobs.sources import Row
+    from tubelet.jobs.rows import Row
     from tubelet.video.ranges import AnyVideo
 
 
@@ -93,6 +93,9 @@ def _warn(crops: "Crops", clips: int) -> None:
             DamageWarning,
             stacklevel=3,
         )
+    reasons = {clip.name: clip.skipped for clip in crops.skipped if clip.damaged}
+    for name, reason in reasons.items():
+        warnings.warn(f"nothing of {name}: {reason}", DamageWarning, stacklevel=3)
     if unread := [clip.name for clip in crops.skipped if clip.damaged]:
         warnings.warn(
             f"{len(unread)} of {clips} clips are damaged or cannot be read, and the data are without "

@@ -14,7 +14,7 @@ from tubelet.errors import DamageWarning
 
 if TYPE_CHECKING:
     from tubelet.jobs.files.plan import FileClip
-    from tubelet.jobs.sources import Row
+    from tubelet.jobs.rows import Row
     from tubelet.video.ranges import AnyVideo
 
 Report = TypeVar("Report")

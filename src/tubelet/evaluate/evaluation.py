@@ -12,7 +12,7 @@ from tubelet.evaluate.systems.system_specs import check_texts
 from tubelet.evaluate.weights import Weights
 from tubelet.evaluate.worker import Settings
 from tubelet.jobs.failures import OnError
-from tubelet.jobs.sources import Row
+from tubelet.jobs.rows import Row
 
 GPU_WORKERS = 4
 """Processes that share a GPU, unless somebody says otherwise: each has its own networks there."""

@@ -30,6 +30,7 @@ from tubelet.jobs import parts
 from tubelet.jobs.plan import Job, missing
 from tubelet.jobs.pool import cores, run_here, run_in_processes
 from tubelet.jobs.remote import LocalCopies
+from tubelet.jobs.rows import Row
 from tubelet.jobs.sources import local_copies
 from tubelet.json_text import read_json
 from tubelet.results import circumstances, write_results
@@ -136,12 +137,14 @@ def _plan(
 ) -> list[Job]:
     """A job for every clip and system; those of a system together, so that each process opens it once."""
     around = circumstances()
-    urls: dict[AnyVideo, str] = {row.video: row.path for row in evaluation.rows or ()}
+    rows: dict[AnyVideo, Row] = {row.video: row for row in evaluation.rows or ()}
 
     def work_of(video: AnyVideo) -> dict[str, Any]:
         """Where a clip lies, for another process."""
         times = {"range": [video.start, video.end]} if isinstance(video, VideoRange) else {}
-        return {"clip": urls.get(video, str(path_of(video)))} | times
+        row = rows.get(video)
+        fault = {} if row is None or row.fault is None else {"fault": row.fault}
+        return {"clip": str(path_of(video)) if row is None else row.path} | times | fault
 
     versions = around["versions"] | package_versions() | {"commit": around["commit"]}
     return [

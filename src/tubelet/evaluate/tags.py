@@ -1,10 +1,10 @@
 """What is known of clips, from a manifest: figures are split by it."""
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tubelet.csv_text import read_csv
 from tubelet.errors import OptionError
 from tubelet.json_text import read_json
 
@@ -40,7 +40,7 @@ def read_tags(path: Path) -> Tags:
             raise OptionError(f"{path} has {size} bytes; a manifest has at most {_MOST_BYTES}.")
         rows = _rows(path)
         tags = {str(row["file"]): {tag: str(row[tag]) for tag in TAGS if row.get(tag)} for row in rows}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, OptionError):
             raise
         raise OptionError(
@@ -53,5 +53,5 @@ def read_tags(path: Path) -> Tags:
 def _rows(path: Path) -> list[dict[str, Any]]:
     if path.suffix.lower() == ".json":
         return list(read_json(path))
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return [row.fields for row in read_csv(file)]

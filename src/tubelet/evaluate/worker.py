@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tubelet.errors import VideoError
 from tubelet.evaluate.clips import open_clip, windows
 from tubelet.evaluate.measurement import Measured, Measurement, mean_of
 from tubelet.evaluate.protocols import Protocol
@@ -100,7 +101,10 @@ class Worker:
         return self._opened[1]
 
     def do(self, job: Job) -> None:
-        """Measure, and write the part, whatever comes out; ``work`` names a clip's path and a system's text.
+        """Measure, and write the part, whatever comes out.
+
+        Args:
+            job: its ``work`` names a clip's path, its fault if it has one, and a system's text.
 
         Raises:
             OutputError: the part cannot be written.
@@ -117,6 +121,8 @@ class Worker:
         Raises:
             TubeletError: it cannot be read, or the system cannot take it.
         """
+        if "fault" in job.work:
+            raise VideoError(job.work["fault"])
         settings, given = self._settings, self._networks
         system = self.system(job.work["system"])
         with self.copies.naming():

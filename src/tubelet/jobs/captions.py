@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tubelet.codec.tokens.clip import LONGEST_CAPTION
 from tubelet.errors import OptionError
-from tubelet.jobs.sources import Row, read_sources
+from tubelet.jobs.rows import Row
+from tubelet.jobs.sources import read_sources
 
 SIDECAR = "sidecar"
 """Each video ``a.mp4`` has its caption in ``a.txt``."""
@@ -21,18 +22,18 @@ def with_captions(rows: Sequence[Row], captions: str | None) -> list[Row]:
             ``description`` do too. None for none.
 
     Raises:
-        OptionError: the file cannot be read, has no caption for any clip, or two for one.
+        OptionError: the table cannot be read, has no caption for any clip, or two for one.
     """
     if captions is None:
         return list(rows)
     if captions == SIDECAR:
-        caption_of, place = _beside, "no file beside a clip"
+        captioned, place = _from_beside, "no file beside a clip"
     elif Path(captions).suffix.lower() in (".csv", ".jsonl"):
-        caption_of, place = _Captions(read_sources([captions])).of, captions
+        captioned, place = _Captions(read_sources([captions])).said_of, captions
     else:
         raise OptionError(f"captions is {captions!r:.200}; it is a .csv, a .jsonl, or the word {SIDECAR}.")
-    found = [row if row.caption else row._replace(caption=caption_of(row)) for row in rows]
-    if not any(row.caption for row in found):
+    found = [row if row.caption else captioned(row) for row in rows]
+    if not any(row.caption or row.fault for row in found):
         raise OptionError(f"{place} has a caption for any of the {len(rows)} clips. Compare the paths.")
     return found
 
@@ -45,6 +46,8 @@ class _Captions:
         self._by_name: dict[str, str | None] = {}
         self._by_file: dict[str, str | None] = {}
         for row in rows:
+            if row.fault is not None:
+                raise OptionError(row.fault)
             before = self._by_path.setdefault(_whole(row.path), row.caption)
             if before != row.caption:
                 raise OptionError(f"{row.name} has two captions, {before!r:.60} and {row.caption!r:.60}.")
@@ -53,10 +56,10 @@ class _Captions:
             # A name that several have says nothing.
             self._by_file[file] = None if file in self._by_file else row.caption
 
-    def of(self, row: Row) -> str | None:
-        """The caption of a clip; none if there is none."""
-        return (
-            self._by_path.get(_whole(row.path))
+    def said_of(self, row: Row) -> Row:
+        """A clip with its caption, if there is one."""
+        return row._replace(
+            caption=self._by_path.get(_whole(row.path))
             or self._by_name.get(row.name)
             or self._by_file.get(Path(row.name).name)
         )
@@ -66,21 +69,18 @@ def _whole(path: str) -> str:
     return str(Path(path).absolute())
 
 
-def _beside(row: Row) -> str | None:
-    """What stands in the text file beside a video; none if there is none.
+def _from_beside(row: Row) -> Row:
+    """A clip with what stands in the text file beside its video, if there is one.
 
-    Of one that is too long, more than a caption may have; of one that is not UTF-8, with half characters in
-    the place of its bytes: so that the clip fails by its caption, and no other does.
-
-    Raises:
-        OptionError: it cannot be read.
+    Of a text that is too long, more than a caption may have; of one that is not UTF-8, with half characters
+    in the place of its bytes; one that cannot be read is a fault: so that the clip fails, and no other does.
     """
     path = Path(row.path).with_suffix(".txt")
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
             text = file.read(LONGEST_CAPTION + 1)
     except FileNotFoundError:
-        return None
+        return row
     except OSError as error:
-        raise OptionError(f"the caption {path} cannot be read ({error.strerror}).") from error
-    return (text if len(text) > LONGEST_CAPTION else text.strip()) or None
+        return row._replace(fault=f"the caption {path} cannot be read ({error.strerror}). Make it readable.")
+    return row._replace(caption=(text if len(text) > LONGEST_CAPTION else text.strip()) or None)

@@ -103,11 +103,19 @@ class LocalCopies:
 
     Args:
         urls: where clips lie that are not local files.
+        faults: why nothing can be made of a clip, of those of which nothing can.
         folder: of copies, if it is there; one that is made, and removed at the end, for none.
     """
 
-    def __init__(self, urls: Mapping[AnyVideo, str] | None = None, *, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        urls: Mapping[AnyVideo, str] | None = None,
+        *,
+        faults: Mapping[AnyVideo, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self._urls = urls or {}
+        self._faults = faults or {}
         self._given = folder
         self._stack = ExitStack()
         self._folder: Path | None = None
@@ -133,8 +141,10 @@ class LocalCopies:
         """A clip as a local file, or a range of one; what is said of it names its URL.
 
         Raises:
-            VideoError: it cannot be copied.
+            VideoError: it cannot be copied, or has a fault.
         """
+        if video in self._faults:
+            raise VideoError(self._faults[video])
         url = self._urls.get(video)
         if url is None:
             yield video

@@ -9,10 +9,11 @@ import pytest
 from pyarrow import parquet
 
 from tubelet.codec.tokens.clip import check_caption
-from tubelet.errors import OptionError
+from tubelet.errors import OptionError, VideoError
 from tubelet.jobs.bulk.plan import plan_clips
 from tubelet.jobs.captions import with_captions
-from tubelet.jobs.sources import Row, read_sources
+from tubelet.jobs.rows import Row
+from tubelet.jobs.sources import local_copies, read_sources
 
 
 @pytest.fixture
@@ -93,10 +94,35 @@ def test_lines_are_paths_or_objects():
         ('{"path": ', "not JSON"),
     ],
 )
-def test_a_row_that_means_nothing_is_named_with_its_line(line, said):
-    with pytest.raises(OptionError, match=said) as raised:
-        read_sources(["-"], lines=["first.mp4", line])
-    assert "standard input, line 2" in str(raised.value)
+def test_a_row_that_means_nothing_is_named_with_its_line_and_costs_the_others_nothing(line, said):
+    first, bad, last = read_sources(["-"], lines=["first.mp4", line, "last.mp4"])
+    assert (first.path, first.fault, last.path, last.fault) == ("first.mp4", None, "last.mp4", None)
+    assert bad.shown == "standard input, line 2"
+    with (
+        pytest.raises(VideoError, match=f"standard input, line 2.*{said}"),
+        local_copies([first, bad]) as here,
+    ):
+        here.opened(bad.video).__enter__()
+    with pytest.raises(OptionError, match=said):  # there is nothing else in the list
+        read_sources(["-"], lines=[line, line])
+
+
+def test_rows_of_a_table_with_long_texts_and_commas_too_many(tmp_path):
+    listed = tmp_path / "list.csv"
+    long = "x" * 200_000
+    listed.write_text(f'path,caption\na.mp4,"two\nlines"\nb.mp4,a cat, asleep\nc.mp4,{long},\nd.mp4\n')
+    a, b, c, d = read_sources([str(listed)])
+    assert (a.caption, c.caption, d.caption) == ("two\nlines", long, None)
+    assert b.shown == f"{listed}, line 4"
+    assert b.fault is not None
+    assert "1 fields more" in b.fault and "in quotes" in b.fault
+
+
+def test_a_quote_that_is_not_closed_swallows_no_rows(tmp_path):
+    listed = tmp_path / "list.csv"
+    listed.write_text('path,caption\na.mp4,fine\nb.mp4,"a cat\nc.mp4,a dog\n')
+    with pytest.raises(OptionError, match="the row that begins in line 3 is not closed"):
+        read_sources([str(listed)])
 
 
 def test_a_file_that_is_missing_is_a_clip_that_fails_where_that_is_asked_for(tmp_path):
@@ -150,6 +176,19 @@ def test_a_caption_that_no_file_holds_is_no_matter_of_the_other_clips(folder):
         if said is not None:
             with pytest.raises(OptionError, match=said):
                 check_caption(caption)
+
+
+def test_a_caption_beside_that_cannot_be_read_is_no_matter_of_the_other_clips(folder):
+    (folder / "a.txt").mkdir()
+    (folder / "b.txt").write_text("a cat")
+    rows = with_captions(read_sources([str(folder)]), "sidecar")
+    found = {row.name: (row.caption, row.fault) for row in rows}
+    fault = f"the caption {folder / 'a.txt'} cannot be read (Is a directory). Make it readable."
+    assert found == {
+        "clips/a.mkv": (None, fault),
+        "clips/b.mp4": ("a cat", None),
+        "clips/deep/c.webm": (None, None),
+    }
 
 
 def test_captions_beside_no_clip_are_refused(folder):

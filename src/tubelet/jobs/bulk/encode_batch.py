@@ -141,6 +141,7 @@ def _held(
     clip: PlannedClip, settings: BulkSettings, digests: Digests, copies: LocalCopies
 ) -> HeldClip | None:
     """Read a clip; none if it takes more than its share of half the memory."""
+    clip.source.check()
     source, row = digests.of(clip.source.path), clip.source
     path, left = copies.path(clip.source.path), settings.memory // (2 * settings.batch)
     runs: list[Run] = []

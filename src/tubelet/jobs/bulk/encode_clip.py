@@ -66,6 +66,7 @@ def encode_clip(
     Raises:
         TubeletError: it cannot be read, is damaged, changed while it was read, or is too large.
     """
+    clip.source.check()
     source = digests.of(clip.source.path)
     path = copies.path(clip.source.path)
     row = clip.source

@@ -12,7 +12,7 @@ from tubelet.errors import TubeletError
 from tubelet.jobs.bulk.plan import PlannedClip
 from tubelet.jobs.bulk.settings import AnyCheckpoint, BulkSettings
 from tubelet.jobs.remote import LocalCopies
-from tubelet.jobs.sources import Row
+from tubelet.jobs.rows import Row
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.packing import packed_kind
 from tubelet.video.info import USUAL_RATE, VideoInfo

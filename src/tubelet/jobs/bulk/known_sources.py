@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tubelet.files import output_errors, replacing
 from tubelet.jobs.identity import Digests, Signature
-from tubelet.jobs.sources import Row
+from tubelet.jobs.rows import Row
 from tubelet.json_text import read_json
 
 FOLDER = ".sources"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from tubelet.errors import OptionError
-from tubelet.jobs.sources import Row
+from tubelet.jobs.rows import Row
 
 
 class PlannedClip(NamedTuple):
@@ -14,7 +14,7 @@ class PlannedClip(NamedTuple):
 
     Attributes:
         key: 32 hexadecimal digits: a digest of its name, range, and whether it is mirrored.
-        row: digest of all that the list says of it: the same, and its caption.
+        row: digest of all that the list says of it: the same, its caption, and its fault if it has one.
         source: what is asked for.
         mirrored: whether it is stored mirrored left to right.
     """
@@ -48,7 +48,8 @@ def plan_clips(rows: Iterable[Row], *, mirror: bool) -> list[PlannedClip]:
     for row in rows:
         for mirrored in (False, True) if mirror else (False,):
             name = [row.name, row.start, row.end, mirrored]
-            key, digest = _digest(name), _digest([*name, row.caption])
+            said = [row.caption] if row.fault is None else [row.caption, row.fault]
+            key, digest = _digest(name), _digest([*name, *said])
             before = clips.setdefault(key, PlannedClip(key, digest, row, mirrored))
             if before.source[:5] != row[:5]:
                 raise _conflict(before.source, row)

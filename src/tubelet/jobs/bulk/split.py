@@ -10,7 +10,7 @@ from tubelet.errors import OptionError, TubeletError, VideoError
 from tubelet.jobs.bulk.clip_frames import open_clip_frames
 from tubelet.jobs.bulk.settings import BulkSettings
 from tubelet.jobs.remote import LocalCopies
-from tubelet.jobs.sources import Row
+from tubelet.jobs.rows import Row
 from tubelet.video.info import USUAL_RATE
 from tubelet.video.probe import probe
 from tubelet.video.read import read

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tubelet.errors import OptionError
 from tubelet.files import fitted_name
-from tubelet.jobs.sources import Row
+from tubelet.jobs.rows import Row
 
 
 class FileClip(NamedTuple):

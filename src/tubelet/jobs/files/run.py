@@ -114,6 +114,7 @@ def _make_one(
         TubeletError: it cannot be made.
     """
     row = clip.row
+    row.check()
     source = digests.of(row.path)
     with output_errors(clip.target):
         clip.target.parent.mkdir(parents=True, exist_ok=True)

@@ -158,6 +158,15 @@ def test_a_caption_that_no_file_holds_fails_its_clip_alone(encode, tmp_path, cli
     assert "over 65536 characters" in said and "half a character" in said
 
 
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_row_that_means_nothing_fails_alone(encode, tmp_path, clips, batch):
+    listed = tmp_path / "list.csv"
+    listed.write_text("path,start,caption\nclips/1.mkv,,a cat\nclips/2.mkv,soon,a dog\n")
+    report = encode(listed, batch=batch)
+    assert (report.encoded, report.failed) == (1, 1)
+    assert "line 3: start is 'soon'" in (tmp_path / "out" / "errors.jsonl").read_text()
+
+
 def test_a_caption_that_changed_is_stored(encode, tmp_path, clips):
     listed = tmp_path / "list.csv"
     for caption in ("a cat", "a dog"):

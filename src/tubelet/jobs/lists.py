@@ -1,0 +1,113 @@
+"""Lists of clips: CSV, lines of JSON, Parquet, and plain paths, as rows."""
+
+from collections.abc import Iterable, Iterator
+from io import TextIOWrapper
+from typing import Any, BinaryIO
+
+from tubelet.csv_text import read_csv
+from tubelet.data.arrow import arrow_packages
+from tubelet.errors import OptionError
+from tubelet.jobs.rows import CAPTION_COLUMNS, PATH_COLUMNS, Row, faulty, row_of
+from tubelet.json_text import text_to_json
+
+LISTS = (".csv", ".jsonl", ".parquet", ".txt")
+"""Suffixes of files that list clips."""
+
+_BATCH = 1 << 14
+
+
+def list_rows(file: BinaryIO, suffix: str, folder: str, name: str) -> list[Row]:
+    """The rows of a list; one that means nothing has a fault, and costs the others nothing.
+
+    Args:
+        file: the list.
+        suffix: of its name, in lower case; one of `LISTS`.
+        folder: where its relative paths begin: a folder, or a URL.
+        name: of the list, as messages have it.
+
+    Raises:
+        OptionError: it cannot be read, or no row of it means anything.
+    """
+    if suffix == ".parquet":
+        return sound_rows(_parquet_rows(file, folder, name))
+    lines = TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    try:
+        rows = _csv_rows(lines, folder, name) if suffix == ".csv" else line_rows(lines, folder, name)
+        return sound_rows(rows)
+    except ValueError as error:
+        raise OptionError(f"the list {name} cannot be read: {error!s:.300}.") from error
+    finally:
+        lines.detach()
+
+
+def sound_rows(rows: Iterable[Row]) -> list[Row]:
+    """The rows of one list.
+
+    Raises:
+        OptionError: each of them has a fault.
+    """
+    found = list(rows)
+    if found and all(row.fault is not None for row in found):
+        raise OptionError(str(found[0].fault))
+    return found
+
+
+def line_rows(lines: Iterable[str], folder: str, where: str) -> Iterator[Row]:
+    """A path a line, or an object of JSON a line.
+
+    Args:
+        lines: of the list.
+        folder: where relative paths begin.
+        where: the list, as messages name it.
+    """
+    for number, line in enumerate(lines, 1):
+        text, place = line.rstrip("\r\n"), f"{where}, line {number}"
+        if not text.strip():
+            continue
+        fields: object = {"path": text}
+        if text.lstrip().startswith("{"):
+            try:
+                fields = text_to_json(text)
+            except ValueError as error:
+                yield faulty(place, f"{place} is not JSON: {error!s:.200}.")
+                continue
+        assert isinstance(fields, dict)  # a brace begins an object
+        yield row_of(fields, folder, place)
+
+
+def _csv_rows(lines: Iterable[str], folder: str, where: str) -> Iterator[Row]:
+    """The rows of a table.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    for row in read_csv(lines):
+        place = f"{where}, line {row.line}"
+        if row.more:
+            fault = (
+                f"{place} has {row.more} fields more than the first line of the list. A text with commas "
+                'stands in quotes: "a cat, asleep".'
+            )
+            yield faulty(place, fault)
+        else:
+            yield row_of(row.fields, folder, place)
+
+
+def _parquet_rows(file: BinaryIO, folder: str, name: str) -> Iterator[Row]:
+    """The rows of a table in Parquet.
+
+    Raises:
+        OptionError: it cannot be read.
+    """
+    arrow, parquet = arrow_packages(for_what="lists in .parquet", instead="give a .csv")
+    number = 0
+    try:
+        table = parquet.ParquetFile(file)
+        wanted = [*PATH_COLUMNS, "start", "end", *CAPTION_COLUMNS]
+        columns = [each for each in table.schema_arrow.names if each in wanted]
+        for batch in table.iter_batches(batch_size=_BATCH, columns=columns):
+            rows: list[dict[str, Any]] = batch.to_pylist()
+            for number, fields in enumerate(rows, number + 1):  # noqa: B020  it counts on
+                yield row_of(fields, folder, f"{name}, row {number}")
+    except arrow.ArrowException as error:
+        raise OptionError(f"the list {name} cannot be read: {error!s:.200}.") from error
