@@ -32,4 +32,5 @@ cp scripts/smoke.py "$work/smoke.py"
 cd "$work"
 env -u PYTHONPATH "$work/user/bin/python" smoke.py
 "$work/user/bin/pip" install --quiet --disable-pip-version-check --no-deps "$OLDPWD/$further"
-env -u PYTHONPATH "$work/user/bin/tubelet" models | grep -q tubelet-fsq-deep
+models=$(env -u PYTHONPATH "$work/user/bin/tubelet" models)  # whole: what reads a pipe to its first match ends who writes it
+grep -q tubelet-fsq-deep <<<"$models"
