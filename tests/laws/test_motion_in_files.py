@@ -108,14 +108,16 @@ def test_a_budget_is_kept_and_motion_stays_or_is_left_out(clip, tmp_path, small,
     errors = []
     for number, budget in enumerate((small, large)):
         path = tmp_path / f"{number}.tube"
-        encode_file(clip, path, tokenizer=tokenizer, budget=budget, two_pass=two_pass)
+        report = encode_file(clip, path, tokenizer=tokenizer, budget=budget, two_pass=two_pass)
         if isinstance(budget, BitsPerPixel):
             assert 8 * path.stat().st_size <= budget.bits * frames[..., 0].size
         with open_tube(path) as tube, TubeReader(path, model_for) as reader:
             counts = [reader.read_counts(chunk) for chunk in range(len(reader.chunks))]
             assert all(parts[0] is None and parts[1] is None for parts in counts)
+            mean = np.concatenate([parts[2] for parts in counts]).mean()
+            assert report.mean_channels == pytest.approx(mean, rel=1e-9), "of content, not of motion"
             if isinstance(budget, MeanChannels):
-                assert np.concatenate([parts[2] for parts in counts]).mean() <= budget.channels
+                assert mean <= budget.channels
             latents = tube.latents().latents
             kept = (latents["motion"] != 0).any(dim=1, keepdim=True)
             if isinstance(budget, MeanChannels):

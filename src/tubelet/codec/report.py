@@ -14,7 +14,8 @@ class TubeReport:
         steps: latent steps.
         channels: channels that were kept, of all parts together.
         numbers: symbols that are stored, of all positions and parts.
-        mean_channels: channels that a position has, in the mean, where a budget chose; else none.
+        mean_channels: channels that a position has, in the mean, of the part whose channels a budget chose;
+            none without a budget.
         bytes_total: size of the file; the other sizes are its parts.
         bytes_symbols: range-coded symbols.
         bytes_tables: how often each symbol occurs, per chunk and channel.

@@ -89,7 +89,7 @@ class TubeSink:
         symbols = sum(part.channels * part.rows * part.columns for part in header.parts)
         self._chunker = Chunker(grids, steps=usual_steps(symbols))
         self.end: int | None = None
-        self._numbers = self._counted = 0
+        self._numbers = self._chosen = self._counted = 0
         self._audio: AudioFeed | None = None
         if header.audio is not None:
             self._audio = AudioFeed(read_audio(info.path), time_base=Fraction(*header.audio.time_base))
@@ -118,7 +118,7 @@ class TubeSink:
             steps=writer.steps,
             channels=sum(part.channels for part in header.parts),
             numbers=self._numbers,
-            mean_channels=self._numbers / self._counted if self._counted else None,
+            mean_channels=self._chosen / self._counted if self._counted else None,
             bytes_total=writer.bytes_total,
             bytes_symbols=writer.bytes_payload,
             bytes_tables=writer.bytes_tables,
@@ -130,8 +130,13 @@ class TubeSink:
     def write_chunk(self, chunk: Chunk, encoded: EncodedChunk | None = None) -> None:
         """Write a chunk, and the audio that goes with it; `encoded` as for `TubeWriter.write_chunk`."""
         for part in chunk.parts:
-            self._numbers += part.symbols.size if part.counts is None else int(part.counts.sum())
-            self._counted += 0 if part.counts is None else part.counts.size
+            if part.counts is None:
+                self._numbers += part.symbols.size
+                continue
+            chosen = int(part.counts.sum())
+            self._numbers += chosen
+            self._chosen += chosen
+            self._counted += part.counts.size
         self.writer.write_chunk(chunk, encoded)
         if len(chunk.timestamps):
             self._write_audio(int(chunk.timestamps[-1]) * self._time_base)

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tubelet.nn.patches import patches_to_video, video_to_patches
 from tubelet.types import Stride
 
 
@@ -36,19 +37,12 @@ class KLT(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c T H W"]) -> Float[Tensor, "b k t h w"]:
         """Transform whole patches; the sides of `x` are multiples of the patch."""
-        p = self.patch
-        patches = rearrange(x, "b c (t pt) (h ph) (w pw) -> b t h w (pt ph pw c)", pt=p.t, ph=p.h, pw=p.w)
-        return rearrange(self.project(patches), "b t h w k -> b k t h w")
+        return rearrange(self.project(video_to_patches(x, self.patch)), "b t h w k -> b k t h w")
 
     def inverse(self, coefficients: Float[Tensor, "b k t h w"]) -> Float[Tensor, "b c T H W"]:
         """Rebuild patches from the first k coefficients; the others are taken as zero."""
-        p = self.patch
         patches = self.rebuild(rearrange(coefficients, "b k t h w -> b t h w k"))
-        # Channels last, as frames lie in memory: whole runs of a patch are copied, not single numbers.
-        x = rearrange(
-            patches, "b t h w (pt ph pw c) -> b (t pt) (h ph) (w pw) c", pt=p.t, ph=p.h, pw=p.w, c=self.inputs
-        )
-        return rearrange(x, "b T H W c -> b c T H W")
+        return patches_to_video(patches, self.patch, channels=self.inputs)
 
     def project(self, patches: Float[Tensor, "*any d"]) -> Float[Tensor, "*any k"]:
         """The coefficients of patches."""

@@ -35,6 +35,7 @@ from tubelet.models.motion.worth import FURTHER, Worth
 from tubelet.models.protocol import BitPrice, Decoded, Encoded, Footprint, Past, PixelsOf, Rows
 from tubelet.models.whole_tile import HeldPast
 from tubelet.nn.blocks import ResidualStack
+from tubelet.nn.patches import patches_to_video, video_to_patches
 from tubelet.nn.prefix import column, masked
 from tubelet.types import Known, Latent, Latents, Part, Stride, Video
 
@@ -159,15 +160,8 @@ class MotionModel(nn.Module):
 
     def straightened(self, groups: Video, field: Field) -> Patches:
         """Groups moved onto their first frames, but for plain cells; cell by cell."""
-        t, h, w = self.stride
-        clips, _, frames, rows, columns = groups.shape
-        patches = groups.new_empty(clips, frames // t, rows // h, columns // w, t, h * w * 3)
-        for number in range(frames):
-            # Channels last first, so that whole runs of a patch are copied then, and not single numbers.
-            last = rearrange(groups[:, :, number], "b c H W -> b H W c").contiguous()
-            cells = rearrange(last, "b (h H) (w W) c -> b h w H (W c)", H=h, W=w)
-            patches[:, number // t, :, :, number % t].unflatten(3, (h, -1)).copy_(cells)
-        return self._moved(patches.flatten(0, 1), field, sign=-1)
+        patches = video_to_patches(groups, self.stride).flatten(0, 1)
+        return self._moved(patches.unflatten(3, (self.stride.t, -1)), field, sign=-1)
 
     def bent(self, straight: Patches, field: Field) -> Patches:
         """Undo `straightened` but for the order of pixels; `straight` is changed."""
@@ -333,10 +327,8 @@ class MotionModel(nn.Module):
 
     def _groups(self, patches: Patches, clips: int) -> Video:
         """Frames, of their cells."""
-        _, h, w = self.stride
-        # Channels last, as frames lie in memory: whole runs of a patch are copied, not single numbers.
-        frames = rearrange(patches, "(b t) h w T (H W c) -> b (t T) (h H) (w W) c", b=clips, H=h, W=w)
-        return rearrange(frames, "b T H W c -> b c T H W")
+        cells = rearrange(patches, "(b t) h w T d -> b t h w (T d)", b=clips)
+        return patches_to_video(cells, self.stride, channels=3)
 
     @property
     def _reach(self) -> int:
