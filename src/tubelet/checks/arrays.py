@@ -34,9 +34,15 @@ def has_values(tensor: Tensor) -> bool:
 
 def ends(tensor: Tensor) -> Ends:
     """Look at every value once; the tensor is floating-point and has some."""
-    low, high = torch.aminmax(tensor.detach().to(torch.promote_types(tensor.dtype, torch.float32)))
+    numbers = in_memory(tensor.detach())
+    low, high = torch.aminmax(numbers.to(torch.promote_types(tensor.dtype, torch.float32)))
     # One transfer for both: on a GPU every number that is looked at is a wait.
     return Ends(*torch.stack([low, high]).tolist())
+
+
+def in_memory(tensor: Tensor) -> Tensor:
+    """The same tensor with its axes in the order in which they lie in memory, where none need be copied."""
+    return tensor.permute(sorted(range(tensor.ndim), key=tensor.stride, reverse=True))
 
 
 def check_floating(tensor: object, name: str, *, cure: str) -> None:

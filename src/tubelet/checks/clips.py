@@ -5,7 +5,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from tubelet.checks.arrays import Ends, check_floating, ends, has_values, not_finite
+from tubelet.checks.arrays import Ends, check_floating, ends, has_values, in_memory, not_finite
 from tubelet.errors import OptionError, RangeWarning, ShapeError
 
 FARTHEST = 16.0
@@ -99,7 +99,7 @@ def _are_levels(video: Tensor, found: Ends) -> bool:
 
 def _sample(video: Tensor) -> Tensor:
     """Some values from all over a clip, in float32."""
-    flat = video.detach().flatten()
+    flat = in_memory(video.detach()).flatten()
     return flat[:: max(1, len(flat) // _SAMPLED)].to(torch.float32)
 
 

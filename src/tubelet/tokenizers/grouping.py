@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 from tubelet.errors import ShapeError
 from tubelet.types import Stride, Video
@@ -114,7 +114,20 @@ def check_positions(
 
 
 def fill(video: Video, missing: Stride) -> Filled:
-    """Repeat the last frame, row and column `missing` times; nothing is copied if nothing is missing."""
+    """Repeat the last frame, row and column `missing` times; nothing is copied if nothing is missing.
+
+    Channels lie where they did: padding by PyTorch puts them first, which whatever copies patches pays for.
+    """
     if not any(missing):
         return video
-    return F.pad(video, (0, missing.w, 0, missing.h, 0, missing.t), mode="replicate")
+    clips, channels, *sides = video.shape
+    longer = [side + more for side, more in zip(sides, missing, strict=True)]
+    if video.stride(1) == 1:
+        whole = rearrange(video.new_empty(clips, *longer, channels), "b T H W c -> b c T H W")
+    else:
+        whole = video.new_empty(clips, channels, *longer)
+    whole[:, :, : sides[0], : sides[1], : sides[2]] = video
+    # What one axis leaves empty, the next one fills.
+    for axis, (side, more) in enumerate(zip(sides, missing, strict=True), start=2):
+        whole.narrow(axis, side, more).copy_(whole.narrow(axis, side - 1, 1))
+    return whole

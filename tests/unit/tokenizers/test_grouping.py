@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from tubelet.errors import ShapeError
 from tubelet.tokenizers.grouping import Grouping, fill
@@ -80,3 +81,18 @@ def test_a_latent_of_another_size_is_refused(grouping, frames, height, width, ax
     right[axis] += 1
     with pytest.raises(ShapeError, match="give the size of the encoded clip"):
         grouping.check(steps=right[0], cells=(right[1], right[2]), **size)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("missing", [Stride(0, 0, 3), Stride(0, 2, 0), Stride(3, 0, 0), Stride(2, 3, 1)])
+def test_filling_repeats_edges_and_leaves_channels_where_they_lie(missing, channels_last):
+    video = clip(2, 3, 4)
+    if channels_last:
+        video = video.movedim(1, 4).contiguous().movedim(4, 1)
+    filled = fill(video.requires_grad_(), missing)
+    expected = F.pad(video, (0, missing.w, 0, missing.h, 0, missing.t), mode="replicate")
+    assert torch.equal(filled, expected)
+    assert (filled.stride(1) == 1) == channels_last
+    weights = torch.rand(filled.shape, dtype=filled.dtype, generator=torch.Generator().manual_seed(0))
+    found, wanted = (torch.autograd.grad((each * weights).sum(), video)[0] for each in (filled, expected))
+    assert torch.allclose(found, wanted, rtol=1e-14, atol=0)
