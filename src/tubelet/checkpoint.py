@@ -22,6 +22,7 @@ from tubelet.json_text import read_json
 from tubelet.models.table import ModelConfig, model_from_json
 from tubelet.quantizers.config import least_numbers
 from tubelet.quantizers.digits import codebook_sizes
+from tubelet.spelling import did_you_mean
 from tubelet.tokenizers.config import DiscreteConfig, discrete_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
@@ -99,9 +100,10 @@ def find(name: str | Path | None = None) -> Path:
         return hub.fetch(wanted)
     if wanted in further.TOKENIZERS:
         raise CheckpointError(further.how_to_install(str(wanted)))
+    known = did_you_mean(str(wanted), shipped()) or f"shipped are {', '.join(shipped())}."
     raise CheckpointError(
-        f"{str(wanted)!r} is neither a shipped tokenizer nor a folder with a config.json; shipped are "
-        f"{', '.join(shipped())}. `tubelet models` tells more."
+        f"{str(wanted)!r} is neither a shipped tokenizer nor a folder with a config.json; {known} "
+        "`tubelet models` tells more."
     )
 
 

@@ -118,3 +118,17 @@ def test_a_gate_is_fitted_by_a_command_and_continues(cli, video_file, predicting
     assert refused(again, 1, "nothing is overwritten unasked")
     linear = cli("fit-gate", "klt-4x8x8", "--data", data, "-o", tmp_path / "no")
     assert refused(linear, 2, "has not learnt to predict")
+
+
+def test_what_is_predicted_counts_as_work(video_file, predicting, tmp_path):
+    totals, done = [], []
+    source = video_file("in.mp4", frames=9, height=20, width=28)
+    continue_file(
+        source,
+        tmp_path / "out.mkv",
+        seconds=0.3,
+        tokenizer=predicting,
+        on_total=totals.append,
+        on_frames=done.append,
+    )
+    assert totals == [sum(done)]

@@ -43,6 +43,7 @@ from tubelet.cli import (
 from tubelet.cli.heap import give_back_large_blocks
 from tubelet.errors import OptionError
 from tubelet.files import STANDARD_OUTPUT
+from tubelet.spelling import did_you_mean
 
 COMMANDS = (
     command_reconstruct,
@@ -159,6 +160,10 @@ def make_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     return parser
 
 
+_NUMBERS = {int: "no whole number; give one such as 4", float: "no number; give one such as 0.5"}
+"""What is said of a text that is no number of a type."""
+
+
 class _Parser(argparse.ArgumentParser):
     """One whose errors are one line."""
 
@@ -176,15 +181,22 @@ class _Parser(argparse.ArgumentParser):
         """Answer a word that is not a choice with the nearest ones; argparse lists all."""
         if action.choices is None or value in action.choices:
             return
-        known, word = list(map(str, action.choices)), str(value).lower()
-        begun = [name for name in known if word and name.startswith(word)]
-        near = begun or get_close_matches(word, known, n=2, cutoff=0.65)
+        known = list(map(str, action.choices))
         what = "command" if isinstance(action, argparse._SubParsersAction) else "choice"
         raise argparse.ArgumentError(
             None if what == "command" else action,
             f"there is no {what} {value!r}; "
-            + (f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"),
+            + (did_you_mean(str(value), known) or f"there are {', '.join(known)}"),
         )
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> object:
+        """Say of what is no number which number there may be; argparse names the type of the language."""
+        try:
+            return super()._get_value(action, arg_string)
+        except argparse.ArgumentError:
+            if action.type not in _NUMBERS:
+                raise
+            raise argparse.ArgumentError(action, f"{arg_string!r:.80} is {_NUMBERS[action.type]}") from None
 
 
 def _add_manners(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -90,7 +90,10 @@ def continue_file(
     settings, target = Options(**options), Path(target)
     check_suffix(target, SUFFIXES, "a video")
     check_target(target, sources=[Path(source)], force=settings.force)
-    with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
+    with (
+        open_video(source) as video,
+        closing(read_ahead(video, _with_more(settings, video.info, seconds))) as runs,
+    ):
         info, checkpoint = (
             video.info,
             as_checkpoint(DEFAULT if tokenizer is None else tokenizer, settings.device),
@@ -109,6 +112,12 @@ def continue_file(
     return Continuation(
         tokenizer=checkpoint.name, frames=seen.frames, ahead=plan.frames, steps=plan.steps, learnt=learnt
     )
+
+
+def _with_more(settings: Options, info: VideoInfo, seconds: float) -> Options:
+    """The same, whose total counts about as many frames more as are predicted."""
+    more = round(seconds * float(info.average_rate or _USUAL_RATE))
+    return replace(settings, on_total=lambda frames: settings.on_total(frames and frames + more))
 
 
 class _Plan(NamedTuple):

@@ -24,6 +24,7 @@ from tubelet.generate.text_encoder import EncoderReader, read_text_encoder
 from tubelet.generate.tokens.digits import split_bases
 from tubelet.json_fields import fields_from_json
 from tubelet.json_text import read_json
+from tubelet.spelling import did_you_mean
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.save import widened
 from tubelet.weights_file import read_weights, weights_to_bytes
@@ -194,9 +195,10 @@ def find_generator(name: str | Path) -> Path:
             return folder
     if name in further.GENERATORS:
         raise CheckpointError(further.how_to_install(str(name)))
-    known = ", ".join(shipped_generators()) or "none"
+    known = did_you_mean(str(name), shipped_generators())
+    known = known or f"shipped are {', '.join(shipped_generators()) or 'none'}."
     raise CheckpointError(
-        f"{str(name)!r} is neither a shipped generator nor a folder with a config.json; shipped are {known}. "
+        f"{str(name)!r} is neither a shipped generator nor a folder with a config.json; {known} "
         "`tubelet train dit -o RUN`, or masked or ar, and `tubelet export-checkpoint RUN` make one."
     )
 
