@@ -50,7 +50,7 @@ def test_the_bytes_are_the_same_for_any_number_of_processes_and_a_second_run_doe
     given = ("--tokenizer", small_folder, "--shard-size", "20kB")
     one = cli("encode-dataset", clips, "-o", tmp_path / "one", "--workers", 1, *given)
     assert one.code == 1
-    assert "1 of 25 clips failed" in one.err
+    assert "1 of 25 clips failed" in one.err and f"The first, {clips / 'junk.mp4'}: " in one.err
     (failed,) = map(json.loads, (tmp_path / "one" / "errors.jsonl").read_text().splitlines())
     assert failed["path"] == str(clips / "junk.mp4")
     two = cli("encode-dataset", clips, "-o", tmp_path / "two", "--workers", 2, "--json", "-", *given)

@@ -144,7 +144,7 @@ def run(arguments: argparse.Namespace) -> None:
     if report.failed:
         warnings.warn(
             f"{report.failed} of {report.clips} clips failed; {arguments.output / 'errors.jsonl'} says which "
-            "and why.",
+            f"and why. The first, {report.first_failed}",
             DamageWarning,
             stacklevel=1,
         )

@@ -32,12 +32,13 @@ def list_rows(file: BinaryIO, suffix: str, folder: str, name: str) -> list[Row]:
         return sound_rows(_parquet_rows(file, folder, name))
     lines = TextIOWrapper(file, encoding="utf-8-sig", newline="")
     try:
-        rows = _csv_rows(lines, folder, name) if suffix == ".csv" else line_rows(lines, folder, name)
-        return sound_rows(rows)
+        rows = list(_csv_rows(lines, folder, name) if suffix == ".csv" else line_rows(lines, folder, name))
     except ValueError as error:
-        raise OptionError(f"the list {name} cannot be read: {error!s:.300}.") from error
+        cure = " Save it as UTF-8." if isinstance(error, UnicodeDecodeError) else ""
+        raise OptionError(f"the list {name} cannot be read: {error!s:.300}.{cure}") from error
     finally:
         lines.detach()
+    return sound_rows(rows)
 
 
 def sound_rows(rows: Iterable[Row]) -> list[Row]:
@@ -110,4 +111,4 @@ def _parquet_rows(file: BinaryIO, folder: str, name: str) -> Iterator[Row]:
             for number, fields in enumerate(rows, number + 1):  # noqa: B020  it counts on
                 yield row_of(fields, folder, f"{name}, row {number}")
     except arrow.ArrowException as error:
-        raise OptionError(f"the list {name} cannot be read: {error!s:.200}.") from error
+        raise OptionError(f"the list {name} cannot be read: {str(error).rstrip('.'):.200}.") from error

@@ -1,11 +1,11 @@
 """A server of the page's files and of nothing else."""
 
 import errno
+import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tubelet.errors import OptionError
 
@@ -77,6 +77,11 @@ class PageServer(ThreadingHTTPServer):
         host, port = str(self.server_address[0]), self.server_address[1]
         return f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}/"
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of browsers that go away before all is sent, as they do when a page is left."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
 
 class _Handler(BaseHTTPRequestHandler):
     """Answers one connection."""
@@ -110,14 +115,19 @@ class _Handler(BaseHTTPRequestHandler):
     def _head(self) -> bytes | None:
         """Send the head of an answer, and give the content of the file; none if there is none."""
         assert isinstance(self.server, PageServer), "it is the server's handler"
-        name = urlsplit(self.path).path.removeprefix("/") or "index.html"
+        name = self.path.partition("?")[0].partition("#")[0].removeprefix("/") or "index.html"
         path = self.server.files.get(name)
         if path is None:
             self.send_error(
                 HTTPStatus.NOT_FOUND, explain=f"The page has no file of this name. It is at {self.server.url}"
             )
             return None
-        content = path.read_bytes()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            gone = f"{name} cannot be read ({error.strerror}). Start tubelet serve again."
+            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, explain=gone)
+            return None
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", _TYPES.get(path.suffix, "application/octet-stream"))
         self.send_header("Content-Length", str(len(content)))

@@ -118,6 +118,15 @@ def test_rows_of_a_table_with_long_texts_and_commas_too_many(tmp_path):
     assert "1 fields more" in b.fault and "in quotes" in b.fault
 
 
+def test_a_table_without_a_path_is_refused_by_its_first_row(tmp_path):
+    listed = tmp_path / "list.csv"
+    listed.write_text("name\na.mp4\n")
+    with pytest.raises(
+        OptionError, match=r"^[^ ]*list.csv, line 2 names no path; lists have a column path\.$"
+    ):
+        read_sources([str(listed)])
+
+
 def test_a_quote_that_is_not_closed_swallows_no_rows(tmp_path):
     listed = tmp_path / "list.csv"
     listed.write_text('path,caption\na.mp4,fine\nb.mp4,"a cat\nc.mp4,a dog\n')

@@ -1,6 +1,9 @@
 """The server gives the page's files and nothing else."""
 
+import socket
+import struct
 import threading
+import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -42,6 +45,32 @@ def test_the_page_is_at_the_root(server):
 def test_a_head_is_an_answer_without_its_content(server):
     answer, content = ask(server, "/", "HEAD")
     assert (answer.status, answer.headers["Content-Length"], content) == (200, "11", b"")
+
+
+@pytest.mark.parametrize("path", ["//[", "/%00", "/../index.html"])
+def test_what_names_nothing_is_answered(server, path, capsys):
+    assert ask(server, path)[0].status == 404
+    assert capsys.readouterr().err == ""
+
+
+def test_a_file_that_is_gone_is_answered_with_the_cure(server, tmp_path, capsys):
+    (tmp_path / "index.html").unlink()
+    answer, content = ask(server, "/")
+    assert answer.status == 500
+    assert b"No such file or directory" in content and b"Start tubelet serve again" in content
+    assert capsys.readouterr().err == ""
+
+
+def test_a_browser_that_goes_away_is_no_matter(server, tmp_path, capsys):
+    (tmp_path / "index.html").write_bytes(bytes(1 << 26))
+    with socket.create_connection(("127.0.0.1", server.server_address[1])) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+        connection.recv(1)
+    deadline = time.monotonic() + 10
+    while threading.active_count() > 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing"])

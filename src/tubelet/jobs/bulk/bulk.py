@@ -84,6 +84,7 @@ class BulkReport:
         encoded: clips, in this run.
         kept: clips that were done before.
         failed: clips that gave no record.
+        first_failed: the first of them, and why it failed; empty if none has.
         dropped: clips that were in the data set and are not listed any more.
         frames: that were encoded.
         pixels: of these frames.
@@ -94,6 +95,7 @@ class BulkReport:
     encoded: int = 0
     kept: int = 0
     failed: int = 0
+    first_failed: str = ""
     dropped: int = 0
     frames: int = 0
     pixels: int = 0

@@ -195,6 +195,7 @@ class _Run:
                 raise VideoError(f"{clip.source.shown}: {reason}")
             work.fail(clip.key, reason)
             report.failed += 1
+            report.first_failed = report.first_failed or f"{clip.source.shown}: {reason}"
         else:
             report.encoded += 1
             report.frames += answer["frames"]
