@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from tubelet.errors import OptionError
 
@@ -77,7 +78,7 @@ class PageServer(ThreadingHTTPServer):
         host, port = str(self.server_address[0]), self.server_address[1]
         return f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}/"
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  as its base has them
         """Say nothing of browsers that go away before all is sent, as they do when a page is left."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
