@@ -59,9 +59,11 @@ class Grouping:
 
     def group(self, video: Video) -> Filled:
         """Fill a clip up to whole groups and whole patches."""
-        if self.lead_frame:
-            video = torch.cat([video[:, :, :1].expand(-1, -1, self.stride.t - 1, -1, -1), video], dim=2)
-        return fill(video, Stride(*(-size % s for size, s in zip(video.shape[2:], self.stride, strict=True))))
+        before = self.stride.t - 1 if self.lead_frame else 0
+        frames, *sides = video.shape[2:]
+        sizes = (before + frames, *sides)
+        missing = Stride(*(-size % side for size, side in zip(sizes, self.stride, strict=True)))
+        return fill(video, missing, before=before)
 
     def check(self, *, steps: int, frames: int, height: int, width: int, cells: tuple[int, int]) -> None:
         """Raise unless a latent of this many steps and cells belongs to a clip of this length and size.
@@ -113,21 +115,30 @@ def check_positions(
         )
 
 
-def fill(video: Video, missing: Stride) -> Filled:
+def fill(video: Video, missing: Stride, *, before: int = 0) -> Filled:
     """Repeat the last frame, row and column `missing` times; nothing is copied if nothing is missing.
 
     Channels lie where they did: padding by PyTorch puts them first, which whatever copies patches pays for.
+
+    Args:
+        video: of any size.
+        missing: frames after the last, rows below and columns to the right.
+        before: how often the first frame is repeated before it.
     """
-    if not any(missing):
+    if not (any(missing) or before):
         return video
     clips, channels, *sides = video.shape
-    longer = [side + more for side, more in zip(sides, missing, strict=True)]
+    frames = before + sides[0] + missing.t
+    longer = [frames, sides[1] + missing.h, sides[2] + missing.w]
     if video.stride(1) == 1:
         whole = rearrange(video.new_empty(clips, *longer, channels), "b T H W c -> b c T H W")
     else:
         whole = video.new_empty(clips, channels, *longer)
-    whole[:, :, : sides[0], : sides[1], : sides[2]] = video
+    shown = slice(before, before + sides[0])
+    whole[:, :, shown, : sides[1], : sides[2]] = video
     # What one axis leaves empty, the next one fills.
-    for axis, (side, more) in enumerate(zip(sides, missing, strict=True), start=2):
-        whole.narrow(axis, side, more).copy_(whole.narrow(axis, side - 1, 1))
+    whole[:, :, :before] = whole[:, :, before : before + 1]
+    for axis, more in enumerate(missing, start=2):
+        known = whole.shape[axis] - more
+        whole.narrow(axis, known, more).copy_(whole.narrow(axis, known - 1, 1))
     return whole

@@ -2,8 +2,14 @@
 
 import pytest
 import torch
+from rendered import along, render
 
-from tubelet.models.motion.agree import _names, digits
+from tubelet.models.motion.agree import _names, agreed, digits
+from tubelet.models.motion.coarse import luma
+from tubelet.models.motion.matcher import Found, Matcher
+from tubelet.models.motion.search import refined
+from tubelet.models.motion.warp import Cells
+from tubelet.video.pixels import to_model
 
 
 def test_digits_of_a_path_are_those_of_its_numbers_and_their_signs():
@@ -25,3 +31,13 @@ def test_paths_have_the_same_name_where_all_of_their_numbers_are_equal(frames):
     names = _names(paths)
     equal = (paths[:, None] == paths).flatten(2).all(dim=2)
     assert torch.equal(names[:, None] == names, equal)
+
+
+def test_what_is_left_is_handed_on_as_comparing_again_would_find_it():
+    matcher = Matcher.of(luma(to_model(render(along((1.5, 2.25)))), 4), Cells(8, 8))
+    parts = [refined(part, torch.full((*part.still.shape, 2), 4)) for _, part in matcher.parts()]
+    found = Found(*map(torch.cat, zip(*parts, strict=True)))
+    assert found.paths.any() and torch.equal(found.left, matcher.compared(found.paths).left)
+    again = agreed(matcher, found)
+    assert not torch.equal(again.paths, found.paths)
+    assert torch.equal(again.left, matcher.compared(again.paths).left)

@@ -96,3 +96,10 @@ def test_filling_repeats_edges_and_leaves_channels_where_they_lie(missing, chann
     weights = torch.rand(filled.shape, dtype=filled.dtype, generator=torch.Generator().manual_seed(0))
     found, wanted = (torch.autograd.grad((each * weights).sum(), video)[0] for each in (filled, expected))
     assert torch.allclose(found, wanted, rtol=1e-14, atol=0)
+
+
+def test_frames_before_the_first_repeat_it():
+    video = clip(2, 3, 4)
+    filled = fill(video, Stride(1, 1, 0), before=3)
+    assert torch.equal(filled[:, :, :3, :3], video[:, :, :1].expand(-1, -1, 3, -1, -1))
+    assert torch.equal(filled[:, :, 3:], fill(video, Stride(1, 1, 0)))

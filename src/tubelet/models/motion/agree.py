@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from tubelet.models.motion.matcher import HANDICAP, Matcher, Paths
+from tubelet.models.motion.matcher import HANDICAP, Found, Matcher, Paths
 
 PASSES = 3
 """How often paths are compared with those around them."""
@@ -30,14 +30,14 @@ CROSS = ((-1, 0), (0, -1), (0, 1), (1, 0))
 """Where the four cells around a cell are, in rows and columns from it."""
 
 
-def agreed(matcher: Matcher, paths: Paths) -> Paths:
+def agreed(matcher: Matcher, found: Found) -> Found:
     """The cheapest path of each cell beside those around it: its own, one of theirs, or standing still.
 
     Whose path a cell has is a number, so that paths are looked up where they are compared and nowhere else.
     """
+    paths, left = found
     known = _Known.of(paths)
     own = torch.arange(len(paths), device=paths.device)
-    left = torch.cat([part.left(paths[some]) for some, part in matcher.parts()])
     here, around = _places(matcher)
     before: Int[Tensor, "5 m"] | None = None
     for _ in range(PASSES):
@@ -53,7 +53,7 @@ def agreed(matcher: Matcher, paths: Paths) -> Paths:
         own, left, before = own.clone(), left.clone(), names
         for some in cells.split(_AT_ONCE):
             own[some], left[some] = _cheapest(matcher.some(some), known, whose[:, some], left[some])
-    return known.paths.index_select(0, own)
+    return Found(known.paths.index_select(0, own), left)
 
 
 _AT_ONCE = 1 << 10

@@ -61,21 +61,30 @@ def _best(
     planes = F.pad(planes, [0, 0, 0, 1]).flatten(3)
     later = F.pad(later, [0, beyond]).flatten(3)
     count, best = 2 * most + 1, None
+    start = _start_costs(most, first.device)
     for down in range(count):
         for right in range(min(inner.w, count)):
             # The vectors of a row whose windows are whole rows of the same planes.
-            some = torch.arange(right, count, inner.w, device=first.device)
-            price = PRICE * (_digits(some - most) + _digits(some.new_tensor(down - most)))
+            some = start[down, right :: inner.w]
             left = _left(planes, later, (down, right), (len(some), width + beyond))
             left.unflatten(2, (height, -1))[..., width:] = 0
-            sums = _with_those_around(left, width + beyond)
-            costs = (sums + rearrange(price.to(first.dtype), "x -> x 1")).int()
-            # The place stands in the cost, so that of equals every machine takes the same.
-            places = rearrange(some + down * count, "x -> x 1").int()
-            found = (costs * _PLACES + places).amin(dim=1)
+            costs = _with_those_around(left, width + beyond).int().mul_(_PLACES)
+            found = costs.add_(rearrange(some, "x -> x 1")).amin(dim=1)
             best = found if best is None else torch.minimum(best, found)
     assert best is not None
     return _vectors(best.unflatten(1, (height, -1))[..., :width], most)
+
+
+def _start_costs(most: int, device: torch.device) -> Int[Tensor, "y x"]:
+    """What every vector costs before anything is compared, times `_PLACES`, and its place, row by row.
+
+    The place stands in the cost, so that of equals every machine takes the same.
+    """
+    numbers = _digits(torch.arange(-most, most + 1, device=device))
+    price = PRICE * (numbers[:, None] + numbers)
+    return price * _PLACES + torch.arange(price.numel(), device=device, dtype=torch.int32).reshape(
+        price.shape
+    )
 
 
 def _left(

@@ -56,6 +56,18 @@ class Field(NamedTuple):
     plain: Bool[Tensor, "n h w"]
 
 
+class Found(NamedTuple):
+    """The paths of some cells, and how well they fit.
+
+    Attributes:
+        paths: of each.
+        left: the sum of absolute differences that they leave.
+    """
+
+    paths: Paths
+    left: Int[Tensor, "m k"]
+
+
 class Matcher(NamedTuple):
     """Compares cells with displaced blocks of first frames.
 
@@ -164,13 +176,17 @@ class Matcher(NamedTuple):
         runs = self.stack.as_strided((self.stack.numel() - self.cell.w + 1, self.cell.w), (1, 1))
         return runs.index_select(0, lines.flatten()).reshape(*starts.shape, pixels // apart)
 
-    def field(self, vectors: Vectors) -> Field:
+    def compared(self, paths: Paths) -> Found:
+        """Compare paths of all cells."""
+        left = [self.still[:0], *(part.left(paths[some]) for some, part in self.parts())]
+        return Found(paths, torch.cat(left))
+
+    def field(self, found: Found) -> Field:
         """Say in which cells' frames too much is left by their vectors, and not much less than by none.
 
         There, vectors move nothing; they are kept in frames of which they leave nearly nothing.
         """
-        paths = self.taken(vectors)
-        left = torch.cat([self.still[:0], *(part.left(paths[some]) for some, part in self.parts())])
+        paths, left = found
         all_left, all_still = left.sum(dim=1), self.still.sum(dim=1)
         least = LEAST_LEFT * self.wanted.shape[1] * self.wanted.shape[2]
         plain = (all_left > least) & (MOST_SAVED * all_left > all_still)
@@ -178,8 +194,7 @@ class Matcher(NamedTuple):
         flags = plain.new_zeros(self.shape)
         flags[n, i, j] = plain
         useless = plain[:, None] & (KEPT * left >= self.still)
-        kept = self.placed(torch.where(useless[..., None], 0, paths))
-        return Field(torch.where(flags[:, None, None], kept, vectors), flags)
+        return Field(self.placed(torch.where(useless[..., None], 0, paths)), flags)
 
 
 _BITS = FINENESS.bit_length() - 1

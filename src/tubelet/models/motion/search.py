@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tubelet.models.motion.agree import agreed
 from tubelet.models.motion.coarse import Luma, luma, search_coarsely
-from tubelet.models.motion.matcher import HANDICAP, Field, Matcher, Paths
+from tubelet.models.motion.matcher import HANDICAP, Field, Found, Matcher, Paths
 from tubelet.models.motion.warp import FINENESS, Cells, Vectors
 from tubelet.models.motion.worth import Worth
 from tubelet.types import Video
@@ -34,12 +34,12 @@ def find_field(groups: Video, frames: int, cell: Cells, worth: Worth | None = No
     """
     levels = luma(groups, frames)
     matcher = Matcher.of(levels, cell)
-    paths = matcher.still.new_zeros((*matcher.still.shape, 2), dtype=torch.long)
-    if len(paths):
+    found = Found(matcher.still.new_zeros((*matcher.still.shape, 2), dtype=torch.long), matcher.still)
+    if len(matcher.places):
         start = FINENESS * matcher.taken(_coarse(levels, matcher, cell))
-        paths = torch.cat([refined(part, start[some]) for some, part in matcher.parts()])
-        paths = agreed(matcher, paths)
-    field = matcher.field(matcher.placed(paths))
+        parts = [refined(part, start[some]) for some, part in matcher.parts()]
+        found = agreed(matcher, Found(*map(torch.cat, zip(*parts, strict=True))))
+    field = matcher.field(found)
     return field if worth is None else worth.kept(matcher, field)
 
 
@@ -54,10 +54,11 @@ def _coarse(levels: Luma, matcher: Matcher, cell: Cells) -> Vectors:
 
 def plain_cells(groups: Video, vectors: Vectors, cell: Cells) -> Bool[Tensor, "n h w"]:
     """Which cells cannot be followed by given vectors; groups have one frame more than each has vectors."""
-    return Matcher.of(luma(groups, vectors.shape[1] + 1), cell).field(vectors).plain
+    matcher = Matcher.of(luma(groups, vectors.shape[1] + 1), cell)
+    return matcher.field(matcher.compared(matcher.taken(vectors))).plain
 
 
-def refined(matcher: Matcher, start: Paths) -> Paths:
+def refined(matcher: Matcher, start: Paths) -> Found:
     """Vectors made better in ever smaller steps, and zero where that is as good."""
     ring = start.new_tensor([(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x])
     vectors = start
@@ -74,8 +75,9 @@ def refined(matcher: Matcher, start: Paths) -> Paths:
         moved = vectors + size * ring.index_select(0, which.flatten()).reshape(vectors.shape)
         vectors = torch.where(better[..., None], moved, vectors)
         least = torch.where(better, cost, least)
+    left = least - _drift(vectors - start, before)
     moves = HANDICAP[0] * least < HANDICAP[1] * matcher.still
-    return torch.where(moves[..., None], vectors, 0)
+    return Found(torch.where(moves[..., None], vectors, 0), torch.where(moves, left, matcher.still))
 
 
 _AROUND = 8
