@@ -17,14 +17,14 @@ from tubelet.generate.captions import RunCaptions, captions_of
 from tubelet.generate.checkpoint import find_generator, read_network
 from tubelet.generate.data_sets import DataSetClips, is_data_set
 from tubelet.generate.kinds import KINDS, Network, Sampling, sample
-from tubelet.generate.known_tokenizer import KnownTokenizer, continuous_of
+from tubelet.generate.known_tokenizer import KnownTokenizer, continuous_of, read_tokenizer
 from tubelet.generate.prompts import Prompts, PromptTable, is_of_prompts, known_prompts, prompts_of_clips
 from tubelet.generate.scenes import SceneClips
 from tubelet.generate.token_files import TokenFiles
 from tubelet.generate.train_config import GeneratorTrainConfig
 from tubelet.train.loop import RunOptions
 from tubelet.train.processes import is_first_process
-from tubelet.train.run_folder import RUN_FILE, check_free, read_run
+from tubelet.train.run_folder import RUN_FILE, End, check_free, read_run
 
 _SHOWN = 4
 """Captions of which clips are shown in TensorBoard."""
@@ -56,11 +56,7 @@ def take_over(network: Network, start: str | None) -> None:
     """
     if start is None:
         return
-    given, _ = read_network(find_generator(start))
-    if given.kind != network.kind:
-        raise OptionError(
-            f"{start} is a generator of kind {given.kind}, and {network.kind} is to be trained."
-        )
+    given = _trained(start, network.kind)
     differing = [
         field.name
         for field in fields(network.config)
@@ -81,25 +77,81 @@ def take_over(network: Network, start: str | None) -> None:
     network.load_state_dict(others | prompts)
 
 
+def _trained(start: str, kind: str) -> Network:
+    """The generator that a run of a kind starts from.
+
+    Raises:
+        CheckpointError: it cannot be read.
+        OptionError: it is of another kind.
+    """
+    given, _ = read_network(find_generator(start))
+    if given.kind != kind:
+        raise OptionError(
+            f"{start} is a generator of kind {given.kind}, and {kind} is to be trained. Start from one of "
+            "that kind, or leave --start out."
+        )
+    return given
+
+
+def _check_start(config: GeneratorTrainConfig, kind: str) -> None:
+    """Raise if a run cannot start from the generator that it names, as far as that is known without clips.
+
+    Raises:
+        CheckpointError: the generator or the tokenizer cannot be read.
+        OptionError: the generator is of another kind, tokenizer or size.
+    """
+    if config.start is None:
+        return
+    given = _trained(config.start, kind).config
+    tokenizer = read_tokenizer(config.tokenizer)
+    if given.tokenizer_sha256 != tokenizer.sha256:
+        raise OptionError(
+            f"{config.start} was trained with {given.tokenizer} ({given.tokenizer_sha256[:16]}…), and the "
+            f"run's tokenizer is {tokenizer.name} ({tokenizer.sha256[:16]}…). Train with --tokenizer "
+            f"{given.tokenizer}, or leave --start out."
+        )
+    differing = [
+        f"{name} is {getattr(given, name)} there and {getattr(config, name)} here"
+        for name in ("width", "blocks", "heads", "patch")
+        if getattr(given, name) != getattr(config, name)
+    ]
+    if differing:
+        raise OptionError(
+            f"{config.start} and the generator to be trained differ: {', '.join(differing)}. Weights go on "
+            "in a network of the same sizes: give these numbers, or leave --start out."
+        )
+
+
 def encode_run(
-    config: GeneratorTrainConfig, data: Path | None, options: RunOptions, encode: Callable[..., Encoded]
+    config: GeneratorTrainConfig,
+    data: Path | None,
+    options: RunOptions,
+    encode: Callable[..., Encoded],
+    *,
+    kind: str,
 ) -> tuple[Encoded, RunCaptions]:
     """What a run learns from: its clips encoded, and their captions; both are kept in its folder.
+
+    What would refuse the run afterwards is looked at first, for clips take minutes: its end, and its start.
 
     Args:
         config: of the run.
         data: folder of captioned clips; rendered scenes for none.
         options: where it runs; one process of several encodes, and the others wait.
         encode: `encode_latents` or `encode_digits`.
+        kind: of the generator.
 
     Raises:
-        OptionError: there is no clip to train on, or the tokenizer gives nothing that fits; or the folder
-            holds a run that is neither taken up nor replaced, or one that learns from other clips.
+        OptionError: the run has no end, or cannot start from what it names; there is no clip to train on,
+            or the tokenizer gives nothing that fits; or the folder holds a run that is neither taken up nor
+            replaced, or one that learns from other clips.
         CheckpointError: the tokenizer or the text encoder cannot be read.
         DatasetError: the data set is damaged.
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
     waits = not is_first_process()
+    End.of(config, options.time_limit)
+    _check_start(config, kind)
     with ExitStack() as stack:
         with output_errors(options.folder):
             options.folder.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -21,7 +21,7 @@ from tubelet.train.iteration import IterationFigures, iterate
 from tubelet.train.journal import Journal
 from tubelet.train.optimizers import discriminator_optimizer, make_optimizers
 from tubelet.train.processes import Ranks, ranks, shard_weights, wrap_ddp
-from tubelet.train.run_folder import End, prepare_folder
+from tubelet.train.run_folder import RUN_FILE, End, check_free, prepare_folder
 from tubelet.train.sinks import check_sinks
 from tubelet.train.state import (
     UNFINISHED,
@@ -84,14 +84,20 @@ def run_task(task: Task, options: RunOptions) -> TrainState:
     check_sinks(options.log_to or ())
     folder = options.folder
     with ranks() as rank, _stop_asked() as stop_asked, _in_folder(folder, rank):
-        if rank.is_first:
-            note = prepare_folder(folder, task, end, resume=options.resume, force=options.force)
+        goes_on = options.resume and (folder / RUN_FILE).exists()
+        if rank.is_first and goes_on:
+            note = prepare_folder(folder, task, end, resume=True, force=options.force)
             if note:
                 options.on_message(note)
+        elif rank.is_first:
+            check_free(folder, resume=False, force=options.force)
         known = checkpoints(folder)[-1] if options.resume and checkpoints(folder) else None
         # Making the start may take a minute, and a checkpoint or the first process overwrites it.
         fresh = known is None and rank.is_first
         state = _new_state(task, task.start() if fresh else task.build(), rank, shard=options.shard)
+        if rank.is_first and not goes_on:
+            # A start that is refused leaves no run that another start would have to go on with.
+            prepare_folder(folder, task, end, resume=False, force=options.force)
         if known is not None:
             load_state(state, known)
         journal = Journal(
@@ -215,11 +221,19 @@ def _in_folder(folder: Path, rank: Ranks) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(output_errors(folder))
         if rank.is_first:
-            folder.mkdir(parents=True, exist_ok=True)
+            if not folder.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                stack.callback(_remove_empty, folder)
             stack.enter_context(locked(folder))
             for part in folder.glob(UNFINISHED):
                 remove(part)
         yield
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder in which nothing was written."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 @contextmanager

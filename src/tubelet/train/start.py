@@ -1,6 +1,6 @@
 """Starting a run from a tokenizer that was trained before."""
 
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar
 
 from torch import nn
@@ -28,10 +28,30 @@ def trained_tokenizer(name: str, wanted: ModelConfig) -> ContinuousTokenizer:
     found = replace(tokenizer.config, name=wanted.name, lead_frame=wanted.lead_frame)
     if found != wanted:
         raise OptionError(
-            f"{name} is a tokenizer of {tokenizer.config}, and the run's model says {wanted}. Change the "
-            "model's fields, or give another tokenizer."
+            f"{name} is not the tokenizer of the run: {differences(found, wanted)}. Change the model's "
+            "fields, or give another tokenizer."
         )
     return tokenizer
+
+
+def differences(found: object, wanted: object) -> str:
+    """In which numbers two configurations differ, in words.
+
+    Args:
+        found: that of what is trained already; a dataclass, or none.
+        wanted: that of a run.
+    """
+    if type(found) is not type(wanted) or not is_dataclass(found):
+        one, other = (None if each is None else type(each).__name__ for each in (found, wanted))
+        return f"it is {one or 'nothing'} there and {other or 'nothing'} in the run"
+    pairs = ((each.name, getattr(found, each.name), getattr(wanted, each.name)) for each in fields(found))
+    return ", ".join(
+        f"{name}: {differences(one, other)}"
+        if is_dataclass(one) and is_dataclass(other)
+        else f"{name} is {one!r:.60} there and {other!r:.60} in the run"
+        for name, one, other in pairs
+        if one != other
+    )
 
 
 def filled(model: M, trained: ContinuousTokenizer) -> M:

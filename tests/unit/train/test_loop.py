@@ -39,6 +39,18 @@ def unbroken(config, data, tmp_path):
     return totals(tmp_path / "unbroken")
 
 
+def test_a_start_that_is_refused_leaves_no_run_behind(config, data, tmp_path):
+    wrong = replace(config, start="tubelet-fsq")
+    with pytest.raises(
+        OptionError, match=r"cannot go on from: its model: .*width is \d+ there and \d+ in the run"
+    ):
+        train(wrong, data=data, options=RunOptions(folder=tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+    train(replace(config, iterations=1), data=data, options=RunOptions(folder=tmp_path / "run"))
+    with pytest.raises(OptionError, match="holds a run"):
+        train(wrong, data=data, options=RunOptions(folder=tmp_path / "run"))
+
+
 @pytest.mark.parametrize("kind", ["adamw", "muon"])
 @pytest.mark.parametrize("step", [1, 3, 4, 6])
 def test_a_run_that_is_stopped_and_resumed_has_the_losses_of_an_unbroken_one(

@@ -35,7 +35,7 @@ def train_dit(config: DiTTrainConfig, *, data: Path | None, options: RunOptions)
         TrainingError: gradients stayed bad, or a checkpoint cannot be taken up.
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
-    latents, captions = encode_run(config, data, options, encode_latents)
+    latents, captions = encode_run(config, data, options, encode_latents, kind=DiT.kind)
     return run_task(DiTTask(config, latents, captions), options)
 
 

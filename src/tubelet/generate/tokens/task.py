@@ -63,7 +63,9 @@ def train_tokens(config: TokenTrainConfig, *, data: Path | None, options: RunOpt
         TrainingError: gradients stayed bad, or a checkpoint cannot be taken up.
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
-    digits, captions = encode_run(config, data, options, encode_digits)
+    digits, captions = encode_run(
+        config, data, options, encode_digits, kind=_ORDERS[config.order].network.kind
+    )
     return run_task(TokenTask(config, digits, captions), options)
 
 

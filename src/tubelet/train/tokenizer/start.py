@@ -18,6 +18,7 @@ from tubelet.models.protocol import PredictiveModel
 from tubelet.quantizers.config import QuantizerConfig, same_tokens
 from tubelet.quantizers.protocol import Quantizer
 from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.train.start import differences
 from tubelet.train.tokenizer.batches import latents_of
 from tubelet.train.tokenizer.config import TrainConfig
 from tubelet.train.tokenizer.network import Network
@@ -102,11 +103,16 @@ def _from_trained(config: TrainConfig, start: str, crops: Crops) -> Network:
     if isinstance(model, KLTConfig) and isinstance(config.model, KLTConfig):
         own |= {"gate": config.model.gate}
         own |= {name: getattr(config.model, name) for name in _ADDED if not getattr(model, name)}
-    if replace(model, **own) != config.model or not (same or quantizer is None):
+    if (own_model := replace(model, **own)) != config.model or not (same or quantizer is None):
+        what = (
+            f"its model: {differences(own_model, config.model)}"
+            if own_model != config.model
+            else f"its quantiser: {differences(quantizer, config.quantizer)}"
+        )
         raise OptionError(
-            f"start is {start}, a tokenizer of {model} and {quantizer}, and the run's model is "
-            f"{config.model} and {config.quantizer}; a run goes on from the same model, or from a continuous "
-            "one of as many channels or more. Change the model's fields, or leave start out."
+            f"start is {start}, which the run cannot go on from: {what}. A run goes on from the same model, "
+            "or from a continuous one of as many channels or more. Change the model's fields, or leave start "
+            "out."
         )
     # Estimates of bits begin, and so does a gate: it was fitted to weights that will change.
     if same and all(getattr(model, name) == getattr(config.model, name) for name in ("channels", *_ADDED)):
