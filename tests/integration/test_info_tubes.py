@@ -120,3 +120,26 @@ def test_maps_that_cannot_be_drawn_are_refused(cli, video_file, budget_tube, tmp
     assert refused(cli("info", budget_tube, "--map", tmp_path / "map.gif"), 2, "ends in")
     assert refused(cli("info", budget_tube, "--map", budget_tube, "--force"), 2)
     assert not target.exists()
+
+
+@pytest.mark.parametrize("name", ["version1", "version2", "version3"])
+def test_a_check_reads_every_chunk_and_names_what_is_damaged(cli, tmp_path, name):
+    whole = (GOLDEN / f"{name}.tube").read_bytes()
+    path = tmp_path / "a.tube"
+    path.write_bytes(whole)
+    sound = cli("info", path, "--check", "--json")
+    assert (sound.code, json.loads(sound.out)["damage"]) == (0, None)
+    with TubeReader(path) as reader:
+        entry, last = reader.chunks[-1], len(reader.chunks) - 1
+    damaged = bytearray(whole)
+    damaged[entry.offset + entry.record_bytes - 1] ^= 1
+    path.write_bytes(damaged)
+    ended = cli("info", path, "--check", "--json")
+    assert ended.code == 1
+    damage = json.loads(ended.out)["damage"]
+    assert f"of chunk {last} does not match its checksum" in damage
+    assert damage in " ".join(ended.err.split())
+
+
+def test_only_what_can_be_read_through_is_checked(cli, small_folder):
+    assert refused(cli("info", small_folder, "--check"), 2, "--check reads", "`tubelet dataset verify`")

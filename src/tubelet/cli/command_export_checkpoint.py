@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from tubelet.cli.console import show_table
+from tubelet.cli.progress import progress
 
 NAME = "export-checkpoint"
 
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.generate.export import export_generator, is_generator
     from tubelet.train.flow.export import export_flow, is_flow
     from tubelet.train.prior.export import export_prior, is_prior
-    from tubelet.train.tokenizer.export import export_run
+    from tubelet.train.tokenizer.export import MEASURED, export_run
     from tubelet.train.twin.export import export_twin, is_twin
 
     if is_generator(arguments.training):
@@ -52,21 +53,22 @@ def run(arguments: argparse.Namespace) -> None:
         )
         show_table([("prior", str(folder)), ("trained in", str(arguments.training))])
         return
-    if is_twin(arguments.training):
-        folder = export_twin(arguments.training, arguments.output, data=arguments.data, force=arguments.force)
-        use = f"tubelet swap A.mp4 B.mp4 -o SWAP.mp4 --tokenizer {folder}"
-        show_table([("tokenizer", str(folder)), ("trained in", str(arguments.training)), ("use it", use)])
-        return
     if is_flow(arguments.training):
         folder = export_flow(arguments.training, arguments.output, force=arguments.force)
         use = f"tubelet reconstruct my.mp4 --tokenizer {folder} --channels 4 --refine 4"
         show_table([("tokenizer", str(folder)), ("trained in", str(arguments.training)), ("use it", use)])
         return
-    folder = export_run(arguments.training, arguments.output, data=arguments.data, force=arguments.force)
-    show_table(
-        [
-            ("tokenizer", str(folder)),
-            ("trained in", str(arguments.training)),
-            ("use it", f"{_USES[architecture(folder)]} --tokenizer {folder}"),
-        ]
-    )
+    export = export_twin if is_twin(arguments.training) else export_run
+    with progress("measuring", total=MEASURED, unit="windows") as shown:
+        folder = export(
+            arguments.training,
+            arguments.output,
+            data=arguments.data,
+            force=arguments.force,
+            on_windows=shown,
+        )
+    if export is export_twin:
+        use = f"tubelet swap A.mp4 B.mp4 -o SWAP.mp4 --tokenizer {folder}"
+    else:
+        use = f"{_USES[architecture(folder)]} --tokenizer {folder}"
+    show_table([("tokenizer", str(folder)), ("trained in", str(arguments.training)), ("use it", use)])

@@ -29,7 +29,9 @@ NAME = "info"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("input", type=Path, metavar="FILE", help="a video, or any file or folder of tubelet")
-    parser.add_argument("--check", action="store_true", help="read all of a video, and say what is damaged")
+    parser.add_argument(
+        "--check", action="store_true", help="read all of a video or .tube file, and say what is damaged"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
         "--map",

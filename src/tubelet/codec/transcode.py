@@ -157,7 +157,7 @@ def _copy(reader: TubeReader, writer: TubeWriter, *, channels: int | None, memor
     done = 0
     for before, packets in chain(sounds, [(len(reader.chunks), None)]):
         for number in range(done, before):
-            _check_room(reader, number, channels=channels, memory=memory)
+            check_chunk_room(reader, number, channels=channels, memory=memory)
             writer.write_chunk(reader.read_chunk(number, channels=channels))
             yield reader.chunks[number].frames
         done = before
@@ -167,8 +167,20 @@ def _copy(reader: TubeReader, writer: TubeWriter, *, channels: int | None, memor
         writer.write_end(reader.end)
 
 
-def _check_room(reader: TubeReader, number: int, *, channels: int | None, memory: int) -> None:
-    """Raise if a chunk claims more than the memory that it may take."""
+def check_chunk_room(
+    reader: TubeReader, number: int, *, channels: int | None = None, memory: int = _USUAL_MEMORY
+) -> None:
+    """Raise if a chunk claims more than the memory that it may take.
+
+    Args:
+        reader: of the file.
+        number: of the chunk.
+        channels: that are kept; all for none.
+        memory: bytes.
+
+    Raises:
+        OptionError: it claims more.
+    """
     entry, header = reader.chunks[number], reader.header
     needed = 0
     for part in header.parts:

@@ -1,6 +1,7 @@
 """Which kind of file or folder something is."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tubelet.cli.contents import files, folders, tubes
@@ -26,14 +27,13 @@ _PARTS = {
 """Files that say nothing by themselves, and the one that tells what their folder is."""
 
 _SUFFIXES: dict[str, Callable[[Path], Facts]] = {
-    ".tube": tubes.tube_facts,
     ".npz": files.token_array_facts,
     ".parquet": files.token_table_facts,
     ".safetensors": files.tensors_facts,
     ".json": files.figures_facts,
     ".npy": files.array_facts,
 }
-"""What a file is, by its suffix; others are videos and images."""
+"""What a file is, by its suffix; others are `.tube` files, videos and images."""
 
 
 def facts_of(path: Path, *, check: bool = False) -> Facts:
@@ -41,18 +41,29 @@ def facts_of(path: Path, *, check: bool = False) -> Facts:
 
     Args:
         path: of the file or folder.
-        check: whether all of a video is read, to find damage.
+        check: whether all of a video, or of a ``.tube`` file, is read, to find damage.
 
     Raises:
         TubeletError: it is damaged, missing, or of no kind that is known; it says which kinds are.
+        OptionError: it is to be checked, and is neither a video nor a ``.tube`` file.
     """
-    if path.is_dir():
-        return _folder_facts(path)
     beside = _PARTS.get(path.name, path.name)
-    if beside in _FOLDERS and (path.parent / beside).is_file():
-        return _folder_facts(path.parent)
-    known = _SUFFIXES.get(path.suffix.lower())
-    return files.video_facts(path, check=check) if known is None else known(path)
+    if path.is_dir():
+        known = partial(_folder_facts, path)
+    elif beside in _FOLDERS and (path.parent / beside).is_file():
+        known = partial(_folder_facts, path.parent)
+    elif path.suffix.lower() == ".tube":
+        return tubes.tube_facts(path, check=check)
+    elif path.suffix.lower() not in _SUFFIXES:
+        return files.video_facts(path, check=check)
+    else:
+        known = partial(_SUFFIXES[path.suffix.lower()], path)
+    if check:
+        raise OptionError(
+            f"{path} is neither a video nor a .tube file, and --check reads these alone. Leave it out; a "
+            "data set is read by `tubelet dataset verify`."
+        )
+    return known()
 
 
 def _folder_facts(folder: Path) -> Facts:

@@ -27,8 +27,13 @@ def open_reader(path: Path) -> "TubeReader":
     return TubeReader(path, _model_for)
 
 
-def tube_facts(path: Path) -> dict[str, object]:
-    """A file of a latent, or of tokens; of its chunks only heads and maps are read."""
+def tube_facts(path: Path, *, check: bool = False) -> dict[str, object]:
+    """A file of a latent, or of tokens; of its chunks only heads and maps are read; damage is warned of.
+
+    Args:
+        path: of the file.
+        check: whether all of it is read, to find damage.
+    """
     with open_reader(path) as reader:
         header = reader.header
         numerator, denominator = header.time_base
@@ -62,7 +67,33 @@ def tube_facts(path: Path) -> dict[str, object]:
             if header.audio is None
             else f"{header.audio.codec} {header.audio.sample_rate} Hz {header.audio.layout}",
             **_size_facts(reader),
+            **(_damage_facts(reader) if check else {}),
         }
+
+
+def _damage_facts(reader: "TubeReader") -> dict[str, object]:
+    """What reading every chunk and every packet of sound says of damage.
+
+    Raises:
+        CheckpointError: chunks are coded with a prior that is not here.
+    """
+    from tubelet.codec.transcode import check_chunk_room
+
+    damage: list[str] = []
+    for number in range(len(reader.chunks)):
+        try:
+            check_chunk_room(reader, number)
+            reader.read_chunk(number)
+        except BitstreamError as error:
+            damage.append(str(error))
+    try:
+        for _ in reader.audio():
+            pass
+    except BitstreamError as error:
+        damage.append(str(error))
+    for each in damage:
+        warnings.warn(each, DamageWarning, stacklevel=1)
+    return {"damage": " ".join(damage) or None}
 
 
 def _content_facts(reader: "TubeReader") -> dict[str, object]:

@@ -1,5 +1,6 @@
 """From a training run to a tokenizer that anybody can load."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,21 @@ from tubelet.train.tokenizer.batches import latents_of, parts_of
 from tubelet.train.tokenizer.network import Network
 from tubelet.weights_file import round_for_storage
 
-_WINDOWS = 512
+MEASURED = 512
 """Windows of the data from which mean and deviation of each channel are measured."""
 
+OnWindows = Callable[[int], object]
+"""Called with how many more windows are measured."""
 
-def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool = False) -> Path:
+
+def export_run(
+    run: Path,
+    folder: Path,
+    *,
+    data: Path | None = None,
+    force: bool = False,
+    on_windows: OnWindows = lambda _: None,
+) -> Path:
     """Write the averaged weights of a run's newest checkpoint as a tokenizer.
 
     The latent's mean and standard deviation are measured on the training data and become part of the
@@ -46,6 +57,7 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
         folder: the checkpoint to write.
         data: where the prepared crops of the run are now; where they were when it began by default.
         force: replace a checkpoint that is there.
+        on_windows: called with how many more of `MEASURED` windows are measured, again and again.
 
     Raises:
         OptionError: the folder holds no run with a checkpoint.
@@ -78,10 +90,10 @@ def export_run(run: Path, folder: Path, *, data: Path | None = None, force: bool
         config = DiscreteConfig(name=name, backbone=model, quantizer=quantizer)
         discrete = DiscreteTokenizer(tokenizer, network.quantizer, config=config)
         card = card_of_run(
-            name, tokenizer, run, facts, progress=progress, about=_tokens_text(discrete, crops)
+            name, tokenizer, run, facts, progress=progress, about=_tokens_text(discrete, crops, on_windows)
         )
         return discrete.save(folder, card=card, force=force)
-    tokenizer.model.standardise(statistics_of(tokenizer, crops))
+    tokenizer.model.standardise(statistics_of(tokenizer, crops, on_windows))
     card = card_of_run(name, tokenizer, run, facts, progress=progress, about=_latent_text(tokenizer))
     return tokenizer.save(folder, card=card, force=force)
 
@@ -112,13 +124,14 @@ def read_facts(run: Path) -> dict[str, Any]:
 
 
 def statistics_of(
-    tokenizer: ContinuousTokenizer, crops: Crops
+    tokenizer: ContinuousTokenizer, crops: Crops, on_windows: OnWindows
 ) -> dict[str, tuple[Float[Tensor, " c"], Float[Tensor, " c"]]]:
     """Mean and standard deviation of each channel over random windows of the data, every clip the same."""
     moments = {part.name: Moments(part.channels) for part in tokenizer.parts}
-    for parts in parts_of(tokenizer, crops, windows=_WINDOWS):
+    for parts in parts_of(tokenizer, crops, windows=MEASURED):
         for name, latent in parts.items():
             moments[name].update(rearrange(latent, "b c t h w -> (b t h w) c"))
+        on_windows(len(next(iter(parts.values()))))
     return {
         name: (each.mean.float(), each.covariance.diagonal().clamp_min(LEAST_VARIANCE).sqrt().float())
         for name, each in moments.items()
@@ -132,11 +145,12 @@ def _latent_text(tokenizer: ContinuousTokenizer) -> str:
     return f"A continuous tokenizer: {ordered}{beside}"
 
 
-def _tokens_text(tokenizer: DiscreteTokenizer, crops: Crops) -> str:
+def _tokens_text(tokenizer: DiscreteTokenizer, crops: Crops, on_windows: OnWindows) -> str:
     """What the tokens are, and how much of the codebook the data use."""
     usage = DigitUsage(tokenizer.bases)
-    for latent in latents_of(tokenizer.backbone, crops, windows=_WINDOWS):
+    for latent in latents_of(tokenizer.backbone, crops, windows=MEASURED):
         usage.update(tokenizer.quantizer.quantize(latent))
+        on_windows(len(latent))
     joint = usage.compute().joint
     sizes = " x ".join(map(str, tokenizer.codebook_sizes))
     return (

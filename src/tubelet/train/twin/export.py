@@ -11,6 +11,7 @@ from tubelet.tokenizers.save import FILES
 from tubelet.train.average import read_average
 from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.tokenizer.export import (
+    OnWindows,
     card_of_run,
     read_facts,
     statistics_of,
@@ -30,7 +31,14 @@ def is_twin(run: Path) -> bool:
     return path.is_file() and read_run(path).get("trains") == KIND
 
 
-def export_twin(run: Path, folder: Path, *, data: Path | None = None, force: bool = False) -> Path:
+def export_twin(
+    run: Path,
+    folder: Path,
+    *,
+    data: Path | None = None,
+    force: bool = False,
+    on_windows: OnWindows = lambda _: None,
+) -> Path:
     """Write the averaged weights of a run's newest checkpoint as a tokenizer.
 
     Mean and standard deviation of each channel are measured on the training data, without rendered scenes;
@@ -41,6 +49,7 @@ def export_twin(run: Path, folder: Path, *, data: Path | None = None, force: boo
         folder: the checkpoint to write.
         data: where the prepared crops of the run are now; where they were when it began by default.
         force: replace a checkpoint that is there.
+        on_windows: called with how many more of `MEASURED` windows are measured, again and again.
 
     Raises:
         OptionError: the folder holds no run with a checkpoint.
@@ -56,7 +65,8 @@ def export_twin(run: Path, folder: Path, *, data: Path | None = None, force: boo
     tokenizer = network.tokenizer.eval().requires_grad_(requires_grad=False)
     for each in tokenizer.model.networks():
         round_for_storage(each)
-    tokenizer.model.standardise(statistics_of(tokenizer, open_crops(data or Path(facts["folder"]))))
+    crops = open_crops(data or Path(facts["folder"]))
+    tokenizer.model.standardise(statistics_of(tokenizer, crops, on_windows))
     parts = ", ".join(f"{part.channels} of {part.name} ({part.stride})" for part in tokenizer.parts)
     about = f"Structure and dynamics, channels of zero mean and unit variance: {parts}"
     card = card_of_run(name, tokenizer, run, facts, progress=progress, about=about)

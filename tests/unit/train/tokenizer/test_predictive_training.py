@@ -102,10 +102,12 @@ def test_every_number_of_steps_is_dropped_as_often_and_by_seed_and_step_alone():
 
 
 def test_a_trained_tokenizer_goes_on_as_one_that_predicts(predicting, data, tmp_path, monkeypatch):
-    monkeypatch.setattr("tubelet.train.tokenizer.export._WINDOWS", 16)
+    monkeypatch.setattr("tubelet.train.tokenizer.export.MEASURED", 16)
     plain = replace(predicting, model=replace(predicting.model, ahead=0), iterations=2)
     train(plain, data=data, options=RunOptions(folder=tmp_path / "plain"))
-    start = export_run(tmp_path / "plain", tmp_path / "start")
+    measured: list[int] = []
+    start = export_run(tmp_path / "plain", tmp_path / "start", on_windows=measured.append)
+    assert sum(measured) == 16
     going_on = replace(
         predicting, start=str(start), stages=(Stage(batch=2, frames=9, side=16),), iterations=4, seed=3
     )

@@ -57,7 +57,7 @@ def crops(data):
 @pytest.fixture(autouse=True)
 def few_windows(monkeypatch):
     monkeypatch.setattr(start, "CHUNKS", 64)
-    monkeypatch.setattr(export, "_WINDOWS", 16)
+    monkeypatch.setattr(export, "MEASURED", 16)
 
 
 def config(**changes):
