@@ -120,13 +120,26 @@ def only_part(parts: Sequence[Part]) -> Part:
     return parts[0]
 
 
-def main_part(parts: Sequence[Part]) -> Part:
-    """The part whose channels are ordered, by which numbers of channels and budgets are meant.
+def main_part(parts: Sequence[Part], name: str | None = None) -> Part:
+    """The part whose channels are ordered, by which numbers of channels, budgets and networks are meant.
+
+    Args:
+        parts: of a latent.
+        name: of the part that is meant; only one has ordered channels for none.
 
     Raises:
-        OptionError: there are several such parts.
+        OptionError: there is no such part, or there are several and none is named.
     """
-    return only_part([part for part in parts if part.ordered])
+    ordered = [part for part in parts if part.ordered]
+    chosen = [part for part in ordered if name in (None, part.name)]
+    if len(chosen) != 1:
+        which = ", ".join(part.name for part in ordered) or "no part"
+        asked = "no part is named" if name is None else f"part is {name!r}"
+        raise OptionError(
+            f"{asked}; ordered channels are in {which}, of {len(parts)} parts, and one of those is meant. Name "
+            "it (--part), or take all channels of all parts (encode_parts, no --channels)."
+        )
+    return chosen[0]
 
 
 def posterior_of(steps: Steps) -> Posterior:

@@ -142,7 +142,7 @@ def test_a_run_of_a_latent_of_several_parts_becomes_a_prior_of_one_with_that_of_
 
 @pytest.mark.parametrize("name", ["motion", "nonsense"])
 def test_a_part_without_ordered_channels_has_no_network(data, tmp_path, along_motion, name):
-    with pytest.raises(OptionError, match=f"part is '{name}'; linear has ordered channels in content"):
+    with pytest.raises(OptionError, match=f"part is '{name}'; ordered channels are in content"):
         encode_crops(config(along_motion, part=name), open_crops(data), tmp_path, on_crop=lambda *_: None)
 
 

@@ -22,6 +22,7 @@ from tubelet.json_text import read_json
 from tubelet.models.protocol import BitPrice, PricedModel
 from tubelet.nn.prefix import column
 from tubelet.priors.tables import LARGEST_BASE
+from tubelet.tokenizers.clip import main_part
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.train.prior.config import PriorTrainConfig
@@ -94,7 +95,7 @@ def encode_crops(
     """
     known = _read(config.tokenizer)
     parts = _parts(known)
-    part = chosen_part(known.name, parts, config.part)
+    part = main_part(parts, config.part)
     order = crop_order(crops, config.per_clip)
     bases = check_tokenizer(known)
     steps = _steps_of(known, [crop for _, crop in order], config.steps)
@@ -143,23 +144,6 @@ def check_tokenizer(known: Known) -> tuple[int, ...]:
 
 ORDINAL = ("fsq", "lfq", "bsq")
 """Kinds of quantisers whose neighbouring digits stand for neighbouring values."""
-
-
-def chosen_part(tokenizer: str, parts: Sequence[Part], name: str | None) -> Part:
-    """The part of a tokenizer's latent that a prior is for; without a name the only one of ordered channels.
-
-    Raises:
-        OptionError: there is no part of this name with ordered channels, or several and no name is given.
-    """
-    ordered = [part for part in parts if part.ordered]
-    chosen = [part for part in ordered if name in (None, part.name)]
-    if len(chosen) != 1:
-        names = ", ".join(part.name for part in ordered)
-        raise OptionError(
-            f"part is {name!r}; {tokenizer} has ordered channels in {names or 'no part'}, and a prior is "
-            "for one of these. Name it with --part."
-        )
-    return chosen[0]
 
 
 def _read(name: str) -> Known:
