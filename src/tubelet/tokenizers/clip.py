@@ -136,8 +136,8 @@ def main_part(parts: Sequence[Part], name: str | None = None) -> Part:
         which = ", ".join(part.name for part in ordered) or "no part"
         asked = "no part is named" if name is None else f"part is {name!r}"
         raise OptionError(
-            f"{asked}; ordered channels are in {which}, of {len(parts)} parts, and one of those is meant. Name "
-            "it (--part), or take all channels of all parts (encode_parts, no --channels)."
+            f"{asked}; ordered channels are in {which}, of {len(parts)} parts, and one of those is meant. "
+            "Name it (--part), or take all channels of all parts (encode_parts, no --channels)."
         )
     return chosen[0]
 
