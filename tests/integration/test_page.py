@@ -1,42 +1,33 @@
 """The page of `tubelet serve` in a browser: it shows what torch computes, and everybody can use it."""
 
 import re
-import shutil
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 import pytest
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytest.importorskip("onnxscript", reason="onnxscript is not installed")
-pytest.importorskip("skimage", reason="scikit-image is not installed")
-
-from page_in_browser import (  # noqa: E402  it needs playwright
+from page_in_browser import (
+    FRAMES,
+    HEIGHT,
+    WIDTH,
     OpenPage,
     assert_same_pictures,
     by_torch,
     contrast,
+    expect,
     frames_of,
     opened,
     served,
+    write_waves,
 )
 
-from tubelet.bitstream.reader import TubeReader  # noqa: E402
-from tubelet.checkpoint import find, read_continuous  # noqa: E402
-from tubelet.codec.decode import decode_file  # noqa: E402
-from tubelet.codec.encode import encode_file  # noqa: E402
-from tubelet.video.write import Writer  # noqa: E402
+from tubelet.bitstream.reader import TubeReader
+from tubelet.checkpoint import find, read_continuous
+from tubelet.codec.decode import decode_file
+from tubelet.codec.encode import encode_file
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to show the page")
-
-FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 IMITATED_CARD = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
-FRAMES = 9
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
@@ -49,19 +40,6 @@ def checkpoint():
 def url(checkpoint, tmp_path_factory) -> Iterator[str]:
     with served(checkpoint, tmp_path_factory.mktemp("cache")) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        yield playwright
-
-
-@pytest.fixture(scope="module")
-def browser(playwright) -> Iterator[Any]:
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *FAKE_CAMERA])
-    yield browser
-    browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -84,15 +62,7 @@ def phone(browser, url) -> Iterator[OpenPage]:
 
 @pytest.fixture
 def clip(tmp_path) -> Path:
-    """Nine frames of an odd size, in which something moves."""
-    target = tmp_path / "small.mp4"
-    rows, columns = np.mgrid[:50, :70]
-    with Writer(target, width=70, height=50, time_base=Fraction(1, 10)) as writer:
-        for index in range(FRAMES):
-            wave = 128 + 90 * np.sin((columns + 3 * index) / 7) * np.cos(rows / 9)
-            frame = np.stack([wave, wave[::-1], 255 - wave], axis=-1).astype(np.uint8)
-            writer.write(frame[None], np.array([index]))
-    return target
+    return write_waves(tmp_path / "small.mp4")
 
 
 @pytest.mark.parametrize("channels", [64, 5])
@@ -132,6 +102,13 @@ def test_the_slider_acts_at_once(shared):
     assert found[0] + 4 < found[1] < found[2] - 4
 
 
+def test_marks_at_the_slider_are_numbers_of_channels(shared):
+    marks = shared.page.locator("#marks button")
+    assert marks.all_inner_texts() == ["1", "4", "8", "16", "32", "48", "64"]
+    marks.nth(2).click()
+    assert shared.text("#kept") == "8"
+
+
 def test_coarser_steps_take_fewer_bits(shared):
     shared.set("#channels", 32)
     shared.seek(20)
@@ -149,7 +126,7 @@ def test_everything_has_a_key(shared):
     page.locator("#stage").focus()
     for key, number in (("ArrowRight", 22), ("ArrowLeft", 21), ("Shift+ArrowRight", 31)):
         page.keyboard.press(key)
-        sync_api.expect(page.locator("#frame-number")).to_have_text(f"{number} / 97")
+        expect(page.locator("#frame-number")).to_have_text(f"{number} / 97")
     kept = int(shared.text("#kept"))
     page.keyboard.press("+")
     assert int(shared.text("#kept")) == kept + 1
@@ -162,13 +139,13 @@ def test_everything_has_a_key(shared):
     page.keyboard.press("[")
     assert page.locator("#handle").get_attribute("aria-valuenow") != before
     page.keyboard.press("?")
-    sync_api.expect(page.locator("#keys")).to_be_visible()
+    expect(page.locator("#keys")).to_be_visible()
     page.keyboard.press("Escape")
     page.locator("#stage").focus()
     page.keyboard.press(" ")
-    sync_api.expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
     page.keyboard.press(" ")
-    sync_api.expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
+    expect(page.locator("#play")).to_have_attribute("aria-label", "Play")
 
 
 def test_every_control_is_reached_by_the_keyboard(shared):
@@ -208,7 +185,7 @@ def test_the_error_is_dark_where_nothing_is_lost(shared):
     shared.page.locator("#mode").select_option("error")
     good = shared.pixels("#result").mean()
     shared.set("#channels", 2)
-    sync_api.expect(shared.page.locator("#numbers")).to_have_text("384 : 1")
+    expect(shared.page.locator("#numbers")).to_have_text("384 : 1")
     assert shared.pixels("#result").mean() > 2 * good
     shared.page.locator("#mode").select_option("wipe")
 
@@ -245,16 +222,14 @@ def test_a_wrong_file_is_named_and_the_page_goes_on(fresh):
     for name, (content, said) in WRONG.items():
         kind = "image/png" if name.endswith("png") else "video/mp4"
         fresh.choose({"name": name, "mimeType": kind, "buffer": content})
-        sync_api.expect(problem).to_contain_text(said)
+        expect(problem).to_contain_text(said)
     fresh.seek(1)
     fresh.page.locator("#built-in").click()
-    sync_api.expect(problem).to_be_hidden()
+    expect(problem).to_be_hidden()
 
 
 def test_a_video_of_any_size_is_shown(fresh, clip, checkpoint):
-    fresh.choose(clip)
-    fresh.shows(70, 50)
-    fresh.has_read(FRAMES)
+    fresh.open_video(clip)
     fresh.page.locator("#step").select_option("0")
     source = frames_of(fresh, "#source", FRAMES)
     found = frames_of(fresh, "#result", FRAMES)
@@ -279,36 +254,28 @@ def test_an_animated_picture_is_a_clip(fresh, tmp_path):
 def test_a_video_that_is_cut_short_is_said_to_be(fresh, clip):
     content = clip.read_bytes()
     fresh.choose({"name": "cut.mp4", "mimeType": "video/mp4", "buffer": content[: len(content) // 2]})
-    sync_api.expect(fresh.page.locator("#problem")).to_contain_text(re.compile("^cut.mp4 .* cut short"))
+    expect(fresh.page.locator("#problem")).to_contain_text(re.compile("^cut.mp4 .* cut short"))
 
 
 @pytest.mark.slow
-def test_webgpu_shows_the_same(playwright, url, clip, checkpoint):
+def test_webgpu_shows_the_same(launch, url, clip, checkpoint):
     """The card is an imitation by the processor; what it computes with is what a card is given."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", *IMITATED_CARD])
+    browser = launch(*IMITATED_CARD)
     for page in opened(browser, url, 900, 700, query="?runtime=webgpu"):
         assert page.text("#model").endswith("WebGPU")
-        page.choose(clip)
-        page.shows(70, 50)
-        page.has_read(FRAMES)
+        page.open_video(clip)
         page.page.locator("#step").select_option("0")
         source = frames_of(page, "#source", FRAMES)
         assert_same_pictures(frames_of(page, "#result", FRAMES), by_torch(checkpoint, source, 16))
-    browser.close()
 
 
 def test_tubelet_decodes_what_the_page_saves(fresh, clip, tmp_path):
-    fresh.choose(clip)
-    fresh.shows(70, 50)
-    fresh.has_read(FRAMES)
+    fresh.open_video(clip)
     fresh.page.locator("#step").select_option("0.5")
     fresh.set("#channels", 12)
     found = frames_of(fresh, "#result", FRAMES)
-    with fresh.page.expect_download() as download:
-        fresh.page.locator("#save").click()
-    assert download.value.suggested_filename == "small.tube"
     saved, back = tmp_path / "saved.tube", tmp_path / "back.npy"
-    download.value.save_as(saved)
+    assert fresh.save(saved) == "small.tube"
     decode_file(saved, back)
     assert_same_pictures(found, np.load(back))
     with TubeReader(saved) as reader:
@@ -322,8 +289,8 @@ def test_the_page_shows_what_tubelet_encodes(fresh, clip, tmp_path, budget):
     encode_file(clip, file, tokenizer="tubelet-s", channels=20, budget=budget)
     decode_file(file, back)
     fresh.choose(file)
-    fresh.shows(70, 50)
-    sync_api.expect(fresh.page.locator("#channels")).to_have_attribute("max", "20")
+    fresh.shows(WIDTH, HEIGHT)
+    expect(fresh.page.locator("#channels")).to_have_attribute("max", "20")
     fresh.set("#channels", 20)
     assert_same_pictures(frames_of(fresh, "#result", FRAMES), np.load(back))
     assert fresh.text("#psnr") == "none"
@@ -333,10 +300,10 @@ def test_the_page_shows_what_tubelet_encodes(fresh, clip, tmp_path, budget):
 def test_a_file_of_another_tokenizer_says_what_opens_it(fresh):
     fresh.choose(GOLDEN / "version1.tube")
     problem = fresh.page.locator("#problem")
-    sync_api.expect(problem).to_contain_text("version1.tube: the file is one of golden")
-    sync_api.expect(problem).to_contain_text("tubelet serve --tokenizer golden")
+    expect(problem).to_contain_text("version1.tube: the file is one of golden")
+    expect(problem).to_contain_text("tubelet serve --tokenizer golden")
     fresh.choose({"name": "cut.tube", "mimeType": "", "buffer": b"no such thing"})
-    sync_api.expect(problem).to_contain_text("cut.tube: this is not a .tube file.")
+    expect(problem).to_contain_text("cut.tube: this is not a .tube file.")
     fresh.seek(1)
 
 
@@ -375,10 +342,10 @@ def test_on_a_phone_nothing_is_wider_than_the_window(phone):
 def test_the_camera_is_shown_until_it_is_stopped(fresh):
     camera = fresh.page.locator("#camera")
     camera.click()
-    sync_api.expect(fresh.page.locator("#source-name")).to_have_text("camera")
-    sync_api.expect(fresh.page.locator("#frame-number")).to_have_text(re.compile(r"^\d+ / ([5-9]|\d\d+)$"))
+    expect(fresh.page.locator("#source-name")).to_have_text("camera")
+    expect(fresh.page.locator("#frame-number")).to_have_text(re.compile(r"^\d+ / ([5-9]|\d\d+)$"))
     camera.click()
-    sync_api.expect(camera).to_have_attribute("aria-pressed", "false")
+    expect(camera).to_have_attribute("aria-pressed", "false")
     fresh.seek(1)
 
 

@@ -1,39 +1,39 @@
 """The page of a discrete tokenizer: tokens are those of torch, a map tells them, and files hold them."""
 
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from page_in_browser import (
+    FRAMES,
+    HEIGHT,
+    WIDTH,
+    OpenPage,
+    assert_same_pictures,
+    expect,
+    frames_of,
+    opened,
+    served,
+    write_waves,
+)
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytest.importorskip("onnxscript", reason="onnxscript is not installed")
-pytest.importorskip("skimage", reason="scikit-image is not installed")
-
-from page_in_browser import OpenPage, assert_same_pictures, frames_of, opened, served  # noqa: E402
-
-from tubelet.bitstream.reader import TubeReader  # noqa: E402
-from tubelet.checkpoint import Checkpoint, read_discrete  # noqa: E402
-from tubelet.codec.decode import decode_file  # noqa: E402
-from tubelet.codec.tokens.tokenize import tokenize_file  # noqa: E402
-from tubelet.quantizers.digits import digits_to_tokens  # noqa: E402
-from tubelet.quantizers.fsq import FSQ  # noqa: E402
-from tubelet.tokenizers.continuous import ContinuousTokenizer  # noqa: E402
-from tubelet.tokenizers.discrete import DiscreteTokenizer  # noqa: E402
-from tubelet.video.pixels import to_model  # noqa: E402
-from tubelet.video.write import Writer  # noqa: E402
-
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to show the page")
+from tubelet.bitstream.reader import TubeReader
+from tubelet.checkpoint import Checkpoint, read_discrete
+from tubelet.codec.decode import decode_file
+from tubelet.codec.tokens.tokenize import tokenize_file
+from tubelet.quantizers.digits import digits_to_tokens
+from tubelet.quantizers.fsq import FSQ
+from tubelet.tokenizers.continuous import ContinuousTokenizer
+from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.video.pixels import to_model
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-FRAMES, HEIGHT, WIDTH, STEPS = 9, 50, 70, 3
+STEPS = 3
 ROWS, COLUMNS = 7, 9
 EDGE = 1e-4
 """How far float32 in a browser is from that of torch."""
@@ -51,14 +51,6 @@ def checkpoint(make_tokenizer: MakeTokenizer) -> Checkpoint[DiscreteTokenizer]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def url(checkpoint, tmp_path_factory) -> Iterator[str]:
     with served(checkpoint, tmp_path_factory.mktemp("cache")) as url:
         yield url
@@ -72,15 +64,7 @@ def page(browser, url) -> Iterator[OpenPage]:
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Path:
-    """Nine frames of an odd size, in which something moves."""
-    target = tmp_path_factory.mktemp("clip") / "small.mp4"
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    with Writer(target, width=WIDTH, height=HEIGHT, time_base=Fraction(1, 10)) as writer:
-        for index in range(FRAMES):
-            wave = 128 + 90 * np.sin((columns + 3 * index) / 7) * np.cos(rows / 9)
-            frame = np.stack([wave, wave[::-1], 255 - wave], axis=-1).astype(np.uint8)
-            writer.write(frame[None], np.array([index]))
-    return target
+    return write_waves(tmp_path_factory.mktemp("clip") / "small.mp4")
 
 
 @pytest.fixture(scope="module")
@@ -88,20 +72,6 @@ def file(checkpoint, clip) -> Path:
     """The tokens of the clip, as tubelet writes them."""
     target = clip.with_suffix(".tube")
     tokenize_file(clip, target, tokenizer=checkpoint)
-    return target
-
-
-def open_video(page: OpenPage, clip: Path) -> None:
-    page.choose(clip)
-    page.shows(WIDTH, HEIGHT)
-    page.has_read(FRAMES)
-    sync_api.expect(page.page.locator("#save")).to_be_enabled()
-
-
-def saved(page: OpenPage, target: Path) -> Path:
-    with page.page.expect_download() as download:
-        page.page.locator("#save").click()
-    download.value.save_as(target)
     return target
 
 
@@ -124,9 +94,10 @@ def assert_tokens_of_torch(digits: torch.Tensor, tokenizer: DiscreteTokenizer, s
 
 
 def check_encoding(page: OpenPage, checkpoint, clip: Path, folder: Path) -> None:
-    open_video(page, clip)
+    page.open_video(clip)
     source, found = frames_of(page, "#source", FRAMES), frames_of(page, "#result", FRAMES)
-    file, back = saved(page, folder / "saved.tube"), folder / "back.npy"
+    file, back = folder / "saved.tube", folder / "back.npy"
+    page.save(file)
     assert_tokens_of_torch(digits_in(file), checkpoint.tokenizer, source)
     decode_file(file, back, tokenizer=checkpoint)
     assert_same_pictures(found, np.load(back))
@@ -149,9 +120,10 @@ def test_tokens_and_pictures_are_those_of_torch(page, checkpoint, clip, tmp_path
 
 
 def test_the_map_tells_each_token(page, checkpoint, clip, tmp_path):
-    open_video(page, clip)
+    page.open_video(clip)
     page.seek(6)
-    digits = digits_in(saved(page, tmp_path / "map.tube"))
+    page.save(tmp_path / "map.tube")
+    digits = digits_in(tmp_path / "map.tube")
     tokens = digits_to_tokens(digits[None], checkpoint.tokenizer.bases)[0]
     colours = page.pixels("#map-picture")
     assert colours.shape == (ROWS, COLUMNS, 3)
@@ -169,12 +141,12 @@ def test_the_map_tells_each_token(page, checkpoint, clip, tmp_path):
 
     place = {"x": box["width"] * 4.5 / COLUMNS, "y": box["height"] * 2.5 / ROWS}
     map_.hover(position=place)
-    sync_api.expect(said).to_contain_text(text(2, 4))
+    expect(said).to_contain_text(text(2, 4))
     page.page.locator("#headline").hover()
-    sync_api.expect(said).to_have_text("Point at a position, or tap it, to see its token.")
+    expect(said).to_have_text("Point at a position, or tap it, to see its token.")
     map_.click(position=place)
     page.page.locator("#headline").hover()
-    sync_api.expect(said).to_contain_text(text(2, 4))
+    expect(said).to_contain_text(text(2, 4))
     for key, row, column in (
         ("ArrowDown", 3, 4),
         ("ArrowRight", 3, 5),
@@ -182,12 +154,12 @@ def test_the_map_tells_each_token(page, checkpoint, clip, tmp_path):
         ("ArrowLeft", 2, 4),
     ):
         page.page.keyboard.press(key)
-        sync_api.expect(said).to_contain_text(text(row, column))
+        expect(said).to_contain_text(text(row, column))
     # Arrows on the map move no frame; what is beyond the edge is the edge.
     assert page.text("#frame-number").startswith("7 /")
     for _ in range(ROWS):
         page.page.keyboard.press("ArrowUp")
-    sync_api.expect(said).to_contain_text(text(0, 4))
+    expect(said).to_contain_text(text(0, 4))
 
 
 def test_the_map_is_reached_by_the_keyboard_and_named(page):
@@ -215,7 +187,7 @@ def test_tokens_that_tubelet_wrote_are_decoded(page, checkpoint, clip, tmp_path,
     tokenize_file(clip, file, tokenizer=own)
     decode_file(file, back, tokenizer=own)
     page.choose(file)
-    sync_api.expect(page.page.locator("#result-name")).to_have_text(f"{file.name}, decoded by digits")
+    expect(page.page.locator("#result-name")).to_have_text(f"{file.name}, decoded by digits")
     page.shows(WIDTH, HEIGHT)
     assert_same_pictures(frames_of(page, "#result", FRAMES), np.load(back))
     assert page.text("#psnr") == "none"
@@ -225,29 +197,27 @@ def test_tokens_that_tubelet_wrote_are_decoded(page, checkpoint, clip, tmp_path,
 def test_files_of_others_are_colours_or_refused_and_damage_is_said(page, file):
     problem = page.page.locator("#problem")
     page.choose(GOLDEN / "version2.tube")
-    sync_api.expect(page.page.locator("#result-name")).to_contain_text(
-        "version2.tube: a colour for each token"
-    )
-    sync_api.expect(page.page.locator("#map-facts")).to_contain_text("15 positions")
+    expect(page.page.locator("#result-name")).to_contain_text("version2.tube: a colour for each token")
+    expect(page.page.locator("#map-facts")).to_contain_text("15 positions")
     page.choose(GOLDEN / "version1.tube")
-    sync_api.expect(problem).to_contain_text("the file is one of golden, and this page computes with digits")
+    expect(problem).to_contain_text("the file is one of golden, and this page computes with digits")
     content = file.read_bytes()
     changed = bytearray(content)
     changed[len(content) // 2] ^= 1
     for wrong, said in ((bytes(changed), "damaged"), (content[:-30], "cut short")):
         page.choose({"name": "wrong.tube", "mimeType": "", "buffer": wrong})
-        sync_api.expect(problem).to_contain_text(said)
+        expect(problem).to_contain_text(said)
     page.choose(file)
-    sync_api.expect(problem).to_be_hidden()
+    expect(problem).to_be_hidden()
 
 
 def test_on_a_phone_the_map_is_tapped(browser, url, clip):
     for phone in opened(browser, url, 400, 860, has_touch=True, color_scheme="dark"):
-        open_video(phone, clip)
+        phone.open_video(clip)
         phone.seek(1)
         assert phone.page.locator("html").evaluate("(root) => root.scrollWidth <= root.clientWidth")
         phone.page.locator("#map").tap()
-        sync_api.expect(phone.page.locator("#token")).to_contain_text("Row 4, column 5: token")
+        expect(phone.page.locator("#token")).to_contain_text("Row 4, column 5: token")
 
 
 @pytest.mark.slow

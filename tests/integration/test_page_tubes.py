@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,10 +16,6 @@ from tubelet.bitstream.reader import TubeReader
 from tubelet.bitstream.segment import encode_symbols
 from tubelet.serve.server import PageServer
 from tubelet.serve.site import STATIC
-
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium to run the page's scripts")
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -62,8 +57,8 @@ ENCODE = """async ([values, base]) => {
 
 WRITE = """async ({ facts, chunks }) => {
     const { writeTube } = await import("./tube.js");
-    const given = chunks.map(({ symbols, timestamps }) => (
-        { symbols: symbols.map((step) => Int32Array.from(step)), timestamps }));
+    const given = chunks.map(({ symbols, ...own }) => (
+        { ...own, symbols: symbols.map((part) => Int32Array.from(part)) }));
     let text = "";
     for (const byte of writeTube(facts, given)) text += String.fromCharCode(byte);
     return btoa(text);
@@ -71,18 +66,16 @@ WRITE = """async ({ facts, chunks }) => {
 
 
 @pytest.fixture(scope="module")
-def scripts(tmp_path_factory) -> Iterator[Any]:
+def scripts(browser, tmp_path_factory) -> Iterator[Any]:
     """A page with nothing on it, of the server that has the page's scripts."""
     empty = tmp_path_factory.mktemp("page") / "index.html"
     empty.write_text("<!doctype html><title>empty</title>")
     with PageServer({"index.html": empty, "tube.js": STATIC / "tube.js"}, port=0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with sync_api.sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-            page = browser.new_page()
-            page.goto(server.url)
-            yield page
-            browser.close()
+        page = browser.new_page()
+        page.goto(server.url)
+        yield page
+        page.close()
         server.shutdown()
 
 
@@ -194,11 +187,13 @@ def test_carries_run_as_far_as_they_must(scripts):
         assert bytes(scripts.evaluate(ENCODE, [values, None])) == by_tubelet(values)
 
 
-@pytest.mark.parametrize("bases", [[], [[9, 9]], [[9], [9]]])
-def test_tubelet_reads_what_the_page_writes(scripts, read, tmp_path, bases):
-    random = np.random.default_rng(3)
-    lengths = [3, 2]
-    symbols = [random.integers(0, 9, (steps, 2, 3, 4)) - (0 if bases else 4) for steps in lengths]
+def part_of(name: str, stride: list[int], rows: int, columns: int, **numbers: Any) -> dict[str, Any]:
+    usual = {"name": name, "stride": stride, "rows": rows, "columns": columns, "channels": 2}
+    return usual | {"steps": [], "bases": []} | numbers
+
+
+def written(scripts, target: Path, parts: list[dict[str, Any]], symbols: list[list[np.ndarray]]) -> bytes:
+    """What the page writes of chunks of 3 and 2 steps, whose symbols are ``c t h w``, part by part."""
     facts = {
         "tokenizer": "any",
         "tokenizerSha256": "ab" * 32,
@@ -206,31 +201,70 @@ def test_tubelet_reads_what_the_page_writes(scripts, read, tmp_path, bases):
         "leadFrame": True,
         "height": 23,
         "width": 30,
-        "rows": 3,
-        "columns": 4,
-        "steps": [] if bases else [1000, 2000],
-        "bases": bases,
+        "parts": parts,
         "timeBase": [1, 1000],
         "name": 'Füße "1"',
     }
     chunks = [
-        {"symbols": [step.ravel().tolist() for step in one], "timestamps": times}
-        for one, times in zip(
-            symbols, ([0, 40, 80, 120, 160, 200, 240, 280, 333], [400, 440, 480]), strict=True
-        )
+        {"steps": steps, "symbols": [part.ravel().tolist() for part in chunk], "timestamps": times}
+        for steps, chunk, times in zip(LENGTHS, symbols, TIMES, strict=True)
     ]
-    written = base64.b64decode(scripts.evaluate(WRITE, {"facts": facts, "chunks": chunks}))
-    target = tmp_path / "page.tube"
-    target.write_bytes(written)
+    content = base64.b64decode(scripts.evaluate(WRITE, {"facts": facts, "chunks": chunks}))
+    target.write_bytes(content)
+    return content
+
+
+def check_written(target: Path, symbols: list[list[np.ndarray]]) -> Any:
+    """What tubelet reads of it; gives the header."""
     with TubeReader(target) as reader:
         assert reader.complete
         assert (reader.header.tokenizer, reader.header.width, reader.header.stride) == ("any", 30, (4, 8, 8))
         assert reader.header.source["name"] == 'Füße "1"'
-        assert reader.header.parts[0].bases == tuple(map(tuple, bases))
-        for found, expected, times in zip(chunks_of(reader), symbols, chunks, strict=True):
-            np.testing.assert_array_equal(found.symbols, np.moveaxis(expected, 0, 1))
-            assert found.timestamps.tolist() == times["timestamps"]
-    (again,) = read(written)
+        for found, expected, times in zip(chunks_of(reader), symbols, TIMES, strict=True):
+            for part, own in zip(found.parts, expected, strict=True):
+                np.testing.assert_array_equal(part.symbols, own)
+            assert found.timestamps.tolist() == times
+        return reader.header
+
+
+LENGTHS = 3, 2
+TIMES = [0, 40, 80, 120, 160, 200, 240, 280, 333], [400, 440, 480]
+
+
+@pytest.mark.parametrize("bases", [[], [[9, 9]], [[9], [9]]])
+def test_tubelet_reads_what_the_page_writes(scripts, read, tmp_path, bases):
+    random = np.random.default_rng(3)
+    symbols = [
+        [random.integers(0, 9, (2, steps, 3, 4), np.int32) - np.int32(0 if bases else 4)] for steps in LENGTHS
+    ]
+    part = part_of("latent", [4, 8, 8], 3, 4, steps=[] if bases else [1000, 2000], bases=bases)
+    content = written(scripts, tmp_path / "page.tube", [part], symbols)
+    header = check_written(tmp_path / "page.tube", symbols)
+    assert (header.version, header.parts[0].bases) == (2 if bases else 1, tuple(map(tuple, bases)))
+    (again,) = read(content)
     assert again["incomplete"] is None
-    in_order = b"".join(np.moveaxis(one, 0, 1).astype("<i4").tobytes() for one in symbols)
+    in_order = b"".join(part.astype("<i4").tobytes() for (part,) in symbols)
+    assert again["digest"] == hashlib.sha256(in_order).hexdigest()
+
+
+def test_tubelet_reads_parts_that_the_page_writes(scripts, read, tmp_path):
+    """On grids of their own, in time too: the first step, of one frame, has one latent step of every part."""
+    random = np.random.default_rng(4)
+    parts = [
+        part_of("what", [4, 8, 8], 3, 4, steps=[1000, 2000]),
+        part_of("where", [2, 4, 8], 6, 4, steps=[500], channels=1),
+    ]
+    symbols = [
+        [
+            random.integers(-4, 5, (2, steps, 3, 4), np.int32),
+            random.integers(-9, 9, (1, more, 6, 4), np.int32),
+        ]
+        for steps, more in zip(LENGTHS, (5, 4), strict=True)
+    ]
+    content = written(scripts, tmp_path / "page.tube", parts, symbols)
+    header = check_written(tmp_path / "page.tube", symbols)
+    assert (header.version, [part.name for part in header.parts]) == (3, ["what", "where"])
+    assert (header.parts[1].stride, header.parts[1].steps) == ((2, 4, 8), (500,))
+    (again,) = read(content)
+    in_order = b"".join(part.astype("<i4").tobytes() for chunk in symbols for part in chunk)
     assert again["digest"] == hashlib.sha256(in_order).hexdigest()

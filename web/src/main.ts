@@ -51,12 +51,14 @@ async function start(): Promise<void> {
   const { facts, runtime: computes } = await engine.ask("load", { base, runtime });
   setText("model", `${facts.name} · ${computes}`);
   const stage = new Stage();
-  const latent = new LatentView((kept) => controls.setChannels(kept));
+  const latent = new LatentView((part, kept) => controls.setChannels(part, kept));
   const map = new TokenMap();
+  /** Sources that are being opened; what was open before is shown meanwhile. */
+  let opening = 0;
   const show = (view: View) => {
-    setText("waiting", "");
+    if (!opening) setText("waiting", "");
     stage.draw(view.source, view.decoded, view.clip.size);
-    latent.draw(view.clip, view.shown.latent, player.settings.channels);
+    latent.draw(view, player.settings.channels);
     map.draw(view, !player.playing);
     showFigures(view, player, chart);
     controls.showFrame(view);
@@ -65,36 +67,40 @@ async function start(): Promise<void> {
   const chart = new PsnrChart((frame) => player.seek(frame));
   const controls = new Controls(player, stage, facts);
 
-  let opening = 0;
-  /** Open a source; what is asked for last wins. */
-  const open = async (make: (side: number) => Promise<Source>): Promise<void> => {
-    const turn = ++opening;
+  let turns = 0;
+  /** Open something; what is asked for last wins, and `isLast` tells whether this is it. */
+  const opened = async (make: (isLast: () => boolean) => Promise<void>): Promise<void> => {
+    const turn = ++turns;
+    const isLast = () => turn === turns;
     tell(null);
     setText("waiting", "Opening…");
+    opening++;
     try {
+      await make(isLast);
+    } catch (error) {
+      if (isLast()) tell(error);
+    } finally {
+      opening--;
+    }
+  };
+  const open = (make: (side: number) => Promise<Source>) =>
+    opened(async (isLast) => {
       const source = await make(controls.side);
-      if (turn !== opening) return source.close();
+      if (!isLast()) return source.close();
       await player.open(source);
       controls.showClip(facts);
-    } catch (error) {
-      if (turn === opening) tell(error);
-    }
-  };
-  /** Open a file of latents. */
-  const openTube = async (file: File): Promise<void> => {
-    const turn = ++opening;
-    tell(null);
-    setText("waiting", "Opening…");
-    try {
-      const incomplete = await player.openTube(file.name, new Uint8Array(await file.arrayBuffer()));
-      if (turn !== opening) return;
+    });
+  /** Open a file of latents, or of tokens. */
+  const openTube = (file: File) =>
+    opened(async (isLast) => {
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      const incomplete = await player.openTube(file.name, bytes).catch((error: unknown) => {
+        throw new SourceError(`${file.name}: ${error instanceof Error ? error.message : String(error)}.`);
+      });
+      if (!isLast()) return;
       controls.showClip(facts);
-      if (incomplete)
-        tell(new SourceError(`${file.name}: ${incomplete}. What is shown is what came before.`));
-    } catch (error) {
-      tell(new SourceError(`${file.name}: ${error instanceof Error ? error.message : String(error)}.`));
-    }
-  };
+      if (incomplete) throw new SourceError(`${file.name}: ${incomplete}. What is shown is what came before.`);
+    });
   player.addEventListener("problem", (event) => tell((event as CustomEvent<unknown>).detail));
   controls.onopen = (file) =>
     file.name.endsWith(".tube") ? openTube(file) : open((side) => openFile(file, side));

@@ -2,7 +2,8 @@
 
 import type { Settings, Shown } from "./codec/clip";
 import type { Engine } from "./codec/engine";
-import { type Facts, type Grouping, type Size, cellsOf, firstFrame, framesIn, stepOf } from "./codec/facts";
+import { type Facts, type Grouping, type Size, firstFrame, framesIn, stepOf } from "./codec/facts";
+import { type Layout, layoutsOf } from "./codec/layout";
 import type { Pixels } from "./codec/pixels";
 import type { Source } from "./media/source";
 
@@ -15,15 +16,13 @@ export interface Clip {
   size: Size;
   original: Size;
   live: boolean;
-  /** Channels that its latent has. */
-  channels: number;
+  /** The parts of its latent, with the channels that it has. */
+  parts: Layout[];
   /** Of tokens: for each one of a position, how many values its digits have; none of a latent. */
   bases: number[][];
   /** Whether it is decoded; tokens of other tokenizers are colours alone. */
   decoded: boolean;
   grouping: Grouping;
-  /** Positions of a step. */
-  cells: Size;
   /** Frames of the source; none where a file holds the latent alone. */
   frames: Pixels[];
   /** Seconds since the clip began, of each frame. */
@@ -50,8 +49,8 @@ export class Player extends EventTarget {
   /** How many clips were opened. */
   clips = 0;
   playing = true;
-  settings: Settings = { channels: 16, coarseness: 1 };
-  /** Milliseconds that a frame takes to encode, and to decode; smoothed. */
+  settings: Settings = { channels: [], coarseness: 1 };
+  /** Milliseconds that a frame of a full step takes to encode, and to decode; smoothed. */
   encodeTime = 0;
   decodeTime = 0;
   /** Frames that were shown in the last second. */
@@ -180,11 +179,10 @@ export class Player extends EventTarget {
       size,
       original,
       live,
-      channels: facts.channels,
+      parts: layoutsOf(facts, size),
       bases: facts.bases,
       decoded: true,
       grouping: facts,
-      cells: cellsOf(facts, size),
       frames: [],
       times: [],
       steps: 0,
@@ -234,7 +232,7 @@ export class Player extends EventTarget {
   private async encode(group: Pixels[]): Promise<void> {
     const { clip } = this;
     await this.engine.ask("push", { frames: group });
-    this.encodeTime = smoothed(this.encodeTime, this.engine.times.push! / group.length);
+    this.encodeTime = smoothed(this.encodeTime, this.engine.times.push! / this.facts.stride[0]);
     if (clip !== this.clip) return;
     clip!.steps++;
     this.changed();
@@ -294,7 +292,7 @@ export class Player extends EventTarget {
       const shown = await this.engine.ask("show", { step, settings: this.settings });
       if (version !== this.version || clip !== this.clip) return;
       this.ready.set(step, shown);
-      this.decodeTime = smoothed(this.decodeTime, this.engine.times.show! / shown.frames.length);
+      this.decodeTime = smoothed(this.decodeTime, this.engine.times.show! / this.facts.stride[0]);
     } catch (error) {
       this.dispatchEvent(new CustomEvent("problem", { detail: error }));
       this.playing = false;

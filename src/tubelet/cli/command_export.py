@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write the files, and say where they are and what they lose."""
     from tubelet.checkpoint import architecture, find, read_continuous, read_discrete
+    from tubelet.cli.console import as_word
     from tubelet.files import check_folder
     from tubelet.interop.steps.loss import SCENE_TEXT, measured_loss
 
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
             loss = measured_loss(checkpoint, read[discrete](arguments.output))
             rows.append(("loss", f"{loss.db:.3f} dB of {loss.before:.2f} ({SCENE_TEXT})"))
             figures |= {"psnr_before_db": loss.before, "psnr_after_db": loss.after}
-        systems = f"{arguments.tokenizer} {arguments.format}:{arguments.output}"
+        systems = f"{as_word(arguments.tokenizer)} {as_word(f'{arguments.format}:{arguments.output}')}"
         rows.append(("measure it", f"tubelet bench --with {systems} -o bench.json"))
     options.show_result(arguments, rows, figures)
 

@@ -8,7 +8,7 @@ for example:
 import argparse
 from pathlib import Path
 
-from tubelet.cli.console import show_table
+from tubelet.cli.console import as_word, show_table
 from tubelet.cli.progress import progress
 
 NAME = "export-checkpoint"
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     if is_generator(arguments.training):
         folder = export_generator(arguments.training, arguments.output, force=arguments.force)
-        use = f'tubelet generate "a red circle moves left" -o my.mp4 --model {folder}'
+        use = f'tubelet generate "a red circle moves left" -o my.mp4 --model {as_word(folder)}'
         show_table([("generator", str(folder)), ("trained in", str(arguments.training)), ("use it", use)])
         return
     if is_prior(arguments.training):
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if is_flow(arguments.training):
         folder = export_flow(arguments.training, arguments.output, force=arguments.force)
-        use = f"tubelet reconstruct my.mp4 --tokenizer {folder} --channels 4 --refine 4"
+        use = f"tubelet reconstruct my.mp4 --tokenizer {as_word(folder)} --channels 4 --refine 4"
         show_table([("tokenizer", str(folder)), ("trained in", str(arguments.training)), ("use it", use)])
         return
     export = export_twin if is_twin(arguments.training) else export_run
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
             on_windows=shown,
         )
     if export is export_twin:
-        use = f"tubelet swap A.mp4 B.mp4 -o SWAP.mp4 --tokenizer {folder}"
+        use = f"tubelet swap A.mp4 B.mp4 -o SWAP.mp4 --tokenizer {as_word(folder)}"
     else:
-        use = f"{_USES[architecture(folder)]} --tokenizer {folder}"
+        use = f"{_USES[architecture(folder)]} --tokenizer {as_word(folder)}"
     show_table([("tokenizer", str(folder)), ("trained in", str(arguments.training)), ("use it", use)])

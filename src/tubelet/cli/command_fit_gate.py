@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tubelet.cli.console import show_table
+from tubelet.cli.console import as_word, show_table
 from tubelet.cli.progress import progress
 
 NAME = "fit-gate"
@@ -60,6 +60,6 @@ def run(arguments: argparse.Namespace) -> None:
             ("last frame goes on", f"{fitted.still:.2f} dB"),
             ("predicted", f"{fitted.predicted:.2f} dB"),
             ("blended", f"{fitted.gated:.2f} dB"),
-            ("use it", f"tubelet continue my.mp4 -o longer.mp4 --tokenizer {arguments.output}"),
+            ("use it", f"tubelet continue my.mp4 -o longer.mp4 --tokenizer {as_word(arguments.output)}"),
         ]
     )

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tubelet.cli.console import show_table
+from tubelet.cli.console import as_word, show_table
 from tubelet.cli.progress import progress
 from tubelet.errors import OptionError
 
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
         [
             ("tokenizer", str(arguments.output)),
             ("clips", f"{len(clips) - len(skipped)} used, {len(skipped)} could not be read"),
-            ("use it", f"tubelet reconstruct my.mp4 --tokenizer {arguments.output}"),
+            ("use it", f"tubelet reconstruct my.mp4 --tokenizer {as_word(arguments.output)}"),
         ]
     )
 

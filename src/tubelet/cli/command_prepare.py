@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tubelet.cli import options, sources
-from tubelet.cli.console import show_table
+from tubelet.cli.console import as_word, show_table
 from tubelet.cli.preparing import prepared, rows_outside
 
 if TYPE_CHECKING:
@@ -79,5 +79,5 @@ def _table(arguments: argparse.Namespace, crops: "Crops") -> list[tuple[str, str
         ("clips", f"{len(crops.clips)} used, {len(crops.skipped)} skipped"),
         *(("skipped", f"{count}: {reason}") for reason, count in reasons.most_common()),
         ("on disk", options.bytes_text(crops.size)),
-        ("next", f"tubelet train m --data {arguments.output} -o RUN"),
+        ("next", f"tubelet train m --data {as_word(arguments.output)} -o RUN"),
     ]

@@ -106,9 +106,10 @@ def run(arguments: argparse.Namespace) -> None:
     """Train."""
     import torch
 
-    from tubelet.cli.console import show_table
+    from tubelet.cli.console import as_word, show_table
     from tubelet.cli.fields import with_fields
     from tubelet.cli.progress import run_progress
+    from tubelet.files import no_empty_folders
     from tubelet.train.loop import RunOptions
     from tubelet.train.precision import computes_bfloat16
 
@@ -116,7 +117,7 @@ def run(arguments: argparse.Namespace) -> None:
         neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // neighbours))
     config = with_fields(arguments.config, arguments)
-    with run_progress() as show:
+    with run_progress() as show, no_empty_folders(arguments.output):
         options = RunOptions(
             folder=arguments.output,
             time_limit=arguments.time_limit,
@@ -140,7 +141,7 @@ def run(arguments: argparse.Namespace) -> None:
                 ("run", str(arguments.output)),
                 ("iterations", f"{state.iteration} in {state.seconds / 3600:.2f} hours"),
                 ("computed in", "bfloat16" if half else "float32"),
-                ("use it", f"tubelet export-checkpoint {arguments.output} -o tubelet-mine"),
+                ("use it", f"tubelet export-checkpoint {as_word(arguments.output)} -o tubelet-mine"),
             ]
         )
 

@@ -16,6 +16,7 @@ import argparse
 from pathlib import Path
 
 from tubelet.cli import options
+from tubelet.cli.console import as_word
 from tubelet.files.names import text_name
 
 NAME = "weights"
@@ -42,13 +43,14 @@ def run(arguments: argparse.Namespace) -> None:
 
     options.check_outputs([], arguments.json, inputs=arguments.sources, force=arguments.force)
     made = make_weights(arguments.network, arguments.sources, arguments.output, force=arguments.force)
+    named = f"{made.path}:{made.sha256}"
     rows = [
         ("weights", str(made.path)),
         ("holds", f"{made.tensors} tensors, {made.numbers / 1e6:.2f} million numbers"),
         ("sha256", made.sha256),
-        ("use it", f"tubelet evaluate … --weights {arguments.network}={made.path}:{made.sha256}"),
+        ("use it", f"tubelet evaluate … --weights {as_word(f'{arguments.network}={named}')}"),
     ]
     if arguments.network == "lpips":
-        rows.append(("or train", f"… --perceptual {made.path} --perceptual_sha256 {made.sha256}"))
+        rows.append(("or train", f"… --perceptual {as_word(made.path)} --perceptual_sha256 {made.sha256}"))
     figures = {"network": arguments.network, "file": text_name(str(made.path)), "sha256": made.sha256}
     options.show_result(arguments, rows, figures | {"tensors": made.tensors, "numbers": made.numbers})

@@ -3,6 +3,7 @@
 import os
 import platform
 import select
+import shlex
 import sys
 import time
 import traceback
@@ -204,6 +205,11 @@ def _peak_text() -> str:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return f", at most {peak * (1 if sys.platform == 'darwin' else 1024) / 2**20:.0f} MiB of memory"
     return ""
+
+
+def as_word(name: object) -> str:
+    """A name as a word of a command that is suggested: quoted for a shell, where it must be."""
+    return shlex.quote(str(name))
 
 
 def show_table(rows: list[tuple[str, ...]], *, header: tuple[str, ...] | None = None) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from tubelet import __version__
 from tubelet.checkpoint import Checkpoint
 from tubelet.data.photographs import DEMO_FRAMES, check_photographs, moving_photographs
-from tubelet.errors import OptionError, OutputError
+from tubelet.errors import OutputError
 from tubelet.files import output_errors, replacing_folder
 from tubelet.interop.onnx.export import DECODER, ENCODER, export_onnx
 from tubelet.interop.onnx.opening import read_facts
@@ -36,7 +36,7 @@ MADE = (f"{ENCODER}.gz", f"{DECODER}.gz", FACTS, CLIP)
 CLIP_SIZE = (288, 512)
 """Rows and columns of the clip to begin with."""
 
-_FORMAT = 1
+_FORMAT = 2
 """Of what is kept between runs; other programs make their own."""
 
 
@@ -103,7 +103,6 @@ def default_cache() -> Path:
 
 def _make(checkpoint: AnyCheckpoint, folder: Path) -> None:
     """Write the files of `MADE`."""
-    _check_parts(checkpoint)
     check_photographs()
     with output_errors(folder), tempfile.TemporaryDirectory(prefix="tubelet-") as place:
         exported = export_onnx(checkpoint, Path(place) / "onnx")
@@ -113,19 +112,6 @@ def _make(checkpoint: AnyCheckpoint, folder: Path) -> None:
         facts = json.dumps(asdict(read_facts(exported / ENCODER)), sort_keys=True)
         (folder / FACTS).write_text(facts + "\n", encoding="utf-8")
         _write_clip(folder / CLIP)
-
-
-def _check_parts(checkpoint: AnyCheckpoint) -> None:
-    """Raise `OptionError` unless the latent has one part, which is what the page shows."""
-    tokenizer = checkpoint.tokenizer
-    backbone = tokenizer.backbone if isinstance(tokenizer, DiscreteTokenizer) else tokenizer
-    parts = backbone.parts
-    if len(parts) > 1:
-        names = ", ".join(part.name for part in parts)
-        raise OptionError(
-            f"the latent of {checkpoint.name} has {len(parts)} parts: {names}; the page shows latents of "
-            "one. Serve another tokenizer, such as tubelet-s."
-        )
 
 
 def _write_clip(target: Path) -> None:

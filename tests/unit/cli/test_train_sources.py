@@ -77,3 +77,17 @@ def test_what_would_end_badly_is_refused_before_clips_are_cut(clips, tmp_path, t
     assert "several processes train" in capsys.readouterr().err
     assert not trained
     assert not list(tmp_path.rglob("crops*"))
+
+
+def test_a_run_that_never_began_leaves_no_folder(tmp_path, trained):
+    damaged = tmp_path / "damaged.npy"
+    damaged.write_bytes(b"no clip")
+    run = tmp_path / "runs" / "first"
+    assert train(damaged, run) != 0
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_next_command_is_one_that_a_shell_takes(clips, tmp_path, trained, capsys):
+    run = tmp_path / "my first run"
+    assert train(clips, run) == 0
+    assert f"tubelet export-checkpoint '{run}' -o tubelet-mine" in capsys.readouterr().out

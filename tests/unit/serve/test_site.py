@@ -4,14 +4,12 @@ import socket
 from dataclasses import replace
 
 import pytest
-from parts_model import PartsModel
 
 from tubelet.checkpoint import Checkpoint
 from tubelet.cli.main import main
 from tubelet.errors import OptionError, OutputError
 from tubelet.serve import site
 from tubelet.serve.site import MADE, site_files, static_names, write_site
-from tubelet.tokenizers.continuous import ContinuousTokenizer
 
 
 @pytest.fixture
@@ -100,10 +98,3 @@ def test_a_taken_port_is_said_before_anything_is_made(made, capsys):
         assert main(["serve", "--port", str(taken.getsockname()[1])]) == 2
     assert "is in use" in capsys.readouterr().err
     assert made == []
-
-
-def test_a_latent_of_several_parts_is_refused_by_name(tmp_path):
-    parts = Checkpoint(name="parts", tokenizer=ContinuousTokenizer(PartsModel()), sha256="ef" * 32)
-    with pytest.raises(OptionError, match="3 parts: whole, rows, columns; the page shows latents of one"):
-        write_site(parts, tmp_path / "page")
-    assert not (tmp_path / "page").exists()

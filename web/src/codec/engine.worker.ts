@@ -2,15 +2,17 @@
 
 import { type Tube, readTube } from "../tube";
 import type { Clip, EncodedClip } from "./clip";
-import { checkTokenizer, stepsOfTube, tokenStepsOf } from "./from_tube";
-import { LatentClip } from "./latent_clip";
-import { type Size, groupingOf } from "./facts";
+import { checkTokenizer, layoutsOfTube, stepsOfTube, tokenStepsOf } from "./from_tube";
+import { type Grouping, type Size, groupingOf } from "./facts";
+import { LatentSteps } from "./latent_steps";
+import { layoutsOf } from "./layout";
 import type { Answer, Call, Calls, Name } from "./messages";
 import { StepModel } from "./model";
 import { bestKind } from "./runtime";
+import { StepClip } from "./step_clip";
 import { tubeOf } from "./to_tube";
-import { TokenClip } from "./token_clip";
 import { TokenPictures } from "./token_pictures";
+import { TokenSteps } from "./token_steps";
 
 let model: StepModel;
 let clip: Clip;
@@ -26,7 +28,7 @@ const functions: { [N in Name]: (given: Calls[N]["given"]) => Promise<Calls[N]["
     return { facts: model.facts, runtime: model.runtime.kind === "webgpu" ? "WebGPU" : computes };
   },
   async begin(size) {
-    clip = encoded = emptyClip(model, size);
+    clip = encoded = emptyClip(model, size, model.facts);
     return undefined;
   },
   async push({ frames }) {
@@ -37,22 +39,18 @@ const functions: { [N in Name]: (given: Calls[N]["given"]) => Promise<Calls[N]["
     const tube = readTube(bytes);
     const opened = tube.header.content === "tokens" ? tokensOf(tube) : latentOf(tube);
     clip = opened;
-    const {
-      parts: [{ channels, bases }],
-      timeBase,
-    } = tube.header;
+    const { header } = tube;
+    const { timeBase } = header;
+    const decoded = !(opened instanceof TokenPictures);
     const ticks = tube.chunks.flatMap((chunk) => chunk.timestamps);
     const times = ticks.map((tick) => (Number(tick - ticks[0]) * timeBase[0]) / timeBase[1]);
-    const { cells, grouping, length } = opened;
-    const size = { height: tube.header.height, width: tube.header.width };
     return {
-      size,
-      cells,
-      grouping,
-      channels,
-      bases,
-      decoded: !(opened instanceof TokenPictures),
-      steps: length,
+      size: { height: header.height, width: header.width },
+      parts: layoutsOfTube(header, decoded ? model.facts : null),
+      grouping: opened.grouping,
+      bases: header.parts[0].bases,
+      decoded,
+      steps: opened.length,
       times,
       incomplete: tube.incomplete,
     };
@@ -65,15 +63,24 @@ const functions: { [N in Name]: (given: Calls[N]["given"]) => Promise<Calls[N]["
   },
 };
 
-function emptyClip(model: StepModel, size: Size): EncodedClip {
-  const { facts } = model;
-  return facts.bases.length ? new TokenClip(model, size, facts) : new LatentClip(model, size, facts);
+function emptyClip(model: StepModel, size: Size, grouping: Grouping): EncodedClip {
+  const make = model.facts.bases.length ? emptyTokens : emptyLatent;
+  return make(model, size, grouping);
+}
+
+function emptyLatent(model: StepModel, size: Size, grouping: Grouping) {
+  return new StepClip(model, size, grouping, new LatentSteps(model, layoutsOf(model.facts, size)));
+}
+
+function emptyTokens(model: StepModel, size: Size, grouping: Grouping) {
+  const [only] = layoutsOf(model.facts, size);
+  return new StepClip(model, size, grouping, new TokenSteps(model, only));
 }
 
 function latentOf(tube: Tube): Clip {
   checkTokenizer(tube.header, model.facts);
-  const opened = new LatentClip(model, tube.header, groupingOf(tube.header));
-  stepsOfTube(tube, model.facts).forEach((step) => opened.pushLatent(step));
+  const opened = emptyLatent(model, tube.header, groupingOf(tube.header));
+  stepsOfTube(tube, model.facts).forEach((step) => opened.pushStep(step));
   return opened;
 }
 
@@ -81,8 +88,8 @@ function latentOf(tube: Tube): Clip {
 function tokensOf(tube: Tube): Clip {
   if (tube.header.tokenizerSha256 !== model.facts.sha256) return new TokenPictures(tube);
   checkTokenizer(tube.header, model.facts);
-  const opened = new TokenClip(model, tube.header, groupingOf(tube.header));
-  tokenStepsOf(tube).forEach((step) => opened.pushTokens(step));
+  const opened = emptyTokens(model, tube.header, groupingOf(tube.header));
+  tokenStepsOf(tube).forEach((step) => opened.pushStep(step));
   return opened;
 }
 
@@ -90,9 +97,9 @@ function tokensOf(tube: Tube): Clip {
 async function loaded(base: string, kind: "webgpu" | "wasm"): Promise<StepModel> {
   const made = StepModel.load(base, kind).then(async (loaded) => {
     const [, height, width] = loaded.facts.stride;
-    const trial = emptyClip(loaded, { height, width });
+    const trial = emptyClip(loaded, { height, width }, loaded.facts);
     await trial.push([new Uint8ClampedArray(4 * height * width)]);
-    await trial.show(0, { channels: 1, coarseness: 0 });
+    await trial.show(0, { channels: trial.parts.map(({ channels }) => channels), coarseness: 0 });
     return loaded;
   });
   return kind === "wasm" ? made : made.catch(() => StepModel.load(base, "wasm"));
@@ -115,9 +122,8 @@ self.onmessage = ({ data }: MessageEvent<Call>) => {
   last = last.then(async () => {
     const reply = await answer(data);
     const shown = data.name === "show" ? (reply.answer as Calls["show"]["answer"] | undefined) : undefined;
-    const given = shown
-      ? [shown.latent, ...(shown.digits ? [shown.digits] : []), ...shown.frames].map(({ buffer }) => buffer)
-      : [];
+    const { parts, digits, frames } = shown ?? { parts: [], digits: null, frames: [] };
+    const given = [...parts, ...(digits ? [digits] : []), ...frames].map(({ buffer }) => buffer);
     self.postMessage(reply, { transfer: given });
   });
 };

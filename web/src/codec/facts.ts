@@ -10,10 +10,23 @@ export interface Grouping {
   lead_frame: boolean;
 }
 
-/** `tubelet.interop.onnx.facts.StepFacts`, as far as the page needs it. */
+/** A part of a latent; `tubelet.types.Part`. */
+export interface Part {
+  name: string;
+  channels: number;
+  /** Frames, rows and columns of pixels of a position of it. */
+  stride: [number, number, number];
+  /** Whether files keep its values as they are. */
+  exact: boolean;
+  /** Whether numbers of channels are about other parts for another reason. */
+  whole: boolean;
+}
+
+/** `tubelet.interop.steps.facts.StepFacts`, as far as the page needs it. */
 export interface Facts extends Grouping {
   name: string;
   sha256: string;
+  /** Of all parts together. */
   channels: number;
   variational: boolean;
   /** Steps that decoding must start before the first step that is wanted. */
@@ -21,6 +34,11 @@ export interface Facts extends Grouping {
   /** Channels of what the encoder, and the decoder, remember; none without a network. */
   encoder_past: number;
   decoder_past: number;
+  /** Rows and columns of positions of that, in a cell. */
+  encoder_past_side: number;
+  decoder_past_side: number;
+  /** Of a latent of several parts; none stands for one of the stride of the tokenizer. */
+  parts: Part[];
   coding_units: number[];
   /** Of a discrete tokenizer: for each token of a position, how many values its digits have; else empty. */
   bases: number[][];
@@ -30,6 +48,16 @@ export interface Facts extends Grouping {
 export interface Size {
   height: number;
   width: number;
+}
+
+/** The parts of a latent, or of tokens, in the order of their tensors. */
+export function partsOf({ channels, stride, parts }: Facts): Part[] {
+  return parts.length ? parts : [{ name: "latent", channels, stride, exact: false, whole: false }];
+}
+
+/** Whether the first channels of a part are a part too, so that some may be left out. */
+export function isOrdered({ exact, whole }: Part): boolean {
+  return !exact && !whole;
 }
 
 /** How frames fall into the steps of a file: a tokenizer can make files of both kinds. */
@@ -54,8 +82,7 @@ export function stepOf(facts: Grouping, frame: number): number {
   return facts.lead_frame ? Math.ceil(frame / t) : Math.floor(frame / t);
 }
 
-/** Positions of a frame of pixels. */
-export function cellsOf(facts: Grouping, size: Size): Size {
-  const [, h, w] = facts.stride;
+/** Cells of a frame of pixels. */
+export function cellsOf({ stride: [, h, w] }: Grouping, size: Size): Size {
   return { height: Math.ceil(size.height / h), width: Math.ceil(size.width / w) };
 }

@@ -2,15 +2,16 @@
 
 import type { Settings, Shown } from "./clip";
 import type { Facts, Grouping, Size } from "./facts";
+import type { Layout } from "./layout";
 import type { Pixels } from "./pixels";
 import type { Saved } from "./to_tube";
 
 /** What a .tube file holds. */
 export interface OpenedTube {
   size: Size;
-  cells: Size;
+  /** With as many channels as it has. */
+  parts: Layout[];
   grouping: Grouping;
-  channels: number;
   /** Of each token of a position, how many values its digits have; none of a latent. */
   bases: number[][];
   /** Whether it is decoded here; tokens of other tokenizers are shown as colours. */

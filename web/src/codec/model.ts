@@ -1,17 +1,26 @@
 // An exported tokenizer, run by onnxruntime: one step of frames at a time, with its state in sight.
 
 import type * as ort from "onnxruntime-web/wasm";
-import { type Facts, type Size, cellsOf } from "./facts";
+import { type Facts, type Size, cellsOf, partsOf } from "./facts";
 import { fetchBytes } from "../fetching";
+import { layoutsOf } from "./layout";
 import { type Runtime, loadRuntime } from "./runtime";
 
 /** What a network remembers from step to step; none before the first. */
 export type Past = ort.Tensor | null;
 
 export interface Encoded {
-  /** A latent; digits, if the tokenizer is discrete. Channels, rows, columns. */
-  values: Float32Array | Int32Array;
+  /** Each part of a latent; digits, if the tokenizer is discrete. Latent steps, channels, rows, columns. */
+  values: (Float32Array | Int32Array)[];
   past: Past;
+}
+
+/** A part of a latent that is decoded; of each position the first `counts` channels are looked at. */
+export interface GivenPart {
+  /** Latent steps, channels, rows, columns. */
+  values: Float32Array;
+  /** Latent steps, rows, columns. */
+  counts: BigInt64Array;
 }
 
 export interface Decoded {
@@ -57,29 +66,32 @@ export class StepModel {
     const {
       stride: [t, h, w],
       encoder_past,
+      encoder_past_side,
     } = this.facts;
     const cells = cellsOf(this.facts, size);
     const feeds = {
       frames: new this.runtime.ort.Tensor("float32", frames, [1, 3 * t, cells.height * h, cells.width * w]),
-      ...this.state(past, encoder_past, cells),
+      ...this.state(past, encoder_past, encoder_past_side, cells),
     };
     const result = await this.encoder.run(feeds);
-    const values = this.facts.bases.length ? result.digits : result.latent;
-    return { values: values.data as Encoded["values"], past: result.past_next ?? null };
+    const names = this.facts.bases.length ? ["digits"] : partsOf(this.facts).map(({ name }) => name);
+    const values = names.map((name) => result[name].data as Encoded["values"][number]);
+    return { values, past: result.past_next ?? null };
   }
 
-  /** Decode a step of a latent; of each position the first `counts` channels are looked at. */
-  async decode(latent: Float32Array, counts: BigInt64Array, cells: Size, past: Past): Promise<Decoded> {
+  /** Decode a step of a latent, given part by part. */
+  async decode(given: GivenPart[], cells: Size, past: Past): Promise<Decoded> {
     const { Tensor } = this.runtime.ort;
-    const sides = [cells.height, cells.width];
-    return this.decoded(
-      {
-        latent: new Tensor("float32", latent, [1, this.facts.channels, ...sides]),
-        counts: new Tensor("int64", counts, [1, 1, ...sides]),
-      },
-      cells,
-      past,
-    );
+    const [, h, w] = this.facts.stride;
+    const layouts = layoutsOf(this.facts, { height: h * cells.height, width: w * cells.width });
+    const tensors = layouts.flatMap(({ name, channels, steps, rows, columns }, i) => {
+      const counts = this.facts.parts.length ? `${name}_counts` : "counts";
+      return [
+        [name, new Tensor("float32", given[i].values, [1, steps * channels, rows, columns])],
+        [counts, new Tensor("int64", given[i].counts, [1, steps, rows, columns])],
+      ] as const;
+    });
+    return this.decoded(Object.fromEntries(tensors), cells, past);
   }
 
   /** Decode a step of tokens. */
@@ -89,18 +101,21 @@ export class StepModel {
   }
 
   private async decoded(values: Record<string, ort.Tensor>, cells: Size, past: Past): Promise<Decoded> {
-    const state = this.state(past, this.facts.decoder_past, cells);
+    const { decoder_past, decoder_past_side } = this.facts;
+    const state = this.state(past, decoder_past, decoder_past_side, cells);
     const result = await this.decoder.run({ ...values, ...state });
     return { frames: result.frames.data as Float32Array, past: result.past_next ?? null };
   }
 
-  private state(past: Past, channels: number, cells: Size): Record<string, ort.Tensor> {
+  /** What a network is given of the step before: so many channels, `side` times the rows and columns of cells. */
+  private state(past: Past, channels: number, side: number, cells: Size): Record<string, ort.Tensor> {
     if (!channels) return {};
     const { Tensor } = this.runtime.ort;
-    const sides = [1, channels, cells.height, cells.width];
+    const sides = [1, channels, side * cells.height, side * cells.width];
+    const numbers = sides.reduce((all, one) => all * one, 1);
     return {
       first: new Tensor("bool", [past === null], [1]),
-      past: past ?? new Tensor("float32", new Float32Array(channels * cells.height * cells.width), sides),
+      past: past ?? new Tensor("float32", new Float32Array(numbers), sides),
     };
   }
 }

@@ -13,12 +13,12 @@ export function stepsOf(codingUnits: number[], coarseness: number): number[] {
   });
 }
 
-/** Symbols of the first channels of one step of a latent. */
+/** Symbols of a part: latent steps, channels (of which each has its step), positions. */
 export function quantise(latent: Float32Array, steps: number[], positions: number): Int32Array {
-  const symbols = new Int32Array(steps.length * positions);
-  for (let channel = 0; channel < steps.length; channel++) {
-    const step = Math.fround(steps[channel] * STEP_UNIT);
-    for (let at = channel * positions; at < (channel + 1) * positions; at++) {
+  const symbols = new Int32Array(latent.length);
+  for (let plane = 0, at = 0; at < latent.length; plane++) {
+    const step = Math.fround(steps[plane % steps.length] * STEP_UNIT);
+    for (const end = at + positions; at < end; at++) {
       const symbol = Math.round(latent[at] / step);
       symbols[at] = Math.max(-LARGEST_SYMBOL, Math.min(LARGEST_SYMBOL, symbol));
     }
@@ -26,18 +26,19 @@ export function quantise(latent: Float32Array, steps: number[], positions: numbe
   return symbols;
 }
 
-/** What the symbols of one step stand for; `centroids` of a channel say how much nearer to zero (SPEC, section 4). */
+/** What the symbols of a part stand for; `centroids` of a channel say how much nearer to zero (SPEC, section 4). */
 export function dequantise(
   symbols: Int32Array,
   steps: number[],
   positions: number,
   centroids: [number, number][] = [],
-): Float32Array {
+): Float32Array<ArrayBuffer> {
   const latent = new Float32Array(symbols.length);
-  for (let channel = 0; channel < steps.length; channel++) {
+  for (let plane = 0, at = 0; at < symbols.length; plane++) {
+    const channel = plane % steps.length;
     const step = Math.fround(steps[channel] * STEP_UNIT);
     const [one, more] = centroids[channel] ?? [0, 0];
-    for (let at = channel * positions; at < (channel + 1) * positions; at++) {
+    for (const end = at + positions; at < end; at++) {
       const symbol = symbols[at],
         magnitude = Math.abs(symbol);
       const shift = magnitude === 0 ? 0 : (magnitude === 1 ? one : more) / 256;

@@ -2,13 +2,13 @@
 
 import type { Chunk } from "../tube";
 import { CHUNK_STEPS } from "./clip";
+import { type Layout, positionsOf } from "./layout";
 
 /** What a chunk costs. */
 export interface ChunkRate {
   steps: number;
-  positions: number;
-  /** Bits of the first k channels at index k; of 32-bit numbers, where nothing is rounded. */
-  bits: Float64Array;
+  /** Of each part, the bits of its first k channels at index k; of 32-bit numbers, where nothing is rounded. */
+  parts: Float64Array[];
 }
 
 /** What a file would take for the chunks of a clip that grows; of each chunk it is computed once. */
@@ -17,8 +17,7 @@ export class ChunkRates {
 
   /** `bases` are those of digits, channel by channel; none for a latent. */
   constructor(
-    private readonly channels: number,
-    private readonly positions: number,
+    private readonly parts: Layout[],
     private readonly bases: number[] = [],
   ) {}
 
@@ -28,51 +27,59 @@ export class ChunkRates {
     for (const key of this.known.keys()) if (key.startsWith(`${chunk},`)) this.known.delete(key);
   }
 
-  /** What the chunk of a step takes, of a clip of `length` steps; as float32 numbers without `symbolsOf`. */
-  of(step: number, length: number, key: string, symbolsOf: ((step: number) => Int32Array) | null): ChunkRate {
+  /** What the chunk of a step takes, of a clip of `length` steps; as float32 numbers where there are no symbols. */
+  of(step: number, length: number, key: string, symbolsOf: (step: number) => Int32Array[] | null): ChunkRate {
     const chunk = Math.floor(step / CHUNK_STEPS);
     const known = this.known.get(`${chunk},${key}`);
     if (known) return known;
     const begin = chunk * CHUNK_STEPS;
     const steps = Math.min(length, begin + CHUNK_STEPS) - begin;
-    const rate = this.measured(
-      symbolsOf && Array.from({ length: steps }, (_, i) => symbolsOf(begin + i)),
-      steps,
-    );
+    const rate = this.measured(Array.from({ length: steps }, (_, i) => symbolsOf(begin + i)));
     this.known.set(`${chunk},${key}`, rate);
     return rate;
   }
 
-  /** The cost of the symbols of consecutive steps (each: channels, positions). */
-  private measured(symbols: Int32Array[] | null, steps: number): ChunkRate {
-    const { channels, positions, bases } = this;
-    const bits = new Float64Array(channels + 1);
-    for (let channel = 0; channel < channels; channel++) {
-      const own = symbols
-        ? channelBits(symbols, channel, positions, bases[channel])
-        : 32 * steps * positions;
-      bits[channel + 1] = bits[channel] + own;
-    }
-    return { steps, positions, bits };
+  /** The cost of the parts of consecutive steps. */
+  private measured(steps: (Int32Array[] | null)[]): ChunkRate {
+    const { parts, bases } = this;
+    const bits = parts.map((part, i) => {
+      const symbols = steps.map((step) => step && step[i]);
+      return summed(part.channels, (channel) => channelBits(symbols, channel, part, bases[channel]));
+    });
+    return { steps: steps.length, parts: bits };
   }
 }
 
 /** What a file takes for a chunk. */
-export function rateOfChunk({ steps, parts: [part] }: Chunk, channels: number, positions: number): ChunkRate {
-  const bits = new Float64Array(channels + 1).fill(8 * part.mapSize);
-  for (let channel = 0; channel < channels; channel++)
-    bits[channel + 1] = bits[channel] + 8 * (part.sizes[channel] ?? 0);
-  return { steps, positions, bits };
+export function rateOfChunk({ steps, parts }: Chunk, layouts: Pick<Layout, "channels">[]): ChunkRate {
+  const bits = parts.map(({ sizes, mapSize }, i) =>
+    summed(layouts[i].channels, (channel) => 8 * (sizes[channel] ?? 0), 8 * mapSize),
+  );
+  return { steps, parts: bits };
 }
 
-function channelBits(symbols: Int32Array[], channel: number, positions: number, base?: number): number {
+/** Bits of the first k channels at index k. */
+function summed(channels: number, bitsOf: (channel: number) => number, begin = 0): Float64Array {
+  const bits = new Float64Array(channels + 1).fill(begin);
+  for (let channel = 0; channel < channels; channel++) bits[channel + 1] = bits[channel] + bitsOf(channel);
+  return bits;
+}
+
+/** Of consecutive steps: latent steps, channels, positions. Of those without symbols, as float32 numbers. */
+function channelBits(steps: (Int32Array | null)[], channel: number, part: Layout, base?: number): number {
   const found = new Map<number, number>();
-  for (const step of symbols) {
-    for (let at = channel * positions; at < (channel + 1) * positions; at++) {
-      found.set(step[at], (found.get(step[at]) ?? 0) + 1);
-    }
+  const positions = positionsOf(part);
+  let total = 0;
+  for (const symbols of steps) {
+    if (!symbols) total += part.steps * positions;
+    else
+      for (let begin = channel * positions; begin < symbols.length; begin += part.channels * positions) {
+        for (let at = begin; at < begin + positions; at++)
+          found.set(symbols[at], (found.get(symbols[at]) ?? 0) + 1);
+        total += positions;
+      }
   }
-  const total = symbols.length * positions;
+  if (!found.size) return 32 * total;
   let entropy = 0;
   for (const count of found.values()) entropy -= count * Math.log2(count / total);
   // Of each symbol its distance and its count, a byte or two; the checksums and length of the segment.

@@ -3,14 +3,16 @@
 import { type Tube, TubeError } from "../tube";
 import type { Clip, Settings, Shown } from "./clip";
 import { type Grouping, type Size, framesIn, groupingOf } from "./facts";
-import { type TokenStep, tokenStepsOf } from "./from_tube";
+import { layoutsOfTube, tokenStepsOf } from "./from_tube";
+import { type Layout, positionsOf } from "./layout";
 import type { Pixels } from "./pixels";
+import type { TokenStep } from "./token_steps";
 import { digitsToLevels, tokenColours } from "./tokens";
 
 export class TokenPictures implements Clip {
   readonly grouping: Grouping;
   readonly size: Size;
-  readonly cells: Size;
+  readonly parts: Layout[];
   private readonly bases: number[][];
   private readonly steps: Required<TokenStep>[];
 
@@ -23,7 +25,7 @@ export class TokenPictures implements Clip {
     }
     this.grouping = groupingOf(tube.header);
     this.size = { height, width };
-    this.cells = { height: part.rows, width: part.columns };
+    this.parts = layoutsOfTube(tube.header, null);
     this.bases = part.bases;
     this.steps = tokenStepsOf(tube);
   }
@@ -36,18 +38,19 @@ export class TokenPictures implements Clip {
     const { digits, rate } = this.steps[step];
     const picture = this.picture(digits);
     const frames = Array.from({ length: framesIn(this.grouping, step) }, () => picture.slice());
-    const latent = digitsToLevels(digits, this.bases, this.cells.height * this.cells.width);
-    return { step, frames, latent, digits: digits.slice(), rate };
+    const levels = digitsToLevels(digits, this.bases, positionsOf(this.parts[0]));
+    return { step, frames, parts: [levels], digits: digits.slice(), rate };
   }
 
   /** Every position in the colour of its token. */
   private picture(digits: Int32Array): Pixels {
-    const { cells, size, grouping } = this;
+    const { parts, size, grouping } = this;
     const [, h, w] = grouping.stride;
-    const colours = tokenColours(digits, this.bases, cells.height * cells.width);
+    const { columns } = parts[0];
+    const colours = tokenColours(digits, this.bases, positionsOf(parts[0]));
     const pixels: Pixels = new Uint8ClampedArray(4 * size.height * size.width);
     for (let row = 0; row < size.height; row++) {
-      const begin = Math.floor(row / h) * cells.width;
+      const begin = Math.floor(row / h) * columns;
       for (let column = 0; column < size.width; column++)
         pixels.set(colours[begin + Math.floor(column / w)], 4 * (row * size.width + column));
     }

@@ -1,7 +1,11 @@
 // Tokens as digits, and as the numbers and colours that stand for them.
 
 /** Digits of a step as numbers around zero, as the channels of a latent are drawn. */
-export function digitsToLevels(digits: Int32Array, bases: number[][], positions: number): Float32Array {
+export function digitsToLevels(
+  digits: Int32Array,
+  bases: number[][],
+  positions: number,
+): Float32Array<ArrayBuffer> {
   const flat = bases.flat();
   return Float32Array.from(digits, (digit, at) => (5 * digit) / (flat[Math.floor(at / positions)] - 1) - 2.5);
 }

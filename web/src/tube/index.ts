@@ -3,4 +3,4 @@
 export { TubeError } from "./bytes";
 export type { Header, PartHeader } from "./header";
 export { type Chunk, type PartSymbols, type Tube, readTube } from "./reader";
-export { type ChunkOfSteps, type Facts, encodeSegment, writeTube } from "./writer";
+export { type ChunkOfSteps, type Facts, type WrittenPart, encodeSegment, writeTube } from "./writer";

@@ -1,9 +1,13 @@
-// A .tube file of version 1 or 2 (SPEC): a latent of one part, all channels at every position, or tokens.
+// A .tube file (SPEC): of version 1 with a latent of one part, 2 with tokens, 3 with a latent of several parts.
 
 import { crc32, crcOfSymbols } from "./bytes";
-import { canonical } from "./json";
+import type { PartHeader } from "./header";
+import { type Json, canonical } from "./json";
 import { RangeEncoder, sharesOf } from "./range";
 import { evenFrequencies, frequenciesOf } from "./segment";
+
+/** What a file says of a part; without counts and centroids. */
+export type WrittenPart = Omit<PartHeader, "counts" | "centroids">;
 
 /** What a file says of its latent, or of its tokens. */
 export interface Facts {
@@ -13,12 +17,8 @@ export interface Facts {
   leadFrame: boolean;
   height: number;
   width: number;
-  rows: number;
-  columns: number;
-  /** Quantiser step of each channel in 2^-20; none of tokens. */
-  steps: number[];
-  /** How many values each digit of each token of a position has; none of a latent. */
-  bases: number[][];
+  /** Of which all channels are stored at every position. */
+  parts: WrittenPart[];
   /** Seconds per tick of the timestamps. */
   timeBase: [number, number];
   /** Of the video that was encoded. */
@@ -27,7 +27,8 @@ export interface Facts {
 
 /** Consecutive steps that decode alone. */
 export interface ChunkOfSteps {
-  /** Symbols of each step: channels, rows, columns. */
+  steps: number;
+  /** Symbols of each part: channels, latent steps, rows, columns. */
   symbols: Int32Array[];
   /** In ticks, of the frames that the steps complete. */
   timestamps: number[];
@@ -42,9 +43,9 @@ export function writeTube(facts: Facts, chunks: ChunkOfSteps[]): Uint8Array<Arra
   for (const chunk of chunks) {
     const payload = chunkBytes(facts, chunk, place);
     records.record("V", payload);
-    index.u8("V".charCodeAt(0)).uv(payload.length).uv(chunk.symbols.length).uv(chunk.timestamps.length);
+    index.u8("V".charCodeAt(0)).uv(payload.length).uv(chunk.steps).uv(chunk.timestamps.length);
     place.number++;
-    place.step += chunk.symbols.length;
+    place.step += chunk.steps;
     place.frame += chunk.timestamps.length;
   }
   index.uv(place.step).uv(place.frame).checksum();
@@ -55,11 +56,27 @@ export function writeTube(facts: Facts, chunks: ChunkOfSteps[]): Uint8Array<Arra
   return new Sink().put(start).put(records.bytes()).put(trailer.bytes()).bytes();
 }
 
-/** Of a position: of its digits, if it has tokens. */
-const channelsOf = ({ bases, steps }: Facts): number => (bases.length ? bases.flat().length : steps.length);
+/** The one that says all there is to say. */
+function versionOf({ parts }: Facts): 1 | 2 | 3 {
+  if (parts.length > 1) return 3;
+  return parts[0].bases.length ? 2 : 1;
+}
+
+/** What a header of this version says of the parts. */
+function partsInHeader({ parts }: Facts, version: 1 | 2 | 3): Record<string, Json> {
+  if (version < 3) {
+    const [{ channels, rows, columns, bases, steps }] = parts;
+    const sizes = { channels, latent_height: rows, latent_width: columns };
+    return version === 2 ? { ...sizes, bases } : { ...sizes, steps };
+  }
+  const own = parts.map(({ name, channels, stride, rows, columns, steps }) => {
+    return { name, channels, stride, rows, columns, steps, counts: [], centroids: [] };
+  });
+  return { content: "latent", parts: own, prior: null };
+}
 
 function startBytes(facts: Facts): Uint8Array {
-  const tokens = facts.bases.length > 0;
+  const version = versionOf(facts);
   const header = new TextEncoder().encode(
     canonical({
       tokenizer: facts.tokenizer,
@@ -74,15 +91,12 @@ function startBytes(facts: Facts): Uint8Array {
       colour: { matrix: "bt709", primaries: 1, range: "limited", tagged: false, transfer: 1 },
       source: { name: facts.name },
       audio: null,
-      channels: channelsOf(facts),
-      latent_height: facts.rows,
-      latent_width: facts.columns,
-      ...(tokens ? { bases: facts.bases } : { steps: facts.steps }),
+      ...partsInHeader(facts, version),
     }),
   );
   return new Sink()
     .put([0x93, 0x54, 0x55, 0x42, 0x0d, 0x0a, 0x1a, 0x0a])
-    .u16(tokens ? 2 : 1)
+    .u16(version)
     .u32(header.length)
     .put(header)
     .checksum()
@@ -94,24 +108,33 @@ function chunkBytes(
   chunk: ChunkOfSteps,
   place: { number: number; step: number; frame: number },
 ): Uint8Array {
-  const channels = channelsOf(facts),
-    bases = facts.bases.flat();
+  const version = versionOf(facts);
+  const [{ channels, rows, columns }] = facts.parts;
   const head = new Sink().uv(place.number).uv(place.step).uv(place.frame);
-  head.uv(channels).uv(chunk.symbols.length).uv(facts.rows).uv(facts.columns);
+  if (version < 3) head.uv(channels);
+  head.uv(chunk.steps);
+  if (version < 3) head.uv(rows).uv(columns);
   head.uv(chunk.timestamps.length);
   chunk.timestamps.forEach((time, i) => (i ? head.uv(time - chunk.timestamps[i - 1] - 1) : head.sv(time)));
   const segments = new Sink();
-  const positions = facts.rows * facts.columns;
+  facts.parts.forEach((part, i) => {
+    // Coded with tables of its own, a segment for each channel.
+    if (version === 3) head.uv(0).uv(part.channels);
+    putChannels(head, segments, part, chunk.symbols[i]);
+  });
+  return new Sink().u32(head.length).put(head.bytes()).checksum().put(segments.bytes()).bytes();
+}
+
+/** The segments of a part, and their entries in the head. */
+function putChannels(head: Sink, segments: Sink, { channels, bases }: WrittenPart, symbols: Int32Array): void {
+  const length = symbols.length / channels;
+  const flat = bases.flat();
   for (let channel = 0; channel < channels; channel++) {
-    const symbols = new Int32Array(chunk.symbols.length * positions);
-    chunk.symbols.forEach((step, i) =>
-      symbols.set(step.subarray(channel * positions, (channel + 1) * positions), i * positions),
-    );
-    const segment = encodeSegment(symbols, bases[channel]);
-    head.uv(segment.length).u32(crc32(segment)).u32(crcOfSymbols(symbols));
+    const own = symbols.subarray(channel * length, (channel + 1) * length);
+    const segment = encodeSegment(own, flat[channel]);
+    head.uv(segment.length).u32(crc32(segment)).u32(crcOfSymbols(own));
     segments.put(segment);
   }
-  return new Sink().u32(head.length).put(head.bytes()).checksum().put(segments.bytes()).bytes();
 }
 
 /** The symbols of one channel; digits of a `base` without a table, if that is shorter. */

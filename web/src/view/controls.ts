@@ -1,7 +1,8 @@
 // Buttons, sliders, keys, and files that are dropped.
 
-import type { Facts } from "../codec/facts";
+import { type Facts, partsOf } from "../codec/facts";
 import type { Clip, Player, View } from "../player";
+import { ChannelSlider } from "./channels";
 import { element, setText } from "./elements";
 import { frameRate } from "./figures";
 import type { Mode, Stage } from "./stage";
@@ -14,16 +15,13 @@ const PAUSE =
 const OF_CHANNELS = "Blue is below zero, orange above. Click a channel to keep those up to it.";
 const OF_DIGITS = "A token is one number that its digits write: blue is low, orange high.";
 
-/** Numbers of channels that have a mark at the slider. */
-const MARKS = [1, 4, 8, 16, 32, 48, 64];
-
 export class Controls {
   onopen: (file: File) => void = () => {};
   oncamera: () => void = () => {};
   onsave: () => void = () => {};
   onbuiltin: () => void = () => {};
 
-  private readonly channels = element("channels", HTMLInputElement);
+  private readonly channels = new ChannelSlider();
   private readonly step = element("step", HTMLSelectElement);
   private readonly mode = element("mode", HTMLSelectElement);
   private readonly frame = element("frame", HTMLInputElement);
@@ -37,11 +35,9 @@ export class Controls {
     private readonly stage: Stage,
     facts: Facts,
   ) {
-    this.channels.max = String(facts.channels);
-    this.channels.value = String(Math.min(16, facts.channels));
-    this.addMarks(facts.channels);
     if (facts.bases.length) sayTokens();
-    this.channels.addEventListener("input", () => this.settingsChanged());
+    this.channels.offer(partsOf(facts), facts.bases.length > 0);
+    this.channels.onchange = () => this.settingsChanged();
     this.step.addEventListener("change", () => this.settingsChanged());
     this.mode.addEventListener("change", () => this.setMode(this.mode.value as Mode));
     const gain = element("gain", HTMLSelectElement);
@@ -64,10 +60,9 @@ export class Controls {
     return Number(element("side", HTMLSelectElement).value);
   }
 
-  setChannels(kept: number): void {
-    if (this.channels.disabled) return;
-    this.channels.value = String(kept);
-    this.settingsChanged();
+  /** Keep so many channels of a part. */
+  setChannels(part: number, kept: number): void {
+    this.channels.set(kept, part);
   }
 
   /** Say which clip is open. */
@@ -78,11 +73,9 @@ export class Controls {
     const tokens = clip.bases.length > 0;
     setText("source-name", fromFile ? noSource(clip) : clip.name);
     setText("result-name", fromFile ? resultOf(clip, facts) : `decoded by ${facts.name}`);
-    this.limitChannels(clip.channels);
-    // Tokens need all of their digits, which are whole numbers already.
-    this.channels.disabled = tokens;
-    if (tokens) this.channels.value = String(clip.channels);
+    this.channels.offer(clip.parts, tokens);
     for (const choice of document.querySelectorAll<HTMLElement>(".of-latents")) choice.hidden = tokens;
+    // Digits are whole numbers already.
     this.step.disabled = fromFile || tokens;
     setText("latent-title", tokens ? "The digits" : "The latent");
     setText("latent-note", tokens ? OF_DIGITS : OF_CHANNELS);
@@ -105,18 +98,9 @@ export class Controls {
     setText("clip-facts", `${width} × ${height}${from}, ${frameRate(clip.times).toFixed(0)} frames/s${cut}`);
   }
 
-  /** A file may hold fewer channels than the tokenizer has. */
-  private limitChannels(most: number): void {
-    if (this.channels.max === String(most)) return;
-    this.channels.max = String(most);
-    this.addMarks(most);
-  }
-
   private settingsChanged(): void {
-    const kept = Number(this.channels.value);
-    setText("kept", String(kept));
-    this.channels.setAttribute("aria-valuetext", `${kept} of ${this.channels.max} channels`);
-    this.player.set({ channels: kept, coarseness: this.step.disabled ? 0 : Number(this.step.value) });
+    const coarseness = this.step.disabled ? 0 : Number(this.step.value);
+    this.player.set({ channels: this.channels.kept, coarseness });
   }
 
   private setMode(mode: Mode): void {
@@ -136,19 +120,6 @@ export class Controls {
     setText("camera", live ? "Stop the camera" : "Camera");
     this.save.disabled = !this.player.savable;
     this.stage.element.setAttribute("aria-busy", String(this.player.busy));
-  }
-
-  private addMarks(channels: number): void {
-    const marks = MARKS.filter((mark) => mark <= channels).map((mark) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.tabIndex = -1;
-      button.textContent = String(mark);
-      button.style.left = `${(100 * (mark - 1)) / Math.max(1, channels - 1)}%`;
-      button.addEventListener("click", () => this.setChannels(mark));
-      return button;
-    });
-    element("marks", HTMLElement).replaceChildren(...marks);
   }
 
   private addSources(): void {
@@ -195,9 +166,9 @@ export class Controls {
       " ": () => this.player.toggle(),
       ArrowLeft: ({ shiftKey }) => this.player.move(shiftKey ? -10 : -1),
       ArrowRight: ({ shiftKey }) => this.player.move(shiftKey ? 10 : 1),
-      "-": () => this.stepChannels(-1),
-      "+": () => this.stepChannels(1),
-      "=": () => this.stepChannels(1),
+      "-": () => this.channels.move(-1),
+      "+": () => this.channels.move(1),
+      "=": () => this.channels.move(1),
       "[": () => this.stage.moveWipe(-0.02),
       "]": () => this.stage.moveWipe(0.02),
       h: () => toggleMode("error"),
@@ -214,10 +185,6 @@ export class Controls {
       event.preventDefault();
       keys[event.key](event);
     });
-  }
-
-  private stepChannels(way: number): void {
-    this.setChannels(Math.max(1, Math.min(Number(this.channels.max), Number(this.channels.value) + way)));
   }
 }
 

@@ -1,5 +1,6 @@
 // What is written beside the pictures: numbers, bits, distance, speed.
 
+import { positionsOf } from "../codec/layout";
 import { codebookSize, nominalBits } from "../codec/tokens";
 import type { Player, View } from "../player";
 import type { PsnrChart } from "./chart";
@@ -14,15 +15,19 @@ export function showFigures(view: View, player: Player, chart: PsnrChart): void 
 }
 
 /** How many numbers, or tokens, and bits a second takes; `coded` are bits of a file. */
-function showRate({ clip, shown }: View, channels: number, coded: boolean): void {
-  const { positions, bits, steps } = shown.rate;
-  const { bases } = clip;
+function showRate({ clip, shown }: View, channels: number[], coded: boolean): void {
+  const { bases, parts } = clip;
   const [t, h, w] = clip.grouping.stride;
   const stepsPerSecond = frameRate(clip.times) / t;
-  const bitsPerStep = bits[bases.length ? bits.length - 1 : channels] / steps;
+  const bitsPerStep = sum(shown.rate.parts, (bits, i) => bits[bases.length ? bits.length - 1 : channels[i]]) / shown.rate.steps;
   const pixels = t * clip.size.height * clip.size.width;
-  const share = `${round((3 * t * h * w) / (bases.length || channels))} : 1`;
-  const perSecond = scaled((bases.length || channels) * positions * stepsPerSecond);
+  const perCell = sum(parts, ({ stride }, i) => {
+    const [steps, down, right] = clip.grouping.stride.map((side, axis) => side / stride[axis]);
+    return steps * down * right * (bases.length || channels[i]);
+  });
+  const perStep = sum(parts, (part, i) => part.steps * positionsOf(part) * (bases.length || channels[i]));
+  const share = `${round((3 * t * h * w) / perCell)} : 1`;
+  const perSecond = scaled(perStep * stepsPerSecond);
   setText("numbers-name", bases.length ? "tokens" : "numbers");
   setText("numbers", bases.length ? `${perSecond}/s` : share);
   setText(
@@ -31,7 +36,7 @@ function showRate({ clip, shown }: View, channels: number, coded: boolean): void
   );
   setText("bits", `${scaled(bitsPerStep * stepsPerSecond)}bit/s`);
   const ratio = `${(bitsPerStep / pixels).toFixed(3)} a pixel · ${round((24 * pixels) / bitsPerStep)}:1`;
-  const nominal = ` · ${round(bitsPerStep / positions)} of ${round(nominalBits(bases))} a position`;
+  const nominal = ` · ${round(bitsPerStep / positionsOf(parts[0]))} of ${round(nominalBits(bases))} a position`;
   setText("bits-sub", coded ? ratio + (bases.length ? nominal : "") : "as 32-bit numbers");
 }
 
@@ -45,12 +50,16 @@ function showQuality(view: View, player: Player, chart: PsnrChart): void {
     distance === Infinity ? "equal" : Number.isNaN(distance) ? "none" : `${distance.toFixed(1)} dB`,
   );
   if (view.source)
-    chart.add(view.frame, clip.times.length, distance, `${player.clips},${channels},${coarseness}`);
+    chart.add(view.frame, clip.times.length, distance, `${player.clips},${channels.join()},${coarseness}`);
   element("chart", HTMLElement).hidden = !view.source;
   setText("psnr-sub", view.source ? "of this frame" : "the file has no source");
   const time = (view.source ? player.encodeTime : 0) + player.decodeTime;
   setText("speed", `${Math.round(player.rate)} frames/s`);
   setText("speed-sub", `${round(time)} ms a frame`);
+}
+
+function sum<T>(all: T[], of: (one: T, i: number) => number): number {
+  return all.reduce((total, one, i) => total + of(one, i), 0);
 }
 
 /** How many values the tokens of a position have. */

@@ -1,6 +1,8 @@
-// The channels of a latent, or the digits of tokens, as small pictures; those that are left out are pale.
+// The channels of a latent, part by part, or the digits of tokens, as small pictures; those that are left out are pale.
 
-import type { Clip } from "../player";
+import { firstFrame, isOrdered } from "../codec/facts";
+import { type Layout, latentSteps, positionsOf } from "../codec/layout";
+import type { Clip, View } from "../player";
 import { element } from "./elements";
 
 /** Standard deviations at which a colour is full: most numbers lie within. */
@@ -8,46 +10,64 @@ const FULL = 2.5;
 
 type Colour = [number, number, number];
 
+/** A part that is drawn. */
+interface Drawn {
+  layout: Layout;
+  canvases: HTMLCanvasElement[];
+  /** The number at which a colour is full. */
+  full: number;
+}
+
 export class LatentView {
   private readonly tiles = element("tiles", HTMLElement);
-  private canvases: HTMLCanvasElement[] = [];
+  private parts: Drawn[] = [];
   private clip: Clip | null = null;
 
-  /** `choose` is told a number of channels when one of the pictures is clicked. */
-  constructor(private readonly choose: (channels: number) => void) {}
+  /** `choose` is told a part and a number of channels when one of the pictures is clicked. */
+  constructor(private readonly choose: (part: number, channels: number) => void) {}
 
-  draw(clip: Clip, latent: Float32Array, kept: number): void {
+  /** Draw the latent steps of a frame; `kept` are the channels of each part that are not left out. */
+  draw({ clip, frame, shown }: View, kept: number[]): void {
     if (clip !== this.clip) this.begin(clip);
-    const { cells } = clip;
     const colours = diverging();
-    const positions = cells.height * cells.width;
-    this.canvases.forEach((canvas, channel) => {
-      if (canvas.width !== cells.width || canvas.height !== cells.height) Object.assign(canvas, cells);
-      const picture = new ImageData(cells.width, cells.height);
-      for (let at = 0; at < positions; at++)
-        picture.data.set(colours(latent[channel * positions + at] ?? 0), 4 * at);
-      canvas.getContext("2d", { willReadFrequently: true })!.putImageData(picture, 0, 0);
-      const tile = canvas.parentElement!;
-      tile.hidden = (channel + 1) * positions > latent.length;
-      tile.classList.toggle("left-out", channel >= kept);
+    const within = frame - firstFrame(clip.grouping, shown.step);
+    this.parts.forEach((part, i) => {
+      const { layout } = part;
+      const numbers = shown.parts[i];
+      // Of a file with fewer channels, the decoder gets all of them.
+      const ofStep = numbers.length / latentSteps(layout, clip.grouping, shown.step);
+      const step = Math.floor(within / layout.stride[0]);
+      drawPart(part, numbers.subarray(step * ofStep, (step + 1) * ofStep), colours);
+      part.canvases.forEach((canvas, channel) =>
+        canvas.parentElement!.classList.toggle("left-out", channel >= kept[i]),
+      );
     });
   }
 
   /** Make room for the channels, or digits, of a clip. */
   private begin(clip: Clip): void {
-    const { channels, bases } = clip;
     this.clip = clip;
-    this.canvases = Array.from({ length: channels }, () => document.createElement("canvas"));
-    const flat = bases.flat();
+    const digits = clip.bases.flat();
+    this.parts = clip.parts.map((layout) => ({
+      layout,
+      canvases: Array.from({ length: layout.channels }, () => document.createElement("canvas")),
+      full: layout.exact ? 1 : FULL,
+    }));
     this.tiles.replaceChildren(
-      ...this.canvases.map((canvas, i) =>
-        flat.length ? digitTile(canvas, i, flat[i]) : this.channelTile(canvas, i),
-      ),
+      ...this.parts.map(({ layout, canvases }, part) => {
+        const tiles = canvases.map((canvas, i) =>
+          digits.length
+            ? digitTile(canvas, i, digits[i])
+            : isOrdered(layout)
+              ? this.channelTile(canvas, part, i)
+              : fixedTile(canvas, layout, i),
+        );
+        return partOf(layout, tiles, clip.parts.length > 1);
+      }),
     );
-    this.tiles.classList.toggle("few", channels <= 8);
   }
 
-  private channelTile(canvas: HTMLCanvasElement, channel: number): HTMLElement {
+  private channelTile(canvas: HTMLCanvasElement, part: number, channel: number): HTMLElement {
     const button = document.createElement("button");
     // The slider does the same for the keyboard, with one stop instead of 64.
     button.tabIndex = -1;
@@ -56,22 +76,72 @@ export class LatentView {
     button.title = `keep ${channel + 1}`;
     button.setAttribute("aria-label", `Channel ${channel + 1}: keep the channels up to it`);
     button.append(canvas, String(channel + 1));
-    button.addEventListener("click", () => this.choose(channel + 1));
+    button.addEventListener("click", () => this.choose(part, channel + 1));
     return button;
   }
 }
 
+/** Draw the channels of one latent step. */
+function drawPart(part: Drawn, numbers: Float32Array, colours: (share: number) => [...Colour, number]): void {
+  const { layout, canvases } = part;
+  const {
+    rows: height,
+    columns: width,
+    stride: [, h, w],
+  } = layout;
+  const positions = positionsOf(layout);
+  // Whole numbers, such as vectors, have no usual size: the largest that was seen is full.
+  if (layout.exact) part.full = numbers.reduce((most, value) => Math.max(most, Math.abs(value)), part.full);
+  canvases.forEach((canvas, channel) => {
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { height, width });
+    // Positions need not be square.
+    canvas.style.aspectRatio = `${(w * width) / (h * height)}`;
+    const picture = new ImageData(width, height);
+    for (let at = 0; at < positions; at++)
+      picture.data.set(colours((numbers[channel * positions + at] ?? 0) / part.full), 4 * at);
+    canvas.getContext("2d", { willReadFrequently: true })!.putImageData(picture, 0, 0);
+  });
+}
+
+/** The pictures of a part; of one of several with its name. */
+function partOf({ name, channels, stride }: Layout, tiles: HTMLElement[], named: boolean): HTMLElement {
+  const part = document.createElement("div");
+  const pictures = document.createElement("div");
+  pictures.className = channels <= 8 ? "tiles few" : "tiles";
+  pictures.append(...tiles);
+  if (named) {
+    const title = document.createElement("h3");
+    const sizes = document.createElement("span");
+    title.textContent = name;
+    sizes.textContent = `a position for ${stride.join(" × ")} frames, rows and columns`;
+    title.append(sizes);
+    part.append(title);
+  }
+  part.append(pictures);
+  return part;
+}
+
+/** A channel that is always kept. */
+function fixedTile(canvas: HTMLCanvasElement, { name }: Layout, channel: number): HTMLElement {
+  return pictureTile(canvas, `${name}, channel ${channel + 1}`, String(channel + 1));
+}
+
 function digitTile(canvas: HTMLCanvasElement, digit: number, base: number): HTMLElement {
+  const name = `Digit ${digit + 1} of each position, 0 to ${base - 1}`;
+  return pictureTile(canvas, name, `digit ${digit + 1}, 0 to ${base - 1}`);
+}
+
+function pictureTile(canvas: HTMLCanvasElement, name: string, text: string): HTMLElement {
   const figure = document.createElement("div");
   figure.className = "tile";
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", `Digit ${digit + 1} of each position, 0 to ${base - 1}`);
-  figure.append(canvas, `digit ${digit + 1}, 0 to ${base - 1}`);
+  canvas.setAttribute("aria-label", name);
+  figure.append(canvas, text);
   return figure;
 }
 
-/** Blue below zero, orange above, the ground between: hues that the colour-blind tell apart. */
-function diverging(): (value: number) => [...Colour, number] {
+/** Blue below zero, orange above, the ground between: hues that the colour-blind tell apart. Full at -1 and 1. */
+function diverging(): (share: number) => [...Colour, number] {
   const dark =
     getComputedStyle(document.documentElement).colorScheme === "dark" ||
     (document.documentElement.dataset.theme === undefined &&
@@ -80,7 +150,7 @@ function diverging(): (value: number) => [...Colour, number] {
   const low: Colour = dark ? [74, 168, 232] : [0, 114, 178];
   const high: Colour = dark ? [245, 138, 60] : [213, 94, 0];
   return (value) => {
-    const share = Math.min(1, Math.abs(value) / FULL);
+    const share = Math.min(1, Math.abs(value));
     const end = value < 0 ? low : high;
     return [...(zero.map((from, i) => from + share * (end[i] - from)) as Colour), 255];
   };

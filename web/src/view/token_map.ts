@@ -1,7 +1,8 @@
 // The tokens of a step as a map: a colour for each, and in words the one that is pointed at.
 
 import { codebookSize, digitsAt, digitsToToken, tokenColours, tokenKey } from "../codec/tokens";
-import type { View } from "../player";
+import type { Size } from "../codec/facts";
+import type { Clip, View } from "../player";
 import { element, setText } from "./elements";
 
 /** A position of the map. */
@@ -53,9 +54,9 @@ export class TokenMap {
     this.view = view;
     this.section.hidden = shown.digits === null;
     if (!shown.digits) return;
-    const { height, width } = clip.cells;
+    const { height, width } = cellsOf(clip);
     const { canvas } = this;
-    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, clip.cells);
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { height, width });
     const picture = new ImageData(width, height);
     tokenColours(shown.digits, clip.bases, height * width).forEach((colour, at) =>
       picture.data.set(colour, 4 * at),
@@ -100,7 +101,8 @@ export class TokenMap {
     const digits = this.view?.shown.digits;
     this.mark.hidden = !place || !digits;
     if (!place || !digits) return setText("token", "Point at a position, or tap it, to see its token.");
-    const { cells, bases } = this.view!.clip;
+    const { bases } = this.view!.clip;
+    const cells = cellsOf(this.view!.clip);
     // Another clip may have fewer; keys go no further than the edge.
     place.row = Math.max(0, Math.min(cells.height - 1, place.row));
     place.column = Math.max(0, Math.min(cells.width - 1, place.column));
@@ -113,6 +115,11 @@ export class TokenMap {
       this.mark.style.setProperty(name, `${100 * value}%`);
     setText("token", describe(digits, bases, place, cells.height * cells.width, cells.width));
   }
+}
+
+/** Rows and columns of tokens. */
+function cellsOf({ parts: [{ rows, columns }] }: Clip): Size {
+  return { height: rows, width: columns };
 }
 
 /** A position in words: its tokens, their digits, and where else they are. */
