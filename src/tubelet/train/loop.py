@@ -5,7 +5,7 @@ import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch import nn
 
 from tubelet.errors import OptionError, TrainingError
-from tubelet.files import locked, output_errors
+from tubelet.files import locked, no_empty_folders, output_errors
 from tubelet.files.leftovers import remove
 from tubelet.train.iteration import IterationFigures, iterate
 from tubelet.train.journal import Journal
@@ -221,19 +221,12 @@ def _in_folder(folder: Path, rank: Ranks) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(output_errors(folder))
         if rank.is_first:
-            if not folder.exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                stack.callback(_remove_empty, folder)
+            stack.enter_context(no_empty_folders(folder))
+            folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(locked(folder))
             for part in folder.glob(UNFINISHED):
                 remove(part)
         yield
-
-
-def _remove_empty(folder: Path) -> None:
-    """Remove a folder in which nothing was written."""
-    with suppress(OSError):
-        folder.rmdir()
 
 
 @contextmanager
