@@ -4,8 +4,9 @@ import pytest
 import torch
 from rendered import along, render
 
+from tubelet.models.motion import coarse
 from tubelet.models.motion.agree import _names, agreed, digits
-from tubelet.models.motion.coarse import luma
+from tubelet.models.motion.coarse import luma, search_coarsely
 from tubelet.models.motion.matcher import Found, Matcher
 from tubelet.models.motion.search import refined
 from tubelet.models.motion.warp import Cells
@@ -41,3 +42,15 @@ def test_what_is_left_is_handed_on_as_comparing_again_would_find_it():
     again = agreed(matcher, found)
     assert not torch.equal(again.paths, found.paths)
     assert torch.equal(again.left, matcher.compared(again.paths).left)
+
+
+@pytest.mark.parametrize("cell", [Cells(8, 8), Cells(4, 12), Cells(16, 8)])
+def test_however_many_vectors_are_compared_at_once_the_same_is_found(cell, monkeypatch):
+    random = torch.Generator().manual_seed(0)
+    first = torch.randint(0, 256, (2, 1, 5 * cell.h, 7 * cell.w), dtype=torch.uint8, generator=random)
+    levels = torch.cat([first.roll((4 * step, 8 * step), dims=(2, 3)) for step in range(4)], dim=1)
+    found = search_coarsely(levels, cell)
+    assert found[:, 0, 0, 2:-1, 3:-1].eq(-4).all() and found[:, 0, 1, 2:-1, 3:-1].eq(-8).all()
+    for at_once in (1, 1000):
+        monkeypatch.setattr(coarse, "_AT_ONCE", at_once)
+        assert torch.equal(search_coarsely(levels, cell), found)

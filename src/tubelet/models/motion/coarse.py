@@ -1,5 +1,7 @@
 """The first search for motion: all vectors of a few pixels' fineness, on brightness summed over squares."""
 
+from itertools import product
+
 import torch
 from einops import rearrange, reduce
 from jaxtyping import Int, UInt8
@@ -61,15 +63,17 @@ def _best(
     planes = F.pad(planes, [0, 0, 0, 1]).flatten(3)
     later = F.pad(later, [0, beyond]).flatten(3)
     count, best = 2 * most + 1, None
-    start = _start_costs(most, first.device)
-    for down in range(count):
-        for right in range(min(inner.w, count)):
-            # The vectors of a row whose windows are whole rows of the same planes.
-            some = start[down, right :: inner.w]
-            left = _left(planes, later, (down, right), (len(some), width + beyond))
+    start, columns = _start_costs(most, first.device), width + beyond
+    for down, right in product(range(min(inner.h, count)), range(min(inner.w, count))):
+        # The vectors whose windows are whole rows of the same planes.
+        some = start[down :: inner.h, right :: inner.w]
+        at_once = max(1, _AT_ONCE // (some.shape[1] * later[0, 0].numel()))
+        for number, rows in enumerate(some.split(at_once)):
+            offset = down + number * at_once * inner.h, right
+            left = _left(planes, later, offset, rows.shape, columns=columns).flatten(1, 2)
             left.unflatten(2, (height, -1))[..., width:] = 0
-            costs = _with_those_around(left, width + beyond).int().mul_(_PLACES)
-            found = costs.add_(rearrange(some, "x -> x 1")).amin(dim=1)
+            costs = _with_those_around(left, columns).int().mul_(_PLACES)
+            found = costs.add_(rearrange(rows, "y x -> (y x) 1")).amin(dim=1)
             best = found if best is None else torch.minimum(best, found)
     assert best is not None
     return _vectors(best.unflatten(1, (height, -1))[..., :width], most)
@@ -91,27 +95,34 @@ def _left(
     planes: Int[Tensor, "p q n P"],
     later: Int[Tensor, "p q n h"],
     offset: tuple[int, int],
-    shape: tuple[int, int],
-) -> Int[Tensor, "n x h"]:
-    """What vectors leave that go so far down, and so far to the right or whole cells further.
+    vectors: torch.Size,
+    *,
+    columns: int,
+) -> Int[Tensor, "n y x h"]:
+    """What vectors leave that go so far down and to the right, or whole cells further.
 
     Args:
         planes: of first frames.
         later: of the frames that are compared.
         offset: down and to the right, from the top left.
-        shape: how many vectors, and columns of the planes.
+        vectors: how many, down and to the right.
+        columns: of the planes.
     """
-    (p, q), (count, columns) = planes.shape[:2], shape
-    total = None
+    (p, q), total = planes.shape[:2], None
     for i in range(p):
         for j in range(q):
             (down, row), (right, column) = divmod(i + offset[0], p), divmod(j + offset[1], q)
-            windows = planes[row, column, :, down * columns + right :].unfold(1, later.shape[3], 1)[:, :count]
-            left = (windows - later[i, j, :, None]).abs_()
+            plane = planes[row, column, :, down * columns + right :]
+            size = len(plane), *vectors, later.shape[3]
+            windows = plane.as_strided(size, (plane.stride(0), columns, 1, 1))
+            left = (windows - later[i, j, :, None, None]).abs_()
             total = left if total is None else total.add_(left)
     assert total is not None
     return total
 
+
+_AT_ONCE = 1 << 17
+"""Numbers to work on at a time: few enough for a core's cache."""
 
 _PLACES = 1 << 12
 """More than there are vectors; costs times this fit 32 bits."""
