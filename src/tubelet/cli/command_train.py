@@ -215,6 +215,11 @@ def _crops(arguments: argparse.Namespace) -> Path:
             "clips themselves."
         )
     if len(data) == 1 and _is_of_crops(data[0]):
+        if Path(data[0]).resolve() == arguments.output.resolve():
+            raise OptionError(
+                f"{data[0]} holds the crops and is to hold the run; a run has a folder of its own. "
+                "Name another."
+            )
         return Path(data[0])
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise OptionError(

@@ -59,8 +59,8 @@ class Draw:
         if self.frames > crops.frames or self.side > crops.side:
             raise OptionError(
                 f"windows have {self.frames} frames of {self.side}x{self.side} and crops have {crops.frames} "
-                f"of {crops.side}x{crops.side}; a window lies inside a crop. Draw smaller windows or prepare "
-                "larger crops."
+                f"of {crops.side}x{crops.side}; a window lies inside a crop. Set frames or side of the "
+                "stages smaller (--stages.0.side), or prepare larger crops (--crop and --frames)."
             )
 
 

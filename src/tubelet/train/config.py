@@ -1,7 +1,8 @@
 """The numbers that every training run has, whatever it trains."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+import math
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 from tubelet.errors import OptionError
 
@@ -62,3 +63,15 @@ class LoopConfig:
     patience: int = 20
     jump: float = 20.0
     save_seconds: float = 180.0
+
+
+def check_losses(losses: Any) -> None:  # noqa: ANN401  any dataclass of numbers
+    """Raise unless all weights and constants of losses, the fields of a dataclass, are numbers from 0 on.
+
+    Raises:
+        OptionError: one is below zero, infinite or no number: what it weighs would be made worse.
+    """
+    for each in fields(losses):
+        value = getattr(losses, each.name)
+        if not 0 <= value < math.inf:
+            raise OptionError(f"{each.name} of the losses is {value}; it is a number from 0 on.")

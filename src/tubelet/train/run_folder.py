@@ -41,7 +41,7 @@ class End:
         if (config.iterations is None) == (time_limit is None):
             raise OptionError(
                 f"iterations is {config.iterations} and the time limit is {time_limit}; a run has one end. "
-                "Give one."
+                "Give a number of iterations (--iterations), or a time (--time-limit 6h)."
             )
         return cls(iterations=config.iterations, seconds=time_limit)
 

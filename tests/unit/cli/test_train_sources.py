@@ -91,3 +91,11 @@ def test_the_next_command_is_one_that_a_shell_takes(clips, tmp_path, trained, ca
     run = tmp_path / "my first run"
     assert train(clips, run) == 0
     assert f"tubelet export-checkpoint '{run}' -o tubelet-mine" in capsys.readouterr().out
+
+
+def test_a_run_in_the_folder_of_its_crops_is_refused(tmp_path, trained, capsys):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "index.json").write_text("{}")
+    assert train(tmp_path / "data", tmp_path / "data") == 2
+    assert "a run has a folder of its own" in capsys.readouterr().err
+    assert not trained

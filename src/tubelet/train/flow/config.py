@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from tubelet.errors import OptionError
 from tubelet.models.flow.config import FlowConfig
 from tubelet.models.flow.model import MOST_STEPS
-from tubelet.train.config import LoopConfig
+from tubelet.train.config import LoopConfig, check_losses
 from tubelet.train.tokenizer.config import Prefixes
 
 
@@ -48,6 +48,9 @@ class FlowLosses:
     log_difference: float = 0.0
     log_floor: float = 3e-5
     perceptual_frames: int = 2
+
+    def __post_init__(self) -> None:
+        check_losses(self)
 
     @property
     def of_samples(self) -> bool:
@@ -97,7 +100,7 @@ class FlowTrainConfig(LoopConfig):
         if max(self.prefixes.counts) > self.model.base.channels:
             raise OptionError(
                 f"prefixes go to {max(self.prefixes.counts)} channels and the model has "
-                f"{self.model.base.channels}; draw no more than it has."
+                f"{self.model.base.channels}; draw no more than it has (--prefixes.counts)."
             )
         if not self.steps or not all(1 <= each <= MOST_STEPS for each in self.steps):
             raise OptionError(f"steps are {self.steps}; each is from 1 to {MOST_STEPS}. Give one or more.")

@@ -6,7 +6,7 @@ from tubelet.errors import OptionError
 from tubelet.models.klt.config import KLTConfig
 from tubelet.models.motion.config import MotionConfig
 from tubelet.quantizers.config import QuantizerConfig
-from tubelet.train.config import LoopConfig
+from tubelet.train.config import LoopConfig, check_losses
 from tubelet.train.perceptual import check_perceptual
 
 
@@ -69,6 +69,9 @@ class LossWeights:
     wavelet_levels: int = 2
     perceptual_frames: int = 4
     gradient_penalty: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_losses(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +160,7 @@ class TrainConfig(LoopConfig):
         if max(self.prefixes.counts) > self.model.channels:
             raise OptionError(
                 f"prefixes go to {max(self.prefixes.counts)} channels and the model has "
-                f"{self.model.channels}; draw no more than it has."
+                f"{self.model.channels}; draw no more than it has (--prefixes.counts)."
             )
         least, most = self.quantizer_steps
         if not 0 <= self.quantized <= 1 or not 0 < least <= most:
@@ -178,8 +181,8 @@ class TrainConfig(LoopConfig):
             )
         if self.losses.equivariance and (not isinstance(self.model, KLTConfig) or self.model.ahead):
             raise OptionError(
-                f"the weight of equivariance is {self.losses.equivariance} and the model is {self.model}; a "
-                "latent that is turned has one part and predicts nothing. Set the weight to 0."
+                f"the weight of equivariance is {self.losses.equivariance}, and the model {self.model.name}; "
+                "a latent that is turned has one part and predicts nothing. Set the weight to 0."
             )
         if self.losses.kl and not self.model.variational:
             raise OptionError("the weight of kl is set and the model is not variational. Set both or none.")

@@ -180,7 +180,9 @@ def test_numbers_of_a_run_that_make_no_sense_are_refused(crops, base, tmp_path):
         FlowTask(config(base, losses=FlowLosses(perceptual=1.0)), crops, data=tmp_path)
     with pytest.raises(OptionError, match="window lies inside a crop"):
         FlowTask(config(base, stages=(FlowStage(side=72),)), crops, data=tmp_path)
-    with pytest.raises(OptionError, match="tubelet-s is a tokenizer of"):
+    with pytest.raises(
+        OptionError, match=r"tubelet-s is not the tokenizer of the run: coefficients is \(256,\) there"
+    ):
         FlowTask(config("tubelet-s"), crops, data=tmp_path).start()
 
 
