@@ -61,7 +61,9 @@ def _locked(path: Path, folder: Path) -> int:
                 "it, or name another folder."
             )
         if is_same(path, descriptor):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+            # On a full disk others are not told who works here; what is written next says what is wrong.
+            with suppress(OSError):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
             return descriptor
         os.close(descriptor)

@@ -85,8 +85,8 @@ class ArrayFile:
         self._count += 1
 
     def close(self) -> None:
-        """Write the count and close the file."""
+        """Write the count and close the file, also where there is no room for that."""
         if not self._file.closed:
-            self._file.seek(0)
-            self._file.write(self._header())
-            self._file.close()
+            with self._file:
+                self._file.seek(0)
+                self._file.write(self._header())

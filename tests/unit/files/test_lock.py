@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -53,3 +54,13 @@ def test_where_there_are_no_locks_work_goes_on_with_a_warning(tmp_path, monkeypa
     monkeypatch.setattr(leftovers, "fcntl", None)
     with pytest.warns(TubeletWarning, match="cannot be locked"), locked(tmp_path):
         pass
+
+
+def test_a_full_disk_leaves_no_lock_behind(tmp_path, monkeypatch):
+    def no_room(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", no_room)
+    with locked(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())

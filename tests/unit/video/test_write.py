@@ -1,11 +1,14 @@
 import resource
 from fractions import Fraction
+from pathlib import Path
+from typing import IO
 
 import av
 import numpy as np
 import pytest
 
 from tubelet.errors import LossWarning, OptionError, OutputError, VideoError
+from tubelet.video.array import ArrayFile
 from tubelet.video.info import Colour
 from tubelet.video.probe import probe
 from tubelet.video.read import read
@@ -216,3 +219,20 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, suffix):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_an_array_for_which_there_is_no_room_is_closed(monkeypatch):
+    opened: list[IO[bytes]] = []
+    plain = Path.open
+
+    def noted(path: Path, mode: str) -> IO[bytes]:
+        opened.append(plain(path, mode))
+        return opened[-1]
+
+    monkeypatch.setattr(Path, "open", noted)
+    array = ArrayFile(Path("/dev/full"), width=3, height=2)
+    array.write(np.zeros((2, 3, 3), np.uint8), 0, 1)
+    with pytest.raises(OSError, match="No space left"):
+        array.close()
+    assert [file.closed for file in opened] == [True]
