@@ -3,7 +3,7 @@
 import base64
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -138,7 +138,14 @@ class OpenPage:
 @contextmanager
 def served(checkpoint: Any, cache: Path) -> Iterator[str]:
     """Where the page of a tokenizer is served."""
-    with site_files(checkpoint, cache) as files, PageServer(files, port=0) as server:
+    with site_files(checkpoint, cache) as files, serving(files) as url:
+        yield url
+
+
+@contextmanager
+def serving(files: Mapping[str, Path]) -> Iterator[str]:
+    """Where files are served, by their names."""
+    with PageServer(files, port=0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.url
         server.shutdown()

@@ -1,5 +1,7 @@
 """The page of a tokenizer whose latent has several parts: each on its grid, kept and stored by itself."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from page_in_browser import (
     frames_of,
     opened,
     served,
+    serving,
     write_waves,
 )
 from parts_model import PARTS, PartsModel
@@ -165,8 +168,11 @@ def test_on_a_phone_parts_are_no_wider_than_the_window(browser, url):
 @pytest.mark.slow
 def test_motion_is_kept_whole_and_content_is_not(browser, clip, tmp_path):
     """Vectors are searched in the browser, too; the slider is about content alone."""
-    checkpoint = read_continuous(find("klt-4x8x8-motion"))
-    with served(checkpoint, tmp_path) as url:
+    checkpoint, site = read_continuous(find("klt-4x8x8-motion")), tmp_path / "site"
+    # By the command: types are not checked there, as the exporter's sizes are no numbers.
+    export = [sys.executable, "-m", "tubelet", "serve", "--tokenizer", checkpoint.name, "--output", site]
+    subprocess.run(export, check=True, capture_output=True)
+    with serving({each.name: each for each in site.iterdir()}) as url:
         for page in opened(browser, url, 1000, 900):
             page.open_video(clip)
             page.page.locator("#step").select_option("0")
