@@ -122,7 +122,11 @@ def main() -> None:
         RECIPES[arguments.recipe], **{name: value for name, value in changed.items() if value is not None}
     )
     settings = Settings(folder=arguments.output, recipe=recipe, scenes=arguments.scenes)
-    known = {arm.name: arm for arm in (*ARMS, *map(_parsed_arm, arguments.also))}
+    known = {
+        arm.name: arm
+        for arm in (*ARMS, *map(_parsed_arm, arguments.also))
+        if not recipe.arms or arm.name in recipe.arms
+    }
     arms = [known[name] for name in arguments.arms or known]
     warnings.filterwarnings("ignore", category=TubeletWarning)
     try:

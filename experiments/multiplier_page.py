@@ -35,8 +35,9 @@ quarter of the channels, and an iteration takes longer.
 
 Two arms have tokenizers that do not ship: a VAE, and one that was trained to be equivariant. Each was trained
 for a quarter of an hour of a third of a core from `tubelet-m16` on, by the recipes `m16_vae` and
-`m16_equivariant` with `--seed 41`, and added by `--also tubelet-m16-vae=FOLDER`. Not among the arms are
-tokens by VQ and LFQ, of which no weights ship.
+`m16_equivariant` with `--seed 41`, and added by `--also tubelet-m16-vae=FOLDER`. So were, in the recipe for
+tokens, LFQ and VQ: each by its recipe with `--seed 61` in half an hour of a quarter of a core, where
+`tubelet-fsq` had hours. So that part says what such tokens are worth, and not which quantiser is better.
 """
 
 LATENTS = """\
@@ -114,8 +115,10 @@ def main() -> None:
 
 
 def page(*results: dict[str, Any]) -> str:
-    """The text of the page, of the results of one recipe or more; the latents are those of the first."""
-    arms = results[0]["arms"]
+    """The text of the page, of the results of one recipe or more."""
+    arms: dict[str, Any] = {}
+    for figures in results:
+        arms |= {name: arm for name, arm in figures["arms"].items() if name not in arms}
     blocks = [BEGIN, LATENTS, latent_table(arms), *latent_findings(arms), RUNS]
     for figures in results:
         blocks += generators(figures)
@@ -129,14 +132,19 @@ def page(*results: dict[str, Any]) -> str:
 def generators(figures: dict[str, Any]) -> list[str]:
     """What the generators of a recipe make."""
     arms, same = figures["arms"], figures["settings"]
-    title = f"### {same['iterations']:,} iterations"
     return [
-        title,
+        f"### {heading(same)}",
         recipe(same),
         state(arms, same["iterations"]),
         run_table(arms, same["iterations"]),
         *course(arms),
     ]
+
+
+def heading(same: dict[str, Any]) -> str:
+    """What the parts of the page about a recipe are called."""
+    side = f" at {same['side']} x {same['side']}" if "side" in same else ""
+    return f"{same['iterations']:,} iterations{side}"
 
 
 def recipe(same: dict[str, Any]) -> str:
@@ -253,7 +261,7 @@ def conclusions(figures: dict[str, Any]) -> list[str]:
     arms, wanted = figures["arms"], figures["settings"]["iterations"]
     scores = {name: finished(arm, wanted) for name, arm in arms.items()}
     whole = {name: each for name, each in scores.items() if len(each) >= 3}
-    title = f"### After {wanted:,} iterations"
+    title = f"### After {heading(figures['settings'])}"
     if len(whole) < 2:
         begun = {name: each for name, each in scores.items() if each}
         seeds = common_seeds(begun) if len(begun) > 1 else []

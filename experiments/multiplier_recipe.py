@@ -35,6 +35,7 @@ class Recipe:
         continued: fraction of the iterations whose clips have lost their first step.
         prompts: of each kind, at each point.
         sampling_steps: Euler steps of a clip that is evaluated.
+        arms: that it is for; all for none.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Recipe:
     continued: float
     prompts: int
     sampling_steps: int
+    arms: tuple[str, ...] = ()
 
     @property
     def points(self) -> tuple[int, ...]:
@@ -134,4 +136,9 @@ SMALL = Recipe(
 LONGER = replace(SMALL, name="longer", iterations=1500)
 """The small recipe for two and a half times as long."""
 
-RECIPES = {recipe.name: recipe for recipe in (SMALL, LONGER, FULL)}
+TOKENS = replace(
+    LONGER, name="tokens", iterations=900, side=64, arms=("tubelet-fsq", "tubelet-lfq", "tubelet-vq")
+)
+"""Tokenizers with tokens beside one another, on frames of which they keep what rules can read."""
+
+RECIPES = {recipe.name: recipe for recipe in (SMALL, LONGER, TOKENS, FULL)}
