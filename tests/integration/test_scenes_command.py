@@ -71,7 +71,7 @@ def test_nothing_is_overwritten_unasked(tmp_path, cli):
         (["--count", "2", "--objects", "3..1"], "3 to 1 things"),
         (
             ["--count", "2", "--objects", "some"],
-            "'some' is not a number of things; give one such as 2 or 1..3",
+            "'some' is not a number of things from 1 to 99; give one such as 2 or 1..3",
         ),
         (["--count", "2", "--size", "0x64"], "'0x64' is not a size; give columns x rows"),
         (["--count", "2", "--size", "99999x64"], "the width of a scene is 99999"),

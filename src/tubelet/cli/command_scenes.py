@@ -124,7 +124,9 @@ def _span(text: str) -> tuple[int, int]:
     """Read ``2`` or ``1..3``."""
     match = re.fullmatch(r"([1-9]\d?)(?:\.\.([1-9]\d?))?", text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of things; give one such as 2 or 1..3.")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of things from 1 to 99; give one such as 2 or 1..3."
+        )
     return int(match[1]), int(match[2] or match[1])
 
 
