@@ -7,7 +7,9 @@ from pathlib import Path
 PACKAGE = "tubelet_weights"
 """The package of that distribution. Nothing of it is imported."""
 
-TOKENIZERS = ("tubelet-flow", "tubelet-fsq-deep", "tubelet-global", "tubelet-image", "tubelet-motion")
+TOKENIZERS = (
+    "tubelet-flow", "tubelet-fsq-deep", "tubelet-global", "tubelet-image", "tubelet-m-rate", "tubelet-motion"
+)  # fmt: skip
 """The tokenizers that it holds, in its folder ``weights``."""
 
 GENERATORS = ("tubelet-ar", "tubelet-dit-two")
