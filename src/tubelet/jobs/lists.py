@@ -1,8 +1,8 @@
 """Lists of clips: CSV, lines of JSON, Parquet, and plain paths, as rows."""
 
 from collections.abc import Iterable, Iterator
-from io import TextIOWrapper
-from typing import Any, BinaryIO
+from io import BufferedReader, BytesIO, TextIOWrapper
+from typing import Any
 
 from tubelet.csv_text import read_csv
 from tubelet.data.arrow import arrow_packages
@@ -16,7 +16,7 @@ LISTS = (".csv", ".jsonl", ".parquet", ".txt")
 _BATCH = 1 << 14
 
 
-def list_rows(file: BinaryIO, suffix: str, folder: str, name: str) -> list[Row]:
+def list_rows(file: BufferedReader | BytesIO, suffix: str, folder: str, name: str) -> list[Row]:
     """The rows of a list; one that means nothing has a fault, and costs the others nothing.
 
     Args:
@@ -94,7 +94,7 @@ def _csv_rows(lines: Iterable[str], folder: str, where: str) -> Iterator[Row]:
             yield row_of(row.fields, folder, place)
 
 
-def _parquet_rows(file: BinaryIO, folder: str, name: str) -> Iterator[Row]:
+def _parquet_rows(file: BufferedReader | BytesIO, folder: str, name: str) -> Iterator[Row]:
     """The rows of a table in Parquet.
 
     Raises:

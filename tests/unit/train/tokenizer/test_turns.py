@@ -93,7 +93,7 @@ def test_it_counts_with_its_weight_and_reaches_the_encoder(network, turning):
 
 
 def test_a_latent_that_predicts_is_not_turned(turning):
-    with pytest.raises(OptionError, match=r"weight of equivariance is 0.2 .* predicts nothing"):
+    with pytest.raises(OptionError, match=r"weight of equivariance is 0.2, .* predicts nothing"):
         replace(turning, model=replace(turning.model, ahead=2))
 
 
