@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -59,3 +60,18 @@ def launch() -> Iterator[Callable[..., Any]]:
 def browser(launch: Callable[..., Any]) -> Any:
     """A browser that has a camera, of an imitated picture."""
     return launch(*FAKE_CAMERA)
+
+
+@pytest.fixture(scope="module")
+def url(checkpoint: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the page of a module's `checkpoint` is served."""
+    # Imported where it is asked for: it skips what imports it where no page can be served or shown.
+    in_browser = import_module("page_in_browser")
+    with in_browser.served(checkpoint, tmp_path_factory.mktemp("cache")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, url: str) -> Iterator[Any]:
+    """One page for all tests of a module; each opens what it needs."""
+    yield from import_module("page_in_browser").opened(browser, url, 1400, 900)

@@ -18,7 +18,6 @@ from page_in_browser import (
     expect,
     frames_of,
     opened,
-    served,
     write_waves,
 )
 
@@ -34,12 +33,6 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 @pytest.fixture(scope="module")
 def checkpoint():
     return read_continuous(find("tubelet-s"))
-
-
-@pytest.fixture(scope="module")
-def url(checkpoint, tmp_path_factory) -> Iterator[str]:
-    with served(checkpoint, tmp_path_factory.mktemp("cache")) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")

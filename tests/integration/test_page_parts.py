@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from page_in_browser import (
     expect,
     frames_of,
     opened,
-    served,
     serving,
     write_waves,
 )
@@ -37,18 +35,6 @@ FLAT = 1e-2
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint[ContinuousTokenizer]:
     return Checkpoint(name="parts", tokenizer=ContinuousTokenizer(PartsModel()), sha256="ef" * 32)
-
-
-@pytest.fixture(scope="module")
-def url(checkpoint, tmp_path_factory) -> Iterator[str]:
-    with served(checkpoint, tmp_path_factory.mktemp("cache")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def page(browser, url) -> Iterator[OpenPage]:
-    """One page for all tests; each opens what it needs."""
-    yield from opened(browser, url, 1400, 900)
 
 
 @pytest.fixture(scope="module")

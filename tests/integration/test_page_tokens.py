@@ -1,7 +1,7 @@
 """The page of a discrete tokenizer: tokens are those of torch, a map tells them, and files hold them."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,18 +48,6 @@ def checkpoint(make_tokenizer: MakeTokenizer) -> Checkpoint[DiscreteTokenizer]:
     quantizer = FSQ((8, 5, 6, 3), tokens=2)
     quantizer.gain.copy_(torch.linspace(0.5, 1.5, 4))
     return Checkpoint(name="digits", tokenizer=DiscreteTokenizer(made.tokenizer, quantizer), sha256="5" * 64)
-
-
-@pytest.fixture(scope="module")
-def url(checkpoint, tmp_path_factory) -> Iterator[str]:
-    with served(checkpoint, tmp_path_factory.mktemp("cache")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def page(browser, url) -> Iterator[OpenPage]:
-    """One page for all tests; each opens what it needs."""
-    yield from opened(browser, url, 1400, 900)
 
 
 @pytest.fixture(scope="module")
