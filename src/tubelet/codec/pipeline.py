@@ -96,12 +96,13 @@ def symbols_to_frames(
     times = NO_TIMES
     for piece in pieces:
         times = np.concatenate([times, piece.timestamps])
-        latents, known = quantizer.dequantize(piece.symbols)
+        after, (latents, known) = piece.end, quantizer.dequantize(piece.symbols)
+        # Symbols and frames are large: what was handed on is not held while the next are made.
+        del piece
         frames = decoder.push_frames(latents, counts=known)[: len(times)]
         shown, times = times[: len(frames)], times[len(frames) :]
-        end = int(times[0]) if len(times) else piece.end
-        # Frames are large: what was handed on is not held while the next are made.
-        del piece, latents, known
+        end = int(times[0]) if len(times) else after
+        del latents, known
         if len(shown):
             yield Run(frames=frames, timestamps=shown, end=end)
         del frames
