@@ -40,6 +40,9 @@ ARCHITECTURES: dict[Architecture, str] = {
 DEFAULT = "tubelet-m"
 """The shipped tokenizer that is meant when none is named."""
 
+DEFAULT_OF_FILES = "tubelet-m-rate"
+"""The shipped tokenizer of ``.tube`` files when none is named: it was trained for what their bits cost."""
+
 DEFAULT_DISCRETE = "tubelet-fsq"
 """The shipped tokenizer that is meant when one that gives tokens is wanted and none is named."""
 

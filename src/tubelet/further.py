@@ -8,7 +8,7 @@ PACKAGE = "tubelet_weights"
 """The package of that distribution. Nothing of it is imported."""
 
 TOKENIZERS = (
-    "tubelet-flow", "tubelet-fsq-deep", "tubelet-global", "tubelet-image", "tubelet-m-rate", "tubelet-motion"
+    "tubelet-flow", "tubelet-fsq-deep", "tubelet-global", "tubelet-image", "tubelet-motion", "tubelet-predict"
 )  # fmt: skip
 """The tokenizers that it holds, in its folder ``weights``."""
 

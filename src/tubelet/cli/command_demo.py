@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for the files (default: demo)",
     )
     parser.add_argument("--force", action="store_true", help="replace files of a demo in DIR")
-    options.add_tokenizer(parser)
+    options.add_tokenizer(parser, default="tubelet-m-rate")
     options.add_channels(parser)
     options.add_step(parser)
     options.add_refine(parser)

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, required=True, metavar="OUT", help=".tube file to write, or a folder"
     )
     sources.add_on_error(parser)
-    options.add_tokenizer(parser)
+    options.add_tokenizer(parser, default="tubelet-m-rate")
     options.add_channels(parser)
     options.add_step(parser)
     budgets.add_budget(parser)
@@ -90,13 +90,13 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _encode_several(arguments: argparse.Namespace, rows: "Sequence[Row]") -> None:
     """Into a folder, file by file."""
-    from tubelet.checkpoint import read_continuous
     from tubelet.codec.encode import encode_file
+    from tubelet.codec.open_clip import as_checkpoint
 
     budget = budgets.budget_of(arguments)
     contrast = budgets.contrast_of(arguments)
     work = sources.FolderWork(arguments, rows, suffix=".tube")
-    checkpoint = read_continuous(arguments.tokenizer, device=arguments.device)
+    checkpoint = as_checkpoint(arguments.tokenizer, arguments.device)
     settings = {
         "content": "a latent",
         "tokenizer": checkpoint.name,

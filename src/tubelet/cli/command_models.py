@@ -56,11 +56,14 @@ def _show_generators() -> None:
 
 def _row(model: "ShippedTokenizer") -> tuple[str, ...]:
     """A tokenizer as a row of the table."""
+    from tubelet.checkpoint import DEFAULT_OF_FILES
+
     content, ratio = f"1 to {model.channels}", f"{model.numbers_in_per_number_out:.0f}:1 and up"
     kind = "network" if model.networks else "linear"
     if (sizes := model.codebook_sizes) is not None:
         many = "s" if len(sizes) > 1 else ""
         content = f"{len(sizes)} token{many} of {', '.join(map(str, dict.fromkeys(sizes)))}"
         ratio, kind = f"{model.numbers_in_per_number_out:.0f}:1", f"{kind}, tokens"
-    name = f"{model.name} (default)" if model.default else model.name
+    known = {DEFAULT_OF_FILES: " (default of files)"}.get(model.name, " (default)")
+    name = f"{model.name}{known if model.default else ''}"
     return name, "x".join(map(str, model.stride)), content, ratio, f"{model.bytes / 1e6:.2f} MB", kind

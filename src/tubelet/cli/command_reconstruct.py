@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT", help="video to write (default: IN.tubelet.mp4, beside IN)"
     )
-    options.add_tokenizer(parser)
+    options.add_tokenizer(parser, default="tubelet-m-rate")
     options.add_channels(parser)
     options.add_step(parser)
     options.add_refine(parser)

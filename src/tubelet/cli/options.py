@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
-def add_tokenizer(parser: argparse.ArgumentParser) -> None:
-    """Add ``--tokenizer`` and ``--device``."""
+def add_tokenizer(parser: argparse.ArgumentParser, *, default: str = "") -> None:
+    """Add ``--tokenizer`` and ``--device``; `default` is what is said of the tokenizer for none."""
+    said = f" (default: {default})" if default else ""
     parser.add_argument(
         "--tokenizer",
         metavar="NAME|DIR",
-        help="a shipped tokenizer (`tubelet models`) or a checkpoint's folder",
+        help=f"a shipped tokenizer (`tubelet models`) or a checkpoint's folder{said}",
     )
     add_device(parser)
 

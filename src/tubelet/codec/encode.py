@@ -54,7 +54,7 @@ def encode_file(
     Args:
         source: any file that `tubelet.video` reads, or a `VideoRange` of one, which has no sound.
         target: the file to write; it appears when it is whole.
-        tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none.
+        tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; ``tubelet-m-rate`` for none.
         channels: how many of the ordered channels to store; all by default.
         step: coarseness of the quantiser; 1 is the usual one, 2 halves the levels. A budget of bits or of
             quality chooses its own.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tubelet.bitstream.header import Header, PriorHeader
-from tubelet.checkpoint import Checkpoint, read_continuous
+from tubelet.checkpoint import DEFAULT_OF_FILES, Checkpoint, read_continuous
 from tubelet.codec.contrast import ContrastWeights
 from tubelet.codec.header import make_header
 from tubelet.codec.memory import frames_per_run, left_for_streams
@@ -23,7 +23,7 @@ from tubelet.video.ranges import AnyVideo, open_any, path_of
 from tubelet.video.read import OpenVideo, Run
 
 GivenCheckpoint = str | Path | Checkpoint[ContinuousTokenizer] | None
-"""A shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none."""
+"""A shipped tokenizer, a checkpoint's folder, or a checkpoint; that of files for none."""
 
 
 class OpenClip(NamedTuple):
@@ -114,5 +114,7 @@ def read_ahead(video: OpenVideo, settings: Options) -> Generator[Run]:
 
 
 def as_checkpoint(tokenizer: GivenCheckpoint, device: str) -> Checkpoint[ContinuousTokenizer]:
-    """Read a checkpoint unless it is one already."""
-    return tokenizer if isinstance(tokenizer, Checkpoint) else read_continuous(tokenizer, device=device)
+    """Read a checkpoint unless it is one already; that of files for none."""
+    if isinstance(tokenizer, Checkpoint):
+        return tokenizer
+    return read_continuous(DEFAULT_OF_FILES if tokenizer is None else tokenizer, device=device)

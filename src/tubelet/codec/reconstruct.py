@@ -73,7 +73,7 @@ def reconstruct_file(
         source: any file that `tubelet.video` reads.
         target: the video file to write; its suffix chooses the format.
         tube: the ``.tube`` file to write; beside `target`, with its name, for none.
-        tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; the default one for none.
+        tokenizer: a shipped tokenizer, a checkpoint's folder, or a checkpoint; ``tubelet-m-rate`` for none.
         channels: how many of the ordered channels to use; all by default.
         step: coarseness of the quantiser.
         refine: in how many steps a tokenizer with a flow refines the frames; 0 leaves it as it is.

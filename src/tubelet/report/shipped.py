@@ -39,7 +39,7 @@ def describe(name: str) -> ShippedTokenizer:
         numbers = len(sizes)
     return ShippedTokenizer(
         name=name,
-        default=name in {checkpoint.DEFAULT, checkpoint.DEFAULT_DISCRETE},
+        default=name in {checkpoint.DEFAULT, checkpoint.DEFAULT_OF_FILES, checkpoint.DEFAULT_DISCRETE},
         gives="latents" if sizes is None else "tokens",
         stride=stride,
         lead_frame=backbone.lead_frame,

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from tubelet.checkpoint import Checkpoint, architecture, read_continuous, read_discrete
+from tubelet.checkpoint import DEFAULT_OF_FILES, Checkpoint, architecture, read_continuous, read_discrete
 from tubelet.codec.budget import (
     Allocators,
     Budget,
@@ -37,7 +37,7 @@ class BulkSettings:
     """How clips are encoded, the same for all of a data set.
 
     Attributes:
-        tokenizer: a shipped one or a checkpoint's folder; none for the default one.
+        tokenizer: a shipped one or a checkpoint's folder; none for the default one, of files if `format` is.
         format: of the shards.
         dtype: of stored latents; tokens and ``tube`` have numbers of their own.
         channels: how many channels to keep; all for none.
@@ -183,9 +183,12 @@ def read_checkpoint(settings: BulkSettings) -> AnyCheckpoint:
         CheckpointError: it is unknown or damaged.
         OptionError: there is no such device here.
     """
-    if architecture(settings.tokenizer) == "discrete":
-        return read_discrete(settings.tokenizer, device=settings.device)
-    return read_continuous(settings.tokenizer, device=settings.device)
+    name = settings.tokenizer
+    if name is None and settings.format == "tube":
+        name = DEFAULT_OF_FILES
+    if architecture(name) == "discrete":
+        return read_discrete(name, device=settings.device)
+    return read_continuous(name, device=settings.device)
 
 
 def describe(settings: BulkSettings, checkpoint: AnyCheckpoint, *, shards: int) -> Description:

@@ -18,12 +18,15 @@ FILES = {
 }
 """Stored figures by the heading that they stand under, and the arguments of the script that measures them."""
 
+OTHER_WEIGHTS = {"rates.json": ("rates-m-rate.json", "tubelet-m-rate")}
+"""Figures of the same clips by another tokenizer, and its name, which its points are called by here."""
+
 BEGIN = f"""\
 # Rate and distortion of files
 
 Made by `python -m tubelet.report.figures` from the files in `{STORED}`, not by hand. Every point of ours
-is a `.tube` file of `tubelet-m` that was written and read, headers counted; its bits are bits on disk over
-pixels of the clip. What the ways of coding are: [budgets](guides/budgets.md), decisions
+is a `.tube` file of `tubelet-m`, or of the tokenizer that its curve names, that was written and read, headers
+counted; its bits are bits on disk over pixels of the clip. What the ways of coding are: [budgets](guides/budgets.md), decisions
 [0035](decisions/0035-a-prior-computes-whole-numbers-in-float32.md) and
 [0036](decisions/0036-budgets-price-chunks-and-repeat-the-past.md).
 
@@ -109,6 +112,8 @@ _OURS = {
     "quality by squared errors, contrast 0.25, prior": ("quality=", "alike,contrast=0.25", _WITH),
     "quality by squared errors, no rounding, prior": ("quality=", "alike,nearest", _WITH),
     "budget of channels, prior": ("budget=", "", _WITH),
+    "tubelet-m-rate by quality, tables": ("tubelet-m-rate:quality=", "", _BY_TABLES),
+    "tubelet-m-rate by quality, prior": ("tubelet-m-rate:quality=", "", _WITH),
     "x264": ("x264:", "", _WITH),
     "x265": ("x265:", "", _WITH),
 }
@@ -139,6 +144,8 @@ def _part(title: str, stored: Path, name: str, arguments: str) -> Part:
     if figures is None:
         return part
     clips: Clips = figures["clips"]
+    if name in OTHER_WEIGHTS:
+        clips = _with_others(part, stored, clips, *OTHER_WEIGHTS[name])
     curves = curves_of(clips)
     classes = _classes(clips)
     listed = ", ".join(f"{len(each)} of {motion} motion" for motion, each in classes.items())
@@ -155,6 +162,17 @@ def _part(title: str, stored: Path, name: str, arguments: str) -> Part:
     part.head("Eight channels placed well, beside eight and sixteen everywhere")
     _placed(part, clips)
     return part
+
+
+def _with_others(part: Part, stored: Path, clips: Clips, file: str, tokenizer: str) -> Clips:
+    """The clips with the points of another tokenizer beside their own, if they were measured."""
+    figures = begun(part, stored, file, f"python {SCRIPTS}/rate_distortion.py CLIPS --tokenizer {tokenizer}")
+    others: Clips = {} if figures is None else figures["clips"]
+    points = {
+        name: {f"{tokenizer}:{setting}": point for setting, point in clip["points"].items()}
+        for name, clip in others.items()
+    }
+    return {name: {**clip, "points": clip["points"] | points.get(name, {})} for name, clip in clips.items()}
 
 
 def curves_of(clips: Clips) -> dict[str, list[Point]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tubelet.report.figures.file_rates import FILES, file_rates
+from tubelet.report.figures.file_rates import FILES, OTHER_WEIGHTS, file_rates
 from tubelet.report.figures.parts import STORED
 
 ROOT = Path(__file__).parents[4]
@@ -72,6 +72,21 @@ def test_another_weighting_is_a_curve_of_its_own_and_of_qualities_alone(stored):
     assert "| quality (budgets, rounding), prior | 4 | -75.0 % |" in page
     assert "| quality by squared errors alone, prior | 4 | -75.0 % |" in page
     assert "quality by squared errors alone, prior: quality=8 |" in page
+
+
+def test_another_tokenizer_is_a_curve_beside_those_of_the_same_clips(stored):
+    name = FILES["Everyday clips"][0]
+    content = json.loads((stored / name).read_text())
+    for each in content["figures"]["clips"].values():
+        halved = {k: v | {"bits_per_pixel": v["bits_per_pixel"] / 2} for k, v in each["points"].items()}
+        each["points"] = {k: v for k, v in halved.items() if k.startswith("quality")}
+    other, tokenizer = OTHER_WEIGHTS[name]
+    (stored / other).write_text(json.dumps(content))
+    page = file_rates(stored).text
+    assert f"| {tokenizer} by quality, prior | 4 | -87.5 % | -87.5 % | -87.5 % |" in page
+    assert "| quality (budgets, rounding), prior | 4 | -75.0 % | -75.0 % | -75.0 % |" in page
+    (stored / other).unlink()
+    assert f"--tokenizer {tokenizer}` makes it" in file_rates(stored).text
 
 
 def test_points_that_not_all_clips_have_are_left_out(stored):
