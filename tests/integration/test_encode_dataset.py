@@ -109,7 +109,7 @@ def test_a_killed_worker_is_replaced_and_a_killed_run_goes_on(cli, clips, tmp_pa
     assert ended.code == 0, ended.err
     figures = json.loads(ended.out)["figures"]
     assert figures["kept"] + figures["encoded"] == 24
-    # The workers of the killed run may have ended a clip each meanwhile, or left the one they wrote unfinished.
+    # The workers of the killed run may have ended a clip each meanwhile, or left one each unfinished.
     assert 8 <= whole <= figures["kept"] <= len(begun) + 2
     cli("encode-dataset", clips, "-o", tmp_path / "whole", *given)
     assert shards(tmp_path / "out") == shards(tmp_path / "whole")

@@ -26,7 +26,8 @@ BEGIN = f"""\
 
 Made by `python -m tubelet.report.figures` from the files in `{STORED}`, not by hand. Every point of ours
 is a `.tube` file of `tubelet-m`, or of the tokenizer that its curve names, that was written and read, headers
-counted; its bits are bits on disk over pixels of the clip. What the ways of coding are: [budgets](guides/budgets.md), decisions
+counted; its bits are bits on disk over pixels of the clip. What the ways of coding are:
+[budgets](guides/budgets.md), decisions
 [0035](decisions/0035-a-prior-computes-whole-numbers-in-float32.md) and
 [0036](decisions/0036-budgets-price-chunks-and-repeat-the-past.md).
 
