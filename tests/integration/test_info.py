@@ -156,7 +156,9 @@ def test_what_is_none_of_ours_is_refused_in_one_line(cli, tmp_path, name, conten
 
 
 def test_a_folder_of_no_kind_is_answered_with_the_kinds(cli, tmp_path):
-    assert refused(cli("info", tmp_path), 2, "config.json", "run.json", "index.json", "results.json")
+    assert refused(
+        cli("info", tmp_path), 2, "config.json", "run.json", "index.json", "results.json", "encoder.onnx"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Say what a file or folder holds, without decoding it.
 
 It knows videos, images and arrays of frames; .tube files; tokens as .npz and .parquet; folders of tokenizers,
-training runs, prepared crops and results; files of figures; states of streams and weights of networks.
+exported tokenizers, training runs, prepared crops, data sets and results; files of figures; states of streams
+and weights of networks.
 
 Of a .tube file it says where the bytes went, and --map draws how many channels its positions have, where a
 budget chose, and --motion how things move, where its tokenizer looks for motion (pip install

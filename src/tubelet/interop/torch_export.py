@@ -1,22 +1,27 @@
 """A tokenizer as two programs of `torch.export`, for C++, other compilers and other machines."""
 
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from tubelet.checkpoint import Checkpoint
-from tubelet.errors import OptionError
+from tubelet.errors import CheckpointError, OptionError
 from tubelet.files import replacing_folder
 from tubelet.interop.steps.card import card_text
 from tubelet.interop.steps.exported import exported_steps
-from tubelet.interop.steps.facts import KEY, NumberFormat, facts_to_text
+from tubelet.interop.steps.facts import KEY, NumberFormat, StepFacts, facts_to_text, text_to_facts
 
 ENCODER, DECODER, CARD = FILES = ("encoder.pt2", "decoder.pt2", "card.md")
 """Of such a folder."""
 
 FACTS = f"{KEY}.json"
 """What each file holds beside the program; `torch.export.load` gives it as an extra file."""
+
+_MOST_BYTES = 1 << 24
+"""Of what a file says of its tokenizer."""
 
 
 def export_programs(
@@ -57,3 +62,29 @@ def export_programs(
         )
         (beside / CARD).write_text(card, encoding="utf-8")
     return folder
+
+
+def read_facts(path: Path) -> StepFacts:
+    """What a program says of its tokenizer; of the file no more than that is read, and nothing is run.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or says nothing of a tokenizer.
+    """
+    if not path.is_file():
+        raise CheckpointError(
+            f"there is no {path}; `tubelet export NAME -o {path.parent} --format torch-export` makes it."
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = next((each for each in archive.namelist() if each.endswith(f"/{FACTS}")), None)
+            text = None if name is None else _beginning(archive, name).decode()
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error) as error:
+        raise CheckpointError(
+            f"{path} is no program of torch.export: {error!s:.200}. Export it again."
+        ) from error
+    return text_to_facts(text, path)
+
+
+def _beginning(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as file:
+        return file.read(_MOST_BYTES)

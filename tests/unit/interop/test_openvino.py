@@ -11,6 +11,7 @@ from exported import NEAR, checkpoint_of, clip, discrete_checkpoint, near, parts
 from two_parts import TwoParts
 
 from tubelet.checkpoint import read_continuous
+from tubelet.cli.contents import facts_of
 from tubelet.cli.main import main
 from tubelet.errors import CheckpointError
 from tubelet.evaluate.systems.opening import open_system
@@ -80,6 +81,10 @@ def test_the_command(network_folder, tmp_path, capsys):
     assert main(command) == 0
     assert "dB of" in capsys.readouterr().out
     assert sorted(path.name for path in target.iterdir()) == sorted(FILES)
+    facts = facts_of(target)
+    assert (facts["written_as"], facts["name"], facts["dtype"]) == ("openvino", "network", "float16")
+    assert (facts["channels"], list(facts["files"])) == (12, list(FILES))
+    assert facts_of(target / "encoder.bin") == facts
 
 
 @torch.no_grad()

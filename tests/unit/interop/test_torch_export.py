@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 
 import pytest
 import torch
@@ -10,8 +11,9 @@ from exported import NEAR, checkpoint_of, clip, near, parts_checkpoint
 from two_parts import TwoParts
 
 from tubelet.checkpoint import read_continuous
+from tubelet.cli.contents import facts_of
 from tubelet.cli.main import main
-from tubelet.errors import OptionError
+from tubelet.errors import CheckpointError, OptionError
 from tubelet.interop.steps.facts import counts_name, text_to_facts
 from tubelet.interop.torch_export import DECODER, ENCODER, FACTS, FILES, export_programs
 
@@ -42,8 +44,27 @@ def test_the_command(small_made, network_folder, tmp_path, capsys):
     assert main(["export", str(network_folder), "-o", str(target), "--format", "torch-export"]) == 0
     assert sorted(path.name for path in target.iterdir()) == sorted(FILES)
     assert "bench" not in capsys.readouterr().out
+    facts = facts_of(target)
+    assert (facts["written_as"], facts["name"], facts["stride"]) == ("torch-export", "network", "4x8x8")
+    assert (facts["channels"], facts["files"]) == (
+        12,
+        {name: (target / name).stat().st_size for name in FILES},
+    )
+    assert facts_of(target / DECODER) == facts
     with pytest.raises(OptionError, match="not in int8"):
         export_programs(checkpoint_of(small_made), tmp_path / "eight", number_format="int8")
+
+
+@pytest.mark.parametrize("damage", ["short", "without", "packed"])
+def test_info_names_a_program_that_says_nothing(tmp_path, damage):
+    path = tmp_path / ENCODER
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        name = "archive_format" if damage == "without" else FACTS
+        archive.writestr(f"encoder/extra/{name}", b"0" * (1 << 25))
+    if damage == "short":
+        path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match=str(path)):
+        facts_of(tmp_path)
 
 
 def loaded(folder):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tubelet.cli.contents import files, folders, tubes
+from tubelet.cli.contents import exports, files, folders, tubes
 from tubelet.errors import OptionError
 
 Facts = dict[str, object]
@@ -15,16 +15,26 @@ _FOLDERS: dict[str, Callable[[Path], Facts]] = {
     "index.json": folders.crops_facts,
     "dataset.json": folders.dataset_facts,
     "results.json": files.figures_facts,
+    "encoder.onnx": exports.onnx_facts,
+    "encoder.xml": exports.openvino_facts,
+    "encoder.pt2": exports.programs_facts,
 }
 """What a folder is, by the file that it holds."""
 
+_EXPORTS = ("encoder.onnx", "encoder.xml", "encoder.pt2")
+
 _PARTS = {
-    "weights.safetensors": "config.json",
-    "card.md": "config.json",
-    "log.jsonl": "run.json",
-    "numbers.json": "run.json",
+    "weights.safetensors": ("config.json",),
+    "card.md": ("config.json", *_EXPORTS),
+    "log.jsonl": ("run.json",),
+    "numbers.json": ("run.json",),
+    "decoder.onnx": ("encoder.onnx",),
+    "decoder.xml": ("encoder.xml",),
+    "encoder.bin": ("encoder.xml",),
+    "decoder.bin": ("encoder.xml",),
+    "decoder.pt2": ("encoder.pt2",),
 }
-"""Files that say nothing by themselves, and the one that tells what their folder is."""
+"""Files that say nothing by themselves, and those of which one tells what their folder is."""
 
 _SUFFIXES: dict[str, Callable[[Path], Facts]] = {
     ".npz": files.token_array_facts,
@@ -47,10 +57,10 @@ def facts_of(path: Path, *, check: bool = False) -> Facts:
         TubeletError: it is damaged, missing, or of no kind that is known; it says which kinds are.
         OptionError: it is to be checked, and is neither a video nor a ``.tube`` file.
     """
-    beside = _PARTS.get(path.name, path.name)
+    besides = _PARTS.get(path.name, (path.name,))
     if path.is_dir():
         known = partial(_folder_facts, path)
-    elif beside in _FOLDERS and (path.parent / beside).is_file():
+    elif any(name in _FOLDERS and (path.parent / name).is_file() for name in besides):
         known = partial(_folder_facts, path.parent)
     elif path.suffix.lower() == ".tube":
         return tubes.tube_facts(path, check=check)
@@ -77,6 +87,7 @@ def _folder_facts(folder: Path) -> Facts:
         return folders.unfinished_evaluation_facts(folder)
     known = {"config.json": "tokenizer", "run.json": "training run", "index.json": "prepared crops"}
     known["dataset.json"] = "data set of latents"
+    known[", ".join(_EXPORTS)] = "exported tokenizer"
     kinds = ", ".join(f"{what} ({name})" for name, what in known.items())
     raise OptionError(
         f"{folder} is a folder of none of these kinds: {kinds}, results (results.json). Give a file."

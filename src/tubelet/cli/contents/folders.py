@@ -37,7 +37,7 @@ def checkpoint_facts(folder: Path) -> dict[str, object]:
         "stride": str(backbone.stride),
         "lead_frame": backbone.lead_frame,
         "channels": sum(part.channels for part in backbone.parts if part.ordered),
-        **_several_parts(backbone.parts),
+        **several_parts(backbone.parts),
         "networks": bool(backbone.model.networks()),
         "weights": sum(each.numel() for each in backbone.state_dict().values()),
         "mflop_per_pixel": round(backbone.flops_per_pixel() / 1e6, 4),
@@ -45,7 +45,7 @@ def checkpoint_facts(folder: Path) -> dict[str, object]:
     }
 
 
-def _several_parts(parts: "Sequence[Part]") -> dict[str, object]:
+def several_parts(parts: "Sequence[Part]") -> dict[str, object]:
     """What the parts of a latent are; nothing where there is one."""
     if len(parts) == 1:
         return {}

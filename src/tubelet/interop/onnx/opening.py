@@ -47,10 +47,27 @@ def read_facts(path: Path) -> StepFacts:
         OptionError: onnx is not installed.
         CheckpointError: the file says nothing of a tokenizer, or it is damaged.
     """
+    return text_to_facts({each.key: each.value for each in _model(path).metadata_props}.get(KEY), path)
+
+
+def read_opset(path: Path) -> int | None:
+    """Version of the operators of ONNX that a file is made of; None if it does not say.
+
+    Raises:
+        OptionError: onnx is not installed.
+        CheckpointError: the file is missing or damaged.
+    """
+    return next((int(each.version) for each in _model(path).opset_import if not each.domain), None)
+
+
+def _model(path: Path) -> Any:  # noqa: ANN401  a package without types
     if not path.is_file():
         raise _absent(path)
-    model = export_package("onnx").load(str(path))
-    return text_to_facts({each.key: each.value for each in model.metadata_props}.get(KEY), path)
+    package = export_package("onnx")
+    try:
+        return package.load(str(path), load_external_data=False)
+    except Exception as error:  # protobuf has exceptions of its own, and is no package of ours
+        raise CheckpointError(f"{path} is not an ONNX file: {error!s:.200}. Export it again.") from error
 
 
 def _opened(folder: Path, threads: int) -> Opened:

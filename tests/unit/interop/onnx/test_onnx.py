@@ -1,5 +1,6 @@
 """An exported tokenizer gives what the tokenizer gives, in streams and tiles too."""
 
+import json
 import shutil
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 from exported import NEAR, checkpoint_of, clip, discrete_checkpoint, same_tokens
 
 from tubelet.checkpoint import Checkpoint, read_continuous
+from tubelet.cli.contents import facts_of
 from tubelet.cli.main import main
 from tubelet.codec.decode import decode_file
 from tubelet.codec.encode import encode_file
@@ -209,6 +211,33 @@ def test_damage_is_named(folder, small_made, tmp_path):
     shutil.copy(tmp_path / "other" / DECODER, broken / DECODER)
     with pytest.raises(CheckpointError, match="does not belong"):
         read_onnx(broken)
+
+
+@pytest.mark.parametrize("name", ["folder", "digits_folder"])
+def test_info_says_what_the_files_say(name, request, capsys):
+    folder = request.getfixturevalue(name)
+    assert main(["info", str(folder), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["format"], facts["written_as"], facts["opset"]) == ("exported tokenizer 1", "onnx", 20)
+    assert (facts["stride"], facts["channels"], facts["dtype"]) == ("4x8x8", 12, "float32")
+    assert facts["gives"] == ("latents" if name == "folder" else "tokens")
+    assert facts.get("codebook_sizes", []) == ([] if name == "folder" else [28800, 12960])
+    assert facts["files"] == {path: (folder / path).stat().st_size for path in FILES}
+    assert facts["bytes"] == sum(facts["files"].values())
+    assert [facts_of(folder / path) for path in FILES] == [facts] * len(FILES)
+
+
+def test_info_names_damage_and_what_is_missing(folder, digits_folder, tmp_path):
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    (broken / DECODER).write_bytes((folder / DECODER).read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"decoder\.onnx is not an ONNX file"):
+        facts_of(broken)
+    (broken / DECODER).unlink()
+    with pytest.raises(CheckpointError, match="there is no"):
+        facts_of(broken)
+    shutil.copy(digits_folder / DECODER, broken / DECODER)
+    with pytest.raises(CheckpointError, match="does not belong to it"):
+        facts_of(broken)
 
 
 def test_the_command(network_folder, folder, tmp_path, capsys):
