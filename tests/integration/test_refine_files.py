@@ -71,6 +71,24 @@ def test_a_tokenizer_that_refines_nothing_says_so(cli, folders, tube, tmp_path):
         tubelet.open_tube(tube, tokenizer=folders[0], refine=-1)
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_seed_of_nothing_is_refused(cli, folders, tube, tmp_path, seed):
+    source, target, flow = tube.with_name("in.npy"), tmp_path / "x.npy", folders[0]
+    rule = (f"seed is {seed} and refine is 0", "leave the seed out")
+    common = ("--tokenizer", flow, "--seed", str(seed))
+    assert refused(cli("decode", tube, "-o", target, *common), 2, *rule)
+    assert refused(cli("reconstruct", source, "-o", target, *common), 2, *rule)
+    assert refused(cli("demo", "-o", tmp_path / "demo", *common), 2, *rule)
+    for call in (
+        lambda: tubelet.open_tube(tube, tokenizer=flow, seed=seed),
+        lambda: tubelet.decode_file(tube, target, tokenizer=flow, seed=seed),
+        lambda: tubelet.reconstruct_file(source, target, tokenizer=flow, seed=seed),
+    ):
+        with pytest.raises(OptionError, match=rule[0]):
+            call()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_flow_of_another_tokenizer_does_not_decode_the_file(folders, tube, tmp_path):
     flow = tubelet.load(folders[0])
     with torch.no_grad():

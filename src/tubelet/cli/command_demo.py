@@ -40,12 +40,14 @@ def run(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from tubelet.cli.progress import progress
+    from tubelet.codec.options import seed_of
     from tubelet.codec.reconstruct import tube_beside
     from tubelet.data.photographs import DEMO_FRAMES, check_photographs, moving_photographs
     from tubelet.video.write import Writer
 
     folder = arguments.output
     check_photographs()
+    seed_of(arguments.seed, refine=arguments.refine)
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     clip, output, figures = (folder / name for name in _FILES)

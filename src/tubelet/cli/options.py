@@ -81,9 +81,8 @@ def add_refine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed",
         type=int,
-        default=0,
         metavar="S",
-        help="which detail: the same seed, the same video (default: 0)",
+        help="which detail --refine makes up: the same seed, the same video (default: 0)",
     )
 
 

@@ -41,7 +41,7 @@ def decode_file(
     end: float | None = None,
     channels: int | None = None,
     refine: int = 0,
-    seed: int = 0,
+    seed: int | None = None,
     tokenizer: GivenTokenizer = None,
     **options: Unpack[FileOptions],
 ) -> DecodeReport:
@@ -54,7 +54,7 @@ def decode_file(
         end: seconds from the first frame; frames shown then or later are left out.
         channels: decode the first so many channels only.
         refine: in how many steps a tokenizer with a flow refines the frames; 0 leaves it as it is.
-        seed: of the noise for that; a part of a clip is refined as it is in the whole.
+        seed: of the noise for that, 0 for none; a part of a clip is refined as it is in the whole.
         tokenizer: the folder or the checkpoint of the tokenizer that made the file, if it is not shipped; or
             one with a flow that refines that.
         **options: see `FileOptions`.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
+from tubelet.errors import OptionError
 from tubelet.tokenizers.streams.state import DEFAULT_MEMORY
 
 
@@ -48,3 +49,17 @@ class Options:
     def unreported(self) -> "Options":
         """The same without reports, for what is read once more than is said."""
         return replace(self, on_total=lambda _: None, on_frames=lambda _: None)
+
+
+def seed_of(seed: int | None, *, refine: int) -> int:
+    """The seed of the noise that frames are refined with; 0 where none is given.
+
+    Raises:
+        OptionError: one is given, and frames are not refined.
+    """
+    if seed is not None and refine == 0:
+        raise OptionError(
+            f"seed is {seed} and refine is 0: a seed chooses the detail that refining makes up. Refine in "
+            "some steps, such as 4, with a tokenizer that has a flow, or leave the seed out."
+        )
+    return seed or 0

@@ -15,7 +15,7 @@ from tubelet.codec.header import make_header
 from tubelet.codec.memory import left_for_streams
 from tubelet.codec.models import prior_header
 from tubelet.codec.open_clip import as_checkpoint, read_ahead
-from tubelet.codec.options import FileOptions, Options
+from tubelet.codec.options import FileOptions, Options, seed_of
 from tubelet.codec.pipeline import Piece, frames_to_symbols, symbols_to_frames
 from tubelet.codec.report import TubeReport
 from tubelet.codec.sinks import TubeSink, VideoSink, filled, written
@@ -60,7 +60,7 @@ def reconstruct_file(
     channels: int | None = None,
     step: float = 1.0,
     refine: int = 0,
-    seed: int = 0,
+    seed: int | None = None,
     side_by_side: bool = False,
     **options: Unpack[FileOptions],
 ) -> Reconstruction:
@@ -77,14 +77,14 @@ def reconstruct_file(
         channels: how many of the ordered channels to use; all by default.
         step: coarseness of the quantiser.
         refine: in how many steps a tokenizer with a flow refines the frames; 0 leaves it as it is.
-        seed: of the noise for that.
+        seed: of the noise for that; 0 for none.
         side_by_side: whether the target shows the source at the left of the reconstruction.
         **options: see `FileOptions`.
 
     Raises:
         TubeletError: as `encode_file` and `decode_file`.
     """
-    settings, target = Options(**options), Path(target)
+    settings, target, number = Options(**options), Path(target), seed_of(seed, refine=refine)
     tube = tube_beside(target) if tube is None else Path(tube)
     check_suffix(target, SUFFIXES, "a video")
     check_suffix(tube, (".tube",), "a file of a latent")
@@ -93,7 +93,7 @@ def reconstruct_file(
         info = video.info
         checkpoint = as_checkpoint(tokenizer, settings.device)
         if refine:
-            checkpoint = replace(checkpoint, tokenizer=checkpoint.tokenizer.refined(refine, seed=seed))
+            checkpoint = replace(checkpoint, tokenizer=checkpoint.tokenizer.refined(refine, seed=number))
         kept = kept_channels(checkpoint.tokenizer, channels)
         streams = Streams.of(checkpoint.tokenizer, info, kept, memory=settings.memory)
         quantizer = LatentQuantizer.of(checkpoint.tokenizer, kept, step=step)

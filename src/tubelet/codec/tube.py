@@ -20,6 +20,7 @@ from tubelet.codec.fill import fill_from_past
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet, wanted_channels
 from tubelet.codec.matching import GivenTokenizer, check_steps, matching_tokenizer
 from tubelet.codec.memory import left_for_streams, steps_per_run
+from tubelet.codec.options import seed_of
 from tubelet.codec.pipeline import Piece, symbols_to_frames
 from tubelet.codec.room import check_room
 from tubelet.codec.symbols import (
@@ -345,7 +346,7 @@ def open_tube(
     tokenizer: GivenTokenizer = None,
     channels: int | None = None,
     refine: int = 0,
-    seed: int = 0,
+    seed: int | None = None,
     memory: int = DEFAULT_MEMORY,
     device: str = "cpu",
 ) -> Tube:
@@ -357,7 +358,7 @@ def open_tube(
             with a flow that refines that.
         channels: decode the first so many channels only; the others are not even read.
         refine: in how many steps a tokenizer with a flow refines the frames; 0 leaves it as it is.
-        seed: of the noise for that.
+        seed: of the noise for that; 0 for none.
         memory: bytes that frames in flight, the networks' state and the work on them may take; a step of
             frames, or a chunk of symbols, that claims more is refused when it is asked for.
         device: where the tokenizer computes: ``cpu``, ``cuda`` or ``cuda:N``.
@@ -365,8 +366,8 @@ def open_tube(
     Raises:
         BitstreamError: it is not a ``.tube`` file, damaged, or newer than this program.
         CheckpointError: its tokenizer is not here, or another one has its name.
-        OptionError: it has not as many channels, its tokenizer refines nothing, or there is no such device
-            here.
+        OptionError: it has not as many channels, its tokenizer refines nothing, a seed is given although
+            nothing is refined, or there is no such device here.
 
     Warns:
         DamageWarning: the file is cut short; frames up to its last whole chunk are there.
@@ -376,7 +377,7 @@ def open_tube(
         tokenizer=tokenizer,
         channels=channels,
         refine=refine,
-        seed=seed,
+        seed=seed_of(seed, refine=refine),
         memory=memory,
         device=device,
     )
