@@ -84,6 +84,10 @@ class ArrayFile:
         self._file.write(np.ascontiguousarray(pixels).data)
         self._count += 1
 
+    def abandon(self) -> None:
+        """Close the file as it is."""
+        self._file.close()
+
     def close(self) -> None:
         """Write the count and close the file, also where there is no room for that."""
         if not self._file.closed:

@@ -201,9 +201,13 @@ class Movie:
             packets += [] if self._last is None else self._video.encode(None)
             self._mux(packets, last=True)
         finally:
-            self._output.close()
-            if self._audio is not None:
-                self._audio.close()
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Close the file without the frames that the encoder holds."""
+        self._output.close()
+        if self._audio is not None:
+            self._audio.close()
 
 
 def _open(path: Path, format_: str, tick: Fraction) -> OutputContainer:
@@ -272,6 +276,9 @@ class Still:
 
     def close(self) -> None:
         """Do nothing: the file was written at once."""
+
+    def abandon(self) -> None:
+        """Do nothing, likewise."""
 
 
 def still_bytes(pixels: np.ndarray, suffix: str) -> bytes:

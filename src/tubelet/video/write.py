@@ -27,6 +27,7 @@ SUFFIXES = (*CONTAINERS, *STILLS, ".npy")
 class _Sink(Protocol):
     def write(self, pixels: np.ndarray, tick: int, duration: int) -> None: ...
     def close(self) -> None: ...
+    def abandon(self) -> None: ...
 
 
 class Writer:
@@ -218,9 +219,9 @@ class Writer:
     def _close(self, kind: type[BaseException] | None, *_: object) -> None:
         assert self._sink is not None, "closed after it was opened"
         if kind is not None:
-            # The file is thrown away; that it cannot be completed does not matter.
+            # The file is thrown away: it need not be completed, nor the frames coded that an encoder holds.
             with suppress(FFmpegError, OSError, ValueError, OverflowError):
-                self._sink.close()
+                self._sink.abandon()
             return
         try:
             self._sink.close()

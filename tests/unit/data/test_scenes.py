@@ -1,5 +1,6 @@
 """Rendered scenes: what is drawn is what is said, at any size and from any frame on."""
 
+import tracemalloc
 from dataclasses import replace
 from hashlib import sha256
 
@@ -60,12 +61,28 @@ def test_any_run_of_frames_is_that_run_of_the_whole(index):
         assert (scene.masks(start, stop) == masks[start:stop]).all()
 
 
-def test_frames_that_are_drawn_in_several_runs_are_those_of_one(monkeypatch):
-    scene = scene_at(2, seed=1, options=ALL)
-    whole = scene.frames()
-    monkeypatch.setattr("tubelet.data.scenes.scene._PIXELS_AT_ONCE", 64 * 64 * 3)
+@pytest.mark.parametrize("pixels", [64 * 64 * 3, 64 * 7, 1])
+def test_frames_that_are_drawn_in_several_runs_or_bands_are_those_of_one(monkeypatch, pixels):
+    scene = scene_at(2, seed=1, options=replace(ALL, frames=9))
+    whole, truth = scene.frames(), scene.truth()
+    monkeypatch.setattr("tubelet.data.scenes.scene._PIXELS_AT_ONCE", pixels)
     assert (scene.frames() == whole).all()
-    assert scene.truth() == scene_at(2, seed=1, options=ALL).truth()
+    assert scene.truth() == truth
+
+
+@pytest.mark.parametrize("ground", ["plain", "gradient", "photograph"])
+def test_a_large_frame_is_drawn_in_little_memory(monkeypatch, ground):
+    monkeypatch.setattr("tubelet.data.scenes.scene._PIXELS_AT_ONCE", 1 << 14)
+    scene = scene_at(0, options=replace(ALL, height=512, width=512, frames=1, grounds=(ground,)))
+    scene.frames()  # what is kept of a photograph
+    tracemalloc.start()
+    try:
+        size = scene.frames().nbytes
+        scene.truth()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < size + 4e6  # a whole frame takes more than 40 bytes a pixel beside it: 10e6
 
 
 @pytest.mark.parametrize(("height", "width", "frames"), [(1, 1, 1), (7, 3, 2), (64, 200, 5), (130, 65, 3)])

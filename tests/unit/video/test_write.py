@@ -9,6 +9,7 @@ import pytest
 
 from tubelet.errors import LossWarning, OptionError, OutputError, VideoError
 from tubelet.video.array import ArrayFile
+from tubelet.video.encode import Movie, Still
 from tubelet.video.info import Colour
 from tubelet.video.probe import probe
 from tubelet.video.read import read
@@ -196,6 +197,20 @@ def test_an_interrupted_write_leaves_nothing(tmp_path, clip, suffix):
         output.write(clip(3, 16, 16), np.arange(3))
         raise InterruptionError
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".npy", ".png"])
+def test_an_interrupted_write_codes_no_more_frames(tmp_path, clip, suffix, monkeypatch):
+    closed = []
+    for sink in (Movie, ArrayFile, Still):
+        monkeypatch.setattr(sink, "close", closed.append)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        Writer(tmp_path / f"a{suffix}", width=16, height=16, time_base=Fraction(1, 24)) as writer,
+    ):
+        writer.write(clip(1, 16, 16), np.array([0]))
+        raise KeyboardInterrupt
+    assert not closed and not list(tmp_path.iterdir())
 
 
 def test_an_existing_file_is_kept_unless_forced(tmp_path, clip):

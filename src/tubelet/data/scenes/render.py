@@ -1,11 +1,11 @@
 """Things over a ground as frames: anti-aliased, with places between pixels that are functions of time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, pi
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from tubelet.data.scenes.emoji import HALF_SIDE, emoji_picture, sampled
 from tubelet.data.scenes.grounds import ground_levels
@@ -21,15 +21,30 @@ Places = Float[np.ndarray, "T h w"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canvas:
-    """The size of frames.
+    """The size of frames, and which of their rows are drawn.
 
     Attributes:
         height: rows of pixels.
         width: columns.
+        top: the first row that is drawn.
+        bottom: the row after the last; as many as there are for none.
     """
 
     height: int
     width: int
+    top: int = 0
+    bottom: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows are drawn."""
+        return (self.height if self.bottom is None else self.bottom) - self.top
+
+    def bands(self, pixels: int) -> Iterator["Canvas"]:
+        """The frame in parts of whole rows, of so many pixels at most if a row has no more."""
+        rows = max(1, pixels // self.width)
+        for top in range(0, self.height, rows):
+            yield replace(self, top=top, bottom=min(top + rows, self.height))
 
     @property
     def unit(self) -> int:
@@ -44,7 +59,7 @@ class Canvas:
     def places(self) -> tuple[Float[np.ndarray, " W"], Float[np.ndarray, " H"]]:
         """Where the middles of columns and of rows are, in shorter sides from the middle of the frame."""
         x, y = (np.arange(size) + 0.5 - size / 2 for size in (self.width, self.height))
-        return x / self.unit, y / self.unit
+        return x / self.unit, y[self.top : self.top + self.rows] / self.unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +67,7 @@ class Patch:
     """How much of each pixel a thing covers, in the rectangle that it may reach, and with which colour.
 
     Attributes:
-        row: of the rectangle's top in the frame.
+        row: of the rectangle's top, in the rows that are drawn.
         column: of its left.
         cover: 0 to 1.
         colour: red, green and blue, 0 to 255, of each pixel.
@@ -91,7 +106,7 @@ def render_frames(
 
 def render_masks(things: Sequence[Thing], camera: Camera, times: Times, canvas: Canvas) -> Masks:
     """The share of each pixel at which each thing is seen: what is in front of it is taken off."""
-    masks = np.zeros((len(times), len(things), canvas.height, canvas.width), np.float32)
+    masks = np.zeros((len(times), len(things), canvas.rows, canvas.width), np.float32)
     for number, thing in enumerate(things):
         for mask, patch in zip(masks, cover_of(thing, camera, times, canvas), strict=True):
             rows, columns = patch.place
@@ -110,20 +125,30 @@ def cover_of(thing: Thing, camera: Camera, times: Times, canvas: Canvas) -> Iter
     turn = 2 * pi * motion.angle_at(times)
     # One square for all frames, as large as the thing ever is: frames together are quicker than each alone.
     reach = ceil(EXTENT * float(radius.max(initial=0.0))) + 1
-    around = np.arange(-reach, reach + 1)
     columns, rows = (np.floor(np.clip(middle, -1e9, 1e9)) for middle in (middle_x, middle_y))
+    across, down = np.arange(-reach, reach + 1), _rows_around(rows, reach, canvas)
     x, y = (
         ((corner - middle)[:, None] + around + 0.5) / radius[:, None]
-        for corner, middle in ((columns, middle_x), (rows, middle_y))
+        for corner, middle, around in ((columns, middle_x, across), (rows, middle_y, down))
     )
     c, s = (part(turn).astype(np.float32)[:, None, None] for part in (np.cos, np.sin))
     x, y = x.astype(np.float32)[:, None, :], y.astype(np.float32)[:, :, None]
     covers, colours = _seen(thing.appearance, c * x + s * y, c * y - s * x, radius, canvas)
     for cover, colour, row, column in zip(covers, colours, rows.tolist(), columns.tolist(), strict=True):
-        inside_rows, top = _inside(int(row) - reach, len(around), canvas.height)
-        inside_columns, left = _inside(int(column) - reach, len(around), canvas.width)
+        first = int(row) + int(down.min(initial=reach)) - canvas.top
+        inside_rows, top = _inside(first, len(down), canvas.rows)
+        inside_columns, left = _inside(int(column) - reach, len(across), canvas.width)
         place = (inside_rows, inside_columns)
         yield Patch(row=top, column=left, cover=cover[place], colour=colour[place])
+
+
+def _rows_around(rows: Float[np.ndarray, " T"], reach: int, canvas: Canvas) -> Int[np.ndarray, " h"]:
+    """The rows around a thing's middle that it reaches, in any frame, and that are drawn."""
+    around = np.arange(-reach, reach + 1)
+    if canvas.rows == canvas.height or not len(rows):
+        return around
+    first, last = canvas.top - int(rows.max()), canvas.top + canvas.rows - 1 - int(rows.min())
+    return around[(around >= first) & (around <= last)]
 
 
 def _seen(

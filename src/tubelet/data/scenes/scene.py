@@ -1,5 +1,6 @@
 """A rendered scene: its description, and what can be known of it: frames, masks, a caption and the truth."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import combinations
@@ -87,10 +88,9 @@ class Scene:
         """The frames from `start` up to `stop`: the same, whichever part of the scene is asked for."""
         times = self._times(start, stop)
         frames = np.empty((len(times), self.height, self.width, 3), np.uint8)
-        run = max(1, _PIXELS_AT_ONCE // (self.height * self.width))
-        for at in range(0, len(times), run):
-            frames[at : at + run] = render_frames(
-                self.things, self.ground, self.camera, times[at : at + run], self._canvas
+        for run, canvas in self._pieces(len(times)):
+            frames[run, canvas.top : canvas.bottom] = render_frames(
+                self.things, self.ground, self.camera, times[run], canvas
             )
         return frames
 
@@ -131,15 +131,22 @@ class Scene:
 
     def _shown(self) -> np.ndarray:
         """For each frame and thing the share of its pixels in the frame that is seen; 0 if none is there."""
-        shares = np.zeros((self.count, len(self.things)))
-        run = max(1, _PIXELS_AT_ONCE // (self.height * self.width * len(self.things)))
-        for at in range(0, self.count, run):
-            times = self._times(at, min(at + run, self.count))
-            seen = render_masks(self.things, self.camera, times, self._canvas).sum(axis=(2, 3))
+        times = self._times(0, None)
+        seen, whole = (np.zeros((self.count, len(self.things)), np.float32) for _ in range(2))
+        for run, canvas in self._pieces(self.count, layers=len(self.things)):
+            seen[run] += render_masks(self.things, self.camera, times[run], canvas).sum(axis=(2, 3))
             for number, thing in enumerate(self.things):
-                whole = [patch.cover.sum() for patch in cover_of(thing, self.camera, times, self._canvas)]
-                shares[at : at + run, number] = seen[:, number] / np.maximum(whole, 1e-9)
-        return shares
+                patches = cover_of(thing, self.camera, times[run], canvas)
+                whole[run, number] += [patch.cover.sum() for patch in patches]
+        return seen / np.maximum(whole, 1e-9)
+
+    def _pieces(self, count: int, *, layers: int = 1) -> Iterator[tuple[slice, Canvas]]:
+        """What is drawn at a time, so that it takes little memory: several frames, or some rows of one."""
+        pixels = _PIXELS_AT_ONCE // layers
+        run = max(1, pixels // (self.height * self.width))
+        for at in range(0, count, run):
+            for canvas in self._canvas.bands(pixels // run):
+                yield slice(at, min(at + run, count)), canvas
 
     def _thing_truth(self, thing: Thing, path: Path, times: np.ndarray, shown: np.ndarray) -> ThingTruth:
         appearance, motion, canvas = thing.appearance, thing.motion, self._canvas
