@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import tubelet
 from tubelet.bitstream.reader import TubeReader
+from tubelet.codec import encode
 from tubelet.codec.budget import Bitrate, BitsPerPixel, MeanChannels, Quality, TargetPSNR
 from tubelet.codec.encode import encode_file
 from tubelet.errors import OptionError
@@ -207,6 +208,29 @@ def test_more_contrast_moves_what_a_budget_buys_to_where_errors_are_seen():
 def test_a_psnr_out_of_reach_says_what_is_in_reach():
     with pytest.raises(OptionError, match=r"gives .* dB on this clip"):
         Encoded(make_frames("noise", (5, 16, 16)), budget=TargetPSNR(db=60.0))
+
+
+def test_a_psnr_far_out_of_reach_is_refused_by_the_beginning(tmp_path, monkeypatch):
+    tried = []
+    monkeypatch.setattr(
+        encode, "open_tube", lambda *given, **named: tried.append(given) or tubelet.open_tube(*given, **named)
+    )
+    np.save(tmp_path / "a.npy", make_frames("moving", (61, 32, 32)))
+    with pytest.raises(OptionError, match=r"gives .* dB on the first 24 frames, so at most .* on this clip"):
+        encode_file(
+            tmp_path / "a.npy", tmp_path / "a.tube", tokenizer="klt-4x8x8", budget=TargetPSNR(db=100.0)
+        )
+    assert len(tried) == 1
+
+
+def test_trying_the_beginning_changes_no_file(monkeypatch):
+    frames = make_frames("moving", (37, 24, 24))
+    wanted = TargetPSNR(db=Encoded(frames, budget=Quality(level=63.0)).psnr - 1)
+    files = []
+    for high in (0.0, 1e9):
+        monkeypatch.setattr(encode, "_HIGH", high)
+        files.append(Encoded(frames, budget=wanted).data)
+    assert files[0] == files[1]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,11 +2,13 @@
 
 import logging
 import tempfile
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
+from math import ceil
 from pathlib import Path
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 import numpy as np
 
@@ -26,7 +28,7 @@ from tubelet.codec.tube import open_tube
 from tubelet.errors import OptionError
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.video.ranges import AnyVideo, open_any
+from tubelet.video.ranges import AnyVideo, VideoRange, open_any, path_of
 
 _LOG = logging.getLogger("tubelet.codec")
 
@@ -35,6 +37,15 @@ _LEVELS = 3.0
 
 _NEAR = 0.97
 """The share of the squared error that is asked for from which on no other quality is tried: 0.13 dB."""
+
+_HIGH = 40.0
+"""Of more dB than this, the beginning of a clip is tried first."""
+
+_BEGINNING = 1.0
+"""How much of a clip that is, in seconds."""
+
+_ROOM = 1.0
+"""By so many dB a target must be out of its reach: it is cut off from what follows."""
 
 
 def encode_file(
@@ -136,11 +147,10 @@ def _quality_of(
     checkpoint = as_checkpoint(tokenizer, Options(**options).device)
     trial: FileOptions = {**options, "audio": False, "force": True, "on_total": lambda _: None}
 
-    def error_at(setting: float) -> tuple[float, Quality]:
-        quality = Quality(level=-_LEVELS * setting)
+    def try_out(source: AnyVideo, quality: Quality) -> _Trial:
         with tempfile.TemporaryDirectory(prefix="tubelet-") as folder:
             tube = Path(folder) / "trial.tube"
-            encode_file(
+            report = encode_file(
                 source,
                 tube,
                 tokenizer=checkpoint,
@@ -149,17 +159,58 @@ def _quality_of(
                 contrast=contrast,
                 **trial,
             )
-            return 10 ** (-_psnr(source, tube, checkpoint) / 10), quality
+            return _Trial(frames=report.frames, db=_psnr(source, tube, checkpoint))
 
+    def error_at(setting: float) -> tuple[float, Quality]:
+        quality = Quality(level=-_LEVELS * setting)
+        return 10 ** (-try_out(source, quality).db / 10), quality
+
+    if wanted.db > _HIGH:
+        _check_beginning(wanted, source, checkpoint.name, try_out)
     low, high = (-level / _LEVELS for level in reversed(QUALITIES))
     limit = 10 ** (-wanted.db / 10)
     found = largest_within(error_at, limit, start=-30 / _LEVELS, low=low, high=high, near=_NEAR)
     if found.value > limit:
-        raise OptionError(
-            f"psnr is {wanted.db:g} dB; the best quality of {checkpoint.name} gives "
-            f"{-10 * np.log10(found.value):.2f} dB on this clip. Ask for less, or take more channels."
-        )
+        raise _out_of_reach(wanted, checkpoint.name, f"{-10 * np.log10(found.value):.2f} dB on this clip")
     return found.result
+
+
+class _Trial(NamedTuple):
+    """How many frames were encoded for a trial, and how well they came back, in dB."""
+
+    frames: int
+    db: float
+
+
+def _check_beginning(
+    wanted: TargetPSNR, source: AnyVideo, name: str, try_out: Callable[[AnyVideo, Quality], _Trial]
+) -> None:
+    """Raise if the beginning of a clip, at the best quality, has more error than all of it may have.
+
+    Where the clip says nothing of how many frames it has, nothing is known.
+    """
+    with open_any(source) as video:
+        info = video.info
+        frames = info.frames or ceil((info.duration_seconds or 0) * (info.average_rate or 0))
+    if frames < 2:
+        return
+    start, end = (source.start, source.end) if isinstance(source, VideoRange) else (None, None)
+    stop = min(float("inf") if end is None else end, (start or 0) + _BEGINNING)
+    tried = try_out(VideoRange(path_of(source), start, stop), Quality(level=QUALITIES[1]))
+    most = tried.db + 10 * np.log10(max(1.0, frames / tried.frames))
+    if wanted.db > most + _ROOM:
+        raise _out_of_reach(
+            wanted,
+            name,
+            f"{tried.db:.2f} dB on the first {tried.frames} frames, so at most {most:.2f} dB on this clip",
+        )
+
+
+def _out_of_reach(wanted: TargetPSNR, name: str, gives: str) -> OptionError:
+    return OptionError(
+        f"psnr is {wanted.db:g} dB; the best quality of {name} gives {gives}. Ask for less, or take more "
+        "channels."
+    )
 
 
 def _psnr(source: AnyVideo, tube: Path, checkpoint: Checkpoint[ContinuousTokenizer]) -> float:
