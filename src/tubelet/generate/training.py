@@ -24,6 +24,7 @@ from tubelet.generate.token_files import TokenFiles
 from tubelet.generate.train_config import GeneratorTrainConfig
 from tubelet.train.loop import RunOptions
 from tubelet.train.processes import is_first_process
+from tubelet.train.progress_messages import progress_messages
 from tubelet.train.run_folder import RUN_FILE, End, check_free, read_run
 
 _SHOWN = 4
@@ -166,14 +167,14 @@ def encode_run(
             config.tokenizer,
             source,
             options.folder,
-            on_clip=_progress_messages(options.on_message, "clips"),
+            on_clip=progress_messages(options.on_message, "clips are encoded", every=1000),
             waits=waits,
         )
         captions = captions_of(
             config,
             clips.captions,
             options.folder,
-            on_caption=_progress_messages(options.on_message, "captions"),
+            on_caption=progress_messages(options.on_message, "captions are encoded", every=1000),
             waits=waits,
         )
     return clips, captions
@@ -204,16 +205,6 @@ def _clips_of(config: GeneratorTrainConfig, data: Path | None) -> CaptionedClips
     if data is None:
         return SceneClips(config.scenes)
     return DataSetClips(data) if is_data_set(data) else TokenFiles(data)
-
-
-def _progress_messages(on_message: Callable[[str], None], what: str) -> Callable[[int, int], None]:
-    """Says now and then how far the encoding is."""
-
-    def say(done: int, of: int) -> None:
-        if done == of or not done % 1000:
-            on_message(f"{done} of {of} {what} are encoded.")
-
-    return say
 
 
 def clips_as_strips(

@@ -8,7 +8,7 @@ from tubelet.errors import OptionError
 from tubelet.json_fields import bounded
 from tubelet.models.protocol import StepModel
 from tubelet.models.twin.model import Networks, TwinModel
-from tubelet.models.twin.start import Crops, fit_to_crops
+from tubelet.models.twin.start import Crops, OnWindow, fit_to_crops
 from tubelet.nn.blocks import MEMORY, ResidualStack
 
 _SIZE = bounded(1, 1 << 12)
@@ -68,13 +68,21 @@ class TwinConfig:
         ]
         return TwinModel(**numbers, networks=Networks(*stacks))
 
-    def start(self, crops: Crops, *, seed: int, linear: StepModel | None = None) -> TwinModel:
+    def start(
+        self,
+        crops: Crops,
+        *,
+        seed: int,
+        linear: StepModel | None = None,
+        on_window: OnWindow = lambda _done, _of: None,
+    ) -> TwinModel:
         """Make a model as training starts: its linear part is fitted, and its networks change nothing yet.
 
         Args:
             crops: what it will be trained on.
             seed: of the windows that are looked at, and of the networks' first weights.
             linear: none; there is no linear model of this shape to start from.
+            on_window: called after each window that is looked at.
 
         Raises:
             OptionError: the crops are too few or too small, or `linear` is given.
@@ -84,5 +92,5 @@ class TwinConfig:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             model = self.build()
-        fit_to_crops(model, crops, seed=seed)
+        fit_to_crops(model, crops, seed=seed, on_window=on_window)
         return model

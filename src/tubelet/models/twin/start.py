@@ -1,6 +1,7 @@
 """Where training starts: the structure and the dynamics that are best among linear ones."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 
 import numpy as np
 import torch
@@ -18,10 +19,16 @@ from tubelet.nn.klt import KLT
 from tubelet.types import Video
 from tubelet.video.pixels import to_model
 
-__all__ = ["Crops", "fit_to_crops"]
+__all__ = ["Crops", "OnWindow", "fit_to_crops"]
 
 CHUNKS = 1200
 """As many chunks of one window are looked at; they come from all crops evenly."""
+
+OnWindow = Callable[[int, int], object]
+"""Called with how many windows are looked at, and of how many; each counts as often as it is."""
+
+_PASSES = 3
+"""How often all chunks are looked at."""
 
 _PATCHES = 256
 """Patches of each that are looked at."""
@@ -33,7 +40,9 @@ _VECTORS_AT_ONCE = 1 << 13
 
 
 @torch.no_grad()
-def fit_to_crops(model: TwinModel, crops: Crops, *, seed: int) -> None:
+def fit_to_crops(
+    model: TwinModel, crops: Crops, *, seed: int, on_window: OnWindow = lambda _done, _of: None
+) -> None:
     """Fit the linear part of a model; its networks change nothing yet.
 
     The structure is the KLT of mean frames of chunks. The features are the KLT of what steps differ by from
@@ -44,6 +53,7 @@ def fit_to_crops(model: TwinModel, crops: Crops, *, seed: int) -> None:
         model: what is fitted.
         crops: what it will be trained on.
         seed: of the windows that are looked at.
+        on_window: called after each of them.
 
     Raises:
         OptionError: the crops are smaller than a window, shorter than a chunk, or too few.
@@ -54,9 +64,16 @@ def fit_to_crops(model: TwinModel, crops: Crops, *, seed: int) -> None:
             f"{WINDOW.t} of {WINDOW.h}x{WINDOW.w}. Prepare larger crops."
         )
     model.requires_grad_(requires_grad=False)
-    _fit_still(model, crops, seed)
-    _fit_patches(model, crops, seed)
-    field = torch.cat([model.patches(_left_by_still(model, chunk)) for chunk in _windows(crops, seed)])
+    done = count(1)
+
+    def windows() -> Iterator[Video]:
+        for window in _windows(crops, seed):
+            yield window
+            on_window(next(done), _PASSES * CHUNKS)
+
+    _fit_still(model, windows())
+    _fit_patches(model, windows(), seed)
+    field = torch.cat([model.patches(_left_by_still(model, window)) for window in windows()])
     model.scale.copy_(_deviation(field))
     _fit_profiles(model.factors, field)
     rows, columns = model.factors.codes(field)
@@ -66,16 +83,16 @@ def fit_to_crops(model: TwinModel, crops: Crops, *, seed: int) -> None:
     model.left.copy_(_deviation(field - found))
 
 
-def _fit_still(model: TwinModel, crops: Crops, seed: int) -> None:
+def _fit_still(model: TwinModel, windows: Iterator[Video]) -> None:
     moments = Moments(model.still.mean.numel())
-    for window in _windows(crops, seed):
+    for window in windows:
         moments.update(_vectors(_mean_frame(window), model.still))
     model.codes_of(STRUCTURE).unit.copy_(set_level(model.still, moments).sqrt())
 
 
-def _fit_patches(model: TwinModel, crops: Crops, seed: int) -> None:
+def _fit_patches(model: TwinModel, windows: Iterator[Video], seed: int) -> None:
     moments = Moments(model.patches.mean.numel())
-    for number, window in enumerate(_windows(crops, seed)):
+    for number, window in enumerate(windows):
         vectors = _vectors(_left_by_still(model, window), model.patches)
         some = np.random.default_rng((seed, number, 1)).permutation(len(vectors))[:_PATCHES]
         moments.update(vectors[torch.from_numpy(some)])

@@ -1,6 +1,5 @@
 """Training a prior on the symbols of crops: the task that `tubelet train prior` gives to the loop."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, final
@@ -17,6 +16,7 @@ from tubelet.train.prior.config import PriorStage, PriorTrainConfig
 from tubelet.train.prior.draws import draw_window, to_symbols
 from tubelet.train.prior.latents import Latents, encode_crops
 from tubelet.train.prior.network import Cost, PriorNetwork, Symbols, groups_of
+from tubelet.train.progress_messages import progress_messages
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
 
@@ -40,7 +40,8 @@ def train_prior(config: PriorTrainConfig, *, data: Path, options: RunOptions) ->
     """
     crops = open_crops(data)
     options.folder.mkdir(parents=True, exist_ok=True)
-    latents = encode_crops(config, crops, options.folder, on_crop=_told(options.on_message))
+    said = progress_messages(options.on_message, "crops are encoded", every=200)
+    latents = encode_crops(config, crops, options.folder, on_crop=said)
     return run_task(PriorTask(config, latents, crops=crops, data=data), options)
 
 
@@ -164,13 +165,3 @@ def _scales(latents: Latents) -> Tensor:
         return torch.ones(sample.shape[1])
     mean = rearrange(sample, "n c t h w -> c (n t h w)").abs().mean(dim=1)
     return (0.7 * mean).clamp(min=0.1).log2()
-
-
-def _told(on_message: Callable[[str], None]) -> Callable[[int, int], None]:
-    """Says now and then how far the encoding is."""
-
-    def tell(done: int, of: int) -> None:
-        if done == of or not done % 200:
-            on_message(f"{done} of {of} crops are encoded.")
-
-    return tell

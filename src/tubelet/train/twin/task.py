@@ -1,5 +1,6 @@
 """Training structure and dynamics: the task that `tubelet train twin` gives to the loop."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, final
 
@@ -17,6 +18,7 @@ from tubelet.losses.temporal import log_frame_difference
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.precision import autocast
+from tubelet.train.progress_messages import progress_messages
 from tubelet.train.start import filled, trained_tokenizer
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
@@ -31,6 +33,9 @@ KIND = "twin"
 
 _LEADS = 8
 """Which stream of random numbers."""
+
+_SAID_EVERY = 600
+"""Windows that the linear model is fitted to."""
 
 
 def train_twin(config: TwinTrainConfig, *, data: Path, options: RunOptions) -> TrainState:
@@ -48,7 +53,8 @@ def train_twin(config: TwinTrainConfig, *, data: Path, options: RunOptions) -> T
         TrainingError: gradients stayed bad, or a checkpoint cannot be taken up.
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
-    return run_task(TwinTask(config, open_crops(data), data=data), options)
+    task = TwinTask(config, open_crops(data), data=data, on_message=options.on_message)
+    return run_task(task, options)
 
 
 @final
@@ -59,17 +65,26 @@ class TwinTask:
         config: the run.
         crops: what it is trained on, beside rendered scenes.
         data: the folder of the crops.
+        on_message: called with a line now and then while the linear model is fitted.
 
     Raises:
         OptionError: windows of a stage do not fit into the crops.
     """
 
-    def __init__(self, config: TwinTrainConfig, crops: Crops, *, data: Path) -> None:
+    def __init__(
+        self,
+        config: TwinTrainConfig,
+        crops: Crops,
+        *,
+        data: Path,
+        on_message: Callable[[str], None] = lambda _: None,
+    ) -> None:
         for stage in config.stages:
             Draw(batch=2 * stage.batch, frames=stage.frames, side=stage.side).check(crops)
         self.config = config
         self._crops = crops
         self._data = data
+        self._on_message = on_message
 
     def facts(self) -> dict[str, Any]:
         """The crops, and the clips that they are from."""
@@ -79,7 +94,10 @@ class TwinTask:
         """A model that was trained, or the linear one with networks around it that change nothing yet."""
         config = self.config
         if config.start is None:
-            model = config.model.start(self._crops, seed=config.seed)
+            said = progress_messages(
+                self._on_message, "windows for the start are looked at", every=_SAID_EVERY
+            )
+            model = config.model.start(self._crops, seed=config.seed, on_window=said)
         else:
             model = filled(config.model.build(), trained_tokenizer(config.start, config.model))
         return TwinNetwork(model, config.model)

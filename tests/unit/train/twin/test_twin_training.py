@@ -57,6 +57,7 @@ def crops(data):
 @pytest.fixture(autouse=True)
 def few_windows(monkeypatch):
     monkeypatch.setattr(start, "CHUNKS", 64)
+    monkeypatch.setattr("tubelet.train.twin.task._SAID_EVERY", 96)
     monkeypatch.setattr(export, "MEASURED", 16)
 
 
@@ -171,7 +172,10 @@ def test_every_loss_that_counts_moves_every_network(network, crops, scenes, tmp_
 
 
 def test_a_run_becomes_a_tokenizer(data, tmp_path):
-    train_twin(config(), data=data, options=RunOptions(folder=tmp_path / "run"))
+    said = []
+    train_twin(config(), data=data, options=RunOptions(folder=tmp_path / "run", on_message=said.append))
+    windows = [line for line in said if "windows for the start" in line]
+    assert windows == [f"{done} of 192 windows for the start are looked at." for done in (96, 192)]
     assert is_twin(tmp_path / "run")
     log = [line for line in read_log(tmp_path / "run") if "total" in line]
     assert all(np.isfinite(line["total"]) for line in log)
