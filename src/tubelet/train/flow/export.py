@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-from tubelet.files import check_folder
-from tubelet.files.names import text_name
 from tubelet.json_fields import fields_from_json
 from tubelet.models.flow.config import FlowConfig
-from tubelet.tokenizers.save import FILES
 from tubelet.train.average import read_average
 from tubelet.train.flow.network import FlowNetwork
 from tubelet.train.flow.task import KIND
 from tubelet.train.run_folder import RUN_FILE, read_run
-from tubelet.train.tokenizer.export import card_of_run, read_facts
+from tubelet.train.tokenizer.export import card_of_run, name_and_facts
 from tubelet.weights_file import round_for_storage
 
 
@@ -41,9 +38,7 @@ def export_flow(run: Path, folder: Path, *, force: bool = False) -> Path:
         TrainingError: the checkpoint is damaged.
         OutputError: a checkpoint is there and `force` is false.
     """
-    check_folder(folder, holds=FILES, sources=[run], force=force)
-    name = text_name(folder.resolve().name)
-    facts = read_facts(run)
+    name, facts = name_and_facts(run, folder, force=force)
     config = fields_from_json(FlowConfig, facts["config"]["model"] | {"name": name}, str(run))
     network = FlowNetwork(config.build(), config)
     progress = read_average(run, network)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from einops import rearrange
@@ -64,9 +64,7 @@ def export_run(
         TrainingError: the checkpoint is damaged.
         OutputError: a checkpoint is there and `force` is false.
     """
-    check_folder(folder, holds=FILES, sources=[run, *([] if data is None else [data])], force=force)
-    name = text_name(folder.resolve().name)
-    facts = read_facts(run)
+    name, facts = name_and_facts(run, folder, data=data, force=force)
     kind = {"kind": facts["kind"]} if "kind" in facts else {}
     model = model_from_json(facts["config"]["model"] | {"name": name} | kind, run)
     if not isinstance(model, KLTConfig | MotionConfig):
@@ -96,6 +94,31 @@ def export_run(
     tokenizer.model.standardise(statistics_of(tokenizer, crops, on_windows))
     card = card_of_run(name, tokenizer, run, facts, progress=progress, about=_latent_text(tokenizer))
     return tokenizer.save(folder, card=card, force=force)
+
+
+class NameAndFacts(NamedTuple):
+    """What a tokenizer is called, and what ``run.json`` says of the run that it comes from."""
+
+    name: str
+    facts: dict[str, Any]
+
+
+def name_and_facts(run: Path, folder: Path, *, data: Path | None = None, force: bool) -> NameAndFacts:
+    """Check that the tokenizer of a run may be written into a folder, and that there is one.
+
+    Args:
+        run: folder of the run.
+        folder: the checkpoint to write; its name is the tokenizer's.
+        data: the prepared crops, if they are read and are not where they were.
+        force: whether a checkpoint that is there is replaced.
+
+    Raises:
+        OptionError: the run has no checkpoint.
+        TrainingError: what it says of itself is damaged.
+        OutputError: a checkpoint is there and `force` is false.
+    """
+    check_folder(folder, holds=FILES, sources=[run, *([] if data is None else [data])], force=force)
+    return NameAndFacts(text_name(folder.resolve().name), read_facts(run))
 
 
 def read_facts(run: Path) -> dict[str, Any]:

@@ -3,17 +3,14 @@
 from pathlib import Path
 
 from tubelet.data.crops import open_crops
-from tubelet.files import check_folder
-from tubelet.files.names import text_name
 from tubelet.json_fields import fields_from_json
 from tubelet.models.twin.config import TwinConfig
-from tubelet.tokenizers.save import FILES
 from tubelet.train.average import read_average
 from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.tokenizer.export import (
     OnWindows,
     card_of_run,
-    read_facts,
+    name_and_facts,
     statistics_of,
 )
 from tubelet.train.twin.network import TwinNetwork
@@ -56,9 +53,7 @@ def export_twin(
         TrainingError: the checkpoint is damaged.
         OutputError: a checkpoint is there and `force` is false.
     """
-    check_folder(folder, holds=FILES, sources=[run, *([] if data is None else [data])], force=force)
-    name = text_name(folder.resolve().name)
-    facts = read_facts(run)
+    name, facts = name_and_facts(run, folder, data=data, force=force)
     config = fields_from_json(TwinConfig, facts["config"]["model"] | {"name": name}, str(run))
     network = TwinNetwork(config.build(), config)
     progress = read_average(run, network)
