@@ -44,7 +44,7 @@ def check_size(height: int, width: int) -> None:
     """
     if min(height, width) < SMALLEST:
         raise ShapeError(
-            f"the frames have {height}x{width} pixels; optical flow needs {SMALLEST} rows and columns. "
+            f"the frames have {width}x{height} pixels; optical flow needs {SMALLEST} rows and columns. "
             "Leave this clip out."
         )
 

@@ -43,7 +43,7 @@ class ClipMSSSIM:
         height, width = frames.shape[1:3]
         if min(height, width) < SMALLEST:
             raise ShapeError(
-                f"the frames have {height}x{width} pixels; the five scales of MS-SSIM need {SMALLEST} rows "
+                f"the frames have {width}x{height} pixels; the five scales of MS-SSIM need {SMALLEST} rows "
                 "and columns, and with fewer scales it would be another measure. Leave this clip out."
             )
         for one, other in zip(reference, frames, strict=True):

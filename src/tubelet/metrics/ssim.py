@@ -59,7 +59,7 @@ class ClipSSIM:
         height, width = frames.shape[1:3]
         if min(height, width) < WINDOW:
             raise ShapeError(
-                f"the frames have {height}x{width} pixels; the window of SSIM needs {WINDOW} rows and "
+                f"the frames have {width}x{height} pixels; the window of SSIM needs {WINDOW} rows and "
                 "columns. Leave this clip out."
             )
         for one, other in zip(reference, frames, strict=True):

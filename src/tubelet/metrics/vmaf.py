@@ -89,7 +89,7 @@ class ClipVMAF:
         height, width = frames.shape[1:3]
         if min(height, width) < SMALLEST:
             raise ShapeError(
-                f"the frames have {height}x{width} pixels; VMAF needs {SMALLEST} rows and columns. Leave "
+                f"the frames have {width}x{height} pixels; VMAF needs {SMALLEST} rows and columns. Leave "
                 "this clip out."
             )
         if self._values is not None:

@@ -67,7 +67,7 @@ class LPIPS(nn.Module):
         check_comparable(reference, video, stacklevel=2)
         if min(video.shape[3:]) < SMALLEST_SIDE:
             raise ShapeError(
-                f"the frames have {video.shape[3]} x {video.shape[4]} pixels; LPIPS on VGG-16 needs at least "
+                f"the frames have {video.shape[4]}x{video.shape[3]} pixels; LPIPS on VGG-16 needs at least "
                 f"{SMALLEST_SIDE} each way. Use larger crops."
             )
         with torch.autocast(device_type=video.device.type, enabled=False):

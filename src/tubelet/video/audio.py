@@ -32,6 +32,11 @@ _FURTHEST = 1 << 31
 _MOST_BYTES = 1 << 25
 """Bytes of a packet; a second of uncompressed sound of eight channels takes a fifth."""
 
+_AS_IT_SAYS = Fraction(0)
+
+_ADTS_BYTES = 7
+"""Bytes of a header of AAC in MPEG-TS; two more with a checksum."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioPacket:
@@ -259,6 +264,8 @@ class AudioTrack:
             ) from error
         self._stream = output.add_stream_from_template(template, opaque=True)
         self._stream.time_base = info.time_base
+        context = template.codec_context
+        self._described = context.codec.canonical_name == "aac" and bool(context.extradata)
 
     def sample(self) -> AudioPacket:
         """Return the first packet of the stream that is described."""
@@ -266,16 +273,18 @@ class AudioTrack:
         coded = next(CodedPacket.of(packet) for packet in packets if packet.size)
         return coded.at(coded.pts or 0, after=None)
 
-    def write(self, packet: AudioPacket) -> None:
-        """Append one packet.
+    def write(self, packet: AudioPacket, *, later: Fraction = _AS_IT_SAYS) -> None:
+        """Append one packet, `later` seconds later than it says.
 
         Raises:
             ValueError: its times are further from 0 than any film is long; FFmpeg would wrap them.
         """
-        if max(map(abs, (packet.pts, packet.dts, packet.duration))) * self._time_base > _FURTHEST:
+        shift = round(later / self._time_base)
+        furthest = max(map(abs, (packet.pts, packet.dts, packet.duration, packet.pts + shift)))
+        if furthest * self._time_base > _FURTHEST:
             raise ValueError(f"its times lie within {_FURTHEST} seconds of 0")
-        coded = Packet(packet.data)
-        coded.pts, coded.dts, coded.duration = packet.pts, packet.dts, packet.duration
+        coded = Packet(_without_adts(packet.data) if self._described else packet.data)
+        coded.pts, coded.dts, coded.duration = packet.pts + shift, packet.dts + shift, packet.duration
         coded.time_base = self._time_base
         coded.is_keyframe = packet.keyframe
         if packet.skip_samples:
@@ -288,6 +297,20 @@ class AudioTrack:
     def close(self) -> None:
         """Let go of the template."""
         self._template.close()
+
+
+def _without_adts(data: bytes) -> bytes:
+    """Take the header off a packet of AAC as MPEG-TS has it; others are returned as they are.
+
+    A film's description of the stream says the same. FFmpeg's Matroska writer takes such packets only where
+    there is no description: it writes a second table of tracks over its clusters.
+    """
+    if len(data) < _ADTS_BYTES or data[0] != 0xFF or data[1] & 0xF6 != 0xF0:
+        return data
+    length = (data[3] & 3) << 11 | data[4] << 3 | data[5] >> 5
+    if length != len(data) or data[6] & 3:
+        return data
+    return data[_ADTS_BYTES if data[1] & 1 else _ADTS_BYTES + 2 :]
 
 
 def can_hold(format_: str, info: AudioInfo) -> bool:

@@ -1,5 +1,6 @@
 """The encoders behind `Writer`: one for films, one for images."""
 
+import math
 import os
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -123,7 +124,7 @@ class Movie:
         self._tick = container.time_base or time_base
         encoding = encoding_for(container.codec, colour or BT709, *size)
         self._convert = FromRgb(encoding)
-        self._output = _open(path, container.format, self._tick)
+        self._output = _open(path, container.format, self._tick, audio)
         self._output.metadata.update(tags)
         self._video = _video_stream(self._output, container, encoding, size, self._tick)
         if repeatable and container.codec == "libx264":
@@ -143,14 +144,23 @@ class Movie:
         self._decoded: int | None = None
         """When the frame that was written last is decoded."""
         self._last: int | None = None
+        self._later = 0
+        """By how many ticks of the source all is shown later: no film shows what lies before 0."""
+        self._durations: set[int] = set()
+        """How long frames last, in ticks; two of them at most, which is to say that they differ."""
 
     def write(self, pixels: np.ndarray, tick: int, duration: int) -> None:
         """Append one picture (uint8 H W 3, contiguous) that is shown at `tick` for `duration` ticks."""
+        first = self._last is None
+        if first:
+            self._later = max(0, -tick)
         frame = self._convert.frame(pixels)
         frame.time_base = self._tick
-        frame.pts = self._rescaled(tick)
+        frame.pts = self._rescaled(tick + self._later)
         frame.duration = max(1, round(duration * self._source_tick / self._tick))
-        first, self._last = self._last is None, frame.pts
+        self._last = frame.pts
+        if len(self._durations) < 2:
+            self._durations.add(frame.duration)
         if first:
             rate = (1 / (duration * self._source_tick)).limit_denominator(_LARGEST)
             self._video.codec_context.framerate = max(rate, Fraction(1, _LARGEST))
@@ -160,7 +170,7 @@ class Movie:
             if len(self._held) > _HELD:
                 self._mux(self._video.encode(self._held.popleft()))
         while self._waiting and self._audio is not None:
-            self._audio.write(self._waiting.popleft())
+            self._audio.write(self._waiting.popleft(), later=self._later * self._source_tick)
 
     def _rescaled(self, tick: int) -> int:
         if self._tick == self._source_tick:
@@ -176,7 +186,7 @@ class Movie:
         if self._last is None:
             self._waiting.append(packet)
         else:
-            self._audio.write(packet)
+            self._audio.write(packet, later=self._later * self._source_tick)
 
     def _mux(self, packets: Sequence[Packet], *, last: bool = False) -> None:
         for packet in packets:
@@ -192,9 +202,9 @@ class Movie:
     def close(self) -> None:
         """Write what the encoder holds, and the container's index."""
         try:
-            if len({frame.duration for frame in self._held}) > 1:
-                # MP4 stores durations in the order of decoding: the last frame's is kept if nothing is
-                # decoded after it.
+            if len(self._durations) > 1:
+                # MP4 stores durations in the order of decoding: the film's is right if nothing is decoded
+                # after the last frame.
                 for frame in self._held:
                     frame.pict_type = PictureType.P
             packets = [packet for frame in self._held for packet in self._video.encode(frame)]
@@ -210,15 +220,16 @@ class Movie:
             self._audio.close()
 
 
-def _open(path: Path, format_: str, tick: Fraction) -> OutputContainer:
+def _open(path: Path, format_: str, tick: Fraction, audio: AudioInfo | None) -> OutputContainer:
     options = {"avoid_negative_ts": "disabled"}
     if format_ in {"matroska", "webm"}:
         # Or else the file gets a random number, and is another one each time that it is written.
         options |= {"fflags": "+bitexact"}
     if format_ in {"mp4", "mov"}:
-        # The start of a track is stored in the film's clock: give it the track's, so that no timestamp is
-        # rounded.
-        options = {"movie_timescale": str(tick.denominator)}
+        # The start of a track is stored in the film's clock: give it one that has the ticks of all tracks,
+        # so that no timestamp is rounded, and sound keeps in step.
+        scale = math.lcm(tick.denominator, 1 if audio is None else audio.time_base.denominator)
+        options = {"movie_timescale": str(scale if scale <= _LARGEST else tick.denominator)}
     return av.open(f"file:{path}", "w", format=format_, container_options=options)
 
 

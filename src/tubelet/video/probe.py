@@ -20,7 +20,17 @@ from tubelet.video.source import Source, has_alpha_layer, opened
 from tubelet.video.streams import is_alpha_plane
 
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
-_WIDE_PRIMARIES = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3"}
+_OTHER_TRANSFERS = {8: "linear light", 9: "logarithmic", 10: "logarithmic", 17: "that of digital cinema"}
+"""Levels by which a picture looks quite other than it is meant where they are taken for those of sRGB."""
+_WIDE_PRIMARIES = {
+    4: "those of NTSC in 1953",
+    8: "those of film",
+    9: "BT.2020",
+    10: "CIE XYZ",
+    11: "DCI-P3",
+    12: "Display P3",
+}
+_CONSTANT_LUMINANCE = 10
 _INTERLACED_ORDERS = {2, 3, 4, 5}
 
 
@@ -72,8 +82,8 @@ def describe(path: Path, video: Source, frame: VideoFrame) -> VideoInfo:
     stream, container = video.stream, video.container
     turned = orientation_of(frame)
     width, height = video.crop.size_of(frame.width, frame.height)
-    size = (height, width) if turned.transpose else (width, height)
-    aspect = stream.sample_aspect_ratio or Fraction(1)
+    stored = stream.sample_aspect_ratio or Fraction(1)
+    size, aspect = ((height, width), 1 / stored) if turned.transpose else ((width, height), stored)
     try:
         colour = colour_of(frame)
     except VideoError as error:
@@ -97,11 +107,15 @@ def describe(path: Path, video: Source, frame: VideoFrame) -> VideoInfo:
         colour=colour,
         rotation=turned.rotation,
         mirrored=turned.mirrored,
-        sample_aspect=1 / aspect if turned.transpose else aspect,
+        sample_aspect=aspect,
         interlaced=frame.interlaced_frame or stream.codec_context.field_order in _INTERLACED_ORDERS,
         alpha=has_alpha(frame.format) or has_alpha_layer(stream),
         audio=audio,
-        losses=tuple(_losses(video, frame, colour, aspect, has_sound=audio is not None)),
+        losses=(
+            *_losses(frame, colour),
+            *_other_shape(aspect, size),
+            *_other_streams(video, has_sound=audio is not None),
+        ),
         damage=video.cut_short(),
     )
 
@@ -114,14 +128,16 @@ def _duration(video: Source, time_base: Fraction) -> float | None:
     return None
 
 
-def _losses(
-    video: Source, frame: VideoFrame, colour: Colour, aspect: Fraction, *, has_sound: bool
-) -> Iterator[str]:
+def _losses(frame: VideoFrame, colour: Colour) -> Iterator[str]:
     bits = max(component.bits for component in frame.format.components)
     if bits > 8:
         yield f"it has {bits} bits per sample, of which 8 are kept"
     if colour.transfer in _HDR_TRANSFERS:
         yield f"it is HDR ({_HDR_TRANSFERS[colour.transfer]}); levels are kept as coded, not tone-mapped"
+    if colour.transfer in _OTHER_TRANSFERS:
+        yield f"its transfer is {_OTHER_TRANSFERS[colour.transfer]}; levels are kept as coded, as if of sRGB"
+    if frame.colorspace == _CONSTANT_LUMINANCE and colour.matrix == "bt2020":
+        yield "its matrix is BT.2020 with constant luminance, undone as if without; colours are off a little"
     if colour.primaries in _WIDE_PRIMARIES:
         name = _WIDE_PRIMARIES[colour.primaries]
         yield f"its primaries are {name}; colours are kept as coded and look paler as sRGB"
@@ -129,15 +145,16 @@ def _losses(
         yield "Dolby Vision's dynamic metadata is dropped"
     if frame.interlaced_frame:
         yield "it is interlaced; both fields stay woven into one frame, not deinterlaced"
+
+
+def _other_shape(aspect: Fraction, size: tuple[int, int]) -> Iterator[str]:
+    """Say that pixels are no squares, as they are displayed."""
     if aspect != 1:
-        yield f"its pixels are not square ({aspect}); frames keep the stored {frame.width}x{frame.height}"
-    yield from _other_streams(video)
-    if video.container.streams.audio and not has_sound:
-        yield "its sound cannot be stored and is dropped: it has no packets, or no decoder here"
+        yield f"its pixels are not square ({aspect}); frames stay {size[0]}x{size[1]}, and are not stretched"
 
 
-def _other_streams(video: Source) -> Iterator[str]:
-    """Name the streams beside the picture that are more of it."""
+def _other_streams(video: Source, *, has_sound: bool) -> Iterator[str]:
+    """Name the streams beside the picture that are more of it, and sound that is left out."""
     chosen = video.stream
     others = [
         each
@@ -153,3 +170,5 @@ def _other_streams(video: Source) -> Iterator[str]:
             f"it has {len(others) + 1} video streams, of which number {chosen.index} "
             f"({context.width}x{context.height}) is read"
         )
+    if video.container.streams.audio and not has_sound:
+        yield "its sound cannot be stored and is dropped: it has no packets, or no decoder here"

@@ -43,7 +43,7 @@ def shrink(frames: Frames, *, height: int, width: int) -> Small:
     old_height, old_width = frames.shape[1:3]
     if not (1 <= height <= old_height and 1 <= width <= old_width):
         raise OptionError(
-            f"the new size is {height}x{width} and the frames have {old_height}x{old_width}; an area filter "
+            f"the new size is {width}x{height} and the frames have {old_width}x{old_height}; an area filter "
             "only shrinks. Choose a smaller size."
         )
     result = np.empty((len(frames), height, width, 3), dtype=np.uint8)

@@ -95,7 +95,7 @@ def test_a_negative_is_below_nothing(smooth):
 
 def test_frames_that_the_window_does_not_fit_into_are_refused():
     clip = np.zeros((1, 20, 10, 3), np.uint8)
-    with pytest.raises(ShapeError, match=r"20x10 pixels; the window of SSIM needs 11 rows"):
+    with pytest.raises(ShapeError, match=r"10x20 pixels; the window of SSIM needs 11 rows"):
         ssim((clip, clip))
 
 

@@ -76,7 +76,7 @@ def test_one_frame_has_no_motion_and_no_figure():
 def test_the_smallest_frames_are_measured_and_smaller_ones_refused():
     clip = moving(1, 1)
     assert tof((clip[:, :SMALLEST, :SMALLEST],) * 2) == 0
-    with pytest.raises(ShapeError, match="64x47 pixels; optical flow needs 48"):
+    with pytest.raises(ShapeError, match="47x64 pixels; optical flow needs 48"):
         tof((clip[:, :, : SMALLEST - 1],) * 2)
 
 

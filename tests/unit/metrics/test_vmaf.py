@@ -152,7 +152,7 @@ def test_nothing_is_left_behind(clip):
 def test_the_smallest_frames_are_measured_and_smaller_ones_refused(clip):
     small = clip[:, :SMALLEST, :SMALLEST]
     assert len(measured((small, small)).values()) == FRAMES
-    with pytest.raises(ShapeError, match="66x31 pixels; VMAF needs 32 rows"):
+    with pytest.raises(ShapeError, match="31x66 pixels; VMAF needs 32 rows"):
         measured((clip[:, :, :31],) * 2)
 
 

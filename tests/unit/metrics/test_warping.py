@@ -147,7 +147,7 @@ def test_one_frame_has_no_motion_and_no_figure():
 
 def test_small_frames_and_changing_sizes_are_refused():
     clip = moving(0, 0)
-    with pytest.raises(ShapeError, match="64x47 pixels; optical flow needs 48"):
+    with pytest.raises(ShapeError, match="47x64 pixels; optical flow needs 48"):
         measured((clip[:, :, :47],) * 2)
     with pytest.raises(ShapeError, match=r"\(64, 70, 3\) and those before \(64, 80, 3\)"):
         measured((clip, clip), (clip[:, :, :70],) * 2)

@@ -162,7 +162,7 @@ def test_autocast_changes_nothing(lpips, draw):
 
 def test_frames_below_sixteen_pixels_are_refused(lpips, draw):
     small = draw(1, 3, 1, 15, 32, dtype=torch.float32)
-    with pytest.raises(ShapeError, match="15 x 32 pixels; LPIPS on VGG-16 needs at least 16"):
+    with pytest.raises(ShapeError, match="32x15 pixels; LPIPS on VGG-16 needs at least 16"):
         lpips(small, small)
 
 

@@ -54,13 +54,13 @@ def samples_of(path) -> tuple[np.ndarray, float]:
         return np.concatenate([frame.to_ndarray() for frame in frames], -1), frames[0].time
 
 
-def rewritten(source, suffix: str, audio: AudioInfo):
+def rewritten(source, suffix: str, audio: AudioInfo, *, first: int = 0):
     target = source.with_name(f"target{suffix}")
     picture = np.zeros((1, 16, 16, 3), np.uint8)
     with Writer(target, width=16, height=16, time_base=Fraction(1, 24), audio=audio) as output:
         for packet in read_audio(source):
             output.write_audio(packet)
-        for tick in range(24):
+        for tick in range(first, first + 24):
             output.write(picture, np.array([tick]))
     return target
 
@@ -76,6 +76,30 @@ def test_sound_is_carried_over_to_the_bit_and_to_the_sample(sounding, name, suff
     (heard, start), (again, start_again) = samples_of(source), samples_of(target)
     assert np.array_equal(heard, again)
     assert start == pytest.approx(start_again, abs=1e-3)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_sound_of_a_transport_stream_is_one_stream_of_a_film(sounding, suffix):
+    source = sounding("aac", "source.ts")
+    target = rewritten(source, suffix, probe(source).audio)
+    with av.open(str(target)) as film:
+        assert [stream.type for stream in film.streams] == ["video", "audio"]
+        assert film.streams.audio[0].codec_context.extradata
+    assert np.array_equal(samples_of(source)[0], samples_of(target)[0])
+    info = probe(target)
+    assert (info.audio.codec, info.losses) == ("aac", ())
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_sound_keeps_in_step_with_pictures_that_begin_before_zero(sounding, suffix):
+    source = sounding("aac", "source.mp4")
+    target = rewritten(source, suffix, probe(source).audio, first=-12)
+    times = [
+        [packet.pts * probe(path).audio.time_base for packet in read_audio(path)] for path in (source, target)
+    ]
+    assert len(times[0]) == len(times[1])
+    for before, after in zip(*times, strict=True):
+        assert abs(after - before - Fraction(1, 2)) <= Fraction(1, 1000)
 
 
 @pytest.mark.parametrize(("name", "suffix"), [("aac", ".webm"), ("opus", ".mov"), ("pcm_s16le", ".mp4")])

@@ -1,4 +1,5 @@
 import struct
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -30,6 +31,16 @@ def test_a_film_is_read_upright_and_mirrored_as_its_matrix_says(film, clip, degr
     assert (info.rotation, info.mirrored) == (degrees, mirrored)
     assert (info.height, info.width) == frames.shape[1:3]
     assert (info.coded_height, info.coded_width) == (24, 32)
+
+
+def test_pixels_that_are_not_square_are_told_as_they_are_displayed(film, clip):
+    def lay(stream) -> None:
+        stream.set_display_rotation(90)
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+
+    info = probe(film("laid.mov", clip(1, 24, 32), codec="png", pixel_format="rgb24", prepare=lay))
+    assert (info.sample_aspect, info.width, info.height) == (Fraction(3, 4), 24, 32)
+    assert info.losses == ("its pixels are not square (3/4); frames stay 24x32, and are not stretched",)
 
 
 @pytest.mark.parametrize(("transpose", "rows", "columns"), list(np.ndindex(2, 2, 2)))

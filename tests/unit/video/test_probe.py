@@ -36,6 +36,27 @@ def test_what_reading_loses_is_named(film, clip):
     assert all(word in text for word in ("10 bits", "PQ", "BT.2020"))
 
 
+@pytest.mark.parametrize(
+    ("transfer", "primaries", "matrix", "says"),
+    [
+        (8, 1, 1, "its transfer is linear light"),
+        (9, 1, 1, "its transfer is logarithmic"),
+        (17, 10, 1, "its primaries are CIE XYZ"),
+        (1, 4, 1, "its primaries are those of NTSC in 1953"),
+        (1, 9, 10, "constant luminance"),
+    ],
+)
+def test_colours_that_are_kept_and_mean_something_else_are_named(
+    film, clip, transfer, primaries, matrix, says
+):
+    def tag(stream) -> None:
+        context = stream.codec_context
+        context.color_trc, context.color_primaries, context.colorspace = transfer, primaries, matrix
+
+    path = film("odd.mkv", clip(1, 16, 16), codec="ffv1", prepare=tag)
+    assert says in "; ".join(probe(path).losses)
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(VideoError, match="no such file"):
         probe(tmp_path / "absent.mp4")

@@ -100,6 +100,31 @@ def test_the_last_frame_lasts_as_long_as_the_one_before(tmp_path, clip):
     assert probe(path).duration_seconds == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize("suffix", FILMS)
+@pytest.mark.parametrize(("stamps", "end"), [([-30, -20, -10, 0, 10], 20), ([-70, -55, -15], -5), ([-3], 7)])
+def test_times_before_zero_are_shown_later_as_films_show_nothing_before(tmp_path, clip, suffix, stamps, end):
+    path = tmp_path / f"a{suffix}"
+    with Writer(path, width=16, height=16, time_base=Fraction(1, 100)) as output:
+        output.write(clip(len(stamps), 16, 16), np.array(stamps), end=end)
+    base = probe(path).time_base
+    runs = list(read(path))
+    assert read_all(path)[1] == [Fraction(each - stamps[0], 100) for each in stamps]
+    assert runs[-1].end * base == Fraction(end - stamps[0], 100)
+
+
+@pytest.mark.parametrize(
+    ("stamps", "end"),
+    [([0, 1, 2, 3, 40, 41, 42, 100, 101], 102), ([16, 17, 18, 19, 21, 22, 82, 84, 85], 86)],
+)
+def test_gaps_before_the_last_frames_do_not_change_how_long_a_film_is(tmp_path, clip, stamps, end):
+    path = tmp_path / "a.mp4"
+    with Writer(path, width=16, height=16, time_base=Fraction(1, 10)) as output:
+        output.write(clip(len(stamps), 16, 16), np.array(stamps), end=end)
+    assert read_all(path)[1] == [Fraction(each, 10) for each in stamps]
+    assert list(read(path))[-1].end * probe(path).time_base == Fraction(end, 10)
+    assert probe(path).duration_seconds == pytest.approx((end - stamps[0]) / 10)
+
+
 def test_runs_of_any_length_make_the_same_file(tmp_path, clip):
     frames = clip(7, 16, 24)
     whole = write(tmp_path / "whole.mkv", frames)
