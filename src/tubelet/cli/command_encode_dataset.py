@@ -179,7 +179,7 @@ def _bulk(arguments: argparse.Namespace) -> "BulkEncoding":
     )
     rows = with_captions(read_sources(arguments.sources, lines=sys.stdin), arguments.captions)
     if settings.clip_seconds is not None:
-        rows = split_rows(rows, Split(seconds=settings.clip_seconds, overlap=settings.overlap))
+        rows = split_rows(rows, Split(seconds=settings.clip_seconds, overlap=settings.overlap), settings)
     elif arguments.overlap is not None:
         raise OptionError("--overlap is what ranges share; give --clip-seconds too, or leave it out.")
     return BulkEncoding(

@@ -22,6 +22,13 @@ NO_ANIMATED_WEBP = (
     "{path} is an animated WebP, for which this FFmpeg has no decoder. Make a GIF or a video of it first, "
     "for example with Pillow: Image.open(name).save('out.gif', save_all=True)."
 )
+_ARCHIVES = {
+    "a tar archive": (257, b"ustar"),
+    "a zip archive": (0, b"PK\x03\x04"),
+    "compressed by gzip": (0, b"\x1f\x8b"),
+    "a 7z archive": (0, b"7z\xbc\xaf\x27\x1c"),
+}
+"""Where files of many files have their mark. FFmpeg may find the frames of one, and lose the others."""
 _ENCRYPTION_MARKS = (b"pssh", b"encv", b"enca")
 
 
@@ -32,6 +39,7 @@ def open_container(path: Path) -> InputContainer:
         VideoError: there is no such file, or it is not a video file; the message says why.
     """
     check_file(path)
+    _check_no_archive(path)
     # "file:" keeps FFmpeg from reading a name like "concat:a|b" or "http:x" as a protocol, and the pattern
     # type from reading "a%d.png" as "a0.png, a1.png, …".
     options = {"protocol_whitelist": "file", "format_whitelist": _formats(), "pattern_type": "none"}
@@ -83,6 +91,22 @@ def check_file(path: Path) -> None:
             "ffmpeg -f rawvideo -pixel_format yuv420p -video_size WxH -framerate 25 "
             f"-i {path.name} -c:v ffv1 out.mkv"
         )
+
+
+def _check_no_archive(path: Path) -> None:
+    """Raise where a file holds files.
+
+    Raises:
+        VideoError: it does, or cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except OSError as error:
+        raise VideoError(f"{path} cannot be read: {error.strerror}.") from error
+    for what, (place, mark) in _ARCHIVES.items():
+        if head[place : place + len(mark)] == mark:
+            raise VideoError(f"{path} is {what}, not a video. Take out what it holds, and give that.")
 
 
 def _why_unreadable(path: Path, reason: str) -> str:

@@ -79,7 +79,9 @@ def open_any(video: AnyVideo) -> Iterator[OpenVideo]:
 _ALL = 1 << 62
 
 
-def range_runs(video: OpenVideo, start: float | None, end: float | None, *, run: int) -> Iterator[Run]:
+def range_runs(
+    video: OpenVideo, start: float | None, end: float | None, *, run: int, on_show: bool = False
+) -> Iterator[Run]:
     """The frames of a range, with the times that they have in the video.
 
     Args:
@@ -87,6 +89,8 @@ def range_runs(video: OpenVideo, start: float | None, end: float | None, *, run:
         start: seconds after its first frame at which the range begins; none for the beginning.
         end: seconds after its first frame at which it ends; none for the end.
         run: frames per run; the last may be shorter.
+        on_show: whether a frame that is shown before the range begins, and still then, comes first, at its
+            beginning.
 
     Raises:
         VideoError: the range holds no frame, or the video cannot be read.
@@ -96,11 +100,12 @@ def range_runs(video: OpenVideo, start: float | None, end: float | None, *, run:
     begin = origin + Fraction(start or 0)
     stop = None if end is None else origin + Fraction(end)
     found = False
-    for each in read_from(info.path, begin, end=stop, run=run):
+    for each in read_from(info.path, begin, end=stop, run=run, on_show=on_show):
         found = True
         if stop is not None and each.end is not None:
             # The last frame is shown no longer than the range lasts.
-            each = replace(each, end=min(each.end, max(first_tick(stop, info.time_base), 1)))  # noqa: PLW2901
+            last = max(first_tick(stop, info.time_base), int(each.timestamps[-1]) + 1)
+            each = replace(each, end=min(each.end, last))  # noqa: PLW2901
         yield each
     if not found:
         until = "its end" if end is None else f"{end:g} s"

@@ -136,7 +136,12 @@ def open_video(source: Path | str) -> Iterator[OpenVideo]:
 
 
 def read_from(
-    source: Path | str, seconds: float | Fraction, *, end: float | Fraction | None = None, run: int = 16
+    source: Path | str,
+    seconds: float | Fraction,
+    *,
+    end: float | Fraction | None = None,
+    run: int = 16,
+    on_show: bool = False,
 ) -> Iterator[Run]:
     """Yield the frames of a video from a time on, the same frames as `read` gives from there.
 
@@ -149,6 +154,7 @@ def read_from(
         seconds: time in the file's own clock, in which the first frame may not be at 0.
         end: time in the same clock; the frames from there on are left out. None for all.
         run: frames per run; the last may be shorter.
+        on_show: whether a frame that is shown before `seconds`, and still then, comes first, with that time.
 
     Raises:
         OptionError: `run`, `seconds` or `end` has no meaning.
@@ -176,8 +182,17 @@ def read_from(
         reader = _Reader(info, video, run)
         stamped = reader.stamped(first, decoded)
         within = itertools.takewhile(lambda shown: shown.tick < stop, stamped)
-        yield from reader.runs(itertools.dropwhile(lambda shown: shown.tick < target, within))
+        yield from reader.runs(_shown_from(target, within, on_show=on_show))
         reader.warn(to_the_end=False)
+
+
+def _shown_from(target: int, shown: Iterator[_Shown], *, on_show: bool) -> Iterator[_Shown]:
+    """The frames that begin at a tick or later; and before them that on show then, if it is wanted."""
+    for each in shown:
+        if each.tick >= target:
+            yield each
+        elif on_show and each.end is not None and each.end > target:
+            yield each._replace(tick=target)
 
 
 def first_tick(seconds: float | Fraction, time_base: Fraction) -> int:

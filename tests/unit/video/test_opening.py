@@ -139,3 +139,17 @@ def test_an_animated_webp_has_no_decoder_and_is_not_called_damaged(film, clip, t
             shutil.copy(path, target)
         with pytest.raises(VideoError, match="animated WebP, for which this FFmpeg has no decoder"):
             list(read(target))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "says"), [("tar", "tar archive"), ("zip", "zip archive"), ("gztar", "gzip")]
+)
+def test_an_archive_is_no_video_though_ffmpeg_finds_one_in_it(film, clip, tmp_path, suffix, says):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for name in ("a.ts", "b.ts"):
+        film(name, clip(9, 32, 32)).rename(folder / name)
+    path = Path(shutil.make_archive(str(tmp_path / "clips"), suffix, folder))
+    for reading in (probe, lambda path: list(read(path)), lambda path: list(read_audio(path))):
+        with pytest.raises(VideoError, match=rf"{says}, not a video\. Take out"):
+            reading(path)

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from tubelet.errors import OptionError, VideoError
-from tubelet.video.ranges import VideoRange, open_any, path_of
-from tubelet.video.read import read
+from tubelet.video.probe import probe
+from tubelet.video.ranges import VideoRange, open_any, path_of, range_runs
+from tubelet.video.read import open_video, read
 
 
 def frames_of(video, **given):
@@ -37,6 +38,16 @@ def test_a_range_is_cut_like_a_video(video_file):
     assert np.array_equal(frames_of(part, run=3, start=2, stop=7), whole[8:13])
     assert np.array_equal(frames_of(part, start=2), whole[8:])
     assert np.array_equal(frames_of(path, start=2, stop=4), whole[2:4])
+
+
+def test_a_range_before_zero_ends_where_it_is_said(film, clip):
+    keep = {"avoid_negative_ts": "disabled"}
+    path = film("early.mkv", clip(3, 16, 16), codec="ffv1", timestamps=[-240, -120, -24], container=keep)
+    with open_video(path) as video:
+        runs = list(range_runs(video, None, 7.0, run=4))
+    base = probe(path).time_base
+    assert [each * base for each in runs[-1].timestamps.tolist()] == [-10, -5]
+    assert runs[-1].end * base == -3
 
 
 def test_a_range_without_a_meaning_or_a_frame_is_named(video_file):

@@ -109,6 +109,10 @@ def read_description(folder: Path) -> Description:
         raise DatasetError(
             f"{folder} holds no data set: there is no {DESCRIPTION}. Make one with `tubelet encode-dataset`."
         ) from error
+    except NotADirectoryError as error:
+        raise DatasetError(
+            f"{folder} is a file; a data set is a folder with {DESCRIPTION} and {SHARDS}. Name that folder."
+        ) from error
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} cannot be read: {error!s:.200}. Copy the data set again.") from error
     try:

@@ -58,7 +58,7 @@ def open_clip_frames(
         if start is None and end is None:
             runs = video.runs(run=size)
         else:
-            runs = range_runs(video, start, end, run=size)
+            runs = range_runs(video, start, end, run=size, on_show=settings.rate is not None)
         opening = _Opening.of(runs, size)
         runs = opening.runs
         if settings.rate is not None:

@@ -60,7 +60,7 @@ class Split:
         ]
 
 
-def split_rows(rows: Sequence[Row], split: Split) -> list[Row]:
+def split_rows(rows: Sequence[Row], split: Split, settings: BulkSettings | None = None) -> list[Row]:
     """Cut the clips that are longer than a range; each video is opened once, to see how long it is.
 
     A video that cannot be opened stays as it is: encoding it says why.
@@ -68,6 +68,7 @@ def split_rows(rows: Sequence[Row], split: Split) -> list[Row]:
     Args:
         rows: clips.
         split: how.
+        settings: how they are read; at a rate of its own a frame is in all ranges in which it is on show.
     """
     paths = sorted({row.path for row in rows})
     with ThreadPoolExecutor(_READERS) as pool:
@@ -82,7 +83,7 @@ def split_rows(rows: Sequence[Row], split: Split) -> list[Row]:
             continue
         ranges = split.ranges(begin, end)
         # A file may claim to be longer than its frames are, as where its sound goes on.
-        while len(ranges) > 1 and not _has_frames(row.path, ranges[-1][0]):
+        while len(ranges) > 1 and not _has_frames(row.path, ranges[-1][0], settings or BulkSettings()):
             ranges.pop()
         # The last range goes to the end, however exactly that is known.
         ends = [*(end for _, end in ranges[:-1]), row.end]
@@ -92,12 +93,12 @@ def split_rows(rows: Sequence[Row], split: Split) -> list[Row]:
     return found
 
 
-def _has_frames(path: str, start: float) -> bool:
+def _has_frames(path: str, start: float, settings: BulkSettings) -> bool:
     """Whether a video has a frame from a time on."""
     try:
         with (
             LocalCopies() as copies,
-            open_clip_frames(copies.path(path), start, None, mirrored=False, settings=BulkSettings()) as clip,
+            open_clip_frames(copies.path(path), start, None, mirrored=False, settings=settings) as clip,
         ):
             return next(iter(clip.runs), None) is not None
     except VideoError:

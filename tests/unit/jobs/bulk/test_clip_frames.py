@@ -63,6 +63,18 @@ def test_pieces_of_a_rate_are_as_long_as_their_ranges(video_file):
     ] * 4
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_a_range_at_a_rate_begins_with_the_frame_that_is_on_show_then(video_file, whole, suffix):
+    path = video_file(f"slides.{suffix}", frames=4, timestamps=[0, 5, 105, 110])
+    seen = whole(path)
+    for start, shown in ((0.1, [0, 1, 1, 1, 1]), (1.0, [1] * 5), (4.0, [1, 1, 2, 2, 3])):
+        frames, times = frames_of(path, start, start + 0.5, fps="10")
+        np.testing.assert_array_equal(frames, seen[shown])
+        np.testing.assert_array_equal(times, np.arange(5))
+    with pytest.raises(VideoError, match=r"no frame from 1 s to 1\.5 s"):
+        frames_of(path, 1.0, 1.5)
+
+
 def test_mirrored_and_shrunk(video_file, whole):
     path = video_file(height=24, width=40)
     frames, _ = frames_of(path, mirrored=True)

@@ -73,6 +73,9 @@ def test_a_shard_of_another_tokenizer_is_a_fault(made, encode, clips, tmp_path, 
 def test_a_folder_that_is_no_data_set_or_of_a_newer_program_says_so(tmp_path, made):
     with pytest.raises(DatasetError, match="holds no data set"):
         verify_dataset(tmp_path)
+    (tmp_path / "shard.tar").write_bytes(b"x")
+    with pytest.raises(DatasetError, match=r"shard\.tar is a file; a data set is a folder"):
+        verify_dataset(tmp_path / "shard.tar")
     with pytest.raises(DatasetError, match="Upgrade tubelet"):
         check_header({"format": "tubelet dataset 2"}, "there")
     for content in ("", "[]", "{}", '{"format": "tubelet dataset 1"}', "\xff"):

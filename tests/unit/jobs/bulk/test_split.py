@@ -1,5 +1,6 @@
 """Long videos are cut into ranges that hold every frame; what is measured of a clip is what comes back."""
 
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +21,7 @@ from tubelet.jobs.bulk.split import Split, split_rows
 from tubelet.jobs.sources import read_sources
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.video.read import read
+from tubelet.video.write import Writer
 
 
 @given(
@@ -43,6 +45,18 @@ def test_ranges_cover_a_stretch_and_share_what_is_asked_for(seconds, share, begi
 def test_numbers_without_a_meaning_are_refused(numbers):
     with pytest.raises(OptionError, match="share"):
         Split(seconds=numbers[0], overlap=numbers[1])
+
+
+def test_a_last_slide_is_in_as_many_ranges_as_it_is_shown_in_at_a_rate(tmp_path):
+    path = tmp_path / "slides.mp4"
+    with Writer(path, width=16, height=16, time_base=Fraction(1, 25)) as writer:
+        writer.write(np.zeros((2, 16, 16, 3), np.uint8), np.array([0, 5]), end=50)
+    rows = read_sources([str(path)])
+    ends = {
+        rate: [row.end for row in split_rows(rows, Split(seconds=0.5), BulkSettings(fps=rate))]
+        for rate in (None, "10")
+    }
+    assert ends == {None: [None], "10": [0.5, 1.0, 1.5, None]}
 
 
 def test_every_frame_of_a_long_video_is_in_one_range(
