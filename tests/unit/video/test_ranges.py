@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -41,8 +43,15 @@ def test_a_range_is_cut_like_a_video(video_file):
 
 
 def test_a_range_before_zero_ends_where_it_is_said(film, clip):
-    keep = {"avoid_negative_ts": "disabled"}
-    path = film("early.mkv", clip(3, 16, 16), codec="ffv1", timestamps=[-240, -120, -24], container=keep)
+    wrap = 1 << 33
+    path = film(
+        "early.ts",
+        clip(3, 16, 16),
+        options={"bf": "0"},
+        timestamps=[wrap - 900_000, wrap - 450_000, wrap - 90_000],
+        time_base=Fraction(1, 90_000),
+        container={"mpegts_copyts": "1"},
+    )
     with open_video(path) as video:
         runs = list(range_runs(video, None, 7.0, run=4))
     base = probe(path).time_base
