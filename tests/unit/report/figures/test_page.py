@@ -1,6 +1,7 @@
 """The page of figures is a function of stored JSON, and what is not stored is not on it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,9 @@ def test_the_page_in_the_repository_is_what_the_command_makes():
         pytest.skip("no evaluation is stored yet")
     page = ROOT / "docs" / "figures.md"
     assert page.read_text(encoding="utf-8") == make_page(STORED).text, "make figures"
+
+
+def test_stored_figures_name_no_folder_of_the_machine_that_made_them():
+    local = re.compile(r"(?<![\w.])/(?:work|tmp|home|root)/|\.\./shared")
+    found = {path.name for path in STORED.rglob("*.json") if local.search(path.read_text(encoding="utf-8"))}
+    assert not found
