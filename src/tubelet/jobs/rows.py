@@ -110,6 +110,12 @@ def _row(fields: Mapping[Any, Any], folder: str, where: str) -> Row:
     """
     column = next((name for name in PATH_COLUMNS if name in fields), None)
     path = None if column is None else fields[column]
+    if column is None and fields:
+        found = ", ".join(str(name) for name in fields)
+        raise ValueError(
+            f"{where} names no path: its columns are {found!r:.80}; lists have a column path, and CSV commas "
+            "between columns."
+        )
     if not isinstance(path, str) or not path.strip() or "\0" in path:
         raise ValueError(f"{where} names no path; lists have a column path.")
     start, end = (_time(fields.get(name), name, where) for name in ("start", "end"))

@@ -118,12 +118,19 @@ def test_rows_of_a_table_with_long_texts_and_commas_too_many(tmp_path):
     assert "1 fields more" in b.fault and "in quotes" in b.fault
 
 
-def test_a_table_without_a_path_is_refused_by_its_first_row(tmp_path):
+@pytest.mark.parametrize(
+    ("head", "row", "columns"),
+    [
+        ("name", "a.mp4", "'name'"),
+        ("Path;start", "a.mp4;2", "'Path;start'"),
+        ("start,end", "1,2", "'start, end'"),
+    ],
+)
+def test_a_table_without_a_path_is_refused_by_its_columns(tmp_path, head, row, columns):
     listed = tmp_path / "list.csv"
-    listed.write_text("name\na.mp4\n")
-    with pytest.raises(
-        OptionError, match=r"^[^ ]*list.csv, line 2 names no path; lists have a column path\.$"
-    ):
+    listed.write_text(f"{head}\n{row}\n")
+    said = f"line 2 names no path: its columns are {columns}; lists have a column path, and CSV commas"
+    with pytest.raises(OptionError, match=said):
         read_sources([str(listed)])
 
 
