@@ -113,6 +113,7 @@ _OURS = {
     "quality by squared errors, contrast 0.25, prior": ("quality=", "alike,contrast=0.25", _WITH),
     "quality by squared errors, no rounding, prior": ("quality=", "alike,nearest", _WITH),
     "budget of channels, prior": ("budget=", "", _WITH),
+    "tubelet-m-rate, uniform channels, prior": ("tubelet-m-rate:@", "", _WITH),
     "tubelet-m-rate by quality, tables": ("tubelet-m-rate:quality=", "", _BY_TABLES),
     "tubelet-m-rate by quality, prior": ("tubelet-m-rate:quality=", "", _WITH),
     "x264": ("x264:", "", _WITH),
@@ -161,7 +162,10 @@ def _part(title: str, stored: Path, name: str, arguments: str) -> Part:
     part.say(f"BD-rate of *{_BEST}* by PSNR, over the clips of each class of motion.")
     part.show(_by_motion(classes, curves))
     part.head("Eight channels placed well, beside eight and sixteen everywhere")
-    _placed(part, clips)
+    _placed(part, clips, "tubelet-m", "")
+    if name in OTHER_WEIGHTS:
+        _, tokenizer = OTHER_WEIGHTS[name]
+        _placed(part, clips, tokenizer, f"{tokenizer}:")
     return part
 
 
@@ -253,17 +257,17 @@ def _by_motion(classes: Mapping[str, Clips], curves: Mapping[str, Sequence[Point
     return plain_table("motion", ["clips", *(f"against {name}" for name in anchors)], rows, code=False)
 
 
-def _placed(part: Part, clips: Clips) -> None:
-    """A budget of eight channels beside uniform ones, clip by clip."""
-    settings = ("@8", "budget=8", "@16")
+def _placed(part: Part, clips: Clips, tokenizer: str, begin: str) -> None:
+    """A budget of eight channels beside uniform ones, clip by clip; `begin` is how its points are called."""
+    settings = tuple(f"{begin}{each}" for each in ("@8", "budget=8", "@16"))
     if not all(set(settings) <= set(clip["points"]) for clip in clips.values()):
-        part.say("Not measured.")
+        part.say(f"`{tokenizer}` was not measured.")
         return
     found = {name: [clip["points"][each]["psnr_db"] for each in settings] for name, clip in clips.items()}
     as_good = sum(placed >= sixteen for _, placed, sixteen in found.values())
     part.say(
-        f"A budget of eight is as good as sixteen everywhere on {as_good} of {len(found)} clips (PSNR in",
-        "dB, latents rounded at step 1).",
+        f"By `{tokenizer}` a budget of eight is as good as sixteen everywhere on {as_good} of {len(found)}",
+        "clips (PSNR in dB, latents rounded at step 1).",
     )
     rows = {name: [clips[name]["motion"], *(f"{value:.2f}" for value in row)] for name, row in found.items()}
     part.show(plain_table("clip", ["motion", "8 everywhere", "budget of 8", "16 everywhere"], rows))
