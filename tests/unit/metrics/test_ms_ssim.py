@@ -101,7 +101,7 @@ def test_a_negative_has_nothing_in_common(smooth):
 
 def test_frames_that_the_coarsest_window_does_not_fit_into_are_refused():
     clip = np.zeros((1, 200, 160, 3), np.uint8)
-    with pytest.raises(ShapeError, match=r"200x160 pixels; .* need 161 rows and columns"):
+    with pytest.raises(ShapeError, match=r"160x200 pixels; .* need 161 rows and columns"):
         ms_ssim((clip, clip))
 
 

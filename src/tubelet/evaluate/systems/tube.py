@@ -120,7 +120,7 @@ class TubeSystem:
             open_tube,
             tokenizer=self.folder,
             refine=self.refine,
-            seed=self.seed,
+            seed=self.seed if self.refine else None,
             device=str(self.checkpoint.tokenizer.device),
         )
         report, back = _through_file(frames, self._encode, decode)
