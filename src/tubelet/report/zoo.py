@@ -28,7 +28,7 @@ GENERATORS = Path("src") / "tubelet" / "generate" / "weights"
 FURTHER = Path("further") / "src" / "tubelet_weights"
 """Folders of what is shipped, in the repository that this page is of."""
 
-EVALUATIONS = ("dev", "dev-more", "dev-motion", "dev-rate")
+EVALUATIONS = ("dev", "dev-more", "dev-motion", "dev-predict", "dev-rate")
 """Folders of results of one protocol on the same clips."""
 
 CASE = {"frames": 17, "width": 256, "height": 256}
