@@ -1,8 +1,7 @@
 """Work at the same time as the caller: a thread that runs ahead or works behind, with a bounded queue."""
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterator
 from queue import Empty, Full, Queue
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -66,20 +65,6 @@ def ahead(items: Iterator[Item], *, depth: int = DEPTH) -> Generator[Item]:
     finally:
         stopped.set()
         thread.join()
-
-
-def results(calls: Sequence[Callable[[], Item]], *, threads: int) -> tuple[Item, ...]:
-    """What functions give, in their order; the last begin first, and the first error is raised.
-
-    Args:
-        calls: what is done, independent of each other.
-        threads: that work at once; the caller's own alone for 1.
-    """
-    if threads == 1:
-        return tuple(call() for call in calls)
-    with ThreadPoolExecutor(threads) as pool:
-        begun = [pool.submit(call) for call in reversed(calls)]
-        return tuple(each.result() for each in reversed(begun))
 
 
 class Behind(Generic[Item]):

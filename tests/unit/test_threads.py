@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from tubelet.threads import Behind, ahead, results
+from tubelet.threads import Behind, ahead
 
 MOST_WAITING = 4
 """Two in the queue, one in each hand."""
@@ -160,24 +160,3 @@ def test_an_error_of_the_caller_wins_and_drops_what_waits():
         behind.put(2)
         raise ZeroDivisionError
     assert got == [1]
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_results_come_in_the_order_of_the_calls(threads):
-    assert results([lambda number=number: number for number in range(20)], threads=threads) == tuple(
-        range(20)
-    )
-
-
-def test_calls_are_made_at_once():
-    both = threading.Barrier(2, timeout=5)
-    assert set(results([both.wait, both.wait], threads=2)) == {0, 1}
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_an_error_of_a_call_is_raised(threads):
-    def fail() -> None:
-        raise OddError
-
-    with pytest.raises(OddError):
-        results([list, fail, list], threads=threads)

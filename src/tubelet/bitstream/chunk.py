@@ -6,25 +6,20 @@ them.
 
 import io
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tubelet.bitstream import limits
 from tubelet.bitstream.chunk_head import ChunkHead, PartEntry, SegmentEntry, check_size, part_shape
-from tubelet.bitstream.coding import MODEL, Codings, Counts, PartCoding, coded, has_symbol
+from tubelet.bitstream.coding import Codings, Counts, PartCoding, coded, has_symbol
 from tubelet.bitstream.container import Window
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.part_header import PartHeader
 from tubelet.bitstream.segment import Segment
 from tubelet.errors import BitstreamError, OptionError
-from tubelet.threads import results
-
-_TOGETHER = 1 << 14
-"""Positions of a step up to which a model codes two segments at once, for each takes memory of its own."""
 
 Channels = int | Mapping[str, int] | None
 """How many channels of the only part, or of parts by their names, are wanted; all of those not named."""
@@ -196,7 +191,7 @@ class _EncodedPart:
 
 
 def _encode_part(given: PartSymbols, part: PartHeader, coding: PartCoding) -> _EncodedPart:
-    calls: list[Callable[[], Segment]] = []
+    segments: list[Segment] = []
     contents: list[NDArray[np.int32]] = []
     counts, symbols = _counts_of(given, part), given.symbols
     if counts is not None:
@@ -204,12 +199,10 @@ def _encode_part(given: PartSymbols, part: PartHeader, coding: PartCoding) -> _E
         if part.has_map:
             indices = np.searchsorted(np.array(part.counts, np.int32), counts).astype(np.int32)
             contents.append(indices.ravel())
-            calls.append(partial(coding.encode_map, indices))
+            segments.append(coding.encode_map(indices))
     for number, (start, stop) in enumerate(coding.spans):
-        calls.append(partial(coding.encode, number, symbols, counts))
+        segments.append(coding.encode(number, symbols, counts))
         contents.append(coded(symbols[start:stop], counts, start))
-    together = coding.number == MODEL and part.rows * part.columns <= _TOGETHER
-    segments = results(calls, threads=2 if together else 1)
     entries = tuple(
         SegmentEntry(
             length=len(segment),
@@ -218,7 +211,7 @@ def _encode_part(given: PartSymbols, part: PartHeader, coding: PartCoding) -> _E
         )
         for segment, content in zip(segments, contents, strict=True)
     )
-    return _EncodedPart(entry=PartEntry(coding=coding.number, segments=entries), segments=segments)
+    return _EncodedPart(entry=PartEntry(coding=coding.number, segments=entries), segments=tuple(segments))
 
 
 class _PartReading:
