@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -104,8 +105,8 @@ class Process:
     def close(self) -> None:
         """End it, and free what belongs to it."""
         self._process.kill()
-        # Waits, and closes the pipes.
-        with self._process:
+        # Waits, and closes the pipes; what an ended process was asked and never read is lost.
+        with suppress(BrokenPipeError), self._process:
             self._said.close()
 
     def _end(self) -> str:
