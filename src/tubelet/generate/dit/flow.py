@@ -115,7 +115,7 @@ def _draw_clip(
     clip = int(random.integers(len(data.values)))
     latent = torch.from_numpy(data.values[clip, :, int(continued) :].astype(np.float32))
     noise = torch.from_numpy(random.standard_normal(latent.shape, dtype=np.float32))
-    time = float(1 / (1 + np.exp(-random.standard_normal())))
+    time = float(1 / (1 + np.exp(-config.time_mean - random.standard_normal())))
     said = None if random.random() < config.unprompted else clip
     first = int(latent.shape[1] > 1 and random.random() < config.given)
     given = int(random.integers(1, latent.shape[1])) if continued else first
