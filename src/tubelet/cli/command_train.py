@@ -109,13 +109,14 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.cli.console import as_word, show_table
     from tubelet.cli.fields import with_fields
     from tubelet.cli.progress import run_progress
+    from tubelet.cores import cores
     from tubelet.files import no_empty_folders
     from tubelet.train.loop import RunOptions
     from tubelet.train.precision import computes_bfloat16
 
     if "OMP_NUM_THREADS" not in os.environ:
         neighbours = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // neighbours))
+        torch.set_num_threads(max(1, cores() // neighbours))
     config = with_fields(arguments.config, arguments)
     with run_progress() as show, no_empty_folders(arguments.output):
         options = RunOptions(

@@ -41,6 +41,7 @@ from tubelet.cli import (
     command_weights,
 )
 from tubelet.cli.heap import give_back_large_blocks
+from tubelet.cores import cores
 from tubelet.errors import OptionError
 from tubelet.files import STANDARD_OUTPUT
 from tubelet.spelling import did_you_mean
@@ -120,7 +121,7 @@ def run_command(chosen: argparse.Namespace) -> None:
     if chosen.run is not command_train.run:
         # Reading and writing run beside the tokenizer and need the other half of the cores. Torch reads this
         # when it is first imported, which no other command has done yet.
-        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // 2)))
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // 2)))
         give_back_large_blocks()
     asked = chosen.run in {command.run for command in _ANSWERS} or STANDARD_OUTPUT in vars(chosen).values()
     if not chosen.quiet or asked:

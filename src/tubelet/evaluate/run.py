@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from tubelet.cores import cores
 from tubelet.data.clips import find_clips
 from tubelet.errors import OptionError, OutputError, VideoError
 from tubelet.evaluate import keep
@@ -28,7 +29,7 @@ from tubelet.files.leftovers import sweep
 from tubelet.files.names import text_name
 from tubelet.jobs import parts
 from tubelet.jobs.plan import Job, missing
-from tubelet.jobs.pool import cores, run_here, run_in_processes
+from tubelet.jobs.pool import run_here, run_in_processes
 from tubelet.jobs.remote import LocalCopies
 from tubelet.jobs.rows import Row
 from tubelet.jobs.sources import local_copies

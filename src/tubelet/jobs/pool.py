@@ -1,6 +1,5 @@
 """Jobs done by several processes of this machine."""
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -9,13 +8,6 @@ from queue import Empty, Queue
 from tubelet.errors import OutputError
 from tubelet.jobs.plan import Job, Worker
 from tubelet.jobs.process import EndedError, Process
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def run_here(jobs: Sequence[Job], worker: Worker, on_done: Callable[[Job], None]) -> None:

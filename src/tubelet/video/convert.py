@@ -5,7 +5,6 @@ FFmpeg's default conversion of 4:2:0 is one level too dark and takes the nearest
 same bits as packed RGB at three times the speed, because only the planar output has vector code.
 """
 
-import os
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +14,12 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from tubelet.cores import CODEC_THREADS
 from tubelet.errors import VideoError
 from tubelet.video.chroma import ACCURATE, Place, WholeSamples, pixels_per_sample
 from tubelet.video.filters import Filters
 from tubelet.video.info import Colour, Matrix
 from tubelet.video.orientation import Layout, Orientation
-
-_THREADS = min(4, os.cpu_count() or 1)
 
 # ITU-T H.273 matrix coefficients as frames carry them; 2 is unspecified, which FFmpeg reads as BT.601.
 _MATRICES: dict[int, Matrix] = {
@@ -111,7 +109,7 @@ class ToRgb:
                 format=format_,
                 src_colorspace=None if colour.matrix == "rgb" else SWSCALE_MATRICES[colour.matrix],
                 interpolation=ACCURATE,
-                threads=_THREADS,
+                threads=CODEC_THREADS,
             )
         except (FFmpegError, ValueError) as error:
             raise VideoError(
@@ -188,12 +186,12 @@ class FromRgb:
     def _converted(self, rgb: VideoFrame) -> VideoFrame:
         encoding = self._encoding
         if encoding.matrix == "rgb":
-            return self._reformatter.reformat(rgb, format=encoding.pixel_format, threads=_THREADS)
+            return self._reformatter.reformat(rgb, format=encoding.pixel_format, threads=CODEC_THREADS)
         return self._reformatter.reformat(
             rgb,
             format=encoding.pixel_format,
             dst_colorspace=SWSCALE_MATRICES[encoding.matrix],
             dst_color_range=2 if encoding.full else 1,
             interpolation=ACCURATE,
-            threads=_THREADS,
+            threads=CODEC_THREADS,
         )

@@ -1,7 +1,6 @@
 """The encoders behind `Writer`: one for films, one for images."""
 
 import math
-import os
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +18,12 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
+from tubelet.cores import CODEC_THREADS
 from tubelet.video.audio import AudioPacket, AudioTrack, can_hold
 from tubelet.video.convert import Encoding, FromRgb
 from tubelet.video.info import BT709, AudioInfo, Colour
 
-_THREADS = str(min(4, os.cpu_count() or 1))
+_THREADS = str(CODEC_THREADS)
 _HDR_TRANSFERS = {16, 18}
 _UNSPECIFIED = 2
 _MILLISECOND = Fraction(1, 1000)

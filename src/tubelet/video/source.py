@@ -15,6 +15,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from tubelet.cores import CODEC_THREADS
 from tubelet.errors import VideoError
 from tubelet.video.chroma import decoder_options
 from tubelet.video.crop import Crop, container_crop
@@ -167,5 +168,5 @@ def _decoder(stream: VideoStream) -> VideoCodecContext:
     if decoder.codec.canonical_name in _FLAGGED_LATE:
         decoder.thread_count = 1
     else:
-        decoder.thread_type = "AUTO"
+        decoder.thread_count, decoder.thread_type = CODEC_THREADS, "AUTO"
     return decoder

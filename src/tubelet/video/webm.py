@@ -5,7 +5,6 @@ BT.709 and by 2 in BT.601. RGB without loss comes out as it went in.
 """
 
 import io
-import os
 from collections.abc import Iterable
 from fractions import Fraction
 
@@ -16,6 +15,7 @@ from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from tubelet.cores import CODEC_THREADS
 from tubelet.errors import VideoError
 from tubelet.types import Frames
 from tubelet.video.convert import Encoding, FromRgb
@@ -31,7 +31,7 @@ _BT709, _SRGB = 1, 13
 # A player that steps backwards decodes from the key frame before, so one comes often; it costs some 10 %.
 _OPTIONS = {
     "deadline": "good", "cpu-used": "5", "row-mt": "1", "g": "12", "b": "0",
-    "threads": str(min(4, os.cpu_count() or 1)),
+    "threads": str(CODEC_THREADS),
 }  # fmt: skip
 # A film without loss takes long to decode; columns of tiles are decoded by as many threads.
 _WITHOUT_LOSS = {"lossless": "1", "tile-columns": "2"}

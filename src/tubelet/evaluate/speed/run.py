@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from tubelet.cores import cores
 from tubelet.errors import OptionError
 from tubelet.evaluate.cases import PATIENCE, Case
 from tubelet.evaluate.speed.figures import complete, growth
@@ -17,7 +18,6 @@ from tubelet.evaluate.speed.grid import FORMATS, MODES, usual_cases, variants
 from tubelet.evaluate.speed.runner import Runner
 from tubelet.evaluate.systems.system_specs import check_texts
 from tubelet.files import check_suffix, check_target
-from tubelet.jobs.pool import cores
 from tubelet.results import version_of, write_results
 
 FORMAT = 1

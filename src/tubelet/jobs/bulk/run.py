@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
+from tubelet.cores import cores
 from tubelet.data.shards.description import (
     DESCRIPTION,
     ERRORS,
@@ -33,7 +34,6 @@ from tubelet.jobs.bulk.processes import Answered, answered
 from tubelet.jobs.bulk.ray_engine import answered_by_ray
 from tubelet.jobs.bulk.settings import describe, read_checkpoint
 from tubelet.jobs.bulk.shard_work import WORK, ShardWork
-from tubelet.jobs.pool import cores
 from tubelet.jobs.remote import copies_folder
 
 _LOG = logging.getLogger("tubelet.jobs")
