@@ -244,7 +244,8 @@ def test_a_configuration_comes_back_from_the_run(config, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"given": 1.5}, {"stages": ()}, {"weight_power": -1.0}, {"unprompted": -0.1}]
+    "wrong",
+    [{"given": 1.5}, {"stages": ()}, {"weight_power": -1.0}, {"unprompted": -0.1}, {"time_mean": -5.0}],
 )
 def test_numbers_without_meaning_are_refused(wrong):
     with pytest.raises(OptionError):

@@ -60,10 +60,11 @@ def test_clips_that_go_on_have_lost_their_first_step_and_are_given_others(data, 
     assert set(batch.given.tolist()) == {0, 1}
 
 
-def test_times_are_logit_normal(data, words):
-    times = draw_flow_batch(data, words, DiTTrainConfig(), step=0, indices=range(2000)).times
+@pytest.mark.parametrize("mean", [0.0, -1.2])
+def test_times_are_logit_normal(data, words, mean):
+    times = draw_flow_batch(data, words, DiTTrainConfig(time_mean=mean), step=0, indices=range(2000)).times
     logits = (times / (1 - times)).log()
-    assert abs(float(logits.mean())) < 0.1
+    assert abs(float(logits.mean()) - mean) < 0.1
     assert abs(float(logits.std()) - 1) < 0.1
 
 
