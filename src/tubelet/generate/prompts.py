@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tubelet.generate.text import RESERVED, PromptVocabulary, no_prompt
+from tubelet.generate.text import AND, RESERVED, PromptVocabulary, no_prompt
 
 
 @final
@@ -158,19 +158,54 @@ class TextProjection(nn.Module):
         return EmbeddedPrompts(features, text.seen | free)
 
 
-def prompt_module(*, words: int, text_width: int, width: int) -> nn.Module:
+_CLAUSES = 4
+"""Of a prompt that are told apart; those behind them are taken for the last one."""
+
+
+class WordEmbedding(nn.Embedding):
+    """Words as features: what each of them means, and the clause in which it stands.
+
+    By its clause a word is bound to the others of it: which thing is red, and which goes left. Clauses are
+    told apart where the vocabulary knows the word `AND` between them; the first one adds nothing at first.
+
+    Args:
+        words: of the vocabulary.
+        width: of the transformer.
+    """
+
+    def __init__(self, words: Sequence[str], width: int) -> None:
+        super().__init__(RESERVED + len(words), width)
+        nn.init.normal_(self.weight, std=0.5)
+        self._between = RESERVED + words.index(AND) if AND in words else None
+        if self._between is not None:
+            clauses = 0.5 * torch.randn(_CLAUSES, width)
+            clauses[0] = 0
+            self.clauses = nn.Parameter(clauses)
+
+    def forward(self, input: Int64[Tensor, "b l"]) -> Float[Tensor, "b l f"]:  # noqa: A002  as its base has it
+        """Features of each slot.
+
+        Args:
+            input: numbers of words.
+        """
+        features = super().forward(input)
+        if self._between is None:
+            return features
+        clause = (input == self._between).cumsum(dim=1).clamp_max(_CLAUSES - 1)
+        return features + F.embedding(clause, self.clauses)
+
+
+def prompt_module(words: Sequence[str], *, text_width: int, width: int) -> nn.Module:
     """What makes features of prompts.
 
     Args:
-        words: numbers of the vocabulary.
+        words: of the vocabulary.
         text_width: features of a state of the text encoder; 0 for none, and a vocabulary.
         width: features of a slot.
     """
     if text_width:
         return TextProjection(text_width, width)
-    embedding = nn.Embedding(words, width)
-    nn.init.normal_(embedding.weight, std=0.5)
-    return embedding
+    return WordEmbedding(words, width)
 
 
 def is_of_prompts(name: str) -> bool:
@@ -203,7 +238,7 @@ def known_prompts(
             both_have = range(min(len(weight), len(trained[name])))
             known[name] = weight.index_copy(0, torch.tensor(both_have), trained[name][list(both_have)])
         else:
-            known[name] = trained[name]
+            known[name] = trained.get(name, weight)
     return known
 
 

@@ -21,6 +21,9 @@ NO_PROMPT = 1
 RESERVED = 2
 """Numbers that stand for no word."""
 
+AND = "and"
+"""The word between two clauses of a prompt, ``a red circle goes left, and a blue one goes up``."""
+
 LONGEST_PROMPT = 1 << 12
 """Characters of a prompt."""
 
@@ -31,6 +34,9 @@ _SAY_NOTHING = (
     "medium sized normal pace speed steadily diagonally background backdrop ground clip video scene"
 )
 """Words that say nothing by themselves; they are left out of a prompt."""
+
+_NEXT_CLAUSE = re.compile(r",\s*and\b|\band\s+(?=(?:an?|another|one|the)\b)|;")
+"""What begins another clause; other places of the word, ``down and to the right``, say nothing."""
 
 _FILLERS = frozenset(_SAY_NOTHING.split())
 
@@ -97,8 +103,10 @@ class PromptVocabulary:
         """
         check_length(prompt)
         said = meaningful_words(prompt)
+        if AND not in self._numbers:
+            said = [word for word in said if word != AND]
         known = [word for word in said if word in self._numbers]
-        if not known:
+        if not set(known) - {AND}:
             raise OptionError(
                 f"the prompt {prompt!r:.80} holds no word that the generator knows; it knows "
                 f"{', '.join(self.words[:60])}. Say it in these words."
@@ -131,9 +139,15 @@ def check_length(prompt: str) -> None:
 
 
 def meaningful_words(prompt: str) -> list[str]:
-    """The words of a text in lower case, without those that say nothing, each synonym as its usual word."""
-    words: list[str] = re.findall(r"[^\W_]+", prompt.lower())
-    return [_MEANING.get(word, word) for word in words if word not in _FILLERS]
+    """The words of a text in lower case, without those that say nothing, each synonym as its usual word.
+
+    Between two clauses that say something stands `AND`.
+    """
+    words: list[str] = []
+    for clause in _NEXT_CLAUSE.split(prompt.lower()):
+        said: list[str] = [word for word in re.findall(r"[^\W_]+", clause) if word not in _FILLERS]
+        words += [AND] * bool(words and said) + [_MEANING.get(word, word) for word in said]
+    return words
 
 
 def no_prompt(slots: int) -> Int64[Tensor, " l"]:

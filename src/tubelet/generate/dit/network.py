@@ -17,7 +17,6 @@ from tubelet.generate.attention import attention, norm, project
 from tubelet.generate.dit.config import DiTConfig
 from tubelet.generate.prompts import Prompts, embed_prompts, prompt_module, seen_keys
 from tubelet.generate.rotary import rotations
-from tubelet.generate.text import RESERVED
 from tubelet.nn.prefix import column
 from tubelet.types import Latent
 
@@ -53,9 +52,7 @@ class DiT(nn.Module):
         width, pixels = config.width, config.channels * config.patch**2
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
-            self.words = prompt_module(
-                words=RESERVED + len(config.words), text_width=config.text_width, width=width
-            )
+            self.words = prompt_module(config.words, text_width=config.text_width, width=width)
             self.slots = nn.Parameter(0.02 * torch.randn(config.slots, width))
             self.enter = nn.Linear(pixels, width)
             self.time = nn.Sequential(

@@ -22,7 +22,7 @@ from tubelet.generate.kinds import Sampling, sample
 from tubelet.generate.known_tokenizer import continuous_of, decodable, encode_frames
 from tubelet.generate.prompts import Prompts
 from tubelet.generate.scenes import SceneData
-from tubelet.generate.text import meaningful_words
+from tubelet.generate.text import AND, meaningful_words
 from tubelet.metrics.frechet import VideoFeatures
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Frames, Latent
@@ -234,7 +234,7 @@ def prompts_of(model: TextToVideo, options: EvaluationOptions, kind: str) -> lis
         things=options.things,
         seed=_SEED,
     )
-    known = set(config.words)
+    known = {*config.words, AND}
     looked = islice(data.all_scenes("seen" if kind == "seen" else "held-out"), _PATIENCE * options.count)
     fitting = (scene for scene in looked if set(meaningful_words(scene.caption)) <= known)
     scenes = list(islice(fitting, options.count))

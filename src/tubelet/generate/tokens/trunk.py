@@ -12,7 +12,6 @@ from tubelet.errors import ShapeError
 from tubelet.generate.attention import Projected, attention, norm, project
 from tubelet.generate.prompts import EmbeddedPrompts, Prompts, embed_prompts, prompt_module, seen_keys
 from tubelet.generate.rotary import rotations
-from tubelet.generate.text import RESERVED
 from tubelet.generate.tokens.config import TokenConfig
 
 NEVER = -1e4
@@ -52,9 +51,7 @@ class Trunk(nn.Module):
     def __init__(self, config: TokenConfig) -> None:
         super().__init__()
         self.config = config
-        self.words = prompt_module(
-            words=RESERVED + len(config.words), text_width=config.text_width, width=config.width
-        )
+        self.words = prompt_module(config.words, text_width=config.text_width, width=config.width)
         self.slots = nn.Parameter(0.02 * torch.randn(config.slots, config.width))
         self.blocks = nn.ModuleList(Block(config.width, config.heads) for _ in range(config.blocks))
         self.lead = nn.Parameter(torch.zeros(config.width))
