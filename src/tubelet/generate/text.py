@@ -109,7 +109,7 @@ class PromptVocabulary:
         if not set(known) - {AND}:
             raise OptionError(
                 f"the prompt {prompt!r:.80} holds no word that the generator knows; it knows "
-                f"{', '.join(self.words[:60])}. Say it in these words."
+                f"{', '.join(word for word in self.words[:60] if word != AND)}. Say it in these words."
             )
         if unknown := list(dict.fromkeys(word for word in said if word not in self._numbers)):
             warnings.warn(

@@ -6,7 +6,15 @@ import pytest
 
 from tubelet.data.scenes import COLOURS, DIRECTIONS, SHAPES, SceneOptions, scene_at
 from tubelet.errors import OptionError, TubeletWarning
-from tubelet.generate.text import NO_PROMPT, NO_WORD, RESERVED, PromptVocabulary, meaningful_words, no_prompt
+from tubelet.generate.text import (
+    AND,
+    NO_PROMPT,
+    NO_WORD,
+    RESERVED,
+    PromptVocabulary,
+    meaningful_words,
+    no_prompt,
+)
 
 
 def test_synonyms_and_case_give_the_same_numbers():
@@ -62,6 +70,32 @@ def test_words_of_scenes_keep_their_meaning():
         assert meaningful_words(word) == [word]
     for direction in DIRECTIONS:
         assert meaningful_words(direction) == direction.split("-")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("A red ball goes left, and one square goes up.", "red circle left and square up"),
+        (
+            "a red circle goes left and a blue square up; a star",
+            "red circle left and blue square up and star",
+        ),
+        ("a circle moves down and to the right", "circle down right"),
+        ("a circle, and it moves; and a", "circle"),
+        ("and a red circle", "red circle"),
+    ],
+)
+def test_between_clauses_stands_a_word(prompt, words):
+    assert meaningful_words(prompt) == words.split()
+
+
+def test_a_vocabulary_without_clauses_reads_on_without_a_word():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        numbers = PromptVocabulary(("circle", "star")).numbers("a circle, and a star", slots=3)
+    assert numbers.tolist() == [RESERVED, RESERVED + 1, NO_WORD]
+    with pytest.raises(OptionError, match=r"it knows circle\. Say"):
+        PromptVocabulary((AND, "circle")).numbers("an elephant, and a moon", slots=3)
 
 
 def test_no_prompt_is_no_word():
