@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 from commands import refused
 
@@ -139,3 +141,21 @@ def test_killed_five_times_at_random_the_bytes_are_those_of_an_undisturbed_run(
     assert ended.code == 0, ended.err
     cli("encode-dataset", tmp_path / "clips", "-o", tmp_path / "whole", *given)
     assert shards(out) == shards(tmp_path / "whole")
+
+
+def test_what_is_lost_is_said_in_one_line_for_all_clips(cli, tmp_path, small_folder):
+    (tmp_path / "clips").mkdir()
+    for number in range(3):
+        pixels = np.full((24, 40), 1 << 14, np.uint16)
+        frame = av.VideoFrame.from_ndarray(pixels, format="gray16le")
+        with av.open(str(tmp_path / "clips" / f"{number}.mkv"), "w") as output:
+            stream = output.add_stream("ffv1", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 40, 24, "gray16le"
+            output.mux([*stream.encode(frame), *stream.encode(None)])
+    given = (tmp_path / "clips", "-o", tmp_path / "out", "--tokenizer", small_folder, "--workers", 1)
+    for _ in range(2):
+        ended = cli("encode-dataset", *given)
+        assert ended.code == 0, ended.err
+        assert ended.err.count("16 bits per sample, of which 8 are kept") == 1
+        assert "3 of 3 clips held more than is stored; of the first, " in ended.err
+    assert "3 clips; of the first, " in cli("dataset", "info", tmp_path / "out").out

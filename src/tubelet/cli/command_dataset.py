@@ -83,6 +83,10 @@ def _info(folder: Path, *, as_json: bool) -> None:
         ("shapes", "; ".join(shapes)),
         ("on disk", f"{bytes_text(facts['bytes'])} in {facts['shards']} shards{not_made}"),
     ]
+    rows += [
+        ("lost", f"{loss['clips']} clips; of the first, {loss['first']}: {loss['text']}")
+        for loss in facts["losses"]
+    ]
     for name, figures in facts["statistics"].items():
         for what, values in figures.items():
             shown = " ".join(f"{value:.3f}" for value in values[:_SHOWN_CHANNELS])

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 from tubelet.cli import budgets, options, sources
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
-from tubelet.errors import DamageWarning, OptionError, TubeletWarning
+from tubelet.errors import DamageWarning, LossWarning, OptionError, TubeletWarning
 
 if TYPE_CHECKING:
     from tubelet.jobs.bulk.bulk import BulkEncoding, BulkReport, Share
@@ -141,6 +141,10 @@ def run(arguments: argparse.Namespace) -> None:
         said = "would be" if arguments.dry_run else "were"
         text = f"{report.dropped} clips of {arguments.output} are not listed any more and {said} dropped."
         warnings.warn(text, TubeletWarning, stacklevel=1)
+    for loss in report.losses:
+        many = f"{loss.clips} of {report.clips} clips"
+        text = f"{many} held more than is stored; of the first, {loss.first}: {loss.text}."
+        warnings.warn(text, LossWarning, stacklevel=1)
     if report.failed:
         warnings.warn(
             f"{report.failed} of {report.clips} clips failed; {arguments.output / 'errors.jsonl'} says which "

@@ -26,6 +26,7 @@ class Entry:
         source_sha256: digest of the video file.
         shapes: of its arrays, by suffix, where they have one.
         place: where it lies in the shard.
+        losses: sentences that name what its source holds and the clip does not.
     """
 
     key: str
@@ -34,10 +35,11 @@ class Entry:
     source_sha256: str
     shapes: Mapping[str, tuple[int, ...]]
     place: Mapping[str, int]
+    losses: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as JSON holds it."""
-        return {
+        content: dict[str, Any] = {
             "key": self.key,
             "row": self.row,
             "source": self.source,
@@ -45,6 +47,8 @@ class Entry:
             "shapes": {name: list(shape) for name, shape in self.shapes.items()},
             "place": dict(self.place),
         }
+        # Left out where there is none, so that indices of such shards are what they were.
+        return content | ({"losses": list(self.losses)} if self.losses else {})
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Entry":
@@ -63,7 +67,9 @@ class Entry:
             name: tuple(of_kind(side, int, "a side") for side in of_kind(shape, list, "a shape"))
             for name, shape in of_kind(content["shapes"], dict, "shapes").items()
         }
-        return cls(**texts, shapes=shapes, place=place)
+        losses = of_kind(content.get("losses", []), list, "losses")
+        said = tuple(of_kind(each, str, "a loss") for each in losses)
+        return cls(**texts, shapes=shapes, place=place, losses=said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,13 @@
 """What a data set holds, from its description and its indices alone."""
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tubelet.data.shards.description import read_description
 from tubelet.data.shards.index import read_index
+from tubelet.data.shards.losses import summed
 from tubelet.data.shards.statistics import deviations, joined
 
 _SHAPES = 8
@@ -42,6 +44,7 @@ def summarise(folder: Path) -> dict[str, Any]:
         "bytes": sum(index.bytes for index in made),
         "shapes": dict(shapes.most_common(_SHAPES)),
         "more_shapes": max(0, len(shapes) - _SHAPES),
+        "losses": [asdict(loss) for loss in summed(entry for index in made for entry in index.entries)],
         "statistics": _statistics([index.statistics for index in made if index.statistics]),
     }
 

@@ -117,6 +117,7 @@ def _entry(key: str, row: str, facts: Mapping[str, Any], place: Mapping[str, int
         source_sha256=facts["source_sha256"],
         shapes={name: tuple(about["shape"]) for name, about in facts["arrays"].items() if "shape" in about},
         place=place,
+        losses=tuple(facts.get("losses", ())),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from tubelet.data.shards.losses import Loss
 from tubelet.errors import OptionError
 from tubelet.jobs.bulk.plan import PlannedClip
 from tubelet.jobs.bulk.settings import BulkSettings
@@ -88,6 +89,8 @@ class BulkReport:
         dropped: clips that were in the data set and are not listed any more.
         frames: that were encoded.
         pixels: of these frames.
+        losses: what the clips of the shards that this run makes held and the data set does not, the most
+            frequent first; known at the end.
     """
 
     clips: int = 0
@@ -99,3 +102,4 @@ class BulkReport:
     dropped: int = 0
     frames: int = 0
     pixels: int = 0
+    losses: list[Loss] = field(default_factory=list)

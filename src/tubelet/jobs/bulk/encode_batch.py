@@ -35,12 +35,14 @@ class HeldClip:
         source: what it was made from.
         info: what it is.
         run: all of its frames.
+        losses: sentences that name what it holds and the result does not.
     """
 
     clip: PlannedClip
     source: Source
     info: VideoInfo
     run: Run
+    losses: Sequence[str]
 
     @property
     def frames(self) -> Frames:
@@ -146,7 +148,7 @@ def _held(
     path, left = copies.path(clip.source.path), settings.memory // (2 * settings.batch)
     runs: list[Run] = []
     with (
-        sound(clip, source),
+        sound(clip, source, path) as losses,
         open_clip_frames(path, row.start, row.end, mirrored=clip.mirrored, settings=settings) as opened,
     ):
         for run in opened.runs:
@@ -159,7 +161,7 @@ def _held(
         timestamps=np.concatenate([run.timestamps for run in runs]),
         end=runs[-1].end,
     )
-    return HeldClip(clip, source, opened.info, whole)
+    return HeldClip(clip, source, opened.info, whole, losses)
 
 
 def _encoded(rows: Mapping[int, HeldClip], checkpoint: AnyCheckpoint, settings: BulkSettings) -> list[Given]:
@@ -181,7 +183,7 @@ def _stored(
 ) -> EncodedClip:
     """What is stored of one of the clips."""
     made = arrays_of((_row(piece, row) for piece in pieces), checkpoint.tokenizer, settings)
-    shown = ShownClip(held.clip, held.source, held.info, held.run.timestamps, held.opened)
+    shown = ShownClip(held.clip, held.source, held.info, held.run.timestamps, held.losses, held.opened)
     return described(shown, made, checkpoint, settings)
 
 

@@ -2,10 +2,11 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from fractions import Fraction
 from math import prod
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from jaxtyping import Int64
 from tubelet.codec.plan_budget import Shares
 from tubelet.codec.tokens.clip import check_caption
 from tubelet.data.shards.record import Record
-from tubelet.errors import DamageWarning, ShapeError, VideoError
+from tubelet.errors import DamageWarning, LossWarning, ShapeError, VideoError
 from tubelet.jobs.bulk.clip_arrays import ClipArrays, backbone_of, clip_arrays
 from tubelet.jobs.bulk.clip_frames import ClipFrames, open_clip_frames
 from tubelet.jobs.bulk.clip_tube import clip_checkpoint, clip_shares, clip_tube
@@ -74,13 +75,13 @@ def encode_clip(
     def frames() -> AbstractContextManager[ClipFrames]:
         return open_clip_frames(path, row.start, row.end, mirrored=clip.mirrored, settings=settings)
 
-    with sound(clip, source):
+    with sound(clip, source, path) as losses:
         encoding = clip_checkpoint(frames, checkpoint, settings)
         shares = clip_shares(frames, encoding, settings)
         with frames() as opened:
             times = _Times(_most_frames(checkpoint, settings, opened.info))
             made = _made(ClipFrames(opened.info, times.noted(opened.runs)), encoding, settings, shares)
-    shown = ShownClip(clip, source, opened.info, times.all(), frames)
+    shown = ShownClip(clip, source, opened.info, times.all(), losses, frames)
     return described(shown, made, checkpoint, settings)
 
 
@@ -92,6 +93,7 @@ class ShownClip(NamedTuple):
         source: what it was made from.
         info: what it is.
         timestamps: of its frames.
+        losses: sentences that name what it holds and the result does not.
         frames: opens it once more.
     """
 
@@ -99,6 +101,7 @@ class ShownClip(NamedTuple):
     source: Source
     info: VideoInfo
     timestamps: Int64[np.ndarray, " T"]
+    losses: Sequence[str]
     frames: Callable[[], AbstractContextManager[ClipFrames]]
 
 
@@ -117,6 +120,8 @@ def described(
     rate = settings.rate or constant_rate(timestamps, info)
     facts = _facts(shown.clip, checkpoint, shown.source, info, rate)
     facts |= {"frames": len(timestamps), **made.statistics}
+    if shown.losses:
+        facts["losses"] = list(shown.losses)
     if settings.measure is not None:
         facts["psnr_db"] = _psnr(shown.frames, checkpoint, settings, made, count=len(timestamps))
     record = Record.of(shown.clip.key, facts, made.arrays, made.about)
@@ -124,22 +129,27 @@ def described(
 
 
 @contextmanager
-def sound(clip: PlannedClip, source: Source) -> Iterator[None]:
+def sound(clip: PlannedClip, source: Source, path: Path) -> Iterator[list[str]]:
     """Refuse a clip whose caption no file holds, or whose source is damaged, goes away or changes meanwhile.
 
     Args:
         clip: that is read in the body.
         source: what it was before.
+        path: of the file that is read.
+
+    Yields:
+        Room for sentences that name what the source holds and the result does not; filled at the end.
 
     Raises:
         OptionError: the caption is too long, or holds half a character.
         VideoError: the source is or did.
     """
     check_caption(clip.source.caption)
+    losses: list[str] = []
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         try:
-            yield
+            yield losses
         except FileNotFoundError as error:
             raise VideoError(f"{clip.source.place} vanished while it was read. Encode it again.") from error
     damage = [str(each.message) for each in heard if issubclass(each.category, DamageWarning)]
@@ -149,6 +159,8 @@ def sound(clip: PlannedClip, source: Source) -> Iterator[None]:
     if (found := signature_of(clip.source.path)) != source.signature:
         what = "vanished" if found is None else "changed"
         raise VideoError(f"{clip.source.place} {what} while it was read. Encode it again.")
+    said = [str(each.message) for each in heard if issubclass(each.category, LossWarning)]
+    losses.extend(dict.fromkeys(text.removeprefix(f"{path}: ").removesuffix(".") for text in said))
 
 
 class _Times:

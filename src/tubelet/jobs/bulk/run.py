@@ -18,6 +18,7 @@ from tubelet.data.shards.description import (
     write_description,
 )
 from tubelet.data.shards.errors_file import write_errors
+from tubelet.data.shards.losses import summed
 from tubelet.data.shards.parquet import shard_packages
 from tubelet.devices import find_device
 from tubelet.errors import OutputError, VideoError
@@ -107,6 +108,7 @@ def encode_dataset(
                 run.close()
                 write_errors(bulk.folder, description)
                 _tidy(bulk)
+            run.report.losses = summed(entry for work in works for entry in work.entries())
     finally:
         if not was_there:
             with suppress(OSError):

@@ -89,6 +89,11 @@ class ShardWork:
         """How many clips the shard that is there holds."""
         return 0 if self._index is None else len(self._index.entries)
 
+    def entries(self) -> tuple[Entry, ...]:
+        """Its clips, as the shard that is there holds them now."""
+        index = self._read_index()
+        return () if index is None else index.entries
+
     @property
     def is_complete(self) -> bool:
         """Whether the shard that is there holds its clips and no other, and no kill left its parts behind."""
