@@ -197,6 +197,19 @@ class Allocators:
         """How many channels a position may have."""
         return classes_of(len(self._units))
 
+    def check(self, budget: Budget) -> None:
+        """Raise unless a position can have what a budget asks for.
+
+        Raises:
+            OptionError: it asks for more channels than there are.
+        """
+        most = len(self._units)
+        if isinstance(budget, MeanChannels) and budget.channels > most:
+            raise OptionError(
+                f"budget is {budget.channels:g} channels per position, and a position has {most} at most. "
+                f"Give up to {most}, or no budget, which keeps all."
+            )
+
     def quantizer(self, step: float) -> ScalarQuantizer:
         """The quantiser of a coarseness."""
         return ScalarQuantizer.scaled(BASE_STEP / self._coding_units, step)

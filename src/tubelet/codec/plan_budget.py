@@ -102,6 +102,9 @@ class Planner:
         channels: leading channels that a position may have; all by default.
         step: the quantiser's coarseness where the budget counts channels; else it follows from the budget.
 
+    Raises:
+        OptionError: the tokenizer's latent has no part that a budget decides, or not so many channels.
+
     Attributes:
         chunk_steps: steps of a chunk; each is decided as a whole.
         classes: how many channels a position may have.
@@ -117,6 +120,7 @@ class Planner:
         step: float,
     ) -> None:
         self._allocators = Allocators(tokenizer, channels=channels)
+        self._allocators.check(budget)
         self.chunk_steps = chunk_steps(tokenizer.check_channels(channels), tokenizer.grouping, facts)
         if isinstance(budget, Bitrate):
             self.chunk_steps = max(1, min(self.chunk_steps, int(_SECONDS * facts.rate / tokenizer.stride.t)))

@@ -164,7 +164,7 @@ class LocalCopies:
             return Path(location)
         info = remote_info(location)
         if self._url != location or info is None or self._info != info or not self._path.exists():
-            self._copy(location)
+            self._copy(location, -1 if info is None else info.bytes)
             self._url, self._info = location, info
         return self._path
 
@@ -189,7 +189,8 @@ class LocalCopies:
         """A text with the URL in the place of the copy's path."""
         return text if self._url is None else text.replace(str(self._path), without_secrets(self._url))
 
-    def _copy(self, url: str) -> None:
+    def _copy(self, url: str, size: int) -> None:
+        """Copy a file of which the server says how many bytes it has; -1 if it does not say."""
         if self._folder is None:
             given = self._given if self._given is not None and self._given.is_dir() else None
             self._folder = Path(tempfile.mkdtemp(dir=given or self._stack.enter_context(copies_folder())))
@@ -202,6 +203,7 @@ class LocalCopies:
             try:
                 system, path = _open(url)
                 system.get_file(path, str(self._path))
+                _check_whole(self._path, size)
             except (OptionError, KeyboardInterrupt):
                 raise
             except FileNotFoundError as error:
@@ -212,6 +214,16 @@ class LocalCopies:
                 time.sleep(_PAUSE * 2**attempt)
             else:
                 return
+
+
+def _check_whole(path: Path, size: int) -> None:
+    """Raise unless a copy has all bytes; where an answer states no length, one that is cut off looks whole.
+
+    Raises:
+        EOFError: it has not.
+    """
+    if (found := path.stat().st_size) < size:
+        raise EOFError(f"{found} of {size} bytes came")
 
 
 def _open(url: str) -> tuple[Any, str]:

@@ -28,7 +28,8 @@ def counts_within(tokenizer: ContinuousTokenizer, latent: Latent, budget: int | 
         For `ContinuousTokenizer.decode`: what lies beyond a position's count need not be kept.
 
     Raises:
-        OptionError: the budget is none; the latent has more channels than the tokenizer, or several parts.
+        OptionError: the budget is none, or more than the latent has; the latent has more channels than the
+            tokenizer, or several parts.
     """
     units = tokenizer.model.pixel_units()
     if len(units) != 1:
@@ -39,6 +40,11 @@ def counts_within(tokenizer: ContinuousTokenizer, latent: Latent, budget: int | 
     if not 0 < budget < float("inf"):
         raise OptionError(f"budget is {budget}; it is channels per position in the mean, above 0.")
     channels = tokenizer.check_channels(latent.shape[1])
+    if budget > channels:
+        raise OptionError(
+            f"budget is {budget:g} channels per position in the mean; the latent has {channels}. Give up to "
+            f"{channels}, or leave it whole."
+        )
     (own,) = units.values()
     scale = rearrange(own[:channels].detach().to(latent), "c -> c 1 1 1")
     energies = (latent * scale).square().float()

@@ -3,6 +3,7 @@
 import re
 from fractions import Fraction
 
+from av.container import InputContainer
 from av.video.frame import VideoFrame
 
 from tubelet.video.source import Source
@@ -43,10 +44,21 @@ def _stream_end(video: Source) -> int | None:
     return None
 
 
+def _counts_from_zero(container: InputContainer) -> bool:
+    """Whether what a container says of its length counts from 0, however late its first stream begins.
+
+    Programs that write Matroska say when the last block ends, but for those of libmatroska: mkvmerge says how
+    long it is from the first block to there.
+    """
+    by = next((name for key, name in container.metadata.items() if key.lower() == "encoder"), "")
+    return "matroska" in container.format.name.split(",") and "libmatroska" not in by
+
+
 def _file_end(video: Source) -> int:
     """Return when the longest stream of a file with sound ends, in ticks of the video; 0 if not known."""
     container = video.container
     if not container.streams.audio or not container.duration:
         return 0
-    end = Fraction((container.start_time or 0) + container.duration, 1_000_000)
+    begin = 0 if _counts_from_zero(container) else container.start_time or 0
+    end = Fraction(begin + container.duration, 1_000_000)
     return round(end / (video.stream.time_base or Fraction(1, 1000)))

@@ -14,6 +14,7 @@ from tubelet.codec.budget import (
     TargetPSNR,
     price_of_step,
 )
+from tubelet.codec.encode import encode_file
 from tubelet.codec.fill import fill_from_past
 from tubelet.errors import OptionError
 
@@ -90,6 +91,21 @@ def test_fewer_channels_may_be_allowed(tokenizer, latent):
     done = Allocators(tokenizer, channels=10).at_quality(Quality(level=50.0)).allocate(latent[:, :10, :3])
     assert done.symbols.shape[0] == 10
     assert set(np.unique(done.counts)) <= {0, 1, 2, 4, 8, 10}
+
+
+@pytest.mark.parametrize(
+    ("channels", "budget", "rule"),
+    [(None, 65, "budget is 65 channels per position, and a position has 64 at most"), (8, 8.5, "8 at most")],
+)
+def test_more_channels_than_there_are_are_refused_before_anything_is_written(
+    tmp_path, channels, budget, rule
+):
+    np.save(tmp_path / "a.npy", np.zeros((1, 16, 16, 3), np.uint8))
+    target = tmp_path / "a.tube"
+    with pytest.raises(OptionError, match=rule):
+        encode_file(tmp_path / "a.npy", target, tokenizer="klt-4x8x8", channels=channels, budget=budget)
+    assert not target.exists()
+    encode_file(tmp_path / "a.npy", target, tokenizer="klt-4x8x8", channels=channels, budget=channels or 64)
 
 
 @pytest.mark.parametrize(

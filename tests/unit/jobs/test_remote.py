@@ -14,7 +14,7 @@ from tubelet.jobs.files.run import make_files
 from tubelet.jobs.identity import Digests, signature_of
 from tubelet.jobs.remote import LocalCopies
 from tubelet.jobs.sources import local_copies, read_sources
-from tubelet.video.ranges import path_of
+from tubelet.video.ranges import open_any, path_of
 
 pytest.importorskip("aiohttp", reason="the extra `remote` is not installed")
 
@@ -86,6 +86,25 @@ def test_what_is_not_there_or_not_allowed_is_named_without_the_password(http):
         with pytest.raises(VideoError, match="401") as refusal:
             copies.path(f"{http.url}/private/a.mp4?token=hush")
     assert "hush" not in str(refusal.value)
+
+
+def test_a_server_need_know_no_ranges_because_files_are_copied_whole(http, video_file):
+    path = video_file("served/clips/film.mkv", frames=5)
+    (row,) = read_sources([f"{http.url}/clips/film.mkv"])
+    row = row._replace(start=0.08)
+    with local_copies([row]) as copies, copies.opened(row.video) as video:
+        assert path_of(video).read_bytes() == path.read_bytes()
+        with open_any(video) as opened:
+            assert sum(len(run.frames) for run in opened.runs()) == 3
+    assert ("Range", "/clips/film.mkv") not in http.requests
+
+
+def test_an_answer_that_is_cut_off_is_no_file(http, monkeypatch):
+    monkeypatch.setattr("tubelet.jobs.remote._PAUSE", 0.0)
+    (http.folder / "cut").mkdir()
+    (http.folder / "cut" / "a.mp4").write_text("eleven bytes"[:-1])
+    with LocalCopies() as copies, pytest.raises(VideoError, match="5 of 11 bytes came"):
+        copies.path(f"{http.url}/cut/a.mp4")
 
 
 def test_a_server_that_is_gone_is_an_error_that_names_the_url(http, monkeypatch):

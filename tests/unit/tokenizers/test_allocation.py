@@ -98,8 +98,8 @@ def test_counts_of_leading_channels_stay_among_them(linear, half_still):
     assert counts_within(linear, linear.encode(half_still, channels=6), 4).max() <= 6
 
 
-@pytest.mark.parametrize("budget", [0, -1, float("nan"), float("inf")])
-def test_a_budget_that_is_none_is_refused(linear, half_still, budget):
+@pytest.mark.parametrize("budget", [0, -1, 65, float("nan"), float("inf")])
+def test_a_budget_that_is_none_or_more_than_all_is_refused(linear, half_still, budget):
     with pytest.raises(OptionError, match="channels per position in the mean"):
         counts_within(linear, linear.encode(half_still), budget)
 

@@ -45,19 +45,44 @@ def test_a_run_ends_where_the_next_begins(film, clip):
     assert next(iter(read(path, stop=3))).end == runs[1][0][0]
 
 
-def test_a_still_is_shown_as_long_as_its_sound_lasts(film, clip, tmp_path):
-    picture = film("picture.mp4", clip(1, 16, 16))
-    path = tmp_path / "still.mp4"
+def still(picture, path, *, begin: int) -> None:
+    """A film of one frame with five seconds of sound, both of which begin at a second."""
     with av.open(str(picture)) as source, av.open(str(path), "w") as output:
         video = output.add_stream_from_template(source.streams.video[0])
         audio = output.add_stream("aac", rate=8000)
         packet = next(source.demux(video=0))
         packet.stream = video
+        packet.pts = packet.dts = round(begin / packet.time_base)
         output.mux(packet)
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 40_000), np.float32), "fltp", "mono")
-        sound.sample_rate, sound.pts = 8000, 0
+        sound.sample_rate, sound.pts = 8000, 8000 * begin
         output.mux([*audio.encode(sound), *audio.encode(None)])
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("begin", [0, 2])
+def test_a_still_is_shown_as_long_as_its_sound_lasts(film, clip, tmp_path, suffix, begin):
+    path = tmp_path / f"still{suffix}"
+    still(film("picture.mp4", clip(1, 16, 16)), path, begin=begin)
     assert abs(end_of(path) - 5) < Fraction(1, 5)
+
+
+def test_the_length_that_mkvmerge_states_counts_from_its_first_block(film, clip, tmp_path):
+    path = tmp_path / "still.mkv"
+    still(film("picture.mp4", clip(1, 16, 16)), path, begin=2)
+    data = path.read_bytes()
+    by_ffmpeg, by_mkvmerge = data[data.index(b"Lavf") :][:13], b"libmatroska"
+    seven, five = (np.array([seconds], ">f8").tobytes() for seconds in (_stated(data), _stated(data) - 2000))
+    assert data.count(seven) == 1
+    data = data.replace(by_ffmpeg, by_mkvmerge.ljust(len(by_ffmpeg))).replace(seven, five)
+    path.write_bytes(data)
+    assert abs(end_of(path) - 5) < Fraction(1, 5)
+
+
+def _stated(data: bytes) -> float:
+    """Milliseconds of the segment, from its element Duration of eight bytes."""
+    at = data.index(b"\x44\x89\x88") + 3
+    return float(np.frombuffer(data[at : at + 8], ">f8")[0])
 
 
 def test_an_array_ends_one_tick_after_its_last_frame(tmp_path, clip):

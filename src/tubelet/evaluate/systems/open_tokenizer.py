@@ -4,7 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tubelet.checkpoint import architecture, find, read_continuous, read_discrete
-from tubelet.codec.budget import QUALITIES, BitsPerPixel, Budget, MeanChannels, Quality, TargetPSNR
+from tubelet.codec.budget import (
+    QUALITIES,
+    Allocators,
+    BitsPerPixel,
+    Budget,
+    MeanChannels,
+    Quality,
+    TargetPSNR,
+)
 from tubelet.codec.contrast import CONTRAST, LARGEST_CONTRAST
 from tubelet.errors import OptionError
 from tubelet.evaluate.systems.latent import LatentSystem
@@ -71,13 +79,16 @@ def open_tokenizer(text: str, setting: Setting) -> System:
         return LatentSystem(checkpoint=checkpoint, name=spec.name, channels=None, at_once=at_once)
     kept = checkpoint.tokenizer.check_channels(channels)
     if spec.options.keys() & set(_OF_FILES):
+        budget = _budget_of(spec)
+        if budget is not None:
+            Allocators(checkpoint.tokenizer, channels=kept).check(budget)
         return TubeSystem(
             folder=folder,
             checkpoint=checkpoint,
             name=spec.name,
             channels=kept,
             step=spec.number("step", low=1e-3, high=1e3) if "step" in spec.options else 1.0,
-            budget=_budget_of(spec),
+            budget=budget,
             two_pass=_passes(spec) == 2,
             contrast=_contrast(spec),
             prior=spec.flag("prior", default=True),

@@ -233,7 +233,8 @@ def describe(settings: BulkSettings, checkpoint: AnyCheckpoint, *, shards: int) 
         decided["variational"] = tokenizer.variational and settings.format != "tube"
         decided |= {"step": settings.step} if settings.format == "tube" else {"dtype": settings.dtype}
         if settings.budget is not None:
-            Allocators(tokenizer, channels=settings.channels)  # which says what has no budget
+            # Which says what has no budget, and what no budget can be.
+            Allocators(tokenizer, channels=settings.channels).check(settings.budget)
             if len(tokenizer.parts) > 1 and settings.format != "tube":
                 raise OptionError(
                     f"a budget is given, and {checkpoint.name} gives latents of several parts; arrays keep "

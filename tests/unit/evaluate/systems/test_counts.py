@@ -50,6 +50,7 @@ def test_what_has_no_budget_has_no_counts():
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
+        ("budget=65", "a position has 64 at most"),
         ("budget=4,prior=maybe", "true or false"),
         ("budget=4,passes=3", "it is 1 or 2"),
         ("budget=4,contrast=2", "contrast=NUMBER from 0 to 1"),

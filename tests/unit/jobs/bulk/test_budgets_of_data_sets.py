@@ -118,6 +118,13 @@ def test_budgets_that_a_format_cannot_keep_are_refused(settings, reason):
         BulkSettings(**settings)
 
 
+@pytest.mark.parametrize("kind", ["webdataset", "tube"])
+def test_more_channels_than_there_are_are_refused_before_any_clip(encode, here, clips, kind):
+    with pytest.raises(OptionError, match="a position has 12 at most"):
+        encode(clips, format=kind, budget=MeanChannels(channels=13.0))
+    assert here.encoded == []
+
+
 def test_another_contrast_on_an_old_output_is_refused(encode, clips):
     encode(clips / "5.mkv", format="tube", budget=MeanChannels(channels=2.0))
     with pytest.raises(tubelet.errors.OutputError, match="its contrast is"):
