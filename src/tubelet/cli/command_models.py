@@ -64,6 +64,7 @@ def _row(model: "ShippedTokenizer") -> tuple[str, ...]:
         many = "s" if len(sizes) > 1 else ""
         content = f"{len(sizes)} token{many} of {', '.join(map(str, dict.fromkeys(sizes)))}"
         ratio, kind = f"{model.numbers_in_per_number_out:.0f}:1", f"{kind}, tokens"
-    known = {DEFAULT_OF_FILES: " (default of files)"}.get(model.name, " (default)")
-    name = f"{model.name}{known if model.default else ''}"
+    name = model.name
+    if model.default:
+        name += " (default of files)" if model.name == DEFAULT_OF_FILES else " (default)"
     return name, "x".join(map(str, model.stride)), content, ratio, f"{model.bytes / 1e6:.2f} MB", kind

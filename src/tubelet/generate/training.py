@@ -97,6 +97,9 @@ def _trained(start: str, kind: str) -> Network:
 def _check_start(config: GeneratorTrainConfig, kind: str) -> None:
     """Raise if a run cannot start from the generator that it names, as far as that is known without clips.
 
+    Its weights are read here as well as when the run starts: that they are damaged is said before clips are
+    encoded, and they are not held while that goes on.
+
     Raises:
         CheckpointError: the generator or the tokenizer cannot be read.
         OptionError: the generator is of another kind, tokenizer or size.

@@ -57,14 +57,15 @@ class Source:
 
     def frames(self) -> Iterator[VideoFrame]:
         """Yield decoded frames in display order from the current position; note damage and go on."""
-        for packet in self._demuxed():
+        for packet in self.packets():
             self.damage.sent(packet)
             for frame in self._decoded(packet):
                 self.damage.received(frame)
                 yield frame
         self.damage.ended()
 
-    def _demuxed(self) -> Iterator[Packet]:
+    def packets(self) -> Iterator[Packet]:
+        """Yield what the container holds of the stream, from the current position; an empty one at damage."""
         packets = self.container.demux(self.stream)
         while True:
             try:

@@ -1,17 +1,25 @@
 """Long videos cut into ranges: several processes encode one, and clips are as long as training wants."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
-from tubelet.errors import OptionError, TubeletError, VideoError
+import numpy as np
+from jaxtyping import Float64
+
+from tubelet.errors import OptionError, TubeletError, TubeletWarning, VideoError
 from tubelet.jobs.bulk.clip_frames import open_clip_frames
 from tubelet.jobs.bulk.settings import BulkSettings
 from tubelet.jobs.remote import LocalCopies
 from tubelet.jobs.rows import Row
 from tubelet.video.info import USUAL_RATE
+from tubelet.video.packet_times import packet_times
 from tubelet.video.probe import probe
 from tubelet.video.read import read
 
@@ -19,6 +27,9 @@ LONGEST = 1e6
 """Seconds of a range at most."""
 
 _READERS = 8
+
+_ROUNDING = 0.02
+"""Seconds by which a frame may begin before its range, or before that ends: half a tick of a slow clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,55 +74,119 @@ class Split:
 def split_rows(rows: Sequence[Row], split: Split, settings: BulkSettings | None = None) -> list[Row]:
     """Cut the clips that are longer than a range; each video is opened once, to see how long it is.
 
-    A video that cannot be opened stays as it is: encoding it says why.
+    A video that cannot be opened stays as it is: encoding it says why. A range that lies within a pause of a
+    variable frame rate, in which no frame begins, is left out, unless frames get a rate of their own.
 
     Args:
         rows: clips.
         split: how.
         settings: how they are read; at a rate of its own a frame is in all ranges in which it is on show.
+
+    Warns:
+        TubeletWarning: how many ranges are left out.
     """
+    settings = settings or BulkSettings()
     paths = sorted({row.path for row in rows})
     with ThreadPoolExecutor(_READERS) as pool:
-        lengths = dict(zip(paths, pool.map(_seconds, paths), strict=True))
+        looks = pool.map(partial(_looked, split=split, settings=settings), paths)
+        seen = dict(zip(paths, looks, strict=True))
     found: list[Row] = []
+    pauses: list[Row] = []
     for row in rows:
-        length = lengths[row.path]
-        begin = row.start or 0.0
-        end = length if row.end is None else row.end if length is None else min(row.end, length)
-        if end is None or end - begin <= split.seconds:
-            found.append(row)
-            continue
-        ranges = split.ranges(begin, end)
-        # A file may claim to be longer than its frames are, as where its sound goes on.
-        while len(ranges) > 1 and not _has_frames(row.path, ranges[-1][0], settings or BulkSettings()):
-            ranges.pop()
-        # The last range goes to the end, however exactly that is known.
-        ends = [*(end for _, end in ranges[:-1]), row.end]
-        found.extend(
-            row._replace(start=begin or None, end=end) for (begin, _), end in zip(ranges, ends, strict=True)
+        ranges = _ranges(row, seen[row.path], split, settings)
+        empty = _in_pauses(ranges, seen[row.path].begins, settings)
+        pauses += empty
+        found.extend(each for each in ranges if each not in empty)
+    if pauses:
+        first = pauses[0].shown
+        warnings.warn(
+            f"{len(pauses)} ranges lie within pauses, in which no frame begins, and are left out; the first "
+            f"is {first}. A frame rate of its own (--fps) shows there what is on show.",
+            TubeletWarning,
+            stacklevel=2,
         )
     return found
 
 
-def _has_frames(path: str, start: float, settings: BulkSettings) -> bool:
-    """Whether a video has a frame from a time on."""
+class _Look(NamedTuple):
+    """What is seen of a video before it is cut.
+
+    Attributes:
+        seconds: how long it is; none if it cannot be opened.
+        begins: when its frames begin, in seconds after the first, about; nothing where that does not count,
+            or is not known.
+    """
+
+    seconds: float | None
+    begins: Float64[np.ndarray, " frames"]
+
+
+def _looked(path: str, *, split: Split, settings: BulkSettings) -> _Look:
+    """Look at a video."""
+    nothing = np.zeros(0)
+    try:
+        with LocalCopies() as copies:
+            file = copies.path(path)
+            seconds = _length(file)
+            cut = seconds > split.seconds and settings.rate is None
+            return _Look(seconds, packet_times(file) if cut else nothing)
+    except (TubeletError, OSError):
+        return _Look(None, nothing)
+
+
+def _ranges(row: Row, look: _Look, split: Split, settings: BulkSettings) -> list[Row]:
+    """The ranges of a clip; the clip itself where it is no longer than one."""
+    length = look.seconds
+    begin = row.start or 0.0
+    end = length if row.end is None else row.end if length is None else min(row.end, length)
+    if end is None or end - begin <= split.seconds:
+        return [row]
+    ranges = split.ranges(begin, end)
+    # A file may claim to be longer than its frames are, as where its sound goes on.
+    while len(ranges) > 1 and not _has_frames(row.path, ranges[-1][0], None, settings):
+        ranges.pop()
+    # The last range goes to the end, however exactly that is known.
+    ends = [*(end for _, end in ranges[:-1]), row.end]
+    return [row._replace(start=begin or None, end=end) for (begin, _), end in zip(ranges, ends, strict=True)]
+
+
+def _in_pauses(
+    ranges: Sequence[Row], begins: Float64[np.ndarray, " frames"], settings: BulkSettings
+) -> list[Row]:
+    """Those of several ranges in which no frame begins; none if that is so in all, for encoding says why."""
+    if len(ranges) < 2 or not len(begins):
+        return []
+
+    def holds_frames(start: float | None, end: float | None) -> bool:
+        return _has_frames(ranges[0].path, start, end, settings)
+
+    def seems_empty(each: Row) -> bool:
+        """Whether no packet is of a frame that begins well within a range."""
+        within = ((each.start or 0.0) + _ROUNDING, (each.end or math.inf) - _ROUNDING)
+        first, after = np.searchsorted(begins, within)
+        return bool(first >= after)
+
+    empty: list[Row] = []
+    for is_empty, several in groupby(ranges, seems_empty):
+        pause = list(several)
+        # A packet is no frame, and one at the border is of either range: what is left out is looked at.
+        if is_empty and holds_frames(pause[0].start, pause[-1].end):
+            empty += [each for each in pause if not holds_frames(each.start, each.end)]
+        elif is_empty:
+            empty += pause
+    return [] if len(empty) == len(ranges) else empty
+
+
+def _has_frames(path: str, start: float | None, end: float | None, settings: BulkSettings) -> bool:
+    """Whether a range of a video holds a frame."""
     try:
         with (
             LocalCopies() as copies,
-            open_clip_frames(copies.path(path), start, None, mirrored=False, settings=settings) as clip,
+            open_clip_frames(copies.path(path), start, end, mirrored=False, settings=settings) as clip,
         ):
             return next(iter(clip.runs), None) is not None
     except VideoError:
         return False
-
-
-def _seconds(path: str) -> float | None:
-    """How long a video is; none if it cannot be opened."""
-    try:
-        with LocalCopies() as copies:
-            return _length(copies.path(path))
-    except (TubeletError, OSError):
-        return None
 
 
 def _length(path: Path) -> float:
