@@ -103,8 +103,14 @@ class PromptVocabulary:
         """
         check_length(prompt)
         said = meaningful_words(prompt)
-        if AND not in self._numbers:
+        if AND in said and AND not in self._numbers:
             said = [word for word in said if word != AND]
+            warnings.warn(
+                "the generator was trained on prompts of one clause, and may mix up what is said of each "
+                "thing; tubelet-dit-two tells two things apart.",
+                TubeletWarning,
+                stacklevel=2,
+            )
         known = [word for word in said if word in self._numbers]
         if not set(known) - {AND}:
             raise OptionError(

@@ -89,9 +89,8 @@ def test_between_clauses_stands_a_word(prompt, words):
     assert meaningful_words(prompt) == words.split()
 
 
-def test_a_vocabulary_without_clauses_reads_on_without_a_word():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+def test_a_vocabulary_without_clauses_says_that_it_may_mix_them_up():
+    with pytest.warns(TubeletWarning, match="may mix up what is said of each thing"):
         numbers = PromptVocabulary(("circle", "star")).numbers("a circle, and a star", slots=3)
     assert numbers.tolist() == [RESERVED, RESERVED + 1, NO_WORD]
     with pytest.raises(OptionError, match=r"it knows circle\. Say"):
