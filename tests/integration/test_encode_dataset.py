@@ -157,5 +157,5 @@ def test_what_is_lost_is_said_in_one_line_for_all_clips(cli, tmp_path, small_fol
         ended = cli("encode-dataset", *given)
         assert ended.code == 0, ended.err
         assert ended.err.count("16 bits per sample, of which 8 are kept") == 1
-        assert "3 of 3 clips held more than is stored; of the first, " in ended.err
+        assert "3 of 3 clips lose something; of the first, " in ended.err
     assert "3 clips; of the first, " in cli("dataset", "info", tmp_path / "out").out

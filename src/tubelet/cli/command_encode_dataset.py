@@ -143,7 +143,7 @@ def run(arguments: argparse.Namespace) -> None:
         warnings.warn(text, TubeletWarning, stacklevel=1)
     for loss in report.losses:
         many = f"{loss.clips} of {report.clips} clips"
-        text = f"{many} held more than is stored; of the first, {loss.first}: {loss.text}."
+        text = f"{many} lose something; of the first, {loss.first}: {loss.text}."
         warnings.warn(text, LossWarning, stacklevel=1)
     if report.failed:
         warnings.warn(

@@ -29,7 +29,7 @@ def with_captions(rows: Sequence[Row], captions: str | None) -> list[Row]:
     if captions == SIDECAR:
         captioned, place = _from_beside, "no file beside a clip"
     elif Path(captions).suffix.lower() in (".csv", ".jsonl"):
-        captioned, place = _Captions(read_sources([captions])).said_of, captions
+        captioned, place = _Captions(read_sources([captions])).said_of, f"no row of {captions}"
     else:
         raise OptionError(f"captions is {captions!r:.200}; it is a .csv, a .jsonl, or the word {SIDECAR}.")
     found = [row if row.caption else captioned(row) for row in rows]

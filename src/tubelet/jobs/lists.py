@@ -1,6 +1,6 @@
 """Lists of clips: CSV, lines of JSON, Parquet, and plain paths, as rows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BufferedReader, BytesIO, TextIOWrapper
 from typing import Any
 
@@ -32,7 +32,7 @@ def list_rows(file: BufferedReader | BytesIO, suffix: str, folder: str, name: st
         return sound_rows(_parquet_rows(file, folder, name))
     lines = TextIOWrapper(file, encoding="utf-8-sig", newline="")
     try:
-        rows = list(_csv_rows(lines, folder, name) if suffix == ".csv" else line_rows(lines, folder, name))
+        rows = list(_ROWS[suffix](lines, folder, name))
     except ValueError as error:
         cure = " Save it as UTF-8." if isinstance(error, UnicodeDecodeError) else ""
         raise OptionError(f"the list {name} cannot be read: {error!s:.300}.{cure}") from error
@@ -63,17 +63,28 @@ def line_rows(lines: Iterable[str], folder: str, where: str) -> Iterator[Row]:
     """
     for number, line in enumerate(lines, 1):
         text, place = line.rstrip("\r\n"), f"{where}, line {number}"
-        if not text.strip():
-            continue
-        fields: object = {"path": text}
         if text.lstrip().startswith("{"):
-            try:
-                fields = text_to_json(text)
-            except ValueError as error:
-                yield faulty(place, f"{place} is not JSON: {error!s:.200}.")
-                continue
-        assert isinstance(fields, dict)  # a brace begins an object
-        yield row_of(fields, folder, place)
+            yield _object_row(text, folder, place)
+        elif text.strip():
+            yield row_of({"path": text}, folder, place)
+
+
+def _json_rows(lines: Iterable[str], folder: str, where: str) -> Iterator[Row]:
+    """An object of JSON a line."""
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield _object_row(line, folder, f"{where}, line {number}")
+
+
+def _object_row(text: str, folder: str, place: str) -> Row:
+    """The row of an object of JSON."""
+    try:
+        fields = text_to_json(text)
+    except ValueError as error:
+        return faulty(place, f"{place} is not JSON: {error!s:.200}.")
+    if not isinstance(fields, dict):
+        return faulty(place, f'{place} is {text.strip():.60}; it is an object, such as {{"path": "a.mp4"}}.')
+    return row_of(fields, folder, place)
 
 
 def _csv_rows(lines: Iterable[str], folder: str, where: str) -> Iterator[Row]:
@@ -112,3 +123,11 @@ def _parquet_rows(file: BufferedReader | BytesIO, folder: str, name: str) -> Ite
                 yield row_of(fields, folder, f"{name}, row {number}")
     except arrow.ArrowException as error:
         raise OptionError(f"the list {name} cannot be read: {str(error).rstrip('.'):.200}.") from error
+
+
+_ROWS: dict[str, Callable[[Iterable[str], str, str], Iterator[Row]]] = {
+    ".csv": _csv_rows,
+    ".jsonl": _json_rows,
+    ".txt": line_rows,
+}
+"""What reads the lines of a list, by the suffix of its name."""

@@ -121,10 +121,12 @@ def _row(fields: Mapping[Any, Any], folder: str, where: str) -> Row:
     start, end = (_time(fields.get(name), name, where) for name in ("start", "end"))
     if end is not None and end <= (start or 0.0):
         raise ValueError(f"{where}: end is {end:g} and start is {start or 0:g}; a clip ends after it begins.")
-    said = next((name for name in CAPTION_COLUMNS if fields.get(name)), CAPTION_COLUMNS[0])
+    said = next((name for name in CAPTION_COLUMNS if str(fields.get(name) or "").strip()), CAPTION_COLUMNS[0])
     caption = fields.get(said)
     if caption is not None and not isinstance(caption, str):
         raise ValueError(f"{where}: {said} is {caption!r:.40}; it is text.")
+    if caption is not None and not caption.strip():
+        caption = None
     if is_url(path):
         return Row(without_secrets(path), path, start, end, caption or None, name_in(path))
     name = os.path.normpath(path)

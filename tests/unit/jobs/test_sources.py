@@ -79,6 +79,23 @@ def test_lines_are_paths_or_objects():
     ]
 
 
+def test_a_line_of_a_list_of_objects_that_is_none_is_no_path(tmp_path):
+    listed = tmp_path / "list.jsonl"
+    listed.write_text('{"path": "a.mp4"}\n["b.mp4"]\n"c.mp4"\n\nd.mp4\n')
+    faults = [row.fault for row in read_sources([str(listed)])]
+    assert faults[0] is None
+    assert faults[1:3] == [
+        f'{listed}, line {line} is {text}; it is an object, such as {{"path": "a.mp4"}}.'
+        for line, text in ((2, '["b.mp4"]'), (3, '"c.mp4"'))
+    ]
+    assert faults[3] is not None and f"{listed}, line 5 is not JSON" in faults[3]
+
+
+def test_a_caption_of_blanks_says_nothing(tmp_path):
+    (tmp_path / "list.csv").write_text("path,caption,description\na.mp4,  ,a cat\nb.mp4, , \n")
+    assert [row.caption for row in read_sources([str(tmp_path / "list.csv")])] == ["a cat", None]
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -168,7 +185,7 @@ def test_captions_from_a_table_and_from_beside(folder, tmp_path):
     found = {row.name: row.caption for row in with_captions(rows, "sidecar")}
     assert found == {"clips/a.mkv": None, "clips/b.mp4": "beside", "clips/deep/c.webm": None}
     table.write_text("path,caption\nelse.mp4,nobody\n")
-    with pytest.raises(OptionError, match="for any of the 3 clips"):
+    with pytest.raises(OptionError, match=r"no row of \S+captions.csv has a caption for any of the 3 clips"):
         with_captions(rows, str(table))
     with pytest.raises(OptionError, match="the word sidecar"):
         with_captions(rows, "notes")
