@@ -49,7 +49,9 @@ def test_another_preparation_needs_force(videos, capsys):
 def test_options_without_meaning_are_bad_usage(videos, capsys):
     assert prepare(videos, videos / "data", "--per-clip", "0") == 2
     assert prepare(videos, videos / "data", "--crop", "64") == 2
-    assert "none of the 3 clips gives a crop" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "none of the 3 clips gives a crop" in said and "`tubelet prepare --crop" in said
+    assert not (videos / "data").exists()
 
 
 def test_a_list_with_a_bad_clip_is_prepared_without_it_or_stops_there(videos, video_file, capsys):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -86,12 +86,19 @@ def prepare_crops(
     }
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; crops go into a folder. Name a new one.")
-    with output_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder):
-            if not _is_done(folder, header, force=force):
-                _prepare_all(clips, folder, config, header, on_clip, on_skip, opened)
-            return open_crops(folder)
+    was_there = folder.exists()
+    try:
+        with output_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with locked(folder):
+                if not _is_done(folder, header, force=force):
+                    _prepare_all(clips, folder, config, header, on_clip, on_skip, opened)
+                return open_crops(folder)
+    finally:
+        if not was_there:
+            # One that holds anything stays.
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def _prepare_all(
@@ -152,7 +159,9 @@ def _no_crops(skipped: Sequence[Clip]) -> OptionError | VideoError:
     text = f"none of the {len(skipped)} clips gives a crop. {'; '.join(reasons)}{more}."
     if any(clip.damaged for clip in skipped):
         return VideoError(text)
-    return OptionError(f"{text} Choose smaller or shorter crops, or other clips.")
+    return OptionError(
+        f"{text} Choose smaller or shorter crops (`tubelet prepare --crop 64 --frames 17`), or other clips."
+    )
 
 
 def is_blank(crop: Frames) -> bool:
