@@ -116,9 +116,12 @@ def frames_to_stream(frames: Frames, coding: Coding, *, rate: Fraction) -> Strea
                 packets += context.encode(frame)
             packets += context.encode(None)
     except (FFmpegError, ValueError) as error:
+        settings = " ".join(f"{name}={value}" for name, value in coding.options.items())
+        # FFmpeg's own text holds its call, with all of the settings once more.
+        reason = error.strerror if isinstance(error, FFmpegError) else error
         raise VideoError(
-            f"{coding.encoder} cannot code {width}x{height} with {dict(coding.options)}: {error}. Choose "
-            "other settings, or leave this clip out."
+            f"{coding.encoder} cannot code {width}x{height} with {settings}: {reason}. Choose other "
+            "settings, or leave this clip out."
         ) from error
     return Stream(packets=tuple(packets), frames=length, height=height, width=width)
 

@@ -108,7 +108,7 @@ def encode_dataset(
                 run.close()
                 write_errors(bulk.folder, description)
                 _tidy(bulk)
-            run.report.losses = summed(entry for work in works for entry in work.entries())
+            run.report.losses = summed(entry for work in works for entry in work.entries)
     finally:
         if not was_there:
             with suppress(OSError):

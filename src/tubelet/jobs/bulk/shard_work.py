@@ -70,15 +70,14 @@ class ShardWork:
         """See what is done."""
         self._index = self._read_index()
         sources = known_sources.KnownSources(self._sources_path, self._digests)
-        entries = () if self._index is None else self._index.entries
         self.kept = {
             entry.key: entry
-            for entry in entries
+            for entry in self.entries
             if (clip := self.clips.get(entry.key)) is not None
             and clip.row == entry.row
             and sources.is_unchanged(clip.source, entry.source_sha256)
         }
-        self.unlisted = sum(entry.key not in self.clips for entry in entries)
+        self.unlisted = sum(entry.key not in self.clips for entry in self.entries)
         there = {path.stem for path in self._work.glob(f"*{parts.SUFFIX}")}
         self.in_parts = {
             key for key in there - set(self.kept) if key in self.clips and self._part(key) is not None
@@ -87,12 +86,12 @@ class ShardWork:
     @property
     def stored(self) -> int:
         """How many clips the shard that is there holds."""
-        return 0 if self._index is None else len(self._index.entries)
+        return len(self.entries)
 
+    @property
     def entries(self) -> tuple[Entry, ...]:
-        """Its clips, as the shard that is there holds them now."""
-        index = self._read_index()
-        return () if index is None else index.entries
+        """Clips of the shard that is there."""
+        return () if self._index is None else self._index.entries
 
     @property
     def is_complete(self) -> bool:
@@ -149,6 +148,7 @@ class ShardWork:
         """
         if not self._is_as_it_was():
             self._replace()
+            self._index = self._read_index()
         remove(self._work)
         self.close()
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tubelet.errors import OptionError
+from tubelet.errors import OptionError, VideoError
 from tubelet.evaluate.systems.opening import open_system
 from tubelet.evaluate.systems.system import Setting
 from tubelet.metrics.psnr import ClipPSNR
@@ -46,6 +46,13 @@ def test_more_bytes_are_better_quality_and_the_same_each_time(clip, name):
         assert again.bytes_on_disk == back.bytes_on_disk
     assert found == sorted(found, reverse=True), found
     assert len(set(found)) == len(found)
+
+
+def test_a_size_that_an_encoder_refuses_is_named_with_its_settings_once(smooth):
+    system = open_system("x265:crf=28,preset=fast", Setting(at_once=True))
+    said = r"libx265 cannot code 7x9 with crf=28 preset=fast x265-params=\S+: Invalid argument\. Choose other"
+    with pytest.raises(VideoError, match=f"^{said}"):
+        system.reconstruct(smooth(2, 9, 7), RATE)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is zeroed by glibc alone")
