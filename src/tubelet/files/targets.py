@@ -71,8 +71,8 @@ def check_suffix(target: Path, suffixes: Sequence[str], what: str) -> None:
     _check_named(target)
     if target.suffix.lower() not in suffixes and not (len(suffixes) == 1 and _is_pipe(target)):
         known = f"{'one of ' if len(suffixes) > 1 else ''}{' '.join(suffixes)}"
-        found = target.suffix or "no suffix"
-        raise OptionError(f"{target} ends in {found!r}; the name of {what} ends in {known}. Change it.")
+        found = repr(target.suffix) if target.suffix else "no suffix"
+        raise OptionError(f"{target} ends in {found}; the name of {what} ends in {known}. Change it.")
 
 
 def check_folder(folder: Path, *, holds: Collection[str], sources: Iterable[Path] = (), force: bool) -> None:

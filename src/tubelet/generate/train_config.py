@@ -1,5 +1,6 @@
 """The numbers that every training of a generator has."""
 
+import math
 from dataclasses import dataclass, field
 
 from tubelet.errors import OptionError
@@ -87,6 +88,8 @@ class GeneratorTrainConfig(LoopConfig):
             OptionError: rows or columns are not multiples of the patch.
         """
         if rows % self.patch or columns % self.patch:
+            fits = math.gcd(rows, columns, self.patch)
             raise OptionError(
-                f"latents have {rows}x{columns} positions, and patch is {self.patch}; choose a divisor."
+                f"patch is {self.patch}, and clips have {rows} rows and {columns} columns of positions, "
+                f"which it does not divide. Give --patch {fits}, or clips of another size."
             )

@@ -77,8 +77,9 @@ class Writer:
         self._target = Path(target)
         self._suffix = self._target.suffix.lower()
         if self._suffix not in SUFFIXES:
+            found = repr(self._suffix) if self._suffix else "no suffix"
             raise OptionError(
-                f"{self._target} ends in {self._suffix or 'no suffix'!r}; the suffix chooses the format "
+                f"{self._target} ends in {found}; the suffix chooses the format "
                 f"and is one of {' '.join(SUFFIXES)}."
             )
         if width < 1 or height < 1:

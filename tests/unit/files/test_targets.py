@@ -93,6 +93,8 @@ def test_the_suffix_says_what_a_file_holds(tmp_path):
         OptionError, match=r"ends in '\.mp4'; the name of a file of latents ends in \.tube\. Change"
     ):
         check_suffix(tmp_path / "x.mp4", [".tube"], "a file of latents")
+    with pytest.raises(OptionError, match="x ends in no suffix; the name"):
+        check_suffix(tmp_path / "x", [".tube"], "a file of latents")
     os.mkfifo(tmp_path / "pipe")
     check_suffix(tmp_path / "pipe", [".tube"], "a file of latents")
 

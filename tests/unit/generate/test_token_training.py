@@ -228,6 +228,16 @@ def words():
     return torch.arange(2, 2 + CLIPS)[:, None].expand(-1, 3).contiguous()
 
 
+@pytest.mark.parametrize(("sides", "patch", "cure"), [((8, 11), 2, 1), ((8, 12), 8, 4), ((8, 12), 4, None)])
+def test_a_patch_that_does_not_divide_positions_is_refused_with_one_that_does(sides, patch, cure):
+    config = TokenTrainConfig(patch=patch)
+    if cure is None:
+        config.check_patch(*sides)
+        return
+    with pytest.raises(OptionError, match=f"patch is {patch}, and clips have 8 rows .* Give --patch {cure},"):
+        config.check_patch(*sides)
+
+
 @pytest.mark.parametrize("hide", [some_hidden, all_wanted])
 def test_what_is_drawn_does_not_depend_on_how_a_batch_is_shared(data, words, hide):
     config = TokenTrainConfig(continued=0.5, given=0.5)

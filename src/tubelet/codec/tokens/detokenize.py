@@ -55,9 +55,8 @@ def detokenize_file(
     settings, source, target = Options(**options), Path(source), Path(target)
     suffix = source.suffix.lower()
     if suffix not in SUFFIXES:
-        raise OptionError(
-            f"{source} ends in {suffix or 'no suffix'!r}; files of tokens are {' '.join(SUFFIXES)}."
-        )
+        found = repr(suffix) if suffix else "no suffix"
+        raise OptionError(f"{source} ends in {found}; files of tokens are {' '.join(SUFFIXES)}.")
     if clip is not None and suffix != ".parquet":
         raise OptionError(f"clip {clip} is asked for; {suffix} holds one clip alone. Leave it out.")
     if suffix == ".tube":
