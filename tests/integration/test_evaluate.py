@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -319,13 +320,27 @@ def test_the_command_prints_the_protocol_and_a_table(parse, clips, small_folder,
 def test_the_command_says_what_a_mean_leaves_out(parse, clips, small_folder, tmp_path, capsys):
     np.save(clips / "black.npy", np.zeros((5, 64, 64, 3), np.uint8))
     (clips / "c.mp4").write_bytes(b"no video at all")
+    _write_deep(clips / "deep.mkv")
     arguments = ("--with", f"{small_folder}@4", "x264:crf=30", "-o", tmp_path / "results", "--workers", 1)
     assert guarded(lambda: command_evaluate.run(parse(command_evaluate, clips, *arguments))) == 1
     shown, said = capsys.readouterr()
-    assert "1 of 4 clips failed, and the figures are without them: c.mp4" in said
+    assert "1 of 5 clips failed, and the figures are without them: c.mp4" in said
+    lost = f"1 of 5 clips lose something as they are read; the first, {clips / 'deep.mkv'}: it has 16 bits"
+    assert said.count("16 bits") == 1 and lost in said
     assert shown.count("no figures of c.mp4: VideoError") == 1
-    assert "x264:crf=30 has no error in PSNR dB, motion dB on 1 of 3 clips; the mean" in shown
+    assert "x264:crf=30 has no error in PSNR dB, motion dB on 1 of 4 clips; the mean" in shown
     assert "∞" not in shown
+
+
+def _write_deep(path):
+    """Two pictures of 16 bits."""
+    pictures = np.random.default_rng(0).integers(0, 1 << 16, (2, 64, 64), dtype=np.uint16)
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "gray16le"
+        for picture in pictures:
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="gray16le")))
+        output.mux(stream.encode(None))
 
 
 def test_the_command_says_that_a_set_is_small(parse, video_file, small_folder, i3d_weights, tmp_path, capsys):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from tubelet.cli import options, sources
 from tubelet.cli.tables import show
-from tubelet.errors import DamageWarning
+from tubelet.errors import DamageWarning, LossWarning
 from tubelet.files import printable
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.evaluate.protocols import find_protocol
     from tubelet.evaluate.run import evaluate
     from tubelet.report.read import read_own
-    from tubelet.report.terminal import damaged_clips, failed_clips
+    from tubelet.report.terminal import damaged_clips, failed_clips, losses
 
     only = Path(arguments.sources[0])
     in_folder = len(arguments.sources) == 1 and only.is_dir()
@@ -127,6 +127,9 @@ def run(arguments: argparse.Namespace) -> None:
     show_results(results)
     print(f"\nall figures: {printable(path)}")
     clips = len(results.figures["clips"])
+    if lost := losses(results):
+        text = f"{len(lost)} of {clips} clips lose something as they are read; the first, {lost[0]}"
+        warnings.warn(text, LossWarning, stacklevel=1)
     if damaged := damaged_clips(results):
         warnings.warn(
             f"{len(damaged)} of {clips} clips are damaged, and the figures are of what was read of them: "

@@ -64,6 +64,15 @@ def damaged_clips(results: Results) -> list[str]:
     return [name for name, clip in results.figures["clips"].items() if clip.get("damage")]
 
 
+def losses(results: Results) -> list[str]:
+    """Of each clip from which reading takes something (10 bits, HDR, transparency) the first such warning."""
+    clips = results.figures["clips"].values()
+    said = (
+        [text for text in clip.get("warnings", ()) if text not in clip.get("damage", ())] for clip in clips
+    )
+    return [texts[0] for texts in said if texts]
+
+
 def _exact(systems: Mapping[str, Any]) -> list[str]:
     """Which means leave clips out, because these came back without error."""
     found: dict[tuple[str, int, int], list[str]] = {}
