@@ -73,6 +73,14 @@ def test_frames_of_the_source_are_followed_by_those_that_are_predicted(
     assert np.abs(found[count:] - expected).max() <= 1
 
 
+def test_a_pause_in_the_source_makes_what_follows_no_slower(video_file, predicting, tmp_path):
+    source = video_file("in.mkv", frames=9, timestamps=[0, 1, 2, 3, 4, 60, 61, 62, 64])
+    continue_file(source, tmp_path / "out.mkv", seconds=0.25, tokenizer=predicting)
+    _, times = frames_and_times(tmp_path / "out.mkv")
+    assert len(times) == 9 + 5
+    assert np.allclose(np.diff([float(time) for time in times[9:]]), 8 / 7 / 25, atol=0.0021)
+
+
 def test_predicting_in_little_memory_gives_the_same_frames(video_file, predicting, tmp_path, monkeypatch):
     source = video_file("in.mkv", frames=9, height=20, width=28)
     continue_file(source, tmp_path / "a.mkv", seconds=0.6, tokenizer=predicting)

@@ -38,6 +38,9 @@ _USUAL_RATE = 24
 _TIMES = 16
 """Last timestamps whose mean distance says how fast frames follow one another."""
 
+_PAUSE = 2
+"""A distance is a pause if it is more than so many times the usual one, the median."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Continuation:
@@ -186,15 +189,20 @@ class _Seen:
                 f"{info.path} has {self.frames} frames, and a latent step {grouping.stride.t}; nothing is "
                 "predicted from less than a step. Give a longer clip."
             )
-        times, last = self._times, self._times[-1]
-        tick = Fraction(1, _USUAL_RATE) / info.time_base
-        if len(times) > 1:
-            tick = Fraction(last - times[0], len(times) - 1)
-        tick = max(tick, Fraction(1))
+        last = self._times[-1]
+        tick = max(self._distance(), Fraction(1))
         frames = max(1, round(seconds / float(tick * info.time_base)))
         before = self.frames - grouping.first_frame(self._steps)
         first = last + round(tick) if self._end is None or self._end <= last else self._end
         return _Plan(frames, before, ceil((before + frames) / grouping.stride.t), first, tick)
+
+    def _distance(self) -> Fraction:
+        """How far frames are apart, in ticks: the mean of the last distances without pauses."""
+        distances = np.diff(np.array(self._times))
+        if not len(distances):
+            return Fraction(1, _USUAL_RATE) / self._info.time_base
+        usual = distances[distances <= _PAUSE * np.median(distances)]
+        return Fraction(int(usual.sum()), len(usual))
 
     def predicted(self, plan: _Plan) -> Iterator[Run]:
         """The frames after the clip, in runs."""
