@@ -272,7 +272,7 @@ def test_many_frames_are_no_image(cli, tube, small_folder, tmp_path):
     ("arguments", "code", "message"),
     [
         (("nowhere",), 2, "nowhere is not a folder"),
-        (("empty",), 2, "at least one is needed"),
+        (("empty",), 2, "empty holds no clip; at least one is needed"),
         (("clips", "--stride", "4x8"), 2, "stride is '4x8'"),
         (("clips", "--stride", "0x8x8"), 2, "stride is '0x8x8'"),
         (("clips", "--stride", "9x99x99"), 2, "one level takes at most"),
@@ -281,7 +281,7 @@ def test_many_frames_are_no_image(cli, tube, small_folder, tmp_path):
         (("clips", "--patches", "-1"), 2, "patches is -1"),
         (("clips", "--seed", "-1"), 2, "seed is -1"),
         (("clips", "--start", "no-such"), 1, "'no-such'"),
-        (("clips", "--exclude", "*.npy"), 2, "of which 0 are left"),
+        (("clips", "--exclude", "*.npy"), 2, "holds 1 clips, and all are left out by *.npy; at least one"),
         (("clips",), 2, "at least 768 are needed"),
     ],
     ids=str,

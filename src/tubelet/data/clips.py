@@ -31,10 +31,14 @@ def find_clips(folder: Path, *, exclude: Sequence[str] = ()) -> list[Path]:
         raise OptionError(f"{folder} is not a folder; give the folder that holds the clips.")
     clips = sorted(path for path in _below(folder) if _is_clip(path, folder))
     kept = [path for path in clips if not any(path.match(pattern) for pattern in exclude)]
+    if not clips:
+        known = " ".join(sorted(SUFFIXES))
+        raise OptionError(f"{folder} holds no clip; at least one is needed. Names of clips end with {known}.")
     if not kept:
+        patterns = " ".join(exclude)
         raise OptionError(
-            f"{folder} holds {len(clips)} clips of which {len(kept)} are left; at least one is needed. "
-            f"Names of clips end with {' '.join(sorted(SUFFIXES))}."
+            f"{folder} holds {len(clips)} clips, and all are left out by {patterns}; at least one is needed. "
+            "Leave out fewer."
         )
     return kept
 
