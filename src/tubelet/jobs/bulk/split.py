@@ -96,7 +96,8 @@ def split_rows(rows: Sequence[Row], split: Split, settings: BulkSettings | None 
         ranges = _ranges(row, seen[row.path], split, settings)
         empty = _in_pauses(ranges, seen[row.path].begins, settings)
         pauses += empty
-        found.extend(each for each in ranges if each not in empty)
+        left_out = set(empty)
+        found.extend(each for each in ranges if each not in left_out)
     if pauses:
         first = pauses[0].shown
         warnings.warn(
@@ -157,23 +158,29 @@ def _in_pauses(
     if len(ranges) < 2 or not len(begins):
         return []
 
+    def packets(each: Row, margin: float) -> int:
+        """How many packets are of frames that begin in a range that is wider by so many seconds each way."""
+        borders = ((each.start or 0.0) - margin, (each.end or math.inf) + margin)
+        first, after = np.searchsorted(begins, borders)
+        return max(0, int(after - first))
+
     def holds_frames(start: float | None, end: float | None) -> bool:
         return _has_frames(ranges[0].path, start, end, settings)
 
-    def seems_empty(each: Row) -> bool:
-        """Whether no packet is of a frame that begins well within a range."""
-        within = ((each.start or 0.0) + _ROUNDING, (each.end or math.inf) - _ROUNDING)
-        first, after = np.searchsorted(begins, within)
-        return bool(first >= after)
+    def is_empty(each: Row) -> bool | None:
+        """Whether a range seems to hold no frame; none where a packet at its border may be of either side."""
+        if packets(each, -_ROUNDING):
+            return False
+        return None if packets(each, _ROUNDING) else True
 
     empty: list[Row] = []
-    for is_empty, several in groupby(ranges, seems_empty):
-        pause = list(several)
-        # A packet is no frame, and one at the border is of either range: what is left out is looked at.
-        if is_empty and holds_frames(pause[0].start, pause[-1].end):
-            empty += [each for each in pause if not holds_frames(each.start, each.end)]
-        elif is_empty:
-            empty += pause
+    for seems_empty, several in groupby(ranges, is_empty):
+        stretch = list(several)
+        # A packet is no frame: what is left out is looked at, a pause as a whole.
+        if seems_empty and not holds_frames(stretch[0].start, stretch[-1].end):
+            empty += stretch
+        elif seems_empty is not False:
+            empty += [each for each in stretch if not holds_frames(each.start, each.end)]
     return [] if len(empty) == len(ranges) else empty
 
 
