@@ -158,7 +158,7 @@ def test_what_is_no_video_is_refused(cli, tmp_path, command, content):
 
 
 def test_a_folder_without_clips_is_named(cli, tmp_path):
-    assert refused(cli("encode", tmp_path, "-o", tmp_path / "out.tube"), 2, str(tmp_path), "0 clips")
+    assert refused(cli("encode", tmp_path, "-o", tmp_path / "out.tube"), 2, str(tmp_path), "holds no clip")
 
 
 @pytest.mark.parametrize("command", ["encode", "decode", "reconstruct"])

@@ -1,7 +1,9 @@
 """Words as features: their meaning, and the clause in which they stand."""
 
+import pytest
 import torch
 
+from tubelet.errors import TubeletWarning
 from tubelet.generate.prompts import WordEmbedding, known_prompts
 from tubelet.generate.text import AND, PromptVocabulary, no_prompt
 
@@ -33,7 +35,8 @@ def test_all_words_of_a_clause_are_moved_alike_and_no_prompt_is_not():
 def test_without_the_word_between_them_clauses_are_not_told_apart():
     words = WORDS[1:]
     embedding = WordEmbedding(words, 16)
-    found = features(embedding, "red left and a circle up; red", words)
+    with pytest.warns(TubeletWarning, match="may mix up"):
+        found = features(embedding, "red left and a circle up; red", words)
     assert torch.equal(found[0], found[4])
 
 
