@@ -3,6 +3,7 @@
 import argparse
 import re
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal, get_args
 
@@ -254,6 +255,7 @@ def test_train_takes_all_cores_that_its_neighbours_leave(trained, train, monkeyp
     counts = []
     monkeypatch.setattr(torch, "set_num_threads", counts.append)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)), raising=False)
+    monkeypatch.setattr("tubelet.cores._QUOTA", Path("nowhere"))
     assert train("s --data d -o r")[0] == 0
     assert not counts, "a number from outside is kept"
     monkeypatch.delenv("OMP_NUM_THREADS")
