@@ -22,11 +22,10 @@ from tubelet.generate.evaluation.evaluate import (
     Checked,
     EvaluationOptions,
     check_clip_of,
+    decoded_clips,
     prompts_of,
 )
 from tubelet.generate.kinds import sample
-from tubelet.generate.known_tokenizer import continuous_of
-from tubelet.video.pixels import from_model
 
 AT_ONCE = 16
 COLOURS = {
@@ -54,7 +53,7 @@ def main() -> None:
 
 def checked(model: TextToVideo, scenes: list[Scene], words: Mapping[str, str]) -> Iterator[Checked]:
     """Clips of the captions of scenes, said in other words, against what they should show."""
-    config, tokenizer = model.network.config, continuous_of(model.tokenizer)
+    config = model.network.config
     for start in range(0, len(scenes), AT_ONCE):
         some = scenes[start : start + AT_ONCE]
         latent = sample(
@@ -64,14 +63,8 @@ def checked(model: TextToVideo, scenes: list[Scene], words: Mapping[str, str]) -
             shape=(config.steps, config.rows, config.columns),
             sampling=None,
         )
-        video = tokenizer.decode(
-            latent.to(tokenizer.dtype),
-            frames=tokenizer.grouping.first_frame(config.steps),
-            height=config.rows * tokenizer.stride.h,
-            width=config.columns * tokenizer.stride.w,
-        )
         clips = ClipSet({})
-        clips.add([from_model(clip[None]) for clip in video], fps=config.fps)
+        clips.add(decoded_clips(model, latent), fps=config.fps)
         for things, scene in zip(clips.parsed, some, strict=True):
             yield check_clip_of(things, scene.things)
 

@@ -32,6 +32,11 @@ def text_name(name: str) -> str:
     return "".join(_escaped(char) if "\ud800" <= char <= "\udfff" else char for char in name)
 
 
+def suffix_text(suffix: str) -> str:
+    """How an error says in what a file's name ends."""
+    return repr(suffix) if suffix else "no suffix"
+
+
 @contextmanager
 def utf8_path(path: Path) -> Iterator[Path]:
     """The path of a file or folder that is there, for libraries that open no path but of UTF-8.

@@ -9,6 +9,7 @@ from pathlib import Path
 from tubelet.errors import OptionError, OutputError
 from tubelet.files.disk import output_errors
 from tubelet.files.leftovers import OWN, sweep
+from tubelet.files.names import suffix_text
 
 STANDARD_OUTPUT = Path("-")
 """What stands for standard output where text is written."""
@@ -71,7 +72,7 @@ def check_suffix(target: Path, suffixes: Sequence[str], what: str) -> None:
     _check_named(target)
     if target.suffix.lower() not in suffixes and not (len(suffixes) == 1 and _is_pipe(target)):
         known = f"{'one of ' if len(suffixes) > 1 else ''}{' '.join(suffixes)}"
-        found = repr(target.suffix) if target.suffix else "no suffix"
+        found = suffix_text(target.suffix)
         raise OptionError(f"{target} ends in {found}; the name of {what} ends in {known}. Change it.")
 
 

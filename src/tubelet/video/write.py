@@ -14,6 +14,7 @@ from jaxtyping import Int64, UInt8
 
 from tubelet.errors import LossWarning, OptionError, VideoError
 from tubelet.files import replacing
+from tubelet.files.names import suffix_text
 from tubelet.video.array import ArrayFile
 from tubelet.video.audio import AudioPacket
 from tubelet.video.encode import CONTAINERS, STILLS, Movie, Still
@@ -77,10 +78,9 @@ class Writer:
         self._target = Path(target)
         self._suffix = self._target.suffix.lower()
         if self._suffix not in SUFFIXES:
-            found = repr(self._suffix) if self._suffix else "no suffix"
             raise OptionError(
-                f"{self._target} ends in {found}; the suffix chooses the format "
-                f"and is one of {' '.join(SUFFIXES)}."
+                f"{self._target} ends in {suffix_text(self._suffix)}; the suffix chooses the format and is "
+                f"one of {' '.join(SUFFIXES)}."
             )
         if width < 1 or height < 1:
             raise OptionError(f"the size is {width}x{height}; a frame has at least one pixel.")

@@ -152,12 +152,14 @@ def test_a_generator_that_knows_no_scenes_is_refused(model):
 
 
 def test_clips_as_they_should_be_are_all_right_and_far_above_the_floor(scenes_model, monkeypatch):
-    decoded = evaluation._decoded
+    decoded = evaluation.decoded_clips
     monkeypatch.setattr(
         evaluation, "_generated", lambda _model, scenes, *_: [scene.frames() for scene in scenes]
     )
     monkeypatch.setattr(
-        evaluation, "_decoded", lambda model, each: each if isinstance(each, list) else decoded(model, each)
+        evaluation,
+        "decoded_clips",
+        lambda model, each: each if isinstance(each, list) else decoded(model, each),
     )
     figures = evaluate_generator(scenes_model, OPTIONS, features={"fvd_colours": colours_of})
     assert figures.keys() == {"seen", "held-out"}

@@ -19,6 +19,7 @@ from tubelet.codec.tokens.table import TokenTable
 from tubelet.codec.tokens.tokenize import SUFFIXES
 from tubelet.errors import BitstreamError, OptionError
 from tubelet.files import check_suffix, check_target
+from tubelet.files.names import suffix_text
 from tubelet.threads import ahead
 from tubelet.tokenizers.discrete import StreamDetokenizer
 from tubelet.tokenizers.token_grid import TokenGrid
@@ -55,8 +56,9 @@ def detokenize_file(
     settings, source, target = Options(**options), Path(source), Path(target)
     suffix = source.suffix.lower()
     if suffix not in SUFFIXES:
-        found = repr(suffix) if suffix else "no suffix"
-        raise OptionError(f"{source} ends in {found}; files of tokens are {' '.join(SUFFIXES)}.")
+        raise OptionError(
+            f"{source} ends in {suffix_text(suffix)}; files of tokens are {' '.join(SUFFIXES)}."
+        )
     if clip is not None and suffix != ".parquet":
         raise OptionError(f"clip {clip} is asked for; {suffix} holds one clip alone. Leave it out.")
     if suffix == ".tube":

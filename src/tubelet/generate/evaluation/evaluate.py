@@ -181,7 +181,7 @@ def _evaluate(
             (_generated(model, some, seeds, options.sampling), made),
             (decodable(model.tokenizer, encoded), back),
         ):
-            clips = _decoded(model, latent)
+            clips = decoded_clips(model, latent)
             own.add(clips, fps=fps)
             if own is made:
                 made.keep_strips(clips, most=options.strips)
@@ -268,7 +268,8 @@ def _encoded(model: TextToVideo, scenes: Sequence[Scene]) -> torch.Tensor:
 
 
 @torch.no_grad()
-def _decoded(model: TextToVideo, latent: Latent) -> list[Frames]:
+def decoded_clips(model: TextToVideo, latent: Latent) -> list[Frames]:
+    """Clips of the length and size that a generator was trained on, from their latents."""
     tokenizer: ContinuousTokenizer = continuous_of(model.tokenizer)
     config, stride = model.network.config, tokenizer.stride
     video = tokenizer.decode(
