@@ -110,6 +110,14 @@ class Damage:
         self.failed += 1
         self.reason = self.reason or reason
 
+    def awaits(self, frame: VideoFrame) -> bool:
+        """Whether this is the frame of a packet whose frame has not come yet."""
+        return frame.pts in self._numbers
+
+    def lacks(self, last: int) -> bool:
+        """Whether one of so many last packets has given no frame so far."""
+        return any(number >= self.packets - last for number in self._waiting)
+
     def received(self, frame: VideoFrame) -> None:
         """Note a decoded frame."""
         self.patched += frame.is_corrupt

@@ -36,8 +36,11 @@ def gives_frame(packet: bytes, codec: str, set_up: bytes) -> bool:
 
 
 def _shows_vp9(packet: bytes) -> bool:
-    """Read a frame header's show bits; several frames in one packet (a superframe) include one to show."""
-    if packet[-1] & 0xE0 == 0xC0:
+    """Read a frame header's show bits; several frames in one packet (a superframe) include one to show.
+
+    What does not begin with the marker of a frame is broken, and should have given one.
+    """
+    if packet[-1] & 0xE0 == 0xC0 or packet[0] >> 6 != 0b10:
         return True
     # Marker, profile, (a reserved bit,) show_existing_frame, frame_type, show_frame.
     bits = packet[0] if packet[0] & 0x30 != 0x30 else packet[0] << 1

@@ -1,6 +1,6 @@
 """Opening a video file, choosing its stream and decoding it, with every failure named."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from tubelet.errors import VideoError
 from tubelet.video.chroma import decoder_options
 from tubelet.video.crop import Crop, container_crop
 from tubelet.video.damage import Damage
+from tubelet.video.last_packets import LastPackets
 from tubelet.video.matroska import missing_matroska_bytes
 from tubelet.video.opening import open_container
 from tubelet.video.packet_index import missing_packets
@@ -46,6 +47,7 @@ class Source:
         path: its path.
         crop: what the container cuts off the stored frame.
         damage: what went wrong so far.
+        last: the last packets that the decoder got.
     """
 
     container: InputContainer
@@ -54,14 +56,16 @@ class Source:
     path: Path
     crop: Crop
     damage: Damage
+    last: LastPackets
 
     def frames(self) -> Iterator[VideoFrame]:
         """Yield decoded frames in display order from the current position; note damage and go on."""
         for packet in self.packets():
             self.damage.sent(packet)
-            for frame in self._decoded(packet):
-                self.damage.received(frame)
-                yield frame
+            self.last.add(packet)
+            yield from self._received(self._decoded(packet))
+        if self._held and self.damage.lacks(self._held):
+            yield from self._received(self._decoded_again())
         self.damage.ended()
 
     def packets(self) -> Iterator[Packet]:
@@ -79,14 +83,38 @@ class Source:
                 return
             yield packet
 
+    @property
+    def _held(self) -> int:
+        """How many packets are in the decoder when the last was sent: one for each further thread."""
+        return self.decoder.thread_count - 1
+
+    def _received(self, frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
+        for frame in frames:
+            self.damage.received(frame)
+            yield frame
+
     def _decoded(self, packet: Packet) -> list[VideoFrame]:
         try:
             return self.decoder.decode(packet)
         except EndOfFile:
             return []
         except FFmpegError as error:
-            self.damage.refused(str(error.strerror))
+            if not (_is_end(packet) and self._held):
+                self.damage.refused(str(error.strerror))
             return []
+
+    def _decoded_again(self) -> Iterator[VideoFrame]:
+        """Decode in one thread what threads still held at the end, without those that have come."""
+        packets = list(self.last)
+        with opened(self.path, threads=1) as again:
+            for number, packet in enumerate([*packets, None]):
+                try:
+                    frames = again.decoder.decode(packet)
+                except FFmpegError as error:
+                    if number >= len(packets) - self._held:  # of those before, the threads have said so
+                        self.damage.refused(str(error.strerror))
+                    continue
+                yield from (frame for frame in frames if self.damage.awaits(frame))
 
     def cut_short(self) -> str:
         """Say what of the file's end is missing, as far as it was read; empty if nothing is.
@@ -126,11 +154,21 @@ class Source:
             raise VideoError(f"{self.container.name} cannot be seeked in: {error.strerror}") from error
         self.decoder.flush_buffers()
         self.damage.seeked()
+        self.last.clear()
+
+
+def _is_end(packet: Packet) -> bool:
+    """Whether this is no packet of the file, but tells the decoder that there are no more."""
+    return packet.size == 0 and packet.dts is None
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def opened(path: Path, threads: int = CODEC_THREADS) -> Iterator[Source]:
     """Open a video file and its decoder; close both at the end, however that comes.
+
+    Args:
+        path: the file.
+        threads: of the decoder, at most.
 
     Raises:
         VideoError: there is no such file, or it holds no video that can be decoded; the message says why.
@@ -138,7 +176,7 @@ def opened(path: Path) -> Iterator[Source]:
     container = open_container(path)
     try:
         stream = choose_stream(container, path)
-        decoder = _decoder(stream)
+        decoder = _decoder(stream, threads)
         decoder.options = decoder.options | decoder_options(path, container, stream)
         context = stream.codec_context
         yield Source(
@@ -148,6 +186,7 @@ def opened(path: Path) -> Iterator[Source]:
             path=path,
             crop=container_crop(stream, width=context.width, height=context.height),
             damage=Damage(context.codec.canonical_name, context.extradata or b""),
+            last=LastPackets(decoder.thread_count),
         )
     finally:
         container.close()
@@ -158,7 +197,7 @@ def has_alpha_layer(stream: VideoStream) -> bool:
     return stream.codec_context.name in _ALPHA_DECODERS and stream.metadata.get("alpha_mode") == "1"
 
 
-def _decoder(stream: VideoStream) -> VideoCodecContext:
+def _decoder(stream: VideoStream, threads: int) -> VideoCodecContext:
     decoder = stream.codec_context
     if has_alpha_layer(stream):
         # FFmpeg's own VP8 and VP9 decoders drop the transparency; libvpx's give it.
@@ -169,5 +208,5 @@ def _decoder(stream: VideoStream) -> VideoCodecContext:
     if decoder.codec.canonical_name in _FLAGGED_LATE:
         decoder.thread_count = 1
     else:
-        decoder.thread_count, decoder.thread_type = CODEC_THREADS, "AUTO"
+        decoder.thread_count, decoder.thread_type = threads, "AUTO"
     return decoder

@@ -179,6 +179,7 @@ def test_what_some_decoders_do_not_notice_stays_unsaid(film, noise, suffix, code
     [
         (b"\x10", "vp8", b"", True),
         (b"\x00", "vp8", b"", False),
+        (b"\x55", "vp9", b"", True),
         (b"\x82", "vp9", b"", True),
         (b"\x80", "vp9", b"", False),
         (b"\x88", "vp9", b"", True),
