@@ -138,6 +138,8 @@ class Clock:
     def _is_near(self, tick: int, following: Sequence[int | None]) -> bool:
         """Whether a timestamp is about where the last frame, or if there is none the next ones, put it."""
         if self._last is not None:
+            if tick != self._expected() and following and following[0] == self._expected() + self._step:
+                return False  # the next one is where it should be, and there is room before it
             return tick - self._last <= 2 * self._step
         return any(
             each is not None and abs(each - tick - frames * self._step) <= self._step
