@@ -105,7 +105,7 @@ export default defineConfig({
     modulePreload: false,
     chunkSizeWarningLimit: 2000,
     rollupOptions: {
-      input: { page: "index.html", tube: "src/tube/index.ts" },
+      input: { page: "index.html", tube: "src/tube/index.ts", prior: "src/prior/index.ts" },
       preserveEntrySignatures: "strict",
       output: { entryFileNames: "[name].js", chunkFileNames: "[name].js", assetFileNames: "[name][extname]" },
     },

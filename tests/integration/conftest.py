@@ -11,6 +11,7 @@ import pytest
 from commands import Ended
 
 from tubelet.cli.main import main
+from tubelet.serve.site import STATIC
 
 CHROMIUM = shutil.which("chromium")
 FAKE_CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
@@ -60,6 +61,19 @@ def launch() -> Iterator[Callable[..., Any]]:
 def browser(launch: Callable[..., Any]) -> Any:
     """A browser that has a camera, of an imitated picture."""
     return launch(*FAKE_CAMERA)
+
+
+@pytest.fixture(scope="module")
+def scripts(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A page with nothing on it, of a server that has the page's scripts."""
+    empty = tmp_path_factory.mktemp("page") / "index.html"
+    empty.write_text("<!doctype html><title>empty</title>")
+    names = {path.name: path for path in STATIC.glob("*.js")}
+    with import_module("page_in_browser").serving({"index.html": empty} | names) as url:
+        page = browser.new_page()
+        page.goto(url)
+        yield page
+        page.close()
 
 
 @pytest.fixture(scope="module")

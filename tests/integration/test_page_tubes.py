@@ -3,8 +3,7 @@
 import base64
 import hashlib
 import json
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,6 @@ import pytest
 from tubelet.bitstream.chunk import Chunk
 from tubelet.bitstream.reader import TubeReader
 from tubelet.bitstream.segment import encode_symbols
-from tubelet.serve.server import PageServer
-from tubelet.serve.site import STATIC
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -65,20 +62,6 @@ WRITE = """async ({ facts, chunks }) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def scripts(browser, tmp_path_factory) -> Iterator[Any]:
-    """A page with nothing on it, of the server that has the page's scripts."""
-    empty = tmp_path_factory.mktemp("page") / "index.html"
-    empty.write_text("<!doctype html><title>empty</title>")
-    with PageServer({"index.html": empty, "tube.js": STATIC / "tube.js"}, port=0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = browser.new_page()
-        page.goto(server.url)
-        yield page
-        page.close()
-        server.shutdown()
-
-
 @pytest.fixture
 def read(scripts) -> Callable[..., list[dict[str, Any]]]:
     def make(content: bytes, *, edits: Any = (), cuts: Any = ()) -> list[dict[str, Any]]:
@@ -110,7 +93,7 @@ def test_golden_files_hold_the_same_symbols(read, name):
 
 
 @pytest.mark.parametrize("name", ["version3-prior", "version3-tokens"])
-def test_a_file_that_needs_a_prior_says_which(read, name):
+def test_a_file_that_needs_a_prior_that_is_not_there_says_which(read, name):
     (found,) = read((GOLDEN / f"{name}.tube").read_bytes())
     assert "needs the prior" in found["said"]
     assert "--no-prior" in found["said"]

@@ -96,6 +96,23 @@ def prior_of_parts(channels: Mapping[str, int]) -> MotionPrior | None:
     return None
 
 
+def shipped_folders(tokenizer_sha256: str, channels: Mapping[str, int]) -> list[Path]:
+    """The folder of the prior that files of a tokenizer name, and those of the priors beside it.
+
+    Args:
+        tokenizer_sha256: fingerprint of the tokenizer.
+        channels: of each part of its latent, by name; none of tokens.
+
+    Raises:
+        CheckpointError: one of them is damaged, or does not come with this program.
+    """
+    prior = prior_for(tokenizer_sha256) or prior_of_parts(channels)
+    if prior is None:
+        return []
+    names = [each.config.name for each in (prior, *_beside(prior))]
+    return [folder for name in names if (folder := folder_of(name)) is not None]
+
+
 def prior_of_file(name: str, sha256: str) -> Prior:
     """The shipped prior that a file was coded with.
 

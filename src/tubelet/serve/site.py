@@ -1,10 +1,10 @@
-"""The files of the page: those that were built, a tokenizer as ONNX, and a clip to begin with."""
+"""The files of the page: those that were built, a tokenizer as ONNX, its priors, and a clip to begin with."""
 
 import gzip
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from fractions import Fraction
@@ -19,8 +19,10 @@ from tubelet.errors import OutputError
 from tubelet.files import output_errors, replacing_folder
 from tubelet.interop.onnx.export import DECODER, ENCODER, export_onnx
 from tubelet.interop.onnx.opening import read_facts
+from tubelet.priors.files import WEIGHTS, shipped_folders
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
+from tubelet.types import Part
 from tubelet.video.write import Writer
 
 AnyCheckpoint = Checkpoint[ContinuousTokenizer] | Checkpoint[DiscreteTokenizer]
@@ -30,13 +32,14 @@ STATIC = Path(__file__).with_name("static")
 """What was built of ``web/``."""
 
 FACTS, CLIP = "facts.json", "clip.mp4"
-MADE = (f"{ENCODER}.gz", f"{DECODER}.gz", FACTS, CLIP)
+PRIORS, PRIOR_WEIGHTS = "priors.json", "priors.bin.gz"
+MADE = (f"{ENCODER}.gz", f"{DECODER}.gz", FACTS, PRIORS, PRIOR_WEIGHTS, CLIP)
 """What is made for a tokenizer, beside what was built."""
 
 CLIP_SIZE = (288, 512)
 """Rows and columns of the clip to begin with."""
 
-_FORMAT = 2
+_FORMAT = 3
 """Of what is kept between runs; other programs make their own."""
 
 
@@ -107,11 +110,38 @@ def _make(checkpoint: AnyCheckpoint, folder: Path) -> None:
     with output_errors(folder), tempfile.TemporaryDirectory(prefix="tubelet-") as place:
         exported = export_onnx(checkpoint, Path(place) / "onnx")
         for name in (ENCODER, DECODER):
-            packed = gzip.compress((exported / name).read_bytes(), compresslevel=6, mtime=0)
-            (folder / f"{name}.gz").write_bytes(packed)
+            _pack((exported / name).read_bytes(), folder / f"{name}.gz")
         facts = json.dumps(asdict(read_facts(exported / ENCODER)), sort_keys=True)
         (folder / FACTS).write_text(facts + "\n", encoding="utf-8")
+        parts = {part.name: part.channels for part in _parts_of(checkpoint)}
+        write_priors(shipped_folders(checkpoint.sha256, parts), folder)
         _write_clip(folder / CLIP)
+
+
+def write_priors(priors: Sequence[Path], folder: Path) -> None:
+    """Write priors as the page reads them: what each says of itself, and the weights of all in one file.
+
+    Args:
+        priors: their folders; the first is the one that files name.
+        folder: where to.
+    """
+    weights = [(prior / WEIGHTS).read_bytes() for prior in priors]
+    facts = [
+        json.loads((prior / "config.json").read_text(encoding="utf-8")) | {"size": len(own)}
+        for prior, own in zip(priors, weights, strict=True)
+    ]
+    (folder / PRIORS).write_text(json.dumps(facts, sort_keys=True) + "\n", encoding="utf-8")
+    _pack(b"".join(weights), folder / PRIOR_WEIGHTS)
+
+
+def _parts_of(checkpoint: AnyCheckpoint) -> Sequence[Part]:
+    """The parts of a latent; tokens have none."""
+    tokenizer = checkpoint.tokenizer
+    return tokenizer.parts if isinstance(tokenizer, ContinuousTokenizer) else ()
+
+
+def _pack(content: bytes, target: Path) -> None:
+    target.write_bytes(gzip.compress(content, compresslevel=6, mtime=0))
 
 
 def _write_clip(target: Path) -> None:

@@ -1,15 +1,18 @@
 """The files of the page: what was built, and what is made for a tokenizer and kept."""
 
+import gzip
+import json
 import socket
 from dataclasses import replace
 
 import pytest
 
-from tubelet.checkpoint import Checkpoint
+from tubelet.checkpoint import Checkpoint, read_continuous
 from tubelet.cli.main import main
 from tubelet.errors import OptionError, OutputError
+from tubelet.priors.files import prior_for, shipped_folders
 from tubelet.serve import site
-from tubelet.serve.site import MADE, site_files, static_names, write_site
+from tubelet.serve.site import MADE, site_files, static_names, write_priors, write_site
 
 
 @pytest.fixture
@@ -79,6 +82,24 @@ def test_a_folder_is_written_whole_and_nothing_else_is_replaced(made, checkpoint
     (folder / "mine.txt").write_text("mine")
     with pytest.raises(OutputError, match="holds other files"):
         write_site(checkpoint, folder, force=True)
+
+
+@pytest.mark.parametrize("tokenizer", ["tubelet-m-rate", "klt-4x8x8-motion", "klt-4x8x8"])
+def test_the_page_has_the_priors_of_its_tokenizer(tokenizer, tmp_path):
+    sha256 = read_continuous(tokenizer).sha256
+    write_priors(shipped_folders(sha256, {}), tmp_path)
+    facts = json.loads((tmp_path / site.PRIORS).read_text())
+    weights = gzip.decompress((tmp_path / site.PRIOR_WEIGHTS).read_bytes())
+    assert sum(each["size"] for each in facts) == len(weights)
+    prior = prior_for(sha256)
+    expected = [] if prior is None else [(prior.config.name, prior.sha256)]
+    assert [(each["config"]["name"], each["sha256"]) for each in facts] == expected
+
+
+def test_what_a_prior_lies_beside_comes_too():
+    beside = [folder.name for folder in shipped_folders("ab" * 32, {"motion": 6, "content": 64})]
+    assert beside == ["klt-4x8x8-motion-prior"]
+    assert shipped_folders("ab" * 32, {"latent": 64}) == []
 
 
 def test_without_photographs_the_cure_is_named(monkeypatch, checkpoint, tmp_path):

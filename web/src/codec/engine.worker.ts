@@ -1,6 +1,6 @@
 // The worker: one call at a time, in the order in which they come.
 
-import { type Tube, readTube } from "../tube";
+import { type Tube, readHeader, readTube } from "../tube";
 import type { Clip, EncodedClip } from "./clip";
 import { checkTokenizer, layoutsOfTube, stepsOfTube, tokenStepsOf } from "./from_tube";
 import { type Grouping, type Size, groupingOf } from "./facts";
@@ -8,6 +8,7 @@ import { LatentSteps } from "./latent_steps";
 import { layoutsOf } from "./layout";
 import type { Answer, Call, Calls, Name } from "./messages";
 import { StepModel } from "./model";
+import { priorBeside } from "./prior_beside";
 import { bestKind } from "./runtime";
 import { StepClip } from "./step_clip";
 import { tubeOf } from "./to_tube";
@@ -36,7 +37,10 @@ const functions: { [N in Name]: (given: Calls[N]["given"]) => Promise<Calls[N]["
     return undefined;
   },
   async openTube({ bytes }) {
-    const tube = readTube(bytes);
+    const found = readHeader(bytes);
+    // Before its prior is asked for: a page of its tokenizer has that, too.
+    if (found.content === "latent" || found.prior) checkTokenizer(found, model.facts);
+    const tube = readTube(bytes, found.prior && (await priorBeside(model.base)));
     const opened = tube.header.content === "tokens" ? tokensOf(tube) : latentOf(tube);
     clip = opened;
     const { header } = tube;
@@ -78,7 +82,6 @@ function emptyTokens(model: StepModel, size: Size, grouping: Grouping) {
 }
 
 function latentOf(tube: Tube): Clip {
-  checkTokenizer(tube.header, model.facts);
   const opened = emptyLatent(model, tube.header, groupingOf(tube.header));
   stepsOfTube(tube, model.facts).forEach((step) => opened.pushStep(step));
   return opened;

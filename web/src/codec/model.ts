@@ -31,6 +31,8 @@ export interface Decoded {
 
 export class StepModel {
   private constructor(
+    /** Where the page is. */
+    readonly base: string,
     readonly facts: Facts,
     readonly runtime: Runtime,
     private readonly encoder: ort.InferenceSession,
@@ -54,6 +56,7 @@ export class StepModel {
     };
     const { InferenceSession } = runtime.ort;
     return new StepModel(
+      base,
       facts,
       runtime,
       await InferenceSession.create(encoder, options),

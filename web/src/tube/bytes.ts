@@ -3,6 +3,9 @@
 /** What is wrong with a file, in words for the user. */
 export class TubeError extends Error {}
 
+/** The file must be read with a newer page, or with another one; what is before that is not shown either. */
+export class NewerError extends TubeError {}
+
 const LARGEST = 2n ** 63n - 1n;
 const LARGEST_TIME = 2n ** 62n - 1n;
 

@@ -1,8 +1,9 @@
 // A .tube file as its header, chunks of symbols and timestamps (SPEC, sections 3, 5, 8 and 9).
 
-import { Bytes, TubeError, checkedTime, crc32, crcOfSymbols } from "./bytes";
+import { Bytes, NewerError, TubeError, checkedTime } from "./bytes";
 import { type Header, type PartHeader, parseHeader } from "./header";
-import { decodeSegment } from "./segment";
+import type { Prior } from "./modelled";
+import { type CodedPart, type PartSymbols, readPart } from "./part";
 
 const MAGIC = [0x93, 0x54, 0x55, 0x42, 0x0d, 0x0a, 0x1a, 0x0a];
 const END = [0x93, 0x54, 0x55, 0x42, 0x45, 0x4e, 0x44, 0x0a];
@@ -15,17 +16,6 @@ const V = 0x56,
   A = 0x41,
   E = 0x65,
   I = 0x49;
-
-/** The symbols of a part in a chunk: channels, latent steps, rows, columns. */
-export interface PartSymbols {
-  symbols: Int32Array;
-  /** Channels of each position: latent steps, rows, columns; all for none. */
-  counts: Int32Array | null;
-  steps: number;
-  /** Bytes of the segment of each channel, and of the map of counts. */
-  sizes: number[];
-  mapSize: number;
-}
 
 export interface Chunk {
   steps: number;
@@ -43,16 +33,10 @@ export interface Tube {
   incomplete: string | null;
 }
 
-interface Entry {
-  size: number;
-  crcSegment: number;
-  crcSymbols: number;
-}
-
 interface Head {
   steps: number;
   timestamps: bigint[];
-  parts: { coding: number; entries: Entry[] }[];
+  parts: CodedPart[];
 }
 
 /** Where the next chunk must begin. */
@@ -63,13 +47,21 @@ interface Place {
   time: bigint | null;
 }
 
-/** Read a file. What is whole before damage is kept, if that is a chunk at least; else fails with `TubeError`. */
-export function readTube(data: Uint8Array): Tube {
+/** The header of a file alone. */
+export function readHeader(data: Uint8Array): Header {
+  return readStart(new Bytes(data));
+}
+
+/**
+ * Read a file, with the prior that its header names. What is whole before damage is kept, if that is a chunk at
+ * least; else fails with `TubeError`.
+ */
+export function readTube(data: Uint8Array, prior: Prior | null = null): Tube {
   const file = new Bytes(data);
   const header = readStart(file);
   const tube: Tube = { header, chunks: [], end: null, incomplete: null };
   try {
-    readRecords(file, tube);
+    readRecords(file, tube, prior);
   } catch (error) {
     // A RangeError is memory that could not be had.
     if (!(error instanceof TubeError || error instanceof RangeError)) throw error;
@@ -82,9 +74,6 @@ export function readTube(data: Uint8Array): Tube {
   }
   return tube;
 }
-
-/** The file must be read with a newer program; what is before that is not shown either. */
-class NewerError extends TubeError {}
 
 function readStart(file: Bytes): Header {
   if (file.left < 14 || !MAGIC.every((byte) => file.u8() === byte))
@@ -102,7 +91,7 @@ function readStart(file: Bytes): Header {
   return parseHeader(text, version);
 }
 
-function readRecords(file: Bytes, tube: Tube): void {
+function readRecords(file: Bytes, tube: Tube, prior: Prior | null): void {
   const place: Place = { chunks: 0, steps: 0, frames: 0, time: null };
   const records: [number, number, Chunk | null][] = [];
   for (;;) {
@@ -120,7 +109,7 @@ function readRecords(file: Bytes, tube: Tube): void {
     }
     let chunk: Chunk | null = null;
     if (kind === V) {
-      chunk = readChunk(payload, tube.header, place);
+      chunk = readChunk(payload, tube.header, place, prior);
       tube.chunks.push(chunk);
     } else if (kind === E) readEnd(payload, tube, place);
     else if (kind === A) checkAudio(payload, tube.header);
@@ -184,7 +173,7 @@ function readTrailer(file: Bytes, index: number): void {
     throw new TubeError("the file is damaged at its end");
 }
 
-function readChunk(payload: Bytes, header: Header, place: Place): Chunk {
+function readChunk(payload: Bytes, header: Header, place: Place, prior: Prior | null): Chunk {
   const size = payload.u32();
   if (size > MOST_HEAD) throw new TubeError("the file is damaged: the head of a chunk is too long");
   const bytes = new Bytes(payload.take(size));
@@ -192,7 +181,7 @@ function readChunk(payload: Bytes, header: Header, place: Place): Chunk {
   const head = readHead(bytes, header, place);
   const first = place.steps === 0;
   const parts = header.parts.map((part, i) =>
-    readPart(payload, part, head.parts[i], latentSteps(header, part, head.steps, first), header),
+    readPart(payload, part, head.parts[i], latentSteps(header, part, head.steps, first), header, prior),
   );
   payload.done("a chunk");
   place.chunks++;
@@ -245,55 +234,4 @@ function readTimes(head: Bytes, place: Place): bigint[] {
 function latentSteps(header: Header, part: PartHeader, steps: number, first: boolean): number {
   const lead = header.leadFrame && first ? 1 : 0;
   return lead + (steps - lead) * (header.stride[0] / part.stride[0]);
-}
-
-function readPart(
-  payload: Bytes,
-  part: PartHeader,
-  { coding, entries }: Head["parts"][number],
-  steps: number,
-  header: Header,
-): PartSymbols {
-  if (coding === 1) throw needsPrior(header);
-  const positions = steps * part.rows * part.columns;
-  const mapped = part.counts.length > 1;
-  if (entries.length !== part.channels + (mapped ? 1 : 0))
-    throw new TubeError("the file is damaged: a chunk has too few segments");
-  const supply = entries.values();
-  const read = (total: number, base: number | null) => {
-    const { size, crcSegment, crcSymbols } = supply.next().value!;
-    const data = payload.take(size);
-    if (crc32(data) !== crcSegment)
-      throw new TubeError("the file is damaged: the checksum of a segment does not match");
-    const symbols = decodeSegment(data, total, base);
-    if (crcOfSymbols(symbols) !== crcSymbols)
-      throw new TubeError("the file is damaged: the checksum of symbols does not match");
-    return symbols;
-  };
-  const counts = mapped
-    ? read(positions, part.counts.length).map((index) => part.counts[index])
-    : part.counts.length
-      ? new Int32Array(positions).fill(part.counts[0])
-      : null;
-  const bases = part.bases.flat();
-  const symbols = new Int32Array(part.channels * positions);
-  for (let channel = 0; channel < part.channels; channel++) {
-    const total = counts ? counts.reduce((sum, count) => sum + (count > channel ? 1 : 0), 0) : positions;
-    const found = read(total, bases[channel] ?? null);
-    if (!counts) symbols.set(found, channel * positions);
-    else
-      for (let at = 0, taken = 0; at < positions; at++)
-        if (counts[at] > channel) symbols[channel * positions + at] = found[taken++];
-  }
-  const sizes = entries.map(({ size }) => size);
-  const mapSize = mapped ? sizes.shift()! : 0;
-  return { symbols, counts, steps, sizes, mapSize };
-}
-
-function needsPrior(header: Header): TubeError {
-  if (!header.prior)
-    return new TubeError("the file is damaged: a chunk needs a prior, and the header names none");
-  return new NewerError(
-    `the file needs the prior ${header.prior.name}, which this page does not have: "tubelet transcode FILE -o NEW.tube --no-prior" writes it without`,
-  );
 }

@@ -79,7 +79,8 @@ function countsOf(bytes: Bytes, different: number, total: number): number[] {
   return [...counts, left];
 }
 
-function wordsOf(bytes: Bytes): Uint32Array {
+/** The words of a segment, to its end. */
+export function wordsOf(bytes: Bytes): Uint32Array {
   if (bytes.left % 4) throw new TubeError("the file is damaged: a segment does not end with a word");
   return Uint32Array.from({ length: bytes.left / 4 }, () => bytes.u32());
 }
