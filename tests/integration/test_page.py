@@ -284,10 +284,26 @@ def test_the_page_shows_what_tubelet_encodes(fresh, clip, tmp_path, budget):
     fresh.choose(file)
     fresh.shows(WIDTH, HEIGHT)
     expect(fresh.page.locator("#channels")).to_have_attribute("max", "20")
-    fresh.set("#channels", 20)
+    # All that the file has is shown, whatever was kept of the clip before.
+    expect(fresh.page.locator("#kept")).to_have_text("20")
     assert_same_pictures(frames_of(fresh, "#result", FRAMES), np.load(back))
     assert fresh.text("#psnr") == "none"
     assert not fresh.page.locator("#source").is_visible()
+    save = fresh.page.locator("#save")
+    assert save.is_disabled()
+    assert save.get_attribute("title") == "This is a .tube file already"
+    fresh.page.locator("#built-in").click()
+    fresh.shows(256, 144)
+    expect(fresh.page.locator("#kept")).to_have_text("16")
+
+
+def test_what_cannot_be_saved_says_why(fresh, clip):
+    fresh.open_video(clip)
+    save = fresh.page.locator("#save")
+    expect(save).to_have_attribute("title", "Save what is shown as a file that tubelet decode takes")
+    fresh.page.locator("#step").select_option("0")
+    expect(save).to_have_attribute("title", "A file holds rounded numbers: choose a quantiser step")
+    assert save.is_disabled()
 
 
 def test_a_file_of_another_tokenizer_says_what_opens_it(fresh):

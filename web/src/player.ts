@@ -110,16 +110,17 @@ export class Player extends EventTarget {
     return this.engine.ask("save", { name, size, times, ...this.settings });
   }
 
-  /** Whether there is something to save: a whole clip, of symbols or tokens. */
-  get savable(): boolean {
+  /** Why nothing can be saved now; null for a whole clip, of symbols or tokens. */
+  get unsavable(): string | null {
     const { clip } = this;
-    return (
-      clip !== null &&
-      clip.ended &&
-      clip.frames.length > 0 &&
-      clip.frames.length <= firstFrame(this.facts, clip.steps) &&
-      (clip.bases.length > 0 || this.settings.coarseness > 0)
-    );
+    if (!clip) return "Nothing is open yet";
+    if (clip.ended && !clip.frames.length) return "This is a .tube file already";
+    if (clip.live && !clip.ended) return "Stop the camera first";
+    if (!clip.ended || clip.frames.length > firstFrame(this.facts, clip.steps))
+      return "The clip is still being encoded";
+    if (!clip.bases.length && this.settings.coarseness === 0)
+      return "A file holds rounded numbers: choose a quantiser step";
+    return null;
   }
 
   /** Whether a frame is asked for that is not shown yet. */

@@ -17,7 +17,7 @@ export class ChannelSlider {
   private readonly slider = element("channels", HTMLInputElement);
   private readonly choice = element("part", HTMLSelectElement);
   private parts: Part[] = [];
-  /** What was asked for, part by part; a file may hold fewer. */
+  /** What was asked for, part by part; a clip may have fewer. */
   private readonly wanted: number[] = [];
   /** Channels that there are marks for. */
   private marked = 0;
@@ -29,13 +29,13 @@ export class ChannelSlider {
     this.choice.addEventListener("change", () => this.choose(Number(this.choice.value)));
   }
 
-  /** Offer the parts of a clip; tokens need all of their digits. */
-  offer(parts: Part[], tokens: boolean): void {
+  /** Offer the parts of a clip; `whole` for one that is shown with all that it has, and for tokens. */
+  offer(parts: Part[], tokens: boolean, whole = tokens): void {
     const ordered = [...parts.keys()].filter((i) => isOrdered(parts[i]));
     const usual = ordered.length === 1 ? USUAL : Infinity;
     this.parts = parts;
     this.kept = parts.map((part, i) =>
-      tokens || !isOrdered(part) ? part.channels : Math.min(this.wanted[i] ?? usual, part.channels),
+      whole || !isOrdered(part) ? part.channels : Math.min(this.wanted[i] ?? usual, part.channels),
     );
     this.choice.replaceChildren(...ordered.map((i) => new Option(parts[i].name, String(i))));
     element("part-choice", HTMLElement).hidden = tokens || ordered.length < 2;

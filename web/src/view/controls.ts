@@ -73,7 +73,8 @@ export class Controls {
     const tokens = clip.bases.length > 0;
     setText("source-name", fromFile ? noSource(clip) : clip.name);
     setText("result-name", fromFile ? resultOf(clip, facts) : `decoded by ${facts.name}`);
-    this.channels.offer(clip.parts, tokens);
+    // Who opens a file wants to see what is in it.
+    this.channels.offer(clip.parts, tokens, tokens || fromFile);
     for (const choice of document.querySelectorAll<HTMLElement>(".of-latents")) choice.hidden = tokens;
     // Digits are whole numbers already.
     this.step.disabled = fromFile || tokens;
@@ -118,7 +119,9 @@ export class Controls {
     this.frame.disabled = live;
     element("camera", HTMLButtonElement).setAttribute("aria-pressed", String(live));
     setText("camera", live ? "Stop the camera" : "Camera");
-    this.save.disabled = !this.player.savable;
+    const reason = this.player.unsavable;
+    this.save.disabled = reason !== null;
+    this.save.title = reason ?? "Save what is shown as a file that tubelet decode takes";
     this.stage.element.setAttribute("aria-busy", String(this.player.busy));
   }
 

@@ -4,7 +4,7 @@ import { positionsOf } from "../codec/layout";
 import { codebookSize, nominalBits } from "../codec/tokens";
 import type { Player, View } from "../player";
 import type { PsnrChart } from "./chart";
-import { element, setText } from "./elements";
+import { element, setFacts, setText } from "./elements";
 import { psnr } from "./stage";
 
 /** Say what the frame that is shown costs and is worth. */
@@ -30,14 +30,19 @@ function showRate({ clip, shown }: View, channels: number[], coded: boolean): vo
   const perSecond = scaled(perStep * stepsPerSecond);
   setText("numbers-name", bases.length ? "tokens" : "numbers");
   setText("numbers", bases.length ? `${perSecond}/s` : share);
-  setText(
+  setFacts(
     "numbers-sub",
-    bases.length ? `${share} in numbers · ${codebooks(bases)} values` : `${perSecond} a second`,
+    bases.length ? [`${share} in numbers`, `${codebooks(bases)} values`] : [`${perSecond} a second`],
   );
   setText("bits", `${scaled(bitsPerStep * stepsPerSecond)}bit/s`);
-  const ratio = `${(bitsPerStep / pixels).toFixed(3)} a pixel · ${round((24 * pixels) / bitsPerStep)}:1`;
-  const nominal = ` · ${round(bitsPerStep / positionsOf(parts[0]))} of ${round(nominalBits(bases))} a position`;
-  setText("bits-sub", coded ? ratio + (bases.length ? nominal : "") : "as 32-bit numbers");
+  const ofFile = [
+    `${(bitsPerStep / pixels).toFixed(3)} a pixel`,
+    `${round((24 * pixels) / bitsPerStep)}:1`,
+    ...(bases.length
+      ? [`${round(bitsPerStep / positionsOf(parts[0]))} of ${round(nominalBits(bases))} a position`]
+      : []),
+  ];
+  setFacts("bits-sub", coded ? ofFile : ["as 32-bit numbers"]);
 }
 
 /** How near the frame is to its source, and how fast it came. */
@@ -54,7 +59,8 @@ function showQuality(view: View, player: Player, chart: PsnrChart): void {
   element("chart", HTMLElement).hidden = !view.source;
   setText("psnr-sub", view.source ? "of this frame" : "the file has no source");
   const time = (view.source ? player.encodeTime : 0) + player.decodeTime;
-  setText("speed", `${Math.round(player.rate)} frames/s`);
+  const rate = Math.round(player.rate);
+  setText("speed", `${rate} ${rate === 1 ? "frame" : "frames"}/s`);
   setText("speed-sub", `${round(time)} ms a frame`);
 }
 
