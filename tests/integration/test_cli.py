@@ -131,9 +131,11 @@ def test_fit_klt_makes_a_tokenizer_that_works(cli, clip, tmp_path, smooth):
     np.save(tmp_path / "clips" / "a.npy", noise)
     (tmp_path / "clips" / "broken.mp4").write_bytes(b"no video")
     made = tmp_path / "klt-mine"
-    ended = cli("fit-klt", tmp_path / "clips", "--stride", "1x4x4", "-o", made)
+    ended = cli("fit-klt", tmp_path / "clips", "--stride", "1x4x4", "-o", made, "--json", "-")
     assert ended.code == 0
-    assert "1 used, 1 could not be read" in ended.out
+    assert "1 used, 1 could not be read" in ended.err
+    figures = json.loads(ended.out)["figures"]
+    assert (figures["clips"], figures["unreadable"]) == (1, [str(tmp_path / "clips" / "broken.mp4")])
     assert files(made) == {"card.md", "config.json", "weights.safetensors"}
     assert cli("reconstruct", clip, "-o", tmp_path / "x.mkv", "--tokenizer", made).code == 0
 

@@ -1,5 +1,7 @@
 """`tubelet continue`: the frames of a video, and after them what a tokenizer predicts, at their rate."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -115,9 +117,12 @@ def test_a_gate_is_fitted_by_a_command_and_continues(cli, video_file, predicting
     source, data, gated = video_file("in.mkv", frames=13), tmp_path / "data", tmp_path / "gated"
     sizes = ("--crop", "16", "--frames", "13", "--per-clip", "2")
     assert cli("prepare", source, "-o", data, *sizes).code == 0
-    ended = cli("fit-gate", predicting, "--data", data, "-o", gated, "--windows", "8")
+    ended = cli("fit-gate", predicting, "--data", data, "-o", gated, "--windows", "8", "--json", "-")
     assert ended.code == 0, ended.err
-    assert "last frame goes on" in ended.out
+    assert "last frame goes on" in ended.err
+    figures = json.loads(ended.out)["figures"]
+    assert figures["tokenizer"] == str(gated)
+    assert figures["blended_psnr_db"] >= min(figures["last_frame_psnr_db"], figures["predicted_psnr_db"])
     assert "## Gate" in (gated / "card.md").read_text(encoding="utf-8")
     assert tubelet.load(gated).config.gate
     target = tmp_path / "out.mkv"

@@ -8,10 +8,7 @@ from tubelet.cli.parser import COMMANDS
 WRITE_JSON = {"bench", "compare", "evaluate", "evaluate-generation"}
 """Their output is a file of figures, or a folder with one."""
 
-MAKE_THINGS = {
-    "demo", "export-checkpoint", "fit-gate", "fit-klt", "generate", "report", "scenes", "swap",
-    "train",
-}  # fmt: skip
+MAKE_THINGS = {"demo", "export-checkpoint", "report", "scenes", "train"}
 """They make a file or a folder, and say where; `tubelet info` says as JSON what it is."""
 
 NO_RESULT = {"completion", "serve"}

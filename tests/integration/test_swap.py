@@ -1,5 +1,7 @@
 """What is seen in one video, moved as another one: in memory and in files, and where it cannot be."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -90,9 +92,12 @@ def test_the_memory_that_is_allowed_does_not_change_the_video(folder, clips, tmp
 def test_the_command_writes_a_video_and_says_so(folder, clips, tmp_path, cli):
     video = tmp_path / "swap.mp4"
     arguments = ("swap", *clips, "-o", video, "--tokenizer", folder)
-    done = cli(*arguments)
+    done = cli(*arguments, "--json", tmp_path / "swap.json")
     assert done.code == 0
     assert "19 of 70x50" in done.out
+    figures = json.loads((tmp_path / "swap.json").read_text())["figures"]
+    assert (figures["frames"], figures["width"], figures["tokenizer"]) == (19, 70, "twin")
+    assert (figures["structure"], figures["dynamics"]) == tuple(str(clip) for clip in clips)
     assert tubelet.probe(video).frames == 19
     again = cli(*arguments)
     assert again.code != 0

@@ -36,15 +36,15 @@ OPTIONS = {
     "--measure --memory --on-error --output --overlap --quality --shard --shard-size --short-side --step "
     "--tokenizer --two-pass --workers SOURCE",
     "dataset": "--help --json --output DATASET action",
-    "swap": "--device --force --help --memory --output --panels --tokenizer A B",
+    "swap": "--device --force --help --json --memory --output --panels --tokenizer A B",
     "decode": "--channels --device --end --force --help --json --memory --no-audio --output --refine "
     "--seed --start --tokenizer IN.tube",
     "transcode": "--channels --force --help --json --memory --no-prior --output OLD.tube",
     "info": "--check --force --help --json --map --motion FILE",
     "models": "--help --json",
-    "fit-klt": "--channels --exclude --force --global --help --motion --output --patches --runs --seed "
-    "--start --stride DATA",
-    "fit-gate": "--data --force --help --output --seed --windows NAME|DIR",
+    "fit-klt": "--channels --exclude --force --global --help --json --motion --output --patches --runs "
+    "--seed --start --stride DATA",
+    "fit-gate": "--data --force --help --json --output --seed --windows NAME|DIR",
     "scenes": "--bounce --combinations --count --force --format --fps --frames --grounds --grow --help "
     "--kinds --objects --output --pan --seed --size --spin --still",
     "prepare": "--compress --crop --exclude --force --frames --help --json --on-error --output --per-clip "
@@ -55,8 +55,8 @@ OPTIONS = {
     "serve": "--force --help --host --output --port --tokenizer",
     "evaluate-generation": "--count --device --force --guidance --help --method --output --run --seed "
     "--steps --strips --temperature --text --things --tokenizer --weights MODEL",
-    "generate": "--count --device --force --frames --guidance --help --image --method --model --output "
-    "--seed --size --steps --temperature --text --tokenizer PROMPT",
+    "generate": "--count --device --force --frames --guidance --help --image --json --method --model "
+    "--output --seed --size --steps --temperature --text --tokenizer PROMPT",
     "weights": "--force --help --json --output NETWORK SOURCE",
     "demo": "--channels --device --force --help --output --refine --seed --step --tokenizer",
 }

@@ -12,8 +12,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from tubelet.cli.console import as_word, show_table
+from tubelet.cli import options
+from tubelet.cli.console import as_word
 from tubelet.cli.progress import progress
+from tubelet.files.names import text_name
 
 NAME = "fit-gate"
 
@@ -27,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="checkpoint to write")
     parser.add_argument("--windows", type=int, default=512, help="clips to fit to (default: 512)")
     parser.add_argument("--seed", type=int, default=0, help="of the random choices (default: 0)")
+    options.add_json(parser)
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 
 
@@ -40,6 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.train.tokenizer.fit_gate import fit_gate
 
     source = checkpoint.find(arguments.tokenizer)
+    options.check_outputs([], arguments.json, inputs=list(source.iterdir()), force=arguments.force)
     check_folder(arguments.output, holds=FILES, sources=[source, arguments.data], force=arguments.force)
     crops, tokenizer = open_crops(arguments.data), checkpoint.load(source)
     with progress("fitting", total=arguments.windows, unit="windows") as advance:
@@ -54,12 +58,17 @@ def run(arguments: argparse.Namespace) -> None:
         windows=arguments.windows,
     )
     fitted.tokenizer.save(arguments.output, card=card, force=arguments.force)
-    show_table(
-        [
-            ("tokenizer", str(arguments.output)),
-            ("last frame goes on", f"{fitted.still:.2f} dB"),
-            ("predicted", f"{fitted.predicted:.2f} dB"),
-            ("blended", f"{fitted.gated:.2f} dB"),
-            ("use it", f"tubelet continue my.mp4 -o longer.mp4 --tokenizer {as_word(arguments.output)}"),
-        ]
-    )
+    rows = [
+        ("tokenizer", str(arguments.output)),
+        ("last frame goes on", f"{fitted.still:.2f} dB"),
+        ("predicted", f"{fitted.predicted:.2f} dB"),
+        ("blended", f"{fitted.gated:.2f} dB"),
+        ("use it", f"tubelet continue my.mp4 -o longer.mp4 --tokenizer {as_word(arguments.output)}"),
+    ]
+    figures = {
+        "tokenizer": text_name(str(arguments.output)),
+        "last_frame_psnr_db": fitted.still,
+        "predicted_psnr_db": fitted.predicted,
+        "blended_psnr_db": fitted.gated,
+    }
+    options.show_result(arguments, rows, figures)

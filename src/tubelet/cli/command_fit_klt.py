@@ -18,9 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tubelet.cli.console import as_word, show_table
+from tubelet.cli import options
+from tubelet.cli.console import as_word
 from tubelet.cli.progress import progress
 from tubelet.errors import OptionError
+from tubelet.files.names import text_name
 
 if TYPE_CHECKING:
     from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -65,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, default=8, help="places per clip (default: 8)")
     parser.add_argument("--patches", type=int, default=1024, help="patches per place (default: 1024)")
     parser.add_argument("--seed", type=int, default=0, help="of the random choices (default: 0)")
+    options.add_json(parser)
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 
 
@@ -80,6 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
     _check_kind(arguments)
     given = [checkpoint.find(each) for each in (arguments.start, arguments.flow) if each is not None]
     sources = [arguments.data, *given]
+    options.check_outputs([], arguments.json, inputs=[], force=arguments.force)
     check_folder(arguments.output, holds=FILES, sources=sources, force=arguments.force)
     clips = find_clips(arguments.data, exclude=arguments.exclude)
     sampling = Sampling(runs=arguments.runs, patches=arguments.patches, seed=arguments.seed)
@@ -99,13 +103,17 @@ def run(arguments: argparse.Namespace) -> None:
     write_card = levels_card if arguments.flow else klt_card
     card = write_card(tokenizer, clips=len(clips) - len(skipped), sampling=sampling, made_by=command)
     tokenizer.save(arguments.output, card=card, force=arguments.force)
-    show_table(
-        [
-            ("tokenizer", str(arguments.output)),
-            ("clips", f"{len(clips) - len(skipped)} used, {len(skipped)} could not be read"),
-            ("use it", f"tubelet reconstruct my.mp4 --tokenizer {as_word(arguments.output)}"),
-        ]
-    )
+    rows = [
+        ("tokenizer", str(arguments.output)),
+        ("clips", f"{len(clips) - len(skipped)} used, {len(skipped)} could not be read"),
+        ("use it", f"tubelet reconstruct my.mp4 --tokenizer {as_word(arguments.output)}"),
+    ]
+    figures = {
+        "tokenizer": text_name(str(arguments.output)),
+        "clips": len(clips) - len(skipped),
+        "unreadable": [text_name(str(each)) for each in skipped],
+    }
+    options.show_result(arguments, rows, figures)
 
 
 def _check_kind(arguments: argparse.Namespace) -> None:

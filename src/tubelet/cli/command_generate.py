@@ -18,7 +18,7 @@ for example:
 import argparse
 import re
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
 from tubelet.errors import OptionError
 from tubelet.files import fitted_name
+from tubelet.files.names import text_name
 
 if TYPE_CHECKING:
     from tubelet.generate.files import Request
@@ -60,12 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_sampling(parser)
     options.add_device(parser)
+    options.add_json(parser)
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Make the videos, and say what was written."""
-    from tubelet.files import check_targets
     from tubelet.generate.checkpoint import read_generator
     from tubelet.generate.files import Request, generate_file
 
@@ -78,24 +79,34 @@ def run(arguments: argparse.Namespace) -> None:
     )
     targets = _targets(arguments.output, request, arguments.count)
     sources = [] if arguments.image is None else [arguments.image]
-    check_targets(targets, sources=sources, force=arguments.force)
+    options.check_outputs(targets, arguments.json, inputs=sources, force=arguments.force)
     model = read_generator(
         arguments.model, tokenizer=arguments.tokenizer, text=arguments.text, device=arguments.device
     )
     (sampling,) = options.samplings(arguments, [model])
     began = time.monotonic()
+    videos: list[dict[str, object]] = []
     with progress("generating", unit="frames") as shown:
         for target, each in targets.items():
             request = replace(each, sampling=sampling)
             made = generate_file(request, target, model=model, force=arguments.force, on_frames=shown)
-            show_table(
-                [
-                    ("video", str(target)),
-                    ("clip", f"{made.frames} frames, {made.width}x{made.height}, {made.fps:g} per second"),
-                    ("made by", f"{model.name}, seed {each.seed}, {sampling}"),
-                ]
+            videos.append(
+                {"video": text_name(str(target)), "prompt": each.prompt, "seed": each.seed} | asdict(made)
             )
-    show_table([("time", f"{time.monotonic() - began:.1f} s")])
+            with options.tables_beside(arguments.json):
+                show_table(
+                    [
+                        ("video", str(target)),
+                        (
+                            "clip",
+                            f"{made.frames} frames, {made.width}x{made.height}, {made.fps:g} per second",
+                        ),
+                        ("made by", f"{model.name}, seed {each.seed}, {sampling}"),
+                    ]
+                )
+    time_taken = time.monotonic() - began
+    figures = {"model": model.name, "sampling": asdict(sampling), "videos": videos, "seconds": time_taken}
+    options.show_result(arguments, [("time", f"{time_taken:.1f} s")], figures)
 
 
 def _targets(output: Path, request: "Request", count: int) -> dict[Path, "Request"]:

@@ -10,11 +10,12 @@ for example:
 """
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from tubelet.cli import options
-from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
+from tubelet.files.names import text_name
 
 NAME = "swap"
 
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_tokenizer(parser)
     options.add_memory(parser)
+    options.add_json(parser)
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 
 
@@ -36,6 +38,13 @@ def run(arguments: argparse.Namespace) -> None:
     """Swap, then say what was written."""
     from tubelet.codec.swap import swap_files
 
+    options.check_outputs(
+        [arguments.output],
+        arguments.json,
+        inputs=[arguments.structure, arguments.dynamics],
+        tokenizer=arguments.tokenizer,
+        force=arguments.force,
+    )
     with progress("swapping") as shown:
         report = swap_files(
             arguments.structure,
@@ -49,12 +58,13 @@ def run(arguments: argparse.Namespace) -> None:
             on_total=shown.expect,
             on_frames=shown,
         )
-    show_table(
-        [
-            ("video", str(arguments.output)),
-            ("frames", f"{report.frames} of {report.width}x{report.height}"),
-            ("structure", str(arguments.structure)),
-            ("dynamics", str(arguments.dynamics)),
-            ("tokenizer", report.tokenizer),
-        ]
-    )
+    rows = [
+        ("video", str(arguments.output)),
+        ("frames", f"{report.frames} of {report.width}x{report.height}"),
+        ("structure", str(arguments.structure)),
+        ("dynamics", str(arguments.dynamics)),
+        ("tokenizer", report.tokenizer),
+    ]
+    names = {name: text_name(str(getattr(arguments, name))) for name in ("structure", "dynamics")}
+    figures = {"video": text_name(str(arguments.output))} | names | asdict(report)
+    options.show_result(arguments, rows, figures)

@@ -1,5 +1,7 @@
 """The command `generate`: files by their seeds, and what it says to what it cannot do."""
 
+import json
+
 import pytest
 import torch
 
@@ -36,6 +38,20 @@ def test_several_videos_have_their_seeds_in_their_names(generate, tmp_path):
     assert generate("red left", "-o", "b.mp4", "--seed", "8", "--size", "20x9", "--frames", "3")[0] == 0
     info = probe(tmp_path / "b.mp4")
     assert (info.width, info.height, info.frames) == (20, 9, 3)
+
+
+def test_what_was_made_is_there_as_json(generate, tmp_path):
+    code, shown, said = generate("red left", "-o", "a.mp4", "--count", "2", "--frames", "5", "--json", "-")
+    assert code == 0
+    figures = json.loads(shown)["figures"]
+    assert (figures["model"], figures["sampling"]["steps"]) == ("tiny", 2)
+    assert [video["video"] for video in figures["videos"]] == ["a-0.mp4", "a-1.mp4"]
+    asked = {"video": "a-1.mp4", "prompt": "red left", "seed": 1}
+    assert figures["videos"][1] == asked | {"frames": 5, "height": 32, "width": 48, "fps": 30}
+    assert "made by  tiny" in said
+    code, _, said = generate("red left", "-o", "b.mp4", "--json", "a-0.mp4")
+    assert (code, (tmp_path / "b.mp4").exists()) == (2, False)
+    assert ".json" in said
 
 
 @pytest.mark.parametrize(
