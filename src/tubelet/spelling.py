@@ -1,4 +1,4 @@
-"""Words that were meant, of those that are known."""
+"""Words that were meant, of those that are known; and a number with its noun."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -21,3 +21,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     begun = [name for name in names if low and name.startswith(low)]
     near = begun[:_MOST] or get_close_matches(low, names, n=2, cutoff=0.65)
     return f"did you mean {' or '.join(near)}?" if near else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and its noun: ``1 frame``, ``2 frames``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

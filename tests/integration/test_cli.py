@@ -283,7 +283,7 @@ def test_many_frames_are_no_image(cli, tube, small_folder, tmp_path):
         (("clips", "--patches", "-1"), 2, "patches is -1"),
         (("clips", "--seed", "-1"), 2, "seed is -1"),
         (("clips", "--start", "no-such"), 1, "'no-such'"),
-        (("clips", "--exclude", "*.npy"), 2, "holds 1 clips, and all are left out by *.npy; at least one"),
+        (("clips", "--exclude", "*.npy"), 2, "holds 1 clip, and *.npy leaves nothing; at least one"),
         (("clips",), 2, "at least 768 are needed"),
     ],
     ids=str,

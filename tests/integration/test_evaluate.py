@@ -227,7 +227,7 @@ def test_sets_of_too_few_clips_have_none_and_say_why(request_for, small_folder, 
     summary = figures(evaluate(request_for(weights=(i3d_weights,))))["systems"][f"{small_folder}@4"][
         "summary"
     ]
-    assert summary["absent"]["rfvd_i3d"].startswith("0 clips have a run of 16 frames")
+    assert summary["absent"]["rfvd_i3d"].startswith("0 clips with a run of 16 frames")
     assert "rfvd_i3d" not in summary["all"]["temporal_consistency"]
 
 

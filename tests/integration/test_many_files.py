@@ -125,7 +125,7 @@ def test_what_a_table_holds_is_not_lost(cli, clips, video_file, folder, tmp_path
     assert cli("tokenize", clips / "a.mkv", clips / "b.mkv", "-o", table, *given).code == 0
     before = table.read_bytes()
     ended = cli("tokenize", clips / "b.mkv", video_file("other.mkv"), "-o", table, *given)
-    assert refused(ended, 1, "1 clips that are not among the inputs (a.mkv)", "--force")
+    assert refused(ended, 1, "1 clip that is not among the inputs (a.mkv)", "--force")
     junk = tmp_path / "junk.parquet"
     junk.write_bytes(b"mine")
     ended = cli("tokenize", clips / "a.mkv", clips / "b.mkv", "-o", junk, *given)

@@ -6,7 +6,7 @@ from tubelet import checkpoint
 from tubelet.cli.parser import make_parser
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.generate.checkpoint import find_generator
-from tubelet.spelling import did_you_mean
+from tubelet.spelling import counted, did_you_mean
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,8 @@ def test_a_misspelt_tokenizer_or_generator_is_answered_with_the_nearest():
 def test_what_is_no_number_is_answered_with_what_is(option, said):
     with pytest.raises(OptionError, match=f"encode: argument {option[0]}: {said}"):
         make_parser().parse_args(["encode", "a.mp4", "-o", "a.tube", *option])
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 frames"), (1, "1 frame"), (2, "2 frames")])
+def test_one_is_one(number, text):
+    assert counted(number, "frame") == text

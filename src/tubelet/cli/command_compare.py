@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tubelet.cli import options
 from tubelet.files.names import text_name
+from tubelet.spelling import counted
 
 NAME = "compare"
 
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
         for name, value in measured.figures.items()
     ]
     with options.tables_beside(arguments.output):
-        print(f"{found.frames} frames of {found.width}x{found.height}\n")
+        print(f"{counted(found.frames, 'frame')} of {found.width}x{found.height}\n")
         show_table(rows, header=("measure", "figure", "better is", "of"))
         for name, why in measured.absent.items():
             print(f"{name} is absent: {why}")

@@ -57,7 +57,8 @@ def run(arguments: argparse.Namespace) -> None:
             **options.file_options(arguments, shown),
         )
     beyond = done.steps - done.learnt
-    note = [("note", f"the last {beyond} steps are farther ahead than it has learnt")]
+    last = "last step is" if beyond == 1 else f"last {beyond} steps are"
+    note = [("note", f"the {last} farther ahead than it has learnt")]
     rows = [
         ("video", str(arguments.output)),
         ("frames", f"{done.frames} of the source, {done.ahead} predicted"),

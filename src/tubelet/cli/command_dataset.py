@@ -19,6 +19,7 @@ from tubelet.cli.console import show_table
 from tubelet.cli.options import bytes_text
 from tubelet.cli.progress import progress
 from tubelet.errors import DamageWarning, OptionError
+from tubelet.spelling import counted
 
 NAME = "dataset"
 
@@ -79,12 +80,12 @@ def _info(folder: Path, *, as_json: bool) -> None:
         ("holds", facts["format"]),
         ("tokenizer", f"{facts['tokenizer']}, {facts['tokenizer_sha256']:.16}…"),
         ("settings", settings),
-        ("clips", f"{facts['clips']}, {facts['frames']} frames; {facts['failed']} failed"),
+        ("clips", f"{facts['clips']}, {counted(facts['frames'], 'frame')}; {facts['failed']} failed"),
         ("shapes", "; ".join(shapes)),
-        ("on disk", f"{bytes_text(facts['bytes'])} in {facts['shards']} shards{not_made}"),
+        ("on disk", f"{bytes_text(facts['bytes'])} in {counted(facts['shards'], 'shard')}{not_made}"),
     ]
     rows += [
-        ("lost", f"{loss['clips']} clips; of the first, {loss['first']}: {loss['text']}")
+        ("lost", f"{counted(loss['clips'], 'clip')}; of the first, {loss['first']}: {loss['text']}")
         for loss in facts["losses"]
     ]
     for name, figures in facts["statistics"].items():
@@ -112,11 +113,12 @@ def _verify(folder: Path, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"path": str(folder), **asdict(found)}, indent=2))
     else:
+        shards = counted(found.shards, "shard")
         show_table(
             [
                 ("data set", str(folder)),
-                ("whole", f"{found.shards} shards, {found.clips} clips, {bytes_text(found.bytes)}"),
-                ("failed", f"{found.failed} clips"),
+                ("whole", ", ".join([shards, counted(found.clips, "clip"), bytes_text(found.bytes)])),
+                ("failed", counted(found.failed, "clip")),
                 ("faults", str(len(found.faults))),
             ]
         )

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from tubelet.cli import budgets, options, sources
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
+from tubelet.spelling import counted
 
 if TYPE_CHECKING:
     from tubelet.codec.report import TubeReport
@@ -150,8 +151,8 @@ def tube_rows(path: Path, report: "TubeReport") -> list[tuple[str, str]]:
     coded = report.bytes_total - report.bytes_audio
     return [
         ("file", str(path)),
-        ("clip", f"{report.frames} frames of {report.width}x{report.height}"),
-        ("latent", f"{report.channels} channels, {report.steps} steps{_mean(report)}"),
+        ("clip", f"{counted(report.frames, 'frame')} of {report.width}x{report.height}"),
+        ("latent", f"{counted(report.channels, 'channel')}, {counted(report.steps, 'step')}{_mean(report)}"),
         ("size", f"{options.bytes_text(report.bytes_total)}, {report.bits_per_pixel:.4f} bits per pixel"),
         (
             "of it",

@@ -26,6 +26,7 @@ from tubelet.cli import budgets, options, sources
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
 from tubelet.errors import DamageWarning, LossWarning, OptionError, TubeletWarning
+from tubelet.spelling import counted
 
 if TYPE_CHECKING:
     from tubelet.jobs.bulk.bulk import BulkEncoding, BulkReport, Share
@@ -138,8 +139,10 @@ def run(arguments: argparse.Namespace) -> None:
         figures = asdict(report) | {"seconds": round(time.monotonic() - began, 3)}
         write_results(arguments.json, protocol="tubelet encode-dataset", figures=figures, force=True)
     if report.dropped:
-        said = "would be" if arguments.dry_run else "were"
-        text = f"{report.dropped} clips of {arguments.output} are not listed any more and {said} dropped."
+        are, were = ("is", "was") if report.dropped == 1 else ("are", "were")
+        said = "would be" if arguments.dry_run else were
+        clips = counted(report.dropped, "clip")
+        text = f"{clips} of {arguments.output} {are} not listed any more and {said} dropped."
         warnings.warn(text, TubeletWarning, stacklevel=1)
     for loss in report.losses:
         many = f"{loss.clips} of {report.clips} clips"
@@ -220,7 +223,7 @@ def _rows(arguments: argparse.Namespace, report: "BulkReport", seconds: float) -
     left = report.clips - report.encoded - report.kept - report.failed
     rows = [
         ("data set", str(arguments.output)),
-        ("clips", f"{report.clips} in {report.shards} shards"),
+        ("clips", f"{report.clips} in {counted(report.shards, 'shard')}"),
         ("done before", str(report.kept)),
     ]
     if arguments.dry_run:
@@ -228,7 +231,7 @@ def _rows(arguments: argparse.Namespace, report: "BulkReport", seconds: float) -
     speed = f"{report.encoded / seconds:.3g} clips/s, {report.pixels / 1e6 / seconds:.3g} Mpx/s"
     return [
         *rows,
-        ("encoded", f"{report.encoded}, {report.frames} frames, {speed}"),
+        ("encoded", f"{report.encoded}, {counted(report.frames, 'frame')}, {speed}"),
         ("failed", str(report.failed)),
     ]
 

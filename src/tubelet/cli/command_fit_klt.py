@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tubelet.cli import options
 from tubelet.cli.console import as_word
+from tubelet.cli.losses import losses_summed
 from tubelet.cli.progress import progress
 from tubelet.errors import OptionError
 from tubelet.files.names import text_name
@@ -95,7 +96,8 @@ def run(arguments: argparse.Namespace) -> None:
         else _plain(arguments)
     )
     skipped: list[Path] = []
-    with progress("fitting", total=fit.levels * len(clips), unit="clips") as advance:
+    total = fit.levels * len(clips)
+    with losses_summed(len(clips)), progress("fitting", total=total, unit="clips") as advance:
         tokenizer = fit.run(
             clips, sampling, on_clip=lambda _: advance(1), on_skip=lambda path, _: skipped.append(path)
         )

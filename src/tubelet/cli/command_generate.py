@@ -28,6 +28,7 @@ from tubelet.cli.progress import progress
 from tubelet.errors import OptionError
 from tubelet.files import fitted_name
 from tubelet.files.names import text_name
+from tubelet.spelling import counted
 
 if TYPE_CHECKING:
     from tubelet.generate.files import Request
@@ -93,14 +94,12 @@ def run(arguments: argparse.Namespace) -> None:
             videos.append(
                 {"video": text_name(str(target)), "prompt": each.prompt, "seed": each.seed} | asdict(made)
             )
+            frames = counted(made.frames, "frame")
             with options.tables_beside(arguments.json):
                 show_table(
                     [
                         ("video", str(target)),
-                        (
-                            "clip",
-                            f"{made.frames} frames, {made.width}x{made.height}, {made.fps:g} per second",
-                        ),
+                        ("clip", f"{frames}, {made.width}x{made.height}, {made.fps:g} per second"),
                         ("made by", f"{model.name}, seed {each.seed}, {sampling}"),
                     ]
                 )

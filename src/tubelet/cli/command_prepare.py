@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from tubelet.cli import options, sources
 from tubelet.cli.console import as_word, show_table
 from tubelet.cli.preparing import prepared, rows_outside
+from tubelet.spelling import counted
 
 if TYPE_CHECKING:
     from tubelet.data.crops import Crops
@@ -75,7 +76,7 @@ def _table(arguments: argparse.Namespace, crops: "Crops") -> list[tuple[str, str
     reasons = Counter(clip.skipped for clip in crops.skipped)
     return [
         ("data", str(arguments.output)),
-        ("crops", f"{len(crops)} of {crops.frames} frames, {crops.side}x{crops.side}"),
+        ("crops", f"{len(crops)} of {counted(crops.frames, 'frame')}, {crops.side}x{crops.side}"),
         ("clips", f"{len(crops.clips)} used, {len(crops.skipped)} skipped"),
         *(("skipped", f"{count}: {reason}") for reason, count in reasons.most_common()),
         ("on disk", options.bytes_text(crops.size)),

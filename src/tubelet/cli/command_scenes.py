@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
+from tubelet.spelling import counted
 
 NAME = "scenes"
 
@@ -108,12 +109,10 @@ def run(arguments: argparse.Namespace) -> None:
             force=arguments.force,
             on_clip=advance,
         )
+    frames = counted(options.frames, "frame")
     show_table(
         [
-            (
-                "clips",
-                f"{arguments.count} of {options.frames} frames, {width}x{height}, in {arguments.output}",
-            ),
+            ("clips", f"{arguments.count} of {frames}, {width}x{height}, in {arguments.output}"),
             ("beside each", "caption (.txt), scene and truth (.json)"),
             ("all captions", str(arguments.output / MANIFEST)),
         ]

@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 from tubelet.cli import options, sources
 from tubelet.cli.console import show_table
+from tubelet.cli.losses import losses_summed
 from tubelet.cli.progress import progress
 from tubelet.errors import OptionError, TubeletError
 from tubelet.files.names import text_name
+from tubelet.spelling import counted
 
 if TYPE_CHECKING:
     from tubelet.codec.tokens.tally import TokenReport
@@ -100,6 +102,7 @@ def _into_table(arguments: argparse.Namespace, rows: "Sequence[Row]") -> None:
 
     unit = "clips" if several else "frames"
     with (
+        losses_summed(len(rows)),
         progress("tokenizing", total=len(rows) if several else None, unit=unit) as shown,
         local_copies(rows) as copies,
     ):
@@ -223,10 +226,14 @@ def _captioned(arguments: argparse.Namespace, rows: "list[Row]", *, has_room: bo
 def _rows(path: Path, report: "TokenReport") -> list[tuple[str, str]]:
     """What a file of tokens holds, as rows of a table."""
     bases = ", ".join("x".join(map(str, token)) for token in report.bases)
+    frames = counted(report.frames, "frame")
     clips = "" if report.clips == 1 else f"{report.clips} clips, "
     rows = [
         ("file", str(path)),
-        ("clip" if report.clips == 1 else "clips", f"{clips}{report.frames} frames, {report.steps} steps"),
+        (
+            "clip" if report.clips == 1 else "clips",
+            f"{clips}{frames}, {counted(report.steps, 'step')}",
+        ),
         ("tokens", f"{report.tokens}, in digits of {bases}"),
         (
             "size",

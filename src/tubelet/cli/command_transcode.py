@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from tubelet.cli import budgets, options
 from tubelet.cli.console import show_table
 from tubelet.cli.progress import progress
+from tubelet.spelling import counted
 
 if TYPE_CHECKING:
     from tubelet.codec.transcode import TranscodeReport
@@ -75,8 +76,8 @@ def _rows(path: Path, report: "TranscodeReport") -> list[tuple[str, str]]:
     return [
         ("file", str(path)),
         ("version", f"{report.version}, before {report.version_before}"),
-        ("clip", f"{report.frames} frames of {report.width}x{report.height}"),
-        ("content", f"{report.channels} channels, {report.steps} steps"),
+        ("clip", f"{counted(report.frames, 'frame')} of {report.width}x{report.height}"),
+        ("content", f"{counted(report.channels, 'channel')}, {counted(report.steps, 'step')}"),
         ("size", f"{size}, before {before}: {100 * report.bytes_total / report.bytes_before:.2f} %"),
         (
             "of it",

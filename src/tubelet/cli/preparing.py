@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tubelet.cli.losses import losses_summed
 from tubelet.cli.progress import progress
 from tubelet.errors import DamageWarning, OptionError, VideoError
 
@@ -46,7 +47,11 @@ def prepared(
         if clip.damaged and on_error == "stop":
             raise VideoError(f"{clip.name}: {clip.skipped}")
 
-    with progress("preparing", total=len(rows), unit="clips") as advance, local_copies(rows) as copies:
+    with (
+        losses_summed(len(rows)),
+        progress("preparing", total=len(rows), unit="clips") as advance,
+        local_copies(rows) as copies,
+    ):
         crops = prepare_crops(
             [row.video for row in rows],
             folder,

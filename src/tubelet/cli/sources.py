@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tubelet.cli import options
 from tubelet.cli.console import show_table
+from tubelet.cli.losses import losses_summed
 from tubelet.cli.progress import progress
 from tubelet.errors import DamageWarning
 
@@ -146,7 +147,7 @@ class FolderWork:
             reports[:] = [make(video, target)]
             return figures(reports[0])
 
-        with progress(doing, total=len(clips), unit="clips") as shown:
+        with losses_summed(len(clips)), progress(doing, total=len(clips), unit="clips") as shown:
 
             def on_clip(clip: "FileClip", report: FilesReport) -> None:
                 if report.failed:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tubelet.errors import OptionError, VideoError
+from tubelet.spelling import counted
 from tubelet.types import Frames
 from tubelet.video.probe import probe
 from tubelet.video.read import read_from
@@ -37,8 +38,8 @@ def find_clips(folder: Path, *, exclude: Sequence[str] = ()) -> list[Path]:
     if not kept:
         patterns = " ".join(exclude)
         raise OptionError(
-            f"{folder} holds {len(clips)} clips, and all are left out by {patterns}; at least one is needed. "
-            "Leave out fewer."
+            f"{folder} holds {counted(len(clips), 'clip')}, and {patterns} leaves nothing; at least one is "
+            "needed. Leave out fewer."
         )
     return kept
 

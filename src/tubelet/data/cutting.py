@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 from tubelet.data.crops import Cut
 from tubelet.errors import DamageWarning, OptionError, VideoError
 from tubelet.files.names import text_name
+from tubelet.spelling import counted
 from tubelet.types import Frames
 from tubelet.video.info import VideoInfo
 from tubelet.video.ranges import AnyVideo, open_any
@@ -155,7 +156,7 @@ def crops_of(clip: AnyVideo, number: int, config: PrepareConfig) -> Cropped | Sk
 
 def _why_none(info: VideoInfo, length: int, config: PrepareConfig) -> str:
     if length < config.frames:
-        return f"it has {length} frames; a crop takes {config.frames}"
+        return f"it has {counted(length, 'frame')}; a crop takes {config.frames}"
     return f"its frames have {info.width}x{info.height} pixels; a crop takes {config.crop}x{config.crop}"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from tubelet.errors import ShapeError
 from tubelet.evaluate.measurement import Measured, Measurement
 from tubelet.evaluate.measures import CLIP_MEASURES
+from tubelet.spelling import counted
 from tubelet.video.probe import probe
 from tubelet.video.read import read
 
@@ -74,8 +75,8 @@ def compare_files(
             ends = count + min(lengths)
             shorter = paths[lengths.index(min(lengths))]
             raise ShapeError(
-                f"{shorter} ends after {ends} frames and the other goes on; frames are compared in pairs. "
-                f"Compare what both have: --frames {ends}"
+                f"{shorter} ends after {counted(ends, 'frame')} and the other goes on; frames are compared "
+                f"in pairs. Compare what both have: --frames {ends}"
             )
         measurement.update(first.frames, second.frames)
         count += lengths[0]

@@ -15,6 +15,7 @@ from jaxtyping import Float32
 from tubelet.errors import ShapeError
 from tubelet.evaluate.measures import RUN
 from tubelet.metrics.frechet import FeatureMoments, VideoFeatures, frechet_distance
+from tubelet.spelling import counted
 from tubelet.types import Frames
 from tubelet.video.pixels import to_model
 
@@ -124,7 +125,8 @@ def compare_sets(features: Mapping[str, Mapping[str, ClipFeatures]], clips: Sequ
 def _distance(clips: Sequence[ClipFeatures]) -> dict[str, Any]:
     if len(clips) < 2:
         raise ShapeError(
-            f"{len(clips)} clips have a run of {RUN} frames; the distance between sets takes two or more."
+            f"{counted(len(clips), 'clip')} with a run of {RUN} frames; the distance between sets takes two "
+            "or more."
         )
     reference, video = FeatureMoments(), FeatureMoments()
     for clip in clips:

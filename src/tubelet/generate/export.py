@@ -15,6 +15,7 @@ from tubelet.generate.scenes import SceneData
 from tubelet.generate.tokens.train_config import TokenTrainConfig
 from tubelet.generate.train_config import GeneratorStage
 from tubelet.json_text import of_kind
+from tubelet.spelling import counted
 from tubelet.train.average import read_average
 from tubelet.train.card import run_card
 from tubelet.train.config import Optimizer
@@ -145,5 +146,5 @@ def _prompts_text(config: NetworkConfig) -> str:
 def _source_text(facts: dict[str, Any]) -> str:
     clips = facts.get("clips", {})
     if "shards" in clips:
-        return f"a data set of {len(clips['shards'])} shards"
+        return f"a data set of {counted(len(clips['shards']), 'shard')}"
     return "rendered scenes only" if "scenes" in clips else f"{len(clips.get('files', {}))} files of tokens"

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from tubelet.errors import OptionError
 from tubelet.metrics.bd_rate import RatePoint, bd_rate
 from tubelet.report.read import Results
+from tubelet.spelling import counted
 
 Rate = Literal["bits_per_pixel", "numbers_per_pixel"]
 """What a curve counts: bits on disk, or numbers of latents that are not quantised."""
@@ -272,7 +273,7 @@ def _curve(
     for name in names:
         rate, quality, clips = found[name]
         if clips < most or not clips:
-            left_out[name] = f"it has figures of {clips} clips, where others have them of {most}"
+            left_out[name] = f"it has figures of {counted(clips, 'clip')}, where others have them of {most}"
         elif rate is None or quality is None:
             left_out[name] = "it is infinitely good on a clip"
         else:

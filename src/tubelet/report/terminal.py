@@ -9,6 +9,7 @@ from tubelet.report.columns import COLUMNS, cell, interval, parts, summary
 from tubelet.report.markup import Cell, Head, Row, Table
 from tubelet.report.read import Results
 from tubelet.report.titles import data_name
+from tubelet.spelling import counted
 
 
 def clips_line(results: Results) -> str:
@@ -97,7 +98,8 @@ def _sets(systems: Mapping[str, Any]) -> list[str]:
         for measure, about in SET_MEASURES.items():
             found = whole["all"].get(about.group, {}).get(measure)
             if found is not None and found["runs"] < ENOUGH:
-                few = f"{found['runs']} runs of {RUN} frames from {found['clips']} clips"
+                clips = counted(found["clips"], "clip")
+                few = f"{counted(found['runs'], 'run')} of {RUN} frames from {clips}"
                 what = f"{measure} is of {few}; below {ENOUGH} it is not an FVD to compare with papers."
                 notes[what] = None
     return list(notes)

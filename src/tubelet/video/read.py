@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from jaxtyping import Int64, UInt8
 
 from tubelet.errors import DamageWarning, LossWarning, OptionError, VideoError
+from tubelet.spelling import counted
 from tubelet.video.array import ARRAY_TIME_BASE, describe_array, open_array
 from tubelet.video.clock import Clock
 from tubelet.video.convert import ToRgb
@@ -314,8 +315,9 @@ class _Reader:
         if to_the_end:
             damage.append(self._video.cut_short() or self._video.unread_packets())
         if said := "; ".join(filter(None, damage)):
+            were = "was" if self._read == 1 else "were"
             warnings.warn(
-                f"{self._info.path} is damaged: {said}. {self._read} frames were read.",
+                f"{self._info.path} is damaged: {said}. {counted(self._read, 'frame')} {were} read.",
                 DamageWarning,
                 stacklevel=3,
             )

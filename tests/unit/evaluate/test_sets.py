@@ -103,7 +103,7 @@ def test_fewer_than_two_clips_have_no_distance_however_many_runs_they_have():
     single = features(noise(64, 0), noise(64, 1))["rfvd_i3d"]
     found = compare_sets({"rfvd_i3d": {"a": single}}, ["a", "b"])
     assert not found.figures
-    assert found.absent["rfvd_i3d"].startswith("1 clips have a run of 16 frames; ")
+    assert found.absent["rfvd_i3d"].startswith("1 clip with a run of 16 frames; ")
 
 
 def test_features_that_are_no_numbers_have_no_distance():

@@ -171,4 +171,4 @@ def test_a_data_set_becomes_a_generator(encoded, kind, tokenizer_folder, discret
     prompt = model.network.config.words[0]
     frames = np.concatenate(list(generate_frames(Request(prompt=prompt, frames=6), model=model)))
     assert frames.shape[:2] == (6, 32)
-    assert "a data set of 1 shards" in (tmp_path / "mine" / "card.md").read_text()
+    assert "a data set of 1 shard" in (tmp_path / "mine" / "card.md").read_text()

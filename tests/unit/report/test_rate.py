@@ -61,7 +61,7 @@ def test_a_mean_over_fewer_clips_is_no_point(make_results):
     systems["m@16:step=1"]["b"] = "no memory"
     (curve,) = rate_curves(make_results(systems), "psnr_db")
     assert [point.system for point in curve.points] == ["m@4:step=1", "m@64:step=1"]
-    assert "1 clips" in curve.left_out["m@16:step=1"]
+    assert "1 clip," in curve.left_out["m@16:step=1"]
 
 
 def test_what_is_exact_is_no_point(make_results):
@@ -69,7 +69,7 @@ def test_what_is_exact_is_no_point(make_results):
     for number, clip in enumerate("ab"):
         systems["m@64:step=1"][clip]["psnr_db"] = float("inf")
         (curve,) = rate_curves(make_results(systems), "psnr_db")
-        assert ("1 clips", "infinitely")[number] in curve.left_out["m@64:step=1"]
+        assert ("1 clip,", "infinitely")[number] in curve.left_out["m@64:step=1"]
 
 
 def test_numbers_and_bits_are_never_in_one_curve(make_results):

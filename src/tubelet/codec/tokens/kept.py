@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tubelet.codec.tokens.clip import ClipFacts, TokenClip
 from tubelet.codec.tokens.table import TokenTable
 from tubelet.errors import BitstreamError, OutputError
+from tubelet.spelling import counted
 
 
 class ClipName(NamedTuple):
@@ -77,9 +78,11 @@ class KeptClips:
         """
         others = [name.source for name in self._numbers if name.source not in names]
         if others:
+            are, they = ("is", "it") if len(others) == 1 else ("are", "they")
+            clips = counted(len(others), "clip")
             raise OutputError(
-                f"{self._path} holds {len(others)} clips that are not among the inputs ({others[0]}"
-                f"{', …' if len(others) > 1 else ''}); they would be lost. Give all inputs together, name "
+                f"{self._path} holds {clips} that {are} not among the inputs ({others[0]}"
+                f"{', …' if len(others) > 1 else ''}); {they} would be lost. Give all inputs together, name "
                 "another file, or replace it with --force."
             )
 

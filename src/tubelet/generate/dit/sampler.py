@@ -15,6 +15,7 @@ from tubelet.errors import OptionError
 from tubelet.generate.dit.network import DiT
 from tubelet.generate.guidance import check_guidance, guided, twice, with_free
 from tubelet.generate.prompts import Prompts
+from tubelet.spelling import counted
 from tubelet.types import Latent
 
 MOST_STEPS = 1000
@@ -46,7 +47,8 @@ class FlowSampling:
             raise OptionError(f"the method is {self.method!r:.40}; it is euler or heun.")
 
     def __str__(self) -> str:
-        return f"{self.steps} {self.method} steps, guidance {self.guidance:g}"
+        steps = counted(self.steps, f"{self.method} step")
+        return f"{steps}, guidance {self.guidance:g}"
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from tubelet.generate.masked.network import MaskedTransformer
 from tubelet.generate.prompts import Prompts
 from tubelet.generate.tokens.digits import DigitGrid
 from tubelet.generate.tokens.sampling import check_temperature, uniform
+from tubelet.spelling import counted
 
 MOST_STEPS = 1000
 
@@ -51,7 +52,7 @@ class MaskedSampling:
             raise OptionError(f"shuffle is {self.shuffle}; it lies between 0 and {MOST_STEPS}.")
 
     def __str__(self) -> str:
-        return f"{self.steps} steps, guidance {self.guidance:g}, temperature {self.temperature:g}"
+        return f"{counted(self.steps, 'step')}, guidance {self.guidance:g}, temperature {self.temperature:g}"
 
 
 @torch.no_grad()
