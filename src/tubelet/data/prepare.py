@@ -29,7 +29,6 @@ from tubelet.files.leftovers import OWN
 from tubelet.files.lock import LOCK_FILE
 from tubelet.files.names import text_name
 from tubelet.json_text import text_to_json
-from tubelet.spelling import counted
 from tubelet.types import Frames
 from tubelet.video.ranges import AnyVideo, VideoRange, path_of, range_text
 
@@ -278,7 +277,7 @@ def _differences(before: dict[str, Any], header: dict[str, Any]) -> Iterator[str
         for number, (name, size) in enumerate(each)
     ]
     if clips[: len(before["clips"])] != clips[len(before["clips"]) :]:
-        yield f"what it has of {counted(len(before['clips']), 'clip')} is not of these {len(header['clips'])}"
+        yield f"its {len(before['clips'])} clips are not these {len(header['clips'])}"
 
 
 def _resume(folder: Path, header: dict[str, Any]) -> list[Clip]:

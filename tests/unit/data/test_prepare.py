@@ -166,7 +166,7 @@ def test_another_preparation_is_refused_and_the_difference_named(array_clip, tmp
     before = content(data)
     with pytest.raises(OutputError, match=r"its frames is 5, not 7.*--force"):
         prepare_crops([path], data, other)
-    with pytest.raises(OutputError, match="what it has of 1 clip is not of these 2"):
+    with pytest.raises(OutputError, match="its 1 clips are not these 2"):
         prepare_crops([path, path], data, SMALL)
     assert content(data) == before
     assert prepare_crops([path], data, other, force=True).frames == 7
