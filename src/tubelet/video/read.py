@@ -256,7 +256,7 @@ class _Reader:
         self._run = run
         self._clock = Clock(time_base=info.time_base, rate=info.average_rate)
         self._memory = _Memory()
-        self._read = 0
+        self._read = self._repaired = 0
         self._transparent = False
         for loss in info.losses:
             warnings.warn(f"{info.path}: {loss}.", LossWarning, stacklevel=4)
@@ -265,12 +265,16 @@ class _Reader:
         stamped = self._clock.stamp(itertools.chain([first], rest))
         waiting, tick = next(stamped)
         for frame, following in stamped:
-            self._read += 1
+            self._count(waiting, tick)
             yield _Shown(waiting, tick, following)
             waiting, tick = frame, following
-        self._read += 1
+        self._count(waiting, tick)
         duration = last_duration(self._video, waiting, frames=self._read)
         yield _Shown(waiting, tick, None if duration is None else tick + duration)
+
+    def _count(self, frame: VideoFrame, tick: int) -> None:
+        self._read += 1
+        self._repaired += frame.pts != tick
 
     def runs(self, stamped: Iterator[_Shown]) -> Iterator[Run]:
         info = self._info
@@ -305,9 +309,9 @@ class _Reader:
         losses = []
         if self._transparent:
             losses.append("it has transparency, which was put on black")
-        if self._clock.repaired:
+        if self._repaired:
             losses.append(
-                f"{self._clock.repaired} of {self._read} timestamps were missing or not increasing; repaired"
+                f"{self._repaired} of {self._read} timestamps were missing or not increasing; repaired"
             )
         for loss in losses:
             warnings.warn(f"{self._info.path}: {loss}.", LossWarning, stacklevel=3)

@@ -197,3 +197,12 @@ def test_one_wild_timestamp_is_repaired_alone_however_runs_are_cut(wild, run):
     stamps = np.concatenate([ticks for ticks, _ in runs])
     assert np.abs(stamps - sound).max() <= 1
     assert [end for _, end in runs[:-1]] == [ticks[0] for ticks, _ in runs[1:]]
+
+
+@pytest.mark.parametrize("stop", [3, None])
+def test_repaired_timestamps_are_those_of_the_frames_that_were_read(film, clip, stop):
+    path = film("raw.264", clip(10, 32, 32))
+    count = stop or 10
+    with pytest.warns(LossWarning, match=f": {count} of {count} timestamps were missing") as caught:
+        assert sum(len(run.frames) for run in read(path, stop=stop)) == count
+    assert len(caught) == 1
