@@ -83,6 +83,10 @@ def shipped() -> list[str]:
     return sorted(names, key=lambda name: name != DEFAULT)
 
 
+_EXPORTED = ("encoder.onnx", "encoder.xml", "encoder.pt2")
+"""What only the folder of an exported tokenizer holds."""
+
+
 def _weights_folders() -> Iterator[Path]:
     """Where tokenizers that are called by name lie: in the package, and in tubelet-weights if it is there."""
     yield SHIPPED
@@ -99,6 +103,11 @@ def find(name: str | Path | None = None) -> Path:
     for folder in chain((place / wanted for place in _weights_folders()), [Path(wanted)]):
         if (folder / "config.json").is_file():
             return folder
+    if any((Path(wanted) / name).is_file() for name in _EXPORTED):
+        raise CheckpointError(
+            f"{wanted} holds a tokenizer that was exported for other programs; tubelet computes with the one "
+            f"that it was made of, which `tubelet info {wanted}` names. Give that one."
+        )
     if isinstance(wanted, str) and hub.is_repository(wanted):
         return hub.fetch(wanted)
     if wanted in further.TOKENIZERS:

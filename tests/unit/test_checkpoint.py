@@ -288,3 +288,10 @@ def test_a_tokenizer_that_nobody_can_build_again_is_not_saved(small_made, tmp_pa
     with pytest.raises(OptionError, match=r"put together by hand.*ContinuousTokenizer.of"):
         by_hand.save(tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize("name", ["encoder.onnx", "encoder.xml", "encoder.pt2"])
+def test_what_was_exported_is_named_with_what_says_of_which(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"exported for other programs.*tubelet info .* names"):
+        find(tmp_path)
