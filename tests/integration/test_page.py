@@ -21,18 +21,25 @@ from page_in_browser import (
     write_waves,
 )
 
+from tubelet.bitstream.coding import MODEL
 from tubelet.bitstream.reader import TubeReader
-from tubelet.checkpoint import find, read_continuous
+from tubelet.checkpoint import Checkpoint, find, read_continuous
 from tubelet.codec.decode import decode_file
 from tubelet.codec.encode import encode_file
+from tubelet.priors.files import PRIORS
+from tubelet.tokenizers.continuous import ContinuousTokenizer
 
 IMITATED_CARD = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
 GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture(scope="module")
-def checkpoint():
-    return read_continuous(find("tubelet-s"))
+def checkpoint() -> Iterator[Checkpoint[ContinuousTokenizer]]:
+    """A small tokenizer that ships, as if the prior of a larger one with as many channels were its own."""
+    found = read_continuous(find("tubelet-s"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRIORS, found.sha256, "tubelet-m-prior")
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -280,6 +287,8 @@ def test_tubelet_decodes_what_the_page_saves(fresh, clip, tmp_path):
 def test_the_page_shows_what_tubelet_encodes(fresh, clip, tmp_path, budget):
     file, back = tmp_path / "small.tube", tmp_path / "back.npy"
     encode_file(clip, file, tokenizer="tubelet-s", channels=20, budget=budget)
+    with TubeReader(file) as reader:
+        assert [part.coding for part in reader.head(0).parts] == [MODEL]  # with the prior
     decode_file(file, back)
     fresh.choose(file)
     fresh.shows(WIDTH, HEIGHT)
