@@ -169,3 +169,11 @@ def test_motion_is_kept_whole_and_content_is_not(browser, clip, tmp_path):
             assert page.page.locator("#part-choice").is_hidden()
             page.page.locator("#step").select_option("1")
             assert check_saved(page, checkpoint, tmp_path) == (6, 1, 20)
+            # Vectors have a prior, content has tables.
+            file, back = tmp_path / "motion.tube", tmp_path / "decoded.npy"
+            encode_file(clip, file, tokenizer=checkpoint.name)
+            decode_file(file, back)
+            page.choose(file)
+            expect(page.page.locator("#result-name")).to_contain_text("motion.tube, decoded by")
+            page.shows(WIDTH, HEIGHT)
+            assert_same_pictures(frames_of(page, "#result", FRAMES), np.load(back), share=FLAT)
