@@ -7,6 +7,8 @@ Rendered clips have 33 frames of 64x64 and one thing.
 *Probes* (`probes.py`): linear ones from a part to the colour and the shape of the thing, and to which of four
 ways it goes, of all its numbers and of its places (those of structure are positions, those of dynamics rows
 and columns). Nothing else moves, and nothing turns back. Chance is the share of the most frequent label.
+What a probe of places can find at all is said beside: from the true mean picture of each 16 frames, in cells
+of 8 and 16 pixels to a side, of which the KLT keeps as many numbers as the structure has at a position.
 *Swaps*: PSNR of the structure of one clip with the dynamics of another against the rendered truth, beside the
 two answers that copy a clip.
 *Equal numbers*: PSNR of reconstructions beside others that keep as many numbers or more, by what moves; and
@@ -15,7 +17,7 @@ for clips as short256x33 prepares them.
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -24,7 +26,9 @@ from typing import Any
 import numpy as np
 import torch
 from einops import rearrange
+from jaxtyping import Float
 from probes import accuracy_of_all, accuracy_of_places
+from torch import Tensor
 
 import tubelet
 from tubelet.codec.swap import swap
@@ -47,6 +51,12 @@ BESIDE = {"tubelet-m": 4, "klt-4x8x8": 4, "klt-4x8x8-motion": 4}
 """What stands beside, and its channels (of content, where vectors come on top)."""
 
 WAYS = ("right", "down", "left", "up")
+
+CHUNK = 16
+"""Frames that have one structure."""
+
+CELLS = (8, 16)
+"""Pixels to a side of the places of a true mean picture."""
 
 
 def main() -> None:
@@ -92,9 +102,13 @@ def _moving(count: int) -> Iterator[Scene]:
 def _probes(twin: ContinuousTokenizer, count: int) -> dict[str, Any]:
     """How well linear probes find what a thing is, and where it goes, in each part."""
     found_parts: list[Latents] = []
+    pictures: list[Float[Tensor, "t h w c"]] = []
     labels: dict[str, list[str]] = {"colour": [], "shape": [], "way": []}
     for scene in _moving(count):
-        found_parts.append(twin.encode_parts(to_model(scene.frames())))
+        frames = scene.frames()
+        found_parts.append(twin.encode_parts(to_model(frames)))
+        chunks = rearrange(torch.from_numpy(frames[1:]).float(), "(t s) h w c -> t s h w c", s=CHUNK)
+        pictures.append(chunks.mean(dim=1))
         thing = scene.things[0]
         labels["colour"].append(thing.appearance.colour)
         labels["shape"].append(thing.appearance.name)
@@ -124,6 +138,24 @@ def _probes(twin: ContinuousTokenizer, count: int) -> dict[str, Any]:
                 part: round(accuracy_of_all(whole, asked), 3),
                 f"{part}, places": round(accuracy_of_places(some, asked), 3),
             }
+        if question in ("colour", "shape"):
+            found[question] |= _of_true_pictures(pictures, asked, parts["structure"][0].shape[2])
+    return found
+
+
+def _of_true_pictures(
+    pictures: Sequence[Float[Tensor, "t h w c"]], names: np.ndarray, numbers: int
+) -> dict[str, float]:
+    """What the probe of places finds in the true mean picture of each chunk."""
+    found = {}
+    for cell in CELLS:
+        places = rearrange(
+            torch.stack(list(pictures)), "n t (h k) (w l) c -> n (t h w) (k l c)", k=cell, l=cell
+        )
+        places = places - places.mean(dim=(0, 1))
+        flat = places.flatten(0, 1)
+        basis = torch.linalg.eigh(flat.T @ flat).eigenvectors[:, -numbers:]
+        found[f"true mean picture, cells of {cell}"] = round(accuracy_of_places([places @ basis], names), 3)
     return found
 
 
