@@ -12,7 +12,7 @@ TOKENIZERS = (
 )  # fmt: skip
 """The tokenizers that it holds, in its folder ``weights``."""
 
-GENERATORS = ("tubelet-ar", "tubelet-dit-two")
+GENERATORS = ("tubelet-ar",)
 """The generators that it holds, in its folder ``generators``."""
 
 PRIORS = ("tubelet-motion-prior",)

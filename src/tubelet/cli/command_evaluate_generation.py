@@ -15,7 +15,7 @@ them. It falls with the number of clips: compare figures of equal --count alone.
 for example:
   tubelet evaluate-generation tubelet-dit -o dit.json
   tubelet report dit.json -o gallery.html
-  tubelet evaluate-generation dit-two -o two.json --things 2
+  tubelet evaluate-generation tubelet-dit -o two.json --things 2
   tubelet evaluate-generation tubelet-dit -o dit.json --count 2048 --weights i3d=i3d.safetensors:SHA256
   tubelet evaluate-generation dit-a masked-b ar-c -o all.json --count 200 --guidance 4
 """

@@ -107,7 +107,7 @@ class PromptVocabulary:
             said = [word for word in said if word != AND]
             warnings.warn(
                 "the generator was trained on prompts of one clause, and may mix up what is said of each "
-                "thing; tubelet-dit-two tells two things apart.",
+                "thing; tubelet-dit tells two things apart.",
                 TubeletWarning,
                 stacklevel=2,
             )
