@@ -47,7 +47,7 @@ class Source:
         path: its path.
         crop: what the container cuts off the stored frame.
         damage: what went wrong so far.
-        last: the last packets that the decoder got.
+        last: the last packets that the decoder got, if it works in threads.
     """
 
     container: InputContainer
@@ -62,7 +62,8 @@ class Source:
         """Yield decoded frames in display order from the current position; note damage and go on."""
         for packet in self.packets():
             self.damage.sent(packet)
-            self.last.add(packet)
+            if self._held:
+                self.last.add(packet)
             yield from self._received(self._decoded(packet))
         if self._held and self.damage.lacks(self._held):
             yield from self._received(self._decoded_again())
