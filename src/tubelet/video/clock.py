@@ -45,9 +45,6 @@ class Clock:
         time_base: seconds per tick.
         rate: frames per second, if they have a rate.
         apart: ticks between two frames at least; with 0 several may have one time.
-
-    Attributes:
-        repaired: how many timestamps were changed.
     """
 
     def __init__(self, *, time_base: Fraction, rate: Fraction | None, apart: int = 1) -> None:
@@ -57,7 +54,6 @@ class Clock:
         self._last: int | None = None
         self._step = self._nominal or 1
         self._longest = self._step
-        self.repaired = 0
 
     def stamp(self, frames: Iterator[TimedT]) -> Iterator[tuple[TimedT, int]]:
         """Yield each frame with its timestamp, in ticks."""
@@ -93,8 +89,6 @@ class Clock:
             tick = self._between(following)
         elif self._last is not None:
             self._longest = max(self._longest, tick - self._last)
-        if tick != frame.pts:
-            self.repaired += 1
         if frame.duration and frame.duration > 0:
             self._step = frame.duration
         elif self._nominal is not None:

@@ -28,6 +28,11 @@ def ticks_of(ticks, watch: Clock | None = None) -> list[int]:
     return stamps([(tick,) for tick in ticks], watch)
 
 
+def repaired(claimed, got) -> int:
+    """How many timestamps were changed."""
+    return sum(tick != each for each, tick in zip(claimed, got, strict=True))
+
+
 @given(st.lists(st.tuples(st.none() | st.integers(-100, 100), st.integers(-5, 50))))
 def test_timestamps_always_grow(marks):
     given_ = stamps(marks)
@@ -37,9 +42,9 @@ def test_timestamps_always_grow(marks):
 
 @given(st.lists(st.integers(0, 10**6), unique=True))
 def test_timestamps_that_grow_are_kept(ticks):
-    watch = clock()
-    assert ticks_of(sorted(ticks), watch) == sorted(ticks)
-    assert watch.repaired == 0
+    got = ticks_of(sorted(ticks))
+    assert got == sorted(ticks)
+    assert repaired(sorted(ticks), got) == 0
 
 
 @given(st.integers(3, 40), st.data(), st.integers(-(10**9), 10**9) | st.integers(900, 3000))
@@ -47,35 +52,36 @@ def test_one_wild_timestamp_costs_one_repair(length, data, wild):
     at = data.draw(st.integers(0, length - 2))
     sound = [1000 + 40 * index for index in range(length)]
     assume(at > 0 or wild != sound[1])  # of two first ones at one time, either may be the wrong one
-    watch = clock()
-    got = ticks_of([*sound[:at], wild, *sound[at + 1 :]], watch)
+    claimed = [*sound[:at], wild, *sound[at + 1 :]]
+    got = ticks_of(claimed)
     assert [tick for index, tick in enumerate(got) if index != at] == sound[:at] + sound[at + 1 :]
-    assert watch.repaired <= 1
+    assert repaired(claimed, got) <= 1
 
 
 @pytest.mark.parametrize("at", range(1, 7))
 def test_a_timestamp_that_is_the_next_one_s_gives_way_to_it(at):
     sound = list(range(1000, 1320, 40))
-    watch = clock()
-    assert ticks_of([*sound[:at], sound[at + 1], *sound[at + 1 :]], watch) == sound
-    assert watch.repaired == 1
+    claimed = [*sound[:at], sound[at + 1], *sound[at + 1 :]]
+    got = ticks_of(claimed)
+    assert got == sound
+    assert repaired(claimed, got) == 1
 
 
 @pytest.mark.parametrize("wild", [(3_600_000, 3_600_040), (-7, 1), (9_000_000, -5)])
 def test_two_wild_timestamps_side_by_side_cost_two(wild):
     sound = list(range(0, 2000, 40))
-    watch = clock()
-    assert ticks_of([*sound[:20], *wild, *sound[22:]], watch) == sound
-    assert watch.repaired == 2
+    claimed = [*sound[:20], *wild, *sound[22:]]
+    got = ticks_of(claimed)
+    assert got == sound
+    assert repaired(claimed, got) == 2
 
 
 @pytest.mark.parametrize("first", [2, 3, 50])
 def test_a_clock_that_starts_again_goes_on(first):
-    watch = clock()
-    assert ticks_of([*range(0, 40 * first, 40), *range(0, 2000, 40)], watch) == list(
-        range(0, 40 * first + 2000, 40)
-    )
-    assert watch.repaired == 50
+    claimed = [*range(0, 40 * first, 40), *range(0, 2000, 40)]
+    got = ticks_of(claimed)
+    assert got == list(range(0, 40 * first + 2000, 40))
+    assert repaired(claimed, got) == 50
 
 
 def test_a_clock_that_starts_again_keeps_its_gaps():
@@ -88,9 +94,9 @@ def test_a_long_gap_is_no_fault():
 
 
 def test_a_missing_timestamp_follows_the_last_by_its_duration():
-    watch = clock()
-    assert stamps([(None, 30), (None, 0), (None, -1)], watch) == [0, 30, 70]
-    assert watch.repaired == 2 + 1
+    got = stamps([(None, 30), (None, 0), (None, -1)])
+    assert got == [0, 30, 70]
+    assert repaired([None] * 3, got) == 2 + 1
 
 
 def test_a_missing_timestamp_falls_before_the_next_that_is_known():
@@ -117,9 +123,9 @@ def unspaced() -> Clock:
 
 @given(st.lists(st.integers(-100, 10**6), max_size=40))
 def test_times_that_never_go_back_are_kept_where_several_may_be_alike(ticks):
-    watch = unspaced()
-    assert ticks_of(sorted(ticks), watch) == sorted(ticks)
-    assert watch.repaired == 0
+    got = ticks_of(sorted(ticks), unspaced())
+    assert got == sorted(ticks)
+    assert repaired(sorted(ticks), got) == 0
 
 
 @given(st.lists(st.tuples(st.none() | st.integers(-100, 100), st.integers(-5, 50))))
