@@ -145,9 +145,7 @@ def run(arguments: argparse.Namespace) -> None:
         text = f"{clips} of {arguments.output} {are} not listed any more and {said} dropped."
         warnings.warn(text, TubeletWarning, stacklevel=1)
     for loss in report.losses:
-        many = f"{loss.clips} of {report.clips} clips"
-        text = f"{many} lose something; of the first, {loss.first}: {loss.text}."
-        warnings.warn(text, LossWarning, stacklevel=1)
+        warnings.warn(loss.said_of(report.clips), LossWarning, stacklevel=1)
     if report.failed:
         warnings.warn(
             f"{report.failed} of {report.clips} clips failed; {arguments.output / 'errors.jsonl'} says which "

@@ -1,6 +1,5 @@
 """What many clips lose as they are read, said once for each kind: files of one camera are alike."""
 
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,17 +41,17 @@ def losses_summed(clips: int) -> Iterator[None]:
         yield
     finally:
         warnings.showwarning = show
-        for count, first in _kinds(heard):
-            said = f"{count} of {clips} clips lose something; of the first, {first}"
-            warnings.warn(said, LossWarning, stacklevel=3)
+        if heard:
+            _say(heard, clips)
 
 
-def _kinds(heard: list[str]) -> list[tuple[int, str]]:
-    """How many clips each kind of sentence was said of, and the first sentence; the most frequent first."""
-    kinds: dict[str, dict[str, str]] = {}
-    for text in dict.fromkeys(heard):
-        clip, _, loss = text.partition(": ")
-        # Of others numbers in it may differ.
-        kinds.setdefault(re.sub(r"\d+", "#", loss), {}).setdefault(clip, text)
-    found = [(len(clips), next(iter(clips.values()))) for clips in kinds.values()]
-    return sorted(found, key=lambda kind: -kind[0])
+def _say(heard: list[str], clips: int) -> None:
+    """Warn once of each kind, a clip counted once."""
+    from tubelet.data.shards.losses import kind_of, kinds_of
+
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    for sentence in heard:
+        clip, _, text = sentence.removesuffix(".").partition(": ")
+        found.setdefault((clip, kind_of(text)), (clip, text))
+    for loss in kinds_of(found.values()):
+        warnings.warn(loss.said_of(clips), LossWarning, stacklevel=4)

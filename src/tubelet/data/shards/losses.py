@@ -21,6 +21,10 @@ class Loss:
     clips: int
     first: str
 
+    def said_of(self, clips: int) -> str:
+        """Say it of so many clips, of which some have it."""
+        return f"{self.clips} of {clips} clips lose something; of the first, {self.first}: {self.text}."
+
 
 def summed(entries: Iterable[Entry]) -> list[Loss]:
     """Each kind of loss once, the most frequent first.
@@ -28,11 +32,23 @@ def summed(entries: Iterable[Entry]) -> list[Loss]:
     Args:
         entries: clips, in any order.
     """
+    found = [(entry.source, text) for entry in entries for text in entry.losses]
+    return kinds_of(sorted(found, key=lambda each: (kind_of(each[1]), each)))
+
+
+def kinds_of(found: Iterable[tuple[str, str]]) -> list[Loss]:
+    """Each kind of loss once, as it stands of the first that has it; the most frequent first.
+
+    Args:
+        found: names of clips, and sentences of what they lose.
+    """
     kinds: dict[str, list[tuple[str, str]]] = {}
-    for entry in entries:
-        for text in entry.losses:
-            kinds.setdefault(re.sub(r"\d+", "#", text), []).append((entry.source, text))
-    losses = [
-        Loss(text=min(found)[1], clips=len(found), first=min(found)[0]) for _, found in sorted(kinds.items())
-    ]
+    for clip, text in found:
+        kinds.setdefault(kind_of(text), []).append((clip, text))
+    losses = [Loss(text=alike[0][1], clips=len(alike), first=alike[0][0]) for alike in kinds.values()]
     return sorted(losses, key=lambda loss: -loss.clips)
+
+
+def kind_of(text: str) -> str:
+    """What sentences about one kind of loss have in common: all but numbers."""
+    return re.sub(r"\d+", "#", text)
