@@ -1,5 +1,6 @@
 """Starting a run from a tokenizer that was trained before."""
 
+from collections.abc import Collection
 from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar
 
@@ -13,12 +14,13 @@ from tubelet.tokenizers.continuous import ContinuousTokenizer
 M = TypeVar("M", bound=nn.Module)
 
 
-def trained_tokenizer(name: str, wanted: ModelConfig) -> ContinuousTokenizer:
+def trained_tokenizer(name: str, wanted: ModelConfig, *, fewer: Collection[str] = ()) -> ContinuousTokenizer:
     """A tokenizer, if it is the one that a run's model says.
 
     Args:
         name: of the tokenizer, or its folder.
         wanted: what the run says; name and lead frame may differ.
+        fewer: fields of which the tokenizer may have less than the run says.
 
     Raises:
         CheckpointError: there is none, or it cannot be read.
@@ -26,9 +28,12 @@ def trained_tokenizer(name: str, wanted: ModelConfig) -> ContinuousTokenizer:
     """
     tokenizer = checkpoint.load(name)
     found = replace(tokenizer.config, name=wanted.name, lead_frame=wanted.lead_frame)
-    if found != wanted:
+    grown = found
+    if type(found) is type(wanted):
+        grown = replace(found, **{each: max(getattr(found, each), getattr(wanted, each)) for each in fewer})
+    if grown != wanted:
         raise OptionError(
-            f"{name} is not the tokenizer of the run: {differences(found, wanted)}. Change the model's "
+            f"{name} is not the tokenizer of the run: {differences(grown, wanted)}. Change the model's "
             "fields, or give another tokenizer."
         )
     return tokenizer

@@ -66,6 +66,7 @@ class FlowTrainConfig(LoopConfig):
         model: what is trained.
         base: the tokenizer that it refines, by name or folder.
         start: a tokenizer with a flow of the same model to go on from, by name or folder; none starts anew.
+            Of its blocks it may have fewer: those that are new change nothing until they are trained.
         noise: by what the size of what is lacking, and of the noise with it, is multiplied at the start.
             Below 1 there is less grain than a velocity that was trained with squared errors asks for.
         stages: what is trained on, one after the other.

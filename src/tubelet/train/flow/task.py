@@ -15,10 +15,11 @@ from tubelet.data.feed import Draw, crop_feed
 from tubelet.train.flow.config import FlowStage, FlowTrainConfig
 from tubelet.train.flow.losses import sample_terms, velocity_loss
 from tubelet.train.flow.network import FlowNetwork, Frozen
+from tubelet.train.flow.start import deepened
 from tubelet.train.loop import RunOptions, run_task
 from tubelet.train.perceptual import read_perceptual
 from tubelet.train.precision import autocast
-from tubelet.train.start import filled, trained_tokenizer
+from tubelet.train.start import trained_tokenizer
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
 from tubelet.train.tokenizer.batches import crop_facts, to_video
@@ -86,7 +87,8 @@ class FlowTask:
         """A flow that was trained, or one that gives noise of the right size around the frozen tokenizer."""
         config = self.config
         if config.start is not None:
-            model = filled(config.model.build(), trained_tokenizer(config.start, config.model))
+            trained = trained_tokenizer(config.start, config.model, fewer=("blocks",))
+            model = deepened(config.model.build(), trained.weights())
         else:
             base = trained_tokenizer(config.base, config.model.base)
             model = config.model.start(self._crops, seed=config.seed, linear=base.model)

@@ -98,6 +98,31 @@ def test_losses_move_the_flow_and_never_the_tokenizer(crops, base, losses, tmp_p
         assert moved == ("refiner" in name), name
 
 
+def test_a_flow_goes_on_with_more_blocks_and_refines_as_before_until_they_are_trained(data, base, tmp_path):
+    train_flow(
+        config(base, losses=SAMPLES, iterations=2), data=data, options=RunOptions(folder=tmp_path / "run")
+    )
+    shallow = tubelet.load(export_flow(tmp_path / "run", tmp_path / "shallow"))
+    deep = replace(
+        config(base, losses=SAMPLES, start=str(tmp_path / "shallow")), model=replace(MODEL, blocks=3)
+    )
+    network = FlowTask(deep, open_crops(data), data=data).start()
+    clip = to_video(open_crops(data)[0][None].copy())
+    latent = shallow.encode(clip, channels=4)
+    size = dict(zip(("frames", "height", "width"), clip.shape[2:], strict=True))
+    before = shallow.refined(2, seed=3).decode(latent, **size)
+    assert torch.allclose(network.tokenizer.refined(2, seed=3).decode(latent, **size), before, atol=1e-6)
+    task = FlowTask(deep, open_crops(data), data=data)
+    task.outcome(network, network, batch_of(task), PLACE, None).terms["log_mse"].value.backward()
+    assert all(block.draw.map.weight.grad.abs().sum() > 0 for block in network.model.refiner.network.blocks)
+    train_flow(deep, data=data, options=RunOptions(folder=tmp_path / "deep"))
+    assert tubelet.load(export_flow(tmp_path / "deep", tmp_path / "deeper")).config.blocks == 3
+    with pytest.raises(OptionError, match="blocks is 3 there and 1 in the run"):
+        FlowTask(config(base, start=str(tmp_path / "deeper")), open_crops(data), data=data).start()
+    with pytest.raises(OptionError, match="width is 8 there and 16 in the run"):
+        FlowTask(replace(deep, model=replace(MODEL, width=16)), open_crops(data), data=data).start()
+
+
 def test_weaker_noise_is_that_of_the_start_made_smaller(crops, base, tmp_path):
     plain, weak = (FlowTask(config(base, noise=each), crops, data=tmp_path).start() for each in (1.0, 0.5))
     assert torch.equal(0.5 * plain.model.refiner.deviation, weak.model.refiner.deviation)
