@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tubelet.checkpoint import load, load_discrete, shipped
+    from tubelet.codec.continuation import continue_clip, continue_file
     from tubelet.codec.decode import decode_file
     from tubelet.codec.encode import encode_file
     from tubelet.codec.reconstruct import reconstruct_file
@@ -47,6 +48,8 @@ _HOMES = {
     "TubeletError": "tubelet.errors",
     "TubeletWarning": "tubelet.errors",
     "Video": "tubelet.types",
+    "continue_clip": "tubelet.codec.continuation",
+    "continue_file": "tubelet.codec.continuation",
     "decode_file": "tubelet.codec.decode",
     "detokenize_file": "tubelet.codec.tokens.detokenize",
     "encode_file": "tubelet.codec.encode",
@@ -81,6 +84,8 @@ __all__ = [
     "TubeletError",
     "TubeletWarning",
     "Video",
+    "continue_clip",
+    "continue_file",
     "decode_file",
     "detokenize_file",
     "encode_file",

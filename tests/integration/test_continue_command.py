@@ -9,28 +9,29 @@ from commands import refused
 
 import tubelet
 from tubelet.codec.continuation import continue_file
-from tubelet.errors import OptionError
+from tubelet.errors import CheckpointError, LatentError, OptionError
 from tubelet.models.klt.config import KLTConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Stride
 from tubelet.video.pixels import from_model, to_model
 from tubelet.video.read import read
 
+CONFIG = KLTConfig(
+    name="toy",
+    patches=(Stride(4, 8, 8),),
+    coefficients=(16,),
+    channels=8,
+    width=8,
+    encoder_blocks=1,
+    decoder_blocks=1,
+    ahead=3,
+)
+
 
 @pytest.fixture(scope="module")
 def predicting(tmp_path_factory):
     """The folder of a tokenizer with random weights that predicts three steps."""
-    config = KLTConfig(
-        name="toy",
-        patches=(Stride(4, 8, 8),),
-        coefficients=(16,),
-        channels=8,
-        width=8,
-        encoder_blocks=1,
-        decoder_blocks=1,
-        ahead=3,
-    )
-    tokenizer = ContinuousTokenizer.of(config).requires_grad_(requires_grad=False)
+    tokenizer = ContinuousTokenizer.of(CONFIG).requires_grad_(requires_grad=False)
     generator = torch.Generator().manual_seed(0)
     for parameter in tokenizer.parameters():
         parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
@@ -44,15 +45,14 @@ def frames_and_times(path) -> tuple[np.ndarray, list]:
     return np.concatenate([run.frames for run in runs]), times
 
 
-def predicted(folder, frames: np.ndarray, steps: int) -> np.ndarray:
-    """What the tokenizer itself predicts after some frames."""
-    tokenizer = tubelet.load(folder)
+def predicted(tokenizer, frames: np.ndarray, steps: int) -> torch.Tensor:
+    """What the tokenizer itself predicts after some frames, and what it makes of the last of them."""
     full = tokenizer.grouping.first_frame(tokenizer.grouping.steps(len(frames) + 1) - 1)
     latent = tokenizer.encode(to_model(frames[:full]))
     height, width = frames.shape[1:3]
     with torch.no_grad():
         video = tokenizer.decode(latent, frames=full, height=height, width=width, ahead=steps)
-    return from_model(video)[len(frames) :]
+    return video[:, :, len(frames) - 1 :]
 
 
 @pytest.mark.parametrize("count", [1, 2, 9, 11])
@@ -71,8 +71,39 @@ def test_frames_of_the_source_are_followed_by_those_that_are_predicted(
     steps = np.diff([float(time) for time in times])
     # A frame alone lasts as long as its file says, and what follows has the usual rate.
     assert np.allclose(steps, steps[0] if count > 1 else 1 / 24, atol=0.0021)
-    expected = predicted(predicting, given, 3)[:6].astype(int)
-    assert np.abs(found[count:] - expected).max() <= 1
+    with torch.no_grad():
+        expected = from_model(tubelet.continue_clip(to_model(given), frames=6, tokenizer=predicting))
+    assert np.abs(found[count:] - expected.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("count", [9, 11])
+def test_detail_goes_on_where_nothing_moves_and_nowhere_else(count):
+    # Before it is trained a tokenizer predicts that the last frame stands still.
+    tokenizer = ContinuousTokenizer.of(CONFIG)
+    texture = np.random.default_rng(0).integers(0, 256, (40, 64, 3), dtype=np.uint8)
+    frames = np.repeat(texture[None], count, axis=0)
+    frames[:, :, 32:] = np.random.default_rng(1).integers(0, 256, (count, 40, 32, 3), dtype=np.uint8)
+    plain = predicted(tokenizer, frames, 3)
+    with torch.no_grad():
+        coming = tubelet.continue_clip(to_model(frames), frames=6, tokenizer=tokenizer)
+    last, still, moving = to_model(frames[-1:]), slice(0, 28), slice(36, 64)
+    assert (last - plain[:, :, :1]).abs().mean() > 0.1
+    assert (coming - last)[..., still].abs().max() < 1e-4
+    # Noise has nothing in common with the noise before it, but for chance in 49 pixels.
+    lacking, added = last - plain[:, :, :1], coming - plain[:, :, 1:7]
+    assert added[..., moving].square().mean() < 0.01 * lacking[..., moving].square().mean()
+
+
+def test_a_clip_that_cannot_be_continued_is_refused(predicting):
+    clip = to_model(np.zeros((3, 16, 16, 3), np.uint8))
+    with pytest.raises(OptionError, match="frames is 0; it is how many frames are predicted"):
+        tubelet.continue_clip(clip, frames=0, tokenizer=predicting)
+    with pytest.raises(OptionError, match="has not learnt to predict"):
+        tubelet.continue_clip(clip, frames=1, tokenizer="klt-4x8x8")
+    with pytest.raises(LatentError, match="NaN"):
+        tubelet.continue_clip(clip * torch.nan, frames=1, tokenizer=predicting)
+    with pytest.raises(CheckpointError, match="klt-9"):
+        tubelet.continue_clip(clip, frames=1, tokenizer="klt-9")
 
 
 def test_a_pause_in_the_source_makes_what_follows_no_slower(video_file, predicting, tmp_path):

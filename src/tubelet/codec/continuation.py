@@ -1,4 +1,4 @@
-"""A video file, and what its tokenizer predicts after it, as one video file."""
+"""What a tokenizer predicts after a clip, and a video file with it, as one video file."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -10,19 +10,24 @@ from pathlib import Path
 from typing import NamedTuple, Unpack
 
 import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
 
+from tubelet.checks import check_clip
+from tubelet.codec.last_detail import BYTES_PER_PIXEL, LOOKED_AT, LastDetail
 from tubelet.codec.memory import left_for_streams, steps_per_run
 from tubelet.codec.open_clip import GivenCheckpoint, as_checkpoint, read_ahead
 from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.sinks import VideoSink, filled
-from tubelet.errors import OptionError, VideoError
+from tubelet.errors import OptionError, ShapeError, VideoError
 from tubelet.files import check_suffix, check_target
 from tubelet.tokenizers.ahead import predictive_model
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.types import Latents
+from tubelet.types import Frames, Latents, Video
 from tubelet.video.audio import read_audio
 from tubelet.video.info import VideoInfo
-from tubelet.video.pixels import from_model
+from tubelet.video.pixels import from_model, to_model
 from tubelet.video.read import Run, open_video
 from tubelet.video.write import SUFFIXES, Writer
 
@@ -40,6 +45,51 @@ _TIMES = 16
 
 _PAUSE = 2
 """A distance is a pause if it is more than so many times the usual one, the median."""
+
+
+def continue_clip(
+    video: Video, *, frames: int, tokenizer: ContinuousTokenizer | GivenCheckpoint = None
+) -> Float[Tensor, "b 3 _ H W"]:
+    """Predict the frames that follow a clip.
+
+    They follow from its full latent steps. Where neither the clip nor the prediction moves they keep the
+    detail of the clip's last frame, which a latent does not.
+
+    Args:
+        video: RGB in [-1, 1], at least one latent step long: a frame for `tubelet-predict`.
+        frames: how many are predicted.
+        tokenizer: one that predicts, its name or its folder; `DEFAULT` for none.
+
+    Returns:
+        The predicted frames alone, around [-1, 1], not clamped.
+
+    Raises:
+        ShapeError: the clip is none, or shorter than a step.
+        OptionError: the tokenizer has not learnt to predict; `frames` is below 1; or as
+            `ContinuousTokenizer.encode`.
+        LatentError: the clip holds NaN or infinity.
+        CheckpointError: the tokenizer cannot be read.
+    """
+    if not isinstance(frames, int) or frames < 1:
+        raise OptionError(f"frames is {frames!r}; it is how many frames are predicted, from 1.")
+    check_clip(video)
+    if not isinstance(tokenizer, ContinuousTokenizer):
+        tokenizer = as_checkpoint(DEFAULT if tokenizer is None else tokenizer, "cpu").tokenizer
+    predictive_model(tokenizer.model)
+    length, height, width = video.shape[2:]
+    grouping = tokenizer.grouping
+    full = grouping.first_frame(grouping.steps(length + 1) - 1)
+    if not full:
+        raise ShapeError(
+            f"the clip has {length} frames, and a latent step {grouping.stride.t}; nothing is predicted from "
+            "less than a step. Give a longer clip."
+        )
+    latents = tokenizer.encode_parts(video[:, :, :full])
+    steps = ceil((length - full + frames) / grouping.stride.t)
+    shown = tokenizer.decode_parts(latents, frames=full, height=height, width=width, ahead=steps)
+    last = video[:, :, -LOOKED_AT:].to(shown)
+    detail = LastDetail.of(last, shown[:, :, length - 1])
+    return detail.added(shown[:, :, length : length + frames])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +122,8 @@ def continue_file(
     """Write a video whose first frames are those of another, and whose last ones are predicted from them.
 
     Frames of the source are written as they are. What follows is predicted from its full latent steps: of a
-    last step that is not full, the frames are predicted too, and left out.
+    last step that is not full, the frames are predicted too, and left out. As in `continue_clip`, detail of
+    the last frame goes on where nothing moves.
 
     Args:
         source: any file that `tubelet.video` reads.
@@ -158,12 +209,21 @@ class _Seen:
         self._tokenizer = tokenizer
         self._info = info
         self._memory = memory
-        left = left_for_streams(memory, tokenizer, info.height, info.width, reads=True, writes=True)
+        left = left_for_streams(
+            memory,
+            tokenizer,
+            info.height,
+            info.width,
+            reads=True,
+            writes=True,
+            beside=BYTES_PER_PIXEL * info.height * info.width,
+        )
         self._streams = left // 2
         self._encoder = tokenizer.parts_encoder(memory=self._streams)
         # Those that decoding must start before, and the last one itself.
         self._latents = deque[Latents](maxlen=tokenizer.warm_up + 1)
         self._steps = 0
+        self._frames = deque[Frames](maxlen=LOOKED_AT)
         self._times = deque[int](maxlen=_TIMES)
         self._end: int | None = None
 
@@ -174,6 +234,7 @@ class _Seen:
         for index in range(grids.steps_in(latents, self._steps)):
             self._latents.append(grids.step_of(latents, self._steps, index))
         self._steps += grids.steps_in(latents, self._steps)
+        self._frames.extend(frame.copy() for frame in run.frames[-LOOKED_AT:])
         self._times.extend(run.timestamps.tolist())
         self.frames, self._end = self.frames + len(run.frames), run.end
 
@@ -211,17 +272,29 @@ class _Seen:
         decoder = tokenizer.parts_decoder(
             height=info.height, width=info.width, first_step=begin, memory=self._streams
         )
-        for latents in self._latents:
+        *before, last = self._latents
+        for latents in before:
             decoder.push(latents)
+        known = decoder.push(last)
+        detail = None if plan.before else self._detail(known[:, :, -1])
+        del known
         at_once = steps_per_run(tokenizer, info.height, info.width, self._memory)
         for done in range(0, plan.steps, at_once):
             steps = min(at_once, plan.steps - done)
             start = done * stride - plan.before
-            frames = from_model(decoder.push_ahead(steps))[max(0, -start) : plan.frames - start]
+            coming = decoder.push_ahead(steps)
+            if detail is None:
+                detail = self._detail(coming[:, :, plan.before - 1])
+            frames = from_model(detail.added(coming[:, :, max(0, -start) : plan.frames - start]))
             if len(frames):
                 number = max(0, start)
                 times = [plan.first + round(plan.tick * (number + at)) for at in range(len(frames) + 1)]
                 yield Run(frames=frames, timestamps=np.array(times[:-1], dtype=np.int64), end=times[-1])
+
+    def _detail(self, shown: Float[Tensor, "1 3 H W"]) -> LastDetail:
+        """That of the source's last frame, of which the tokenizer makes `shown`."""
+        last = torch.cat([to_model(frame[None]) for frame in self._frames], dim=2)
+        return LastDetail.of(last.to(shown), shown.clone())
 
 
 def _sink(target: Path, info: VideoInfo, settings: Options) -> VideoSink:

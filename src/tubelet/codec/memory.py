@@ -48,6 +48,7 @@ def left_for_streams(
     *,
     reads: bool = False,
     writes: bool = False,
+    beside: int = 0,
 ) -> int:
     """What the tokenizer's streams may take of `memory` bytes.
 
@@ -58,6 +59,7 @@ def left_for_streams(
         width: their columns.
         reads: whether frames come from a video file.
         writes: whether decoded frames go to one.
+        beside: bytes that are held for something else.
 
     Raises:
         OptionError: nothing is left.
@@ -66,7 +68,7 @@ def left_for_streams(
     group = tokenizer.stride.t * frame
     rows, columns = tokenizer.grouping.cells(height, width)
     values = sum(part.channels * prod(tokenizer.grids[part.name].ratio) for part in tokenizer.parts)
-    taken = _SYMBOLS * values * rows * columns
+    taken = beside + _SYMBOLS * values * rows * columns
     if reads:
         # Frames that wait for the rest of their group come on top.
         taken += _READ_RUNS * frame * frames_per_run(height, width, memory) + group + _DECODER * pixels
