@@ -190,6 +190,8 @@ def test_the_audio_of_a_part_is_what_sounds_with_it(small_folder, video_file, si
 class SlowFile:
     """A file that lets other threads go first between going somewhere and reading there."""
 
+    closed = False
+
     def __init__(self, file) -> None:
         self._file = file
         self.read, self.close = file.read, file.close

@@ -6,10 +6,10 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from io import BufferedReader
 from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +31,13 @@ from tubelet.bitstream.container import (
 from tubelet.bitstream.ending import END_BYTES, bytes_to_end, usual_end
 from tubelet.bitstream.header import Header
 from tubelet.bitstream.index import ChunkEntry, RecordList
+from tubelet.bitstream.placed import open_placed
 from tubelet.bitstream.recovery import check_place, read_index, scan_records
 from tubelet.errors import BitstreamError, CheckpointError, DamageWarning, OptionError
 
 
 class TubeReader:
-    """A ``.tube`` file open for reading, as a context manager.
+    """A ``.tube`` file open for reading, as a context manager; processes that are forked may go on reading.
 
     Opening it reads its header and its index alone; what else is asked for is read then. A file whose end is
     missing or damaged is read up to its last whole chunk, with a `DamageWarning`.
@@ -287,6 +288,8 @@ class TubeReader:
 
     def _payload(self, kind: str, offset: int, length: int) -> Window:
         """A window on the payload of a record, checked against what the index says of it."""
+        if self._file.closed:
+            raise OptionError(f"{self._path} was closed; open it again to read it.")
         window = Window(self._file, offset, offset + RecordHead.SIZE + length)
         head = RecordHead.read(window)
         if (head.kind, head.length) != (kind, length):
@@ -326,10 +329,10 @@ class TubeReader:
         return head
 
 
-def _open(path: Path) -> tuple[BinaryIO, int]:
+def _open(path: Path) -> tuple[BufferedReader, int]:
     """Open a file and measure it."""
     try:
-        file = path.open("rb")
+        file = open_placed(path)
         return file, file.seek(0, os.SEEK_END)
     except OSError as error:
         raise BitstreamError(f"{path} cannot be read: {error.strerror or error}. Check the name.") from error

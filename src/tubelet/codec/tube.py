@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
+from typing import SupportsIndex
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -71,6 +72,16 @@ class Tube:
         memory: int,
         device: str,
     ) -> None:
+        self._opened = partial(
+            Tube,
+            path,
+            tokenizer=tokenizer,
+            channels=channels,
+            refine=refine,
+            seed=seed,
+            memory=memory,
+            device=device,
+        )
         self._reader = TubeReader(path, model_for)
         # Frames and audio may be asked for by different threads, and there is one place in the file.
         self._reading = Lock()
@@ -107,6 +118,10 @@ class Tube:
     ) -> None:
         self._reader.close()
 
+    def __reduce__(self) -> tuple["partial[Tube]", tuple[()]]:
+        """A copy, or what another process gets, has opened the file again."""
+        return self._opened, ()
+
     def __len__(self) -> int:
         return self.frames
 
@@ -115,7 +130,7 @@ class Tube:
         for run in self.read():
             yield from run.frames
 
-    def __getitem__(self, index: int | slice) -> UInt8[np.ndarray, "*T H W 3"]:
+    def __getitem__(self, index: SupportsIndex | slice) -> UInt8[np.ndarray, "*T H W 3"]:
         """Decode one frame (``H W 3``) or a range of frames (``T H W 3``).
 
         Raises:
@@ -129,7 +144,9 @@ class Tube:
             runs = [run.frames for run in self.read(start, max(start, stop))]
             empty = np.empty((0, self.header.height, self.header.width, 3), dtype=np.uint8)
             return np.concatenate(runs) if runs else empty
-        if not -self.frames <= index < self.frames:
+        if not isinstance(index, SupportsIndex):
+            raise OptionError(f"frame {index!r:.60} is asked for; a frame is a whole number, frames a slice.")
+        if not -self.frames <= (index := index.__index__()) < self.frames:
             raise OptionError(f"frame {index} is asked for; the clip has {self.frames}, counted from 0.")
         first = index % self.frames
         return next(self.read(first, first + 1)).frames[0]

@@ -1,7 +1,7 @@
 """Encoded clips as batches for training: in any number of processes, from any place of any epoch."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, final
 
@@ -117,7 +117,7 @@ class LatentDataset(IterableDataset[LatentBatch]):
         self._rank, self._world = _place(rank, world)
         self._order = Order(batch=batch, shuffle=shuffle, window=window, seed=seed)
         self._entries, self._shards, self._shapes = _listed(self._folder, self.description)
-        self._position = Position(0, 0)
+        self._where = _shared(Position(0, 0))
 
     @property
     def clips(self) -> int:
@@ -126,7 +126,7 @@ class LatentDataset(IterableDataset[LatentBatch]):
 
     def __len__(self) -> int:
         """Batches of this process that are left of the epoch."""
-        return max(0, len(self._own()) - self._position.batch)
+        return max(0, len(self._own()) - self._position().batch)
 
     def go_to(self, epoch: int, batch: int = 0) -> None:
         """Let the next iteration begin at a batch of an epoch.
@@ -140,13 +140,13 @@ class LatentDataset(IterableDataset[LatentBatch]):
         """
         if min(epoch, batch) < 0:
             raise OptionError(f"epoch is {epoch} and batch is {batch}; both are counted from 0.")
-        self._position = Position(epoch, batch)
+        self._where.copy_(torch.tensor([epoch, batch]))
 
     def __iter__(self) -> Iterator[LatentBatch]:
         """The batches of the epoch from its position on; of them those of this worker of the loader."""
         worker = get_worker_info()
         first, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        own, (epoch, begin) = self._own(), self._position
+        own, (epoch, begin) = self._own(), self._position()
         with _Reader(self._folder, self.description) as reader:
             for number in range(begin + first, len(own), step):
                 records = [
@@ -156,8 +156,11 @@ class LatentDataset(IterableDataset[LatentBatch]):
 
     def _own(self) -> list[Any]:
         """The batches of this process: as many as every other has."""
-        batches = batches_of(self._shards, self._shapes, self._order, epoch=self._position.epoch)
+        batches = batches_of(self._shards, self._shapes, self._order, epoch=self._position().epoch)
         return batches[self._rank : len(batches) // self._world * self._world : self._world]
+
+    def _position(self) -> Position:
+        return Position(*self._where.tolist())
 
 
 @final
@@ -190,6 +193,14 @@ class _Reader:
             self._open[number] = shard, stack
             check_shard(shard.header(), self._description, str(path))
         return self._open[number][0].read(entry.key, entry.place)
+
+
+def _shared(position: Position) -> Tensor:
+    """A position in memory that workers share, so that those of a loader that stay see it change."""
+    numbers = torch.tensor(position)
+    with suppress(RuntimeError, OSError):  # a machine may have no memory to share
+        numbers.share_memory_()
+    return numbers
 
 
 def _place(rank: int | None, world: int | None) -> tuple[int, int]:

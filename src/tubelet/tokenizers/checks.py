@@ -1,6 +1,7 @@
 """What the public methods of tokenizers ask of what they are given, and in which form they use it."""
 
 from collections.abc import Mapping, Sequence
+from typing import SupportsIndex
 
 import torch
 from jaxtyping import Int
@@ -18,6 +19,7 @@ from tubelet.checks import (
 )
 from tubelet.errors import OptionError, ShapeError
 from tubelet.models.protocol import StepModel
+from tubelet.spelling import counted
 from tubelet.types import Latent, Latents, Part, Video
 
 
@@ -79,6 +81,30 @@ def checked_latent(latent: Latent, channels: int, dtype: torch.dtype) -> Latent:
     checked_channels(latent.shape[1], channels)
     check_finite_latent(latent)
     return latent
+
+
+def check_lengths(**lengths: object) -> None:
+    """Raise unless these are whole numbers, such as frames, rows and columns.
+
+    Raises:
+        OptionError: one is not.
+    """
+    for name, length in lengths.items():
+        if not isinstance(length, SupportsIndex):
+            raise OptionError(f"{name} is {length!r:.60}; it is a whole number. Give int({name}).")
+
+
+def check_as_many(clips: int, before: int | None) -> None:
+    """Raise unless a stream is given as many clips as before, if there was anything before.
+
+    Raises:
+        ShapeError: it is not.
+    """
+    if before is not None and clips != before:
+        raise ShapeError(
+            f"a run is of {counted(clips, 'clip')} and those before were of {before}; a stream is of the "
+            "same clips to its end. Start a new stream for others."
+        )
 
 
 def check_parts(latents: Latents, parts: Sequence[Part]) -> None:

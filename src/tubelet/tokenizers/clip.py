@@ -9,7 +9,7 @@ from tubelet.checks import check_device
 from tubelet.errors import OptionError
 from tubelet.models.protocol import StepModel
 from tubelet.tokenizers.ahead import continued
-from tubelet.tokenizers.checks import check_counts, check_parts, checked_latent
+from tubelet.tokenizers.checks import check_counts, check_lengths, check_parts, checked_latent
 from tubelet.tokenizers.generative import noise_of
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import PartGrids
@@ -64,9 +64,11 @@ def checked(
 
     Raises:
         ShapeError: they are of another clip; or steps after a last one that is not full are wanted.
-        OptionError: one lies on another device, or steps are wanted of a model that predicts none.
+        OptionError: one lies on another device, or steps are wanted of a model that predicts none, or a
+            length is not a whole number.
     """
     frames, height, width = size
+    check_lengths(frames=frames, height=height, width=width)
     check_size(model, grouping, given.latents, frames=frames, height=height, width=width)
     if not ahead:
         return given, frames

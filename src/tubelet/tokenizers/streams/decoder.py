@@ -10,6 +10,7 @@ from einops import rearrange
 from tubelet.errors import OptionError, ShapeError
 from tubelet.models.protocol import PredictiveModel, Rows, StepModel
 from tubelet.tokenizers.ahead import LastStep, check_full, counts_ahead, predictive_model
+from tubelet.tokenizers.checks import check_as_many, check_lengths
 from tubelet.tokenizers.generative import noise_of
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import PartGrids
@@ -70,6 +71,9 @@ class StreamDecoder(Generic[Taken]):
         tile: tuple[int, int] | None,
         state: StreamState | None,
     ) -> None:
+        check_lengths(
+            height=size[0], width=size[1], frames=1 if frames is None else frames, first_step=first_step
+        )
         if min(*size, first_step + 1, 1 if frames is None else frames) < 1:
             raise ShapeError(
                 f"the clip is {frames}x{size[0]}x{size[1]} from step {first_step}; frames, height and width "
@@ -85,12 +89,18 @@ class StreamDecoder(Generic[Taken]):
         self._cells = cells
         self._frames = frames
         self._step = first_step
-        self._clips = 1
+        self._clips: int | None = None
         self._predicts = isinstance(model, PredictiveModel) and model.ahead > 0
         self._last: LastStep | None = None
         if state is not None:
+            if state.size != size:
+                raise ShapeError(
+                    f"the state is of frames of {state.size[0]}x{state.size[1]} and the clip's are "
+                    f"{size[0]}x{size[1]}. Give the size of the clip that the state is of."
+                )
             self._step, tile = state.step, state.tile
             self._last = LastStep.from_tensors(state.pending, [part.name for part in model.parts])
+            self._clips = None if self._last is None else max(map(len, self._last.latents.values()))
         if tile is None:
             chosen = plan(cells, halo=halo, costs=costs, memory=memory)
         else:
@@ -108,7 +118,8 @@ class StreamDecoder(Generic[Taken]):
             counts: how many channels each position has, as `decode` takes them; all by default.
 
         Raises:
-            ShapeError: the latent is not of the clip's size, or goes on past its end; or `counts` do not fit.
+            ShapeError: the latent is not of the clip's size, or goes on past its end, or is of another number
+                of clips than before; or `counts` do not fit.
             OptionError: the latent is not a floating-point tensor, or has more channels than the tokenizer.
             LatentError: the latent holds NaN or infinity.
         """
@@ -134,7 +145,7 @@ class StreamDecoder(Generic[Taken]):
         """The frames of steps; the stream is then so many steps on."""
         start, stop = self._span(run.steps)
         # Channels last, as the transform gives them and as frames lie in memory.
-        shape = (self._clips, stop - start, *self._size, 3)
+        shape = (self._clips or 1, stop - start, *self._size, 3)
         memory = torch.empty(shape, dtype=self._model.dtype, device=self._model.device)
         video = rearrange(memory, "b T H W c -> b c T H W")
         for piece in self._decode(run):
@@ -174,7 +185,7 @@ class StreamDecoder(Generic[Taken]):
                 f"the clip has {self._frames} frames and only {given} were decoded; push the latent steps "
                 f"from {self._step} on before finishing."
             )
-        shape = (self._clips, 3, 0, *self._size)
+        shape = (self._clips or 1, 3, 0, *self._size)
         return torch.empty(shape, dtype=self._model.dtype, device=self._model.device)
 
     def state(self) -> StreamState:
@@ -210,7 +221,9 @@ class StreamDecoder(Generic[Taken]):
                 f"the latent goes on to step {end}; a clip of {self._frames} frames has "
                 f"{self._grouping.steps(self._frames)}. Give the length of the encoded clip."
             )
-        self._clips = max(len(part) for part in latents.values())
+        clips = max(len(part) for part in latents.values())
+        check_as_many(clips, self._clips)
+        self._clips = clips
         return _Run(self._step, steps, latents, known)
 
     def _to_come(self, steps: int) -> "_Run":

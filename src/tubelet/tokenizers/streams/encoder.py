@@ -11,9 +11,9 @@ from jaxtyping import UInt8
 from torch import Tensor
 
 from tubelet.checks import check_frames
-from tubelet.errors import ShapeError
+from tubelet.errors import OptionError, ShapeError
 from tubelet.models.protocol import StepModel, StreamPast
-from tubelet.tokenizers.checks import RangeWatch, checked_run
+from tubelet.tokenizers.checks import RangeWatch, check_as_many, checked_run
 from tubelet.tokenizers.grouping import Grouping, fill
 from tubelet.tokenizers.parts import PartGrids, joined
 from tubelet.tokenizers.streams.state import StreamState
@@ -75,7 +75,8 @@ class StreamEncoder(Generic[Given]):
         self._memory = memory
         self._tile = tile
         self._step = 0
-        self._clips = 1
+        self._clips: int | None = None
+        self._finished = False
         self._pending: list[Tensor] = []
         self._size: tuple[int, int] | None = None
         self._tiles: list[Tile] = []
@@ -85,15 +86,17 @@ class StreamEncoder(Generic[Given]):
             self._open(state.size, state.tile)
             self._step = state.step
             self._pending = list(state.pending)
-            self._clips = max(map(_clips_in, self._pending), default=1)
+            self._clips = max(map(_clips_in, self._pending), default=None)
             self._past = state.past_of(model)
 
     def push(self, video: Video) -> Given:
         """Take frames as model input; give the latent steps that they complete, which may be none.
 
         Raises:
-            ShapeError: the frames are not ``b 3 T H W``, or not of the size of those before.
-            OptionError: they are not a floating-point tensor, or their values are of another scale.
+            ShapeError: the frames are not ``b 3 T H W``, or not of the size or number of clips of those
+                before.
+            OptionError: they are not a floating-point tensor, or their values are of another scale; or the
+                stream is finished.
             LatentError: they hold NaN or infinity.
 
         Warns:
@@ -137,6 +140,7 @@ class StreamEncoder(Generic[Given]):
         """
         if self._size is None:
             raise ShapeError("no frame was pushed; a clip has at least one. Push frames before finishing.")
+        self._finished = True
         return self._give(self._advance(last=True))
 
     def state(self) -> StreamState:
@@ -156,6 +160,8 @@ class StreamEncoder(Generic[Given]):
         )
 
     def _push(self, frames: list[Tensor]) -> Steps:
+        if self._finished:
+            raise OptionError("the stream is finished; frames of another clip need a new stream.")
         for frame in frames:
             size = frame_size(frame)
             known = self._size or self._open(size, self._tile)
@@ -164,6 +170,7 @@ class StreamEncoder(Generic[Given]):
                     f"a frame is {size[0]}x{size[1]} and those before were {known[0]}x{known[1]}; "
                     "a clip has one size. Start a new stream for the other size."
                 )
+            check_as_many(_clips_in(frame), self._clips)
             if self._pending and frame.dtype != self._pending[0].dtype:
                 raise ShapeError(
                     f"a frame is {frame.dtype} and those that wait for it are {self._pending[0].dtype}; "
@@ -259,7 +266,7 @@ class StreamEncoder(Generic[Given]):
             return {
                 part.name: torch.empty(
                     (
-                        self._clips,
+                        self._clips or 1,
                         self._channels[part.name],
                         *self._grids[part.name].shape(self._step, steps, cells),
                     ),

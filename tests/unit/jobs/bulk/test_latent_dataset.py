@@ -18,6 +18,9 @@ from tubelet.errors import DatasetError, OptionError
 
 SMALL = 4000
 
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
+"""PyTorch says so where there are fewer cores than workers."""
+
 
 @pytest.fixture
 def make(encode, clips, video_file, tmp_path):
@@ -88,6 +91,21 @@ def test_a_loader_with_workers_gives_the_same_batches_in_the_same_order(folder):
     assert [batch.position for batch in loaded] == [batch.position for batch in alone]
     for one, other in zip(loaded, alone, strict=True):
         torch.testing.assert_close(one.latent, other.latent, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_workers_that_stay_go_where_the_loop_says(folder, start):
+    dataset = LatentDataset(folder, batch=2, seed=3)
+    loader = DataLoader(
+        dataset, batch_size=None, num_workers=2, persistent_workers=True, multiprocessing_context=start
+    )
+    for epoch, batch in ((0, 0), (1, 0), (1, 2)):
+        dataset.go_to(epoch, batch)
+        loaded = list(loader)
+        assert [each.position for each in loaded] == [
+            Position(epoch, number) for number in range(batch, batch + len(loaded))
+        ]
+        assert seen(loaded) == seen(dataset)
 
 
 def test_training_goes_on_at_the_batch_after_the_last_one(folder):

@@ -1,0 +1,97 @@
+"""Streams and open files that are given what does not belong to them; see `edges.py`."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from edges_common import LINEAR, SIZE, clip, discrete, refuses, run, small
+
+import tubelet
+from tubelet.errors import OptionError, ShapeError
+from tubelet.tokenizers.streams.encoder import StreamEncoder
+
+
+def encoders() -> list[StreamEncoder]:
+    """A stream of each kind."""
+    tokenizer = small()
+    return [
+        tokenizer.stream_encoder(),
+        small(**LINEAR).stream_encoder(),
+        tokenizer.parts_encoder(),
+        small(variational=True).stream_posterior(),
+        discrete().stream_encoder(),
+    ]
+
+
+def a_stream_stays_with_its_number_of_clips() -> None:
+    for frames in (1, 3):
+        for stream in encoders():
+            stream.push(clip()[:, :, :frames])
+            refuses(ShapeError, "a run is of 2 clips and those before were of 1", stream.push, clip(batch=2))
+    for numbers in ({}, LINEAR):
+        tokenizer = small(**numbers)
+        latent = tokenizer.encode(clip(batch=2))
+        decoder = tokenizer.stream_decoder(height=17, width=24)
+        decoder.push(latent[:, :, :1])
+        refuses(ShapeError, "a run is of 1 clip and those before were of 2", decoder.push, latent[:1, :, 1:])
+
+
+def a_stream_that_was_taken_up_may_be_of_any_number_of_clips() -> None:
+    tokenizer = small()
+    for frames in (1, 3):
+        stream = tokenizer.stream_encoder()
+        first = stream.push(clip(batch=2)[:, :, :frames])
+        other = tokenizer.stream_encoder(state=stream.state())
+        rest = [other.push(clip(batch=2)[:, :, frames:]), other.finish()]
+        whole = tokenizer.encode(clip(batch=2))
+        assert torch.allclose(torch.cat([first, *rest], dim=2), whole, atol=2e-5)
+
+
+def nothing_is_pushed_after_the_end() -> None:
+    for stream in encoders():
+        stream.push(clip())
+        stream.finish()
+        refuses(OptionError, "the stream is finished", stream.push, clip())
+        refuses(OptionError, "the stream is finished", stream.push_frames, np.zeros((1, 17, 24, 3), np.uint8))
+
+
+def a_state_is_of_frames_of_its_size() -> None:
+    tokenizer = small()
+    decoder = tokenizer.stream_decoder(height=17, width=24)
+    decoder.push(tokenizer.encode(clip()))
+    state, take_up = decoder.state(), tokenizer.stream_decoder
+    refuses(ShapeError, "frames of 17x24 and the clip's are 24x17", take_up, height=24, width=17, state=state)
+
+
+def lengths_are_whole_numbers() -> None:
+    tokenizer = small()
+    latent = tokenizer.encode(clip())
+    for name in SIZE:
+        wrong = SIZE | {name: float(SIZE[name])}
+        refuses(
+            OptionError, f"{name} is {wrong[name]}; it is a whole number", tokenizer.decode, latent, **wrong
+        )
+        refuses(
+            OptionError, f"{name} is {wrong[name]}; it is a whole number", tokenizer.stream_decoder, **wrong
+        )
+    whole = tokenizer.decode(latent, **SIZE)
+    others = {name: np.int64(length) for name, length in SIZE.items()}
+    assert torch.equal(tokenizer.decode(latent, **others), whole)
+
+
+def frames_of_a_file_are_asked_for_by_whole_numbers() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        frames = np.zeros((3, 8, 8, 3), np.uint8)
+        source, target = Path(folder) / "a.npy", Path(folder) / "a.tube"
+        np.save(source, frames)
+        tubelet.encode_file(source, target, tokenizer="klt-4x8x8")
+        with tubelet.open_tube(target) as tube:
+            for index in (1.0, "1", [1, 2], None):
+                words = "a frame is a whole number, frames a slice"
+                refuses(OptionError, words, tube.__getitem__, index)
+            assert tube[np.int64(1)].shape == tube[torch.tensor(1)].shape == (8, 8, 3)
+
+
+if __name__ == "__main__":
+    run(globals())
