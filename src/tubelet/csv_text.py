@@ -29,8 +29,8 @@ def read_csv(lines: Iterable[str]) -> Iterator[CsvRow]:
         lines: of the text, with their ends.
 
     Raises:
-        ValueError: a quote is not closed, or a field has more than `LONGEST_FIELD` characters; the message
-            has the line in which the row begins.
+        ValueError: two columns have one name; or a quote is not closed, or a field has more than
+            `LONGEST_FIELD` characters; the message then has the line in which the row begins.
     """
     reader = csv.reader(lines, strict=True)
     columns: list[str] | None = None
@@ -40,12 +40,24 @@ def read_csv(lines: Iterable[str]) -> Iterator[CsvRow]:
         if fields is None:
             return
         if columns is None:
-            columns = fields
+            columns = _named_once(fields)
         elif fields:
             beyond = fields[len(columns) :]
             more = max((number for number, text in enumerate(beyond, 1) if text.strip()), default=0)
             padded = [*fields, *[None] * (len(columns) - len(fields))]
             yield CsvRow(line, dict(zip(columns, padded, strict=False)), more)
+
+
+def _named_once(columns: list[str]) -> list[str]:
+    """The names of columns.
+
+    Raises:
+        ValueError: two are the same.
+    """
+    twice = next((name for name in columns if name and columns.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"two columns are called {twice!r:.60}; rename one")
+    return columns
 
 
 def _next(reader: Iterator[list[str]], line: int) -> list[str] | None:

@@ -12,9 +12,13 @@ from tubelet.types import Frames
 from tubelet.video.probe import probe
 from tubelet.video.read import read_from
 
-_MOVIES = (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf")
+_MOVIES = (
+    ".3g2 .3gp .asf .avi .divx .dv .f4v .flv .m2ts .m4v .mkv .mov .mp4 .mpe .mpeg .mpg .mts .mxf .ogv .qt "
+    ".rm .rmvb .ts .vob .webm .wmv"
+)
+_STREAMS = ".264 .265 .h264 .h265 .hevc .ivf .m1v .m2v .mjpeg .mjpg .obu .vvc .y4m"
 
-SUFFIXES = frozenset([*_MOVIES, ".264", ".265", ".gif", ".npy", ".ogv", ".ts", ".webm", ".wmv"])
+SUFFIXES = frozenset([*_MOVIES.split(), *_STREAMS.split(), ".apng", ".gif", ".npy"])
 """What the names of clips end with."""
 
 
@@ -63,7 +67,12 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _is_clip(path: Path, folder: Path) -> bool:
     hidden = any(name.startswith(".") for name in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
+    return not hidden and path.suffix.lower() in SUFFIXES and (path.is_file() or _leads_nowhere(path))
+
+
+def _leads_nowhere(path: Path) -> bool:
+    """Whether a path is a link to what is not there: a clip that is missing, which reading it names."""
+    return path.is_symlink() and not path.exists()
 
 
 def sample_runs(clip: Path, *, frames: int, runs: int, generator: np.random.Generator) -> Iterator[Frames]:

@@ -14,11 +14,11 @@ from tubelet.video.ranges import VideoRange, range_text
 LONGEST_TIME = 1e9
 """Seconds; a time is below."""
 
-PATH_COLUMNS = ("path", "file", "video", "filename", "url")
+PATH_COLUMNS = ("path", "file", "file_name", "video", "filename", "url")
 """Columns of a list that may name the file; the first that is there counts."""
 
-CAPTION_COLUMNS = ("caption", "description")
-"""The first that says something counts; manifests of clips say ``description``."""
+CAPTION_COLUMNS = ("caption", "description", "text", "prompt")
+"""The first that says something counts; manifests of clips say ``description``, other data sets the rest."""
 
 
 class Row(NamedTuple):

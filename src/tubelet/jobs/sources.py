@@ -16,6 +16,9 @@ from tubelet.jobs.rows import Row, row_of
 
 STANDARD_INPUT = "-"
 
+_OTHER_LISTS = (".json", ".tsv", ".xls", ".xlsx", ".yaml", ".yml")
+"""Suffixes of what is a list elsewhere."""
+
 
 def read_sources(
     sources: Sequence[str], *, lines: Iterable[str] | None = None, missing_fail: bool = False
@@ -86,6 +89,11 @@ def _rows_of(source: str, lines: Iterable[str]) -> Iterable[Row]:
                 return list_rows(file, path.suffix.lower(), str(path.parent), str(path))
         except OSError as error:
             raise OptionError(f"the list {path} cannot be read ({error.strerror}).") from error
+    if path.suffix.lower() in _OTHER_LISTS:
+        raise OptionError(
+            f"{source} is no video, and lists end in {', '.join(LISTS)}. Write it as one of them: .jsonl has "
+            'an object a line, such as {"path": "a.mp4"}.'
+        )
     if path.exists():
         return [_given(source)]
     if glob.has_magic(source):

@@ -13,6 +13,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+from jaxtyping import UInt8
 
 from tubelet.cores import CODEC_THREADS
 from tubelet.errors import VideoError
@@ -90,6 +91,7 @@ class ToRgb:
             self._layout.apply(_plane(planar, index)[: frame.height, : frame.width])
             for index in range(4 if alpha else 3)
         ]
+        planes = _spread(planes, frame.format)
         opacity = planes[3] if alpha else None
         if opacity is not None and int(opacity.min()) == 255:
             opacity = None
@@ -120,6 +122,25 @@ class ToRgb:
 def _plane(frame: VideoFrame, index: int) -> np.ndarray:
     plane = frame.planes[index]
     return np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+
+
+def _spread(planes: list[np.ndarray], format_: VideoFormat) -> list[np.ndarray]:
+    """Planes of green, blue and red whose levels go up to 255.
+
+    Of formats with 4 to 6 bits for a colour, FFmpeg gives these as the upper bits and leaves the lower ones
+    0: white is 252 or less.
+    """
+    bits = [component.bits for component in format_.components]
+    if not (format_.is_rgb and set(bits) <= {4, 5, 6}):
+        return planes
+    red, green, blue = map(_levels_of, bits)
+    return [levels[plane] for levels, plane in zip((green, blue, red), planes, strict=True)]
+
+
+def _levels_of(bits: int) -> UInt8[np.ndarray, "256"]:
+    """The level that so many upper bits stand for, halves up."""
+    top = (1 << bits) - 1
+    return (((np.arange(256) >> (8 - bits)) * 510 + top) // (2 * top)).astype(np.uint8)
 
 
 def _on_black(plane: np.ndarray, opacity: np.ndarray) -> np.ndarray:

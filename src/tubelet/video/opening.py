@@ -74,6 +74,8 @@ def check_file(path: Path) -> None:
         if stat.S_ISREG(mode):
             path.open("rb").close()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        if path.is_symlink():
+            raise VideoError(f"{path} is a link to {path.readlink()}, which is not there.") from error
         if str(path) == "-":
             raise VideoError("- is standard input; video is read from files. Store it first.") from error
         raise VideoError(f"{path}: no such file. Check the spelling and the folder.") from error
@@ -114,7 +116,14 @@ def _why_unreadable(path: Path, reason: str) -> str:
         return NO_ANIMATED_WEBP.format(path=path)
     if is_encrypted(path):
         return f"{path} is encrypted (DRM); it can only be read with its key. Decrypt it first."
+    if _is_tube(path):
+        return f"{path} is a .tube file already; `tubelet decode` makes a video of it."
     return f"{path} cannot be read as video: {reason}. The file is damaged, or no video."
+
+
+def _is_tube(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"\x93TUB"
 
 
 def is_encrypted(path: Path) -> bool:

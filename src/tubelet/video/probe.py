@@ -18,6 +18,7 @@ from tubelet.video.riff import is_animated_webp
 from tubelet.video.sidedata import side_data
 from tubelet.video.source import Source, has_alpha_layer, opened
 from tubelet.video.streams import is_alpha_plane
+from tubelet.video.tiff import pictures_in_tiff
 
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _OTHER_TRANSFERS = {8: "linear light", 9: "logarithmic", 10: "logarithmic", 17: "that of digital cinema"}
@@ -170,5 +171,7 @@ def _other_streams(video: Source, *, has_sound: bool) -> Iterator[str]:
             f"it has {len(others) + 1} video streams, of which number {chosen.index} "
             f"({context.width}x{context.height}) is read"
         )
+    if chosen.codec_context.codec.canonical_name == "tiff" and (pages := pictures_in_tiff(video.path)) > 1:
+        yield f"it holds {pages} pictures, of which the first is read"
     if video.container.streams.audio and not has_sound:
         yield "its sound cannot be stored and is dropped: it has no packets, or no decoder here"

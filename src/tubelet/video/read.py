@@ -30,6 +30,10 @@ from tubelet.video.source import Source, opened
 # Containers with true timestamps and an index; in others a seek lands on frames whose time is a guess.
 _SEEKABLE = {"mov", "matroska"}
 
+_COUNTED = {"avi", "mpegvideo"}
+"""Containers that only count packets. What FFmpeg says of when their frames are shown is a guess that is
+wrong where frames are stored in another order; the time of the packet that let a frame out is right."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -45,6 +49,18 @@ class Run:
     frames: UInt8[np.ndarray, "T H W 3"]
     timestamps: Int64[np.ndarray, " T"]
     end: int | None = None
+
+
+class _Stamped(NamedTuple):
+    """A decoded frame, and when its file says that it is shown: a time for the clock."""
+
+    frame: VideoFrame
+    pts: int | None
+
+    @property
+    def duration(self) -> int:
+        """How long it is shown, in ticks; 0 if the file does not say."""
+        return self.frame.duration
 
 
 class _Shown(NamedTuple):
@@ -254,6 +270,7 @@ class _Reader:
         self._info = info
         self._video = video
         self._run = run
+        self._counted = bool(_COUNTED & set(video.container.format.name.split(",")))
         self._clock = Clock(time_base=info.time_base, rate=info.average_rate)
         self._memory = _Memory()
         self._read = self._repaired = 0
@@ -262,19 +279,23 @@ class _Reader:
             warnings.warn(f"{info.path}: {loss}.", LossWarning, stacklevel=4)
 
     def stamped(self, first: VideoFrame, rest: Iterator[VideoFrame]) -> Iterator[_Shown]:
-        stamped = self._clock.stamp(itertools.chain([first], rest))
+        stamped = self._clock.stamp(map(self._stamped, itertools.chain([first], rest)))
         waiting, tick = next(stamped)
         for frame, following in stamped:
             self._count(waiting, tick)
-            yield _Shown(waiting, tick, following)
+            yield _Shown(waiting.frame, tick, following)
             waiting, tick = frame, following
         self._count(waiting, tick)
-        duration = last_duration(self._video, waiting, frames=self._read)
-        yield _Shown(waiting, tick, None if duration is None else tick + duration)
+        duration = last_duration(self._video, waiting.frame, frames=self._read)
+        yield _Shown(waiting.frame, tick, None if duration is None else tick + duration)
 
-    def _count(self, frame: VideoFrame, tick: int) -> None:
+    def _stamped(self, frame: VideoFrame) -> _Stamped:
+        return _Stamped(frame, frame.dts if self._counted else frame.pts)
+
+    def _count(self, frame: _Stamped, tick: int) -> None:
         self._read += 1
-        self._repaired += frame.pts != tick
+        # The last frames come when there is no packet any more that would have a time.
+        self._repaired += frame.pts != tick and not (self._counted and frame.pts is None)
 
     def runs(self, stamped: Iterator[_Shown]) -> Iterator[Run]:
         info = self._info

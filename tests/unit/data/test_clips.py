@@ -5,7 +5,8 @@ import os
 import pytest
 
 from tubelet.data.clips import find_clips
-from tubelet.errors import OptionError
+from tubelet.errors import OptionError, VideoError
+from tubelet.video.probe import probe
 
 
 def test_clips_are_found_in_all_folders_below_but_hidden_ones(tmp_path):
@@ -21,9 +22,24 @@ def test_clips_are_found_in_all_folders_below_but_hidden_ones(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "sub" / "loop").symlink_to(tmp_path)
-    (tmp_path / "nowhere.mp4").symlink_to("nothing")
     found = [path.relative_to(tmp_path).as_posix() for path in find_clips(tmp_path)]
     assert found == ["b.mp4", "f.mp4/g.gif", "sub/a.MKV", "sub/deep/c.npy"]
+
+
+def test_a_link_to_what_is_not_there_is_a_clip_that_is_missing(tmp_path):
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "nowhere.mp4").symlink_to("nothing")
+    (tmp_path / "itself.mp4").symlink_to("itself.mp4")
+    (tmp_path / "folder.mp4").symlink_to(".")
+    assert [path.name for path in find_clips(tmp_path)] == ["a.mp4", "itself.mp4", "nowhere.mp4"]
+    with pytest.raises(VideoError, match=r"nowhere\.mp4 is a link to nothing, which is not there"):
+        probe(tmp_path / "nowhere.mp4")
+
+
+@pytest.mark.parametrize("suffix", [".y4m", ".h264", ".hevc", ".vob", ".asf", ".mjpeg", ".apng"])
+def test_what_video_is_called_elsewhere_is_a_clip_too(tmp_path, suffix):
+    (tmp_path / f"a{suffix}").touch()
+    assert [path.name for path in find_clips(tmp_path)] == [f"a{suffix}"]
 
 
 def test_a_folder_that_may_not_be_read_is_named_and_not_passed_over(tmp_path, monkeypatch):

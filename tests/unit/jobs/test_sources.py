@@ -243,6 +243,29 @@ def test_descriptions_of_a_manifest_are_captions(folder, tmp_path):
     assert found["clips/a.mkv"] == "a cat"
 
 
+def test_columns_are_found_by_the_names_that_other_data_sets_have(tmp_path):
+    listed = tmp_path / "metadata.jsonl"
+    listed.write_text(
+        '{"file_name": "a.mp4", "text": "a cat"}\n{"path": "b.mp4", "prompt": "a dog", "text": ""}\n'
+    )
+    rows = read_sources([str(listed)])
+    assert [(row.name, row.caption) for row in rows] == [("a.mp4", "a cat"), ("b.mp4", "a dog")]
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    listed = tmp_path / "list.csv"
+    listed.write_text("path,caption,path,,\na.mp4,x,b.mp4,,\n")
+    with pytest.raises(OptionError, match="two columns are called 'path'; rename one"):
+        read_sources([str(listed)])
+
+
+@pytest.mark.parametrize("name", ["clips.json", "clips.tsv", "clips.xlsx"])
+def test_a_list_of_another_kind_is_no_video(tmp_path, name):
+    (tmp_path / name).write_text('[{"path": "a.mp4"}]')
+    with pytest.raises(OptionError, match=r"is no video, and lists end in \.csv, \.jsonl"):
+        read_sources([str(tmp_path / name)])
+
+
 def test_the_plan_does_not_depend_on_the_order_of_a_list():
     ordered = rows(200)
     shuffled = random.Random(0).sample(ordered, len(ordered))

@@ -124,3 +124,25 @@ def test_transparency_is_put_on_black_and_rounded():
     rgba = rng.integers(0, 256, (16, 16, 4), np.uint8)
     expected = np.floor(rgba[..., :3].astype(float) * rgba[..., 3:] / 255 + 0.5)
     assert np.array_equal(rgb(av.VideoFrame.from_ndarray(rgba, format="rgba")), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "bits"), [("rgb565le", (5, 6, 5)), ("bgr555be", (5, 5, 5)), ("rgb444le", (4, 4, 4))]
+)
+def test_few_levels_of_a_colour_go_from_black_to_white(name, bits):
+    frame = av.VideoFrame(64, 4, name)
+    order = "<u2" if name.endswith("le") else ">u2"
+    words = np.append(np.random.default_rng(5).integers(0, 1 << sum(bits), 254), [0, (1 << sum(bits)) - 1])
+    plane = frame.planes[0]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+    rows[:, :128] = words.astype(order).reshape(4, 64).view(np.uint8)
+    high, middle, low = (
+        words >> (bits[1] + bits[2]) & ((1 << bits[0]) - 1),
+        words >> bits[2] & ((1 << bits[1]) - 1),
+        words & ((1 << bits[2]) - 1),
+    )
+    red, blue = (high, low) if name.startswith("rgb") else (low, high)
+    levels = [
+        np.rint(255 * one / ((1 << each) - 1)) for one, each in zip((red, middle, blue), bits, strict=True)
+    ]
+    assert np.array_equal(rgb(frame), np.stack(levels, -1).reshape(4, 64, 3))

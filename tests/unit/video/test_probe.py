@@ -89,6 +89,13 @@ def test_what_is_no_video_is_refused_with_its_reason(tmp_path, name, content, sa
         probe(path)
 
 
+def test_a_tube_file_is_named_as_one(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"\x93TUB\r\n\x1a\n" + bytes(100))
+    with pytest.raises(VideoError, match=r"is a \.tube file already; `tubelet decode` makes a video of it"):
+        probe(path)
+
+
 def test_a_name_that_looks_like_a_protocol_is_a_file(film, clip):
     path = film("a.mp4", clip(1, 16, 16))
     odd = path.rename(path.with_name("concat:a|b.mp4"))

@@ -76,6 +76,22 @@ def test_a_stream_without_timestamps_gets_them_with_one_warning(film, clip):
     assert np.diff(stamps).min() > 0
 
 
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.avi", "libx264"), ("a.avi", "mpeg4"), ("a.m1v", "mpeg1video")]
+)
+def test_frames_that_are_stored_in_another_order_are_evenly_apart_where_packets_are_counted(
+    film, clip, name, codec
+):
+    path = film(name, clip(20, 32, 48), codec=codec, options={"bf": "2"}, time_base=Fraction(1, 25))
+    step = Fraction(1, 25) / probe(path).time_base
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        runs = list(read(path))
+    stamps = np.concatenate([run.timestamps for run in runs])
+    assert np.diff(stamps).tolist() == [step] * 19
+    assert runs[-1].end == stamps[-1] + step
+
+
 def test_ten_bits_are_warned_of_once(film, clip):
     path = film("deep.mkv", clip(3, 16, 16), codec="ffv1", pixel_format="yuv420p10le")
     with pytest.warns(LossWarning) as caught:

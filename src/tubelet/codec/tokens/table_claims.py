@@ -61,7 +61,7 @@ def read_claims(source: Path) -> tuple[GroupClaim, ...]:
         end = file.read(8)
         length = int.from_bytes(end[:4], "little")
         if end[4:] != _MAGIC or not 0 < length <= min(size - 12, _FOOTER_BYTES):
-            raise BitstreamError("it does not end as a Parquet file does. It is damaged or another file.")
+            raise BitstreamError("it does not end as a Parquet file does")
         file.seek(size - 8 - length)
         cursor = Cursor(file.read(length), "the footer")
     try:
