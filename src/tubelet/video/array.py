@@ -13,6 +13,9 @@ from tubelet.video.opening import check_file
 ARRAY_TIME_BASE = Fraction(1, 24)
 """Seconds per frame of an array, which has no clock of its own."""
 
+_MARKS = (b"\x93NUM", b"PK\x03\x04")
+"""How an array begins, and an archive of arrays."""
+
 
 def open_array(path: Path) -> np.ndarray:
     """Map an array file as uint8 T H W 3; nothing is loaded yet.
@@ -21,23 +24,58 @@ def open_array(path: Path) -> np.ndarray:
         VideoError: the file is not an array, or not one of RGB frames.
     """
     check_file(path)
+    with path.open("rb") as file:
+        mark = file.read(4)
+    if mark not in _MARKS:
+        raise VideoError(f"{path} is no .npy file, for it does not begin as one. Give it its own suffix.")
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise VideoError(f"{path} is not an array that can be read: {error}") from error
+        raise VideoError(
+            f"{path} is not an array that can be read: {str(error).rstrip('.')}. Save it again with NumPy."
+        ) from error
     if not isinstance(array, np.ndarray):
         raise VideoError(f"{path} is an archive of arrays; give one .npy with axes T H W 3.")
     if array.dtype != np.uint8:
         raise VideoError(
-            f"{path} holds {array.dtype}; frames are uint8, 0 to 255. Convert with .astype('uint8')."
+            f"{path} holds {array.dtype}; frames are uint8, 0 to 255. {_levels_cure(array.dtype)}"
         )
-    if array.ndim == 3:
-        array = array[None]
-    if array.ndim != 4 or array.shape[-1] != 3 or 0 in array.shape:
+    if array.ndim not in (3, 4) or array.shape[-1] != 3 or 0 in array.shape:
         raise VideoError(
             f"{path} has the shape {array.shape}; frames have the axes T H W 3, none of them empty."
+            f"{_axes_cure(array.shape)}"
         )
-    return array
+    return array[None] if array.ndim == 3 else array
+
+
+def _levels_cure(dtype: np.dtype) -> str:
+    """How other numbers become levels of 8 bits; a mere cast turns most into something else."""
+    if dtype.kind == "f":
+        return (
+            "Of [0, 1] make (255 * a).round().astype('uint8'), of [-1, 1] (127.5 * (a + 1)).round()"
+            ".astype('uint8')."
+        )
+    if dtype.kind == "b":
+        return "Make (255 * a).astype('uint8')."
+    if dtype.kind == "u":
+        bits = 8 * dtype.itemsize
+        return f"Of levels of all {bits} bits make (a >> {bits - 8}).astype('uint8')."
+    return "Levels of 0 to 255 become it with .astype('uint8')." if dtype.kind == "i" else ""
+
+
+def _axes_cure(shape: tuple[int, ...]) -> str:
+    """How other axes that are usual become those of frames; nothing for others."""
+    rank, channels = len(shape), shape[-1:]
+    cures = (
+        (0 in shape, ""),
+        (rank == 5 and shape[0] == 1, " Of one clip of a batch make a[0]."),
+        (rank == 4 and channels == (4,), " Of RGBA make a[..., :3]."),
+        (rank in (3, 4) and 3 in shape[:-2], " With channels first make np.moveaxis(a, {}, -1)."),
+        (rank == 4 and channels == (1,), " Of grey frames make np.repeat(a, 3, axis=-1)."),
+        (rank == 3, " Of grey frames T H W make np.stack([a] * 3, axis=-1)."),
+    )
+    cure = next((text for holds, text in cures if holds), "")
+    return cure.format(shape.index(3)) if 3 in shape else cure
 
 
 def describe_array(path: Path, array: np.ndarray) -> VideoInfo:

@@ -29,6 +29,9 @@ _ARCHIVES = {
     "a 7z archive": (0, b"7z\xbc\xaf\x27\x1c"),
 }
 """Where files of many files have their mark. FFmpeg may find the frames of one, and lose the others."""
+_SEGMENTS = (b"styp", b"moof", b"sidx", b"emsg", b"prft")
+"""With what parts of a fragmented MP4 begin after the first one."""
+
 _ENCRYPTION_MARKS = (b"pssh", b"encv", b"enca")
 
 
@@ -116,14 +119,16 @@ def _why_unreadable(path: Path, reason: str) -> str:
         return NO_ANIMATED_WEBP.format(path=path)
     if is_encrypted(path):
         return f"{path} is encrypted (DRM); it can only be read with its key. Decrypt it first."
-    if _is_tube(path):
-        return f"{path} is a .tube file already; `tubelet decode` makes a video of it."
-    return f"{path} cannot be read as video: {reason}. The file is damaged, or no video."
-
-
-def _is_tube(path: Path) -> bool:
     with path.open("rb") as file:
-        return file.read(4) == b"\x93TUB"
+        head = file.read(8)
+    if head.startswith(b"\x93TUB"):
+        return f"{path} is a .tube file already; `tubelet decode` makes a video of it."
+    if head[4:] in _SEGMENTS:
+        return (
+            f"{path} is one segment of a stream, whose beginning is in another file. Join them first: "
+            f"cat init.mp4 {path.name} > whole.mp4"
+        )
+    return f"{path} cannot be read as video: {reason}. The file is damaged, or no video."
 
 
 def is_encrypted(path: Path) -> bool:

@@ -96,6 +96,17 @@ def test_a_tube_file_is_named_as_one(tmp_path):
         probe(path)
 
 
+def test_a_segment_without_the_beginning_of_its_stream_is_named_as_one(film, clip):
+    whole = film("a.mp4", clip(6, 16, 16), container={"movflags": "frag_keyframe+empty_moov"})
+    data = whole.read_bytes()
+    segment = whole.with_name("seg1.m4s")
+    segment.write_bytes(data[data.index(b"moof") - 4 :])
+    with pytest.raises(
+        VideoError, match=r"is one segment of a stream.* cat init\.mp4 seg1\.m4s > whole\.mp4"
+    ):
+        probe(segment)
+
+
 def test_a_name_that_looks_like_a_protocol_is_a_file(film, clip):
     path = film("a.mp4", clip(1, 16, 16))
     odd = path.rename(path.with_name("concat:a|b.mp4"))

@@ -178,9 +178,19 @@ def test_an_array_is_read_as_it_is(tmp_path, shape):
 @pytest.mark.parametrize(
     ("array", "says"),
     [
-        (np.zeros((2, 4, 4, 3), np.float32), "holds float32"),
-        (np.zeros((2, 4, 4, 4), np.uint8), "T H W 3"),
-        (np.zeros((0, 4, 4, 3), np.uint8), "none of them empty"),
+        (np.zeros((2, 4, 4, 3), np.float32), r"holds float32; .* Of \[0, 1\] make \(255 \* a\)"),
+        (np.zeros((2, 4, 4, 3), np.uint16), r"holds uint16; .* Of levels of all 16 bits make \(a >> 8\)"),
+        (np.zeros((2, 4, 4, 3), bool), r"holds bool; .* Make \(255 \* a\)"),
+        (np.zeros((2, 4, 4, 3), np.int64), r"holds int64; .* Levels of 0 to 255 become it with"),
+        (np.zeros((2, 4, 4, 4), np.uint8), r"T H W 3, none of them empty\. Of RGBA make a\[\.\.\., :3\]"),
+        (np.zeros((2, 3, 4, 5), np.uint8), r"\(2, 3, 4, 5\); .* make np\.moveaxis\(a, 1, -1\)"),
+        (np.zeros((3, 2, 4, 5), np.uint8), r"\(3, 2, 4, 5\); .* make np\.moveaxis\(a, 0, -1\)"),
+        (np.zeros((2, 4, 5), np.uint8), r"the shape \(2, 4, 5\); .* Of grey frames T H W make np\.stack"),
+        (np.zeros((3, 4, 5), np.uint8), r"the shape \(3, 4, 5\); .* make np\.moveaxis\(a, 0, -1\)"),
+        (np.zeros((2, 4, 5, 1), np.uint8), r"Of grey frames make np\.repeat\(a, 3, axis=-1\)"),
+        (np.zeros((1, 2, 4, 5, 3), np.uint8), r"Of one clip of a batch make a\[0\]"),
+        (np.zeros((2, 4, 5, 6), np.uint8), r"none of them empty\.$"),
+        (np.zeros((0, 4, 4, 3), np.uint8), r"none of them empty\.$"),
         (np.array([{"a": 1}], dtype=object), "cannot be loaded|not an array"),
     ],
 )
@@ -222,3 +232,9 @@ def test_repaired_timestamps_are_those_of_the_frames_that_were_read(film, clip, 
     with pytest.warns(LossWarning, match=f": {count} of {count} timestamps were missing") as caught:
         assert sum(len(run.frames) for run in read(path, stop=stop)) == count
     assert len(caught) == 1
+
+
+def test_a_film_that_is_called_an_array_is_not_said_to_be_loaded_unsafely(film, clip):
+    path = film("a.mp4", clip(2, 16, 16))
+    with pytest.raises(VideoError, match=r"is no \.npy file, for it does not begin as one"):
+        frames_of(path.rename(path.with_suffix(".npy")))
