@@ -100,6 +100,12 @@ def find(name: str | Path | None = None) -> Path:
         CheckpointError: there is none.
     """
     wanted = DEFAULT if name is None else name
+    if not isinstance(wanted, str | Path):
+        raise CheckpointError(
+            f"the tokenizer is given as a {type(wanted).__name__}, which does not say where it is found "
+            "again. Give the name or folder that it was loaded from, or what read_continuous or "
+            "read_discrete of tubelet.checkpoint gives."
+        )
     for folder in chain((place / wanted for place in _weights_folders()), [Path(wanted)]):
         if (folder / "config.json").is_file():
             return folder

@@ -8,7 +8,7 @@ import torch
 from edges_common import LINEAR, SIZE, clip, discrete, refuses, run, small
 
 import tubelet
-from tubelet.errors import OptionError, ShapeError
+from tubelet.errors import CheckpointError, OptionError, ShapeError
 from tubelet.tokenizers.streams.encoder import StreamEncoder
 
 
@@ -80,13 +80,22 @@ def lengths_are_whole_numbers() -> None:
     assert torch.equal(tokenizer.decode(latent, **others), whole)
 
 
+def a_tokenizer_is_named_where_files_are_to_find_it_again() -> None:
+    for tokenizer in (small(), discrete(), 5):
+        words = f"the tokenizer is given as a {type(tokenizer).__name__}, which does not say where"
+        refuses(CheckpointError, words, tubelet.load, tokenizer)
+
+
 def frames_of_a_file_are_asked_for_by_whole_numbers() -> None:
     with tempfile.TemporaryDirectory() as folder:
         frames = np.zeros((3, 8, 8, 3), np.uint8)
         source, target = Path(folder) / "a.npy", Path(folder) / "a.tube"
         np.save(source, frames)
+        words = "given as a ContinuousTokenizer, which does not say where it is found again"
+        refuses(CheckpointError, words, tubelet.encode_file, source, target, tokenizer=small())
         tubelet.encode_file(source, target, tokenizer="klt-4x8x8")
         with tubelet.open_tube(target) as tube:
+            refuses(OptionError, "channels is 2.5; this file holds", tubelet.open_tube, target, channels=2.5)
             for index in (1.0, "1", [1, 2], None):
                 words = "a frame is a whole number, frames a slice"
                 refuses(OptionError, words, tube.__getitem__, index)

@@ -275,5 +275,5 @@ def wanted_channels(channels: int | None, header: Header, parts: Sequence[Part])
 
 
 def _check_count(channels: int, most: int) -> None:
-    if not 1 <= channels <= most:
-        raise OptionError(f"channels is {channels}; this file holds 1 to {most}.")
+    if not isinstance(channels, int) or not 1 <= channels <= most:
+        raise OptionError(f"channels is {channels!r:.60}; this file holds 1 to {most}.")

@@ -84,24 +84,33 @@ def site_files(checkpoint: AnyCheckpoint, cache: Path | None = None) -> Iterator
         OptionError: a package is missing, or the tokenizer has no form that browsers run.
     """
     built = {name: STATIC / name for name in static_names()}
-    kept = (cache or default_cache()) / f"page-{_FORMAT}-{__version__}-{checkpoint.sha256[:16]}"
-    if all((kept / name).is_file() for name in MADE):
+    place = cache or default_cache()
+    kept = None if place is None else place / f"page-{_FORMAT}-{__version__}-{checkpoint.sha256[:16]}"
+    if kept is not None and _is_kept(checkpoint, kept):
         yield built | {name: kept / name for name in MADE}
         return
+    with tempfile.TemporaryDirectory(prefix="tubelet-") as folder:
+        _make(checkpoint, Path(folder))
+        yield built | {name: Path(folder) / name for name in MADE}
+
+
+def _is_kept(checkpoint: AnyCheckpoint, kept: Path) -> bool:
+    """Make what is not there yet; say whether it is there then."""
+    if not all((kept / name).is_file() for name in MADE):
+        try:
+            with replacing_folder(kept, holds=MADE, force=True) as beside:
+                _make(checkpoint, beside)
+        except (OutputError, OSError):
+            return False
+    return True
+
+
+def default_cache() -> Path | None:
+    """Where what is made is kept between runs; none for a user who has no home, as in containers."""
     try:
-        with replacing_folder(kept, holds=MADE, force=True) as beside:
-            _make(checkpoint, beside)
-    except (OutputError, OSError):
-        with tempfile.TemporaryDirectory(prefix="tubelet-") as folder:
-            _make(checkpoint, Path(folder))
-            yield built | {name: Path(folder) / name for name in MADE}
-        return
-    yield built | {name: kept / name for name in MADE}
-
-
-def default_cache() -> Path:
-    """Where what is made is kept between runs."""
-    return Path.home() / ".cache" / "tubelet"
+        return Path.home() / ".cache" / "tubelet"
+    except RuntimeError:
+        return None
 
 
 def _make(checkpoint: AnyCheckpoint, folder: Path) -> None:

@@ -4,6 +4,7 @@ import gzip
 import json
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,16 @@ def test_without_a_place_to_keep_it_a_temporary_one_is_used(made, checkpoint, tm
         assert place.is_file()
     assert not place.exists()
     assert file.read_text() == "no folder"
+
+
+def test_a_user_without_a_home_gets_a_temporary_one(made, checkpoint, monkeypatch):
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    with site_files(checkpoint) as files:
+        assert all(path.is_file() for path in files.values())
+    assert not files["facts.json"].exists()
 
 
 def test_a_folder_is_written_whole_and_nothing_else_is_replaced(made, checkpoint, tmp_path):
