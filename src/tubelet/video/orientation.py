@@ -7,6 +7,9 @@ import numpy as np
 
 from tubelet.video.crop import Crop
 
+_SLANT = 0.01
+"""Of the larger numbers of a display matrix, what the smaller may be by rounding: half a degree."""
+
 
 class Orientation(NamedTuple):
     """One of the eight ways to lay a frame: transpose first, then flip rows, then flip columns."""
@@ -44,6 +47,12 @@ class Orientation(NamedTuple):
         if self.transpose:
             plane = plane.swapaxes(0, 1)
         return plane[:: -1 if self.flip_rows else 1, :: -1 if self.flip_columns else 1]
+
+
+def is_slanted(matrix: bytes) -> bool:
+    """Whether a display matrix, as `Orientation.from_matrix` reads it, turns by what is no right angle."""
+    a, b, _, c, d, *_ = map(abs, struct.unpack("<9i", matrix[:36]))
+    return min(a + d, b + c) > _SLANT * max(a + d, b + c)
 
 
 class Layout(NamedTuple):

@@ -13,7 +13,7 @@ from tubelet.video.audio import describe_audio
 from tubelet.video.convert import colour_of, has_alpha
 from tubelet.video.info import Colour, VideoInfo
 from tubelet.video.opening import NO_ANIMATED_WEBP, is_encrypted
-from tubelet.video.orientation import Orientation
+from tubelet.video.orientation import Orientation, is_slanted
 from tubelet.video.riff import is_animated_webp
 from tubelet.video.sidedata import side_data
 from tubelet.video.source import Source, has_alpha_layer, opened
@@ -144,6 +144,9 @@ def _losses(frame: VideoFrame, colour: Colour) -> Iterator[str]:
         yield f"its primaries are {name}; colours are kept as coded and look paler as sRGB"
     if side_data(frame, Type.DOVI_METADATA):
         yield "Dolby Vision's dynamic metadata is dropped"
+    matrix = side_data(frame, Type.DISPLAYMATRIX)
+    if matrix and is_slanted(matrix):
+        yield "it is meant to be turned by what is no right angle; frames are turned by the nearest one"
     if frame.interlaced_frame:
         yield "it is interlaced; both fields stay woven into one frame, not deinterlaced"
 

@@ -82,3 +82,18 @@ def test_a_photograph_is_read_upright_as_its_exif_says(tmp_path, film, clip, cod
     turned.write_bytes(data[:2] + app1 + data[2:])
     degrees, mirrored = EXIF[code]
     assert np.array_equal(next(read(turned)).frames[0], upright(plain, degrees, mirrored=mirrored))
+
+
+@pytest.mark.parametrize(
+    ("degrees", "lost"), [(0, False), (90, False), (180.3, False), (12, True), (45, True)]
+)
+def test_an_angle_that_is_rounded_is_a_loss(film, clip, degrees, lost):
+    path = film(
+        "laid.mov",
+        clip(1, 24, 32),
+        codec="png",
+        pixel_format="rgb24",
+        prepare=lambda stream: stream.set_display_rotation(degrees),
+    )
+    said = "it is meant to be turned by what is no right angle; frames are turned by the nearest one"
+    assert probe(path).losses == ((said,) if lost else ())
