@@ -17,6 +17,7 @@ import torch
 from tubelet import further, hub
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
+from tubelet.files.names import is_name
 from tubelet.further import further_folders
 from tubelet.json_text import read_json
 from tubelet.models.table import ModelConfig, model_from_json
@@ -96,6 +97,8 @@ def _weights_folders() -> Iterator[Path]:
 def find(name: str | Path | None = None) -> Path:
     """The folder of a checkpoint: of a shipped tokenizer, here, or fetched from the hub as ``owner/name``.
 
+    Of a shipped one and a folder here the name stands for the first, ``./name`` for the second.
+
     Raises:
         CheckpointError: there is none.
     """
@@ -106,7 +109,8 @@ def find(name: str | Path | None = None) -> Path:
             "again. Give the name or folder that it was loaded from, or what read_continuous or "
             "read_discrete of tubelet.checkpoint gives."
         )
-    for folder in chain((place / wanted for place in _weights_folders()), [Path(wanted)]):
+    places = _weights_folders() if is_name(wanted) else ()
+    for folder in chain((place / wanted for place in places), [Path(wanted)]):
         if (folder / "config.json").is_file():
             return folder
     if any((Path(wanted) / name).is_file() for name in _EXPORTED):

@@ -106,6 +106,14 @@ def test_further_tokenizers_are_found_where_they_are_installed(folder, tmp_path,
     assert "tubelet-flow" in shipped()
 
 
+def test_a_path_is_the_folder_even_where_a_shipped_one_has_its_name(folder, monkeypatch):
+    mine = folder.rename(folder.parent / DEFAULT)
+    monkeypatch.chdir(mine.parent)
+    for path in (f"./{DEFAULT}", f"{DEFAULT}/", mine):
+        assert find(path).samefile(mine)
+    assert not find(DEFAULT).samefile(mine)
+
+
 @pytest.mark.parametrize("name", ["no-such-one", "", "../weights", "no/such/folder", "x" * 200])
 def test_an_unknown_name_is_answered_with_the_known_ones(name):
     with pytest.raises(CheckpointError, match=f"shipped are {DEFAULT}.*tubelet models"):

@@ -27,6 +27,11 @@ def printable(text: object) -> str:
     return _LONG.sub(lambda found: f"{found[0][: _SHOWN - 25]}…{found[0][-24:]}", shown)
 
 
+def is_name(name: str | Path) -> bool:
+    """Whether something may be the name of what is shipped; with a slash, as in ``./name``, it is a path."""
+    return Path(name).name == os.fspath(name)
+
+
 def text_name(name: str) -> str:
     r"""A file's name as valid Unicode, for files that hold no other: bytes that are none are ``\xe9``."""
     return "".join(_escaped(char) if "\ud800" <= char <= "\udfff" else char for char in name)

@@ -13,7 +13,7 @@ from tubelet import further
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.files import replacing_folder
-from tubelet.files.names import text_name
+from tubelet.files.names import is_name, text_name
 from tubelet.further import further_folders
 from tubelet.generate.dit.network import DiT
 from tubelet.generate.kinds import KINDS, Network, NetworkConfig
@@ -187,10 +187,13 @@ def read_empty_generator(folder: Path) -> tuple[Network, str]:
 def find_generator(name: str | Path) -> Path:
     """The folder of a generator, by the name of a shipped one or the path of a folder.
 
+    Of a shipped one and a folder here the name stands for the first, ``./name`` for the second.
+
     Raises:
         CheckpointError: there is none.
     """
-    for folder in (*(place / name for place in _generator_folders()), Path(name)):
+    places = _generator_folders() if is_name(name) else ()
+    for folder in (*(place / name for place in places), Path(name)):
         if (folder / "config.json").is_file():
             return folder
     if name in further.GENERATORS:

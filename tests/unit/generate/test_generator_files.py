@@ -35,6 +35,14 @@ def test_a_generator_is_read_as_it_was_written(stored, network, tokenizer_folder
         assert torch.allclose(weights.double(), network.state_dict()[name].double(), atol=1e-6), name
 
 
+def test_a_path_is_the_folder_even_where_a_shipped_one_has_its_name(stored, monkeypatch):
+    mine = stored.rename(stored.parent / "tubelet-dit")
+    monkeypatch.chdir(mine.parent)
+    for path in ("./tubelet-dit", "tubelet-dit/", mine):
+        assert find_generator(path).samefile(mine)
+    assert not find_generator(mine.name).samefile(mine)
+
+
 def test_a_tokenizer_that_moved_is_named_with_its_generator_and_the_cure(stored, tokenizer_folder):
     change(stored, tokenizer="tiny")  # as a path is that was relative to another folder
     with pytest.raises(
