@@ -1,15 +1,13 @@
 """A folder of prepared crops: files that are mapped, not loaded, and an index of where each crop is from."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, final
 
-import numpy as np
-
 from tubelet.data.compressed_crops import SUFFIX, CompressedBlock
+from tubelet.data.crop_files import Blocks, CropFile, CropFiles
 from tubelet.errors import OptionError, VideoError
 from tubelet.json_text import read_json
 from tubelet.types import Frames
@@ -98,15 +96,15 @@ class Crops:
         compressed: whether crops are compressed on disk, so that each is a new array.
     """
 
-    def __init__(self, index: Index, shards: Sequence[np.ndarray | CompressedBlock]) -> None:
+    def __init__(self, index: Index, files: Blocks) -> None:
         self.settings = index.settings
         self.compressed = index.compressed
         self.frames = index.settings["frames"]
         self.side = index.settings["crop"]
         self.clips = tuple(clip for clip in index.clips if clip.cuts)
         self.skipped = tuple(clip for clip in index.clips if not clip.cuts)
-        self._shards = shards
-        self._starts = [0, *accumulate(map(len, shards))]
+        self._files = files
+        self._starts = [0, *accumulate(len(clip.cuts) for clip in self.clips)]
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -131,7 +129,7 @@ class Crops:
         if not 0 <= first < first + frames <= self.frames:
             raise IndexError(f"frames {first} to {first + frames} of {self.frames}; give some of these.")
         clip = self.clip_of(index)
-        shard, own = self._shards[clip], index - self._starts[clip]
+        shard, own = self._files[clip], index - self._starts[clip]
         if isinstance(shard, CompressedBlock):
             return shard.frames(own, first, frames)
         return shard[own, first : first + frames]
@@ -147,7 +145,7 @@ class Crops:
     @property
     def size(self) -> int:
         """Bytes of all crops on disk; of arrays without the headers of their files."""
-        return sum(shard.nbytes for shard in self._shards)
+        return self._files.nbytes
 
 
 def shard_name(number: int, *, compressed: bool = False) -> str:
@@ -156,7 +154,7 @@ def shard_name(number: int, *, compressed: bool = False) -> str:
 
 
 def open_crops(folder: Path) -> Crops:
-    """Open a folder that `tubelet prepare` has made; files are mapped, and nothing is loaded yet.
+    """Open a folder that `tubelet prepare` has made; files are mapped when needed, and nothing is loaded yet.
 
     Raises:
         OptionError: the folder holds no finished preparation.
@@ -164,16 +162,15 @@ def open_crops(folder: Path) -> Crops:
     """
     index = read_index(folder)
     side, frames = index.settings["crop"], index.settings["frames"]
-    shards = [
-        _open_shard(
+    files = [
+        CropFile(
             folder / shard_name(number, compressed=index.compressed),
             (len(clip.cuts), frames, side, side, 3),
-            compressed=index.compressed,
         )
         for number, clip in enumerate(index.clips)
         if clip.cuts
     ]
-    return Crops(index, shards)
+    return Crops(index, CropFiles(files, compressed=index.compressed))
 
 
 def read_index(folder: Path) -> Index:
@@ -257,19 +254,3 @@ def _whole(value: object, name: str, *, least: int = 0) -> int:
     if type(value) is not int or not least <= value <= _LARGEST:
         raise ValueError(f"{name} is {value!r:.80}; it is a whole number from {least} to {_LARGEST}")
     return value
-
-
-def _open_shard(path: Path, shape: tuple[int, ...], *, compressed: bool) -> np.ndarray | CompressedBlock:
-    again = "Prepare the crops again, with --force."
-    if not path.is_file():
-        raise VideoError(f"{path} is missing, and the index lists {shape[0]} crops in it. {again}")
-    if compressed:
-        return CompressedBlock(path, shape)
-    try:
-        shard = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise VideoError(f"{path} is not an array that can be read: {error}. {again}") from error
-    if not isinstance(shard, np.ndarray) or shard.dtype != np.uint8 or shard.shape != shape:
-        what = f"{shard.dtype} {shard.shape}" if isinstance(shard, np.ndarray) else "an archive"
-        raise VideoError(f"{path} holds {what}; the index says uint8 {shape}. {again}")
-    return shard

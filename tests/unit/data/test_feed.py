@@ -16,14 +16,22 @@ WHOLE = Draw(batch=6, frames=9, side=16, flip=False)
 SMALL = Draw(batch=6, frames=5, side=8)
 
 
+class InMemory(list[np.ndarray]):
+    """Crops that are in no files."""
+
+    @property
+    def nbytes(self):
+        return sum(each.nbytes for each in self)
+
+
 def make_crops(*counts):
     """Crops of noise, so many of each clip."""
     cut = Cut(first=0, stride=1, scale=1.0, row=0, column=0)
     clips = tuple(Clip(name=f"{n}.mp4", size=1, cuts=(cut,) * count) for n, count in enumerate(counts))
     settings = {"crop": 16, "frames": 9, "per_clip": max(counts), "seed": 0}
     generator = np.random.default_rng(0)
-    shards = [generator.integers(0, 256, (count, 9, 16, 16, 3), np.uint8) for count in counts]
-    return Crops(Index(settings=settings, clips=clips), shards)
+    blocks = InMemory(generator.integers(0, 256, (count, 9, 16, 16, 3), np.uint8) for count in counts)
+    return Crops(Index(settings=settings, clips=clips), blocks)
 
 
 @pytest.fixture(scope="module")
