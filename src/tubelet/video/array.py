@@ -27,7 +27,10 @@ def open_array(path: Path) -> np.ndarray:
     with path.open("rb") as file:
         mark = file.read(4)
     if mark not in _MARKS:
-        raise VideoError(f"{path} is no .npy file, for it does not begin as one. Give it its own suffix.")
+        raise VideoError(
+            f"{path} is not an array that can be read: it does not begin as a .npy file. Give it its "
+            "own suffix."
+        )
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:

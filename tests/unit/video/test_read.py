@@ -236,5 +236,5 @@ def test_repaired_timestamps_are_those_of_the_frames_that_were_read(film, clip, 
 
 def test_a_film_that_is_called_an_array_is_not_said_to_be_loaded_unsafely(film, clip):
     path = film("a.mp4", clip(2, 16, 16))
-    with pytest.raises(VideoError, match=r"is no \.npy file, for it does not begin as one"):
+    with pytest.raises(VideoError, match=r"it does not begin as a \.npy file"):
         frames_of(path.rename(path.with_suffix(".npy")))
