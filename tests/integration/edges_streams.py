@@ -93,6 +93,9 @@ def frames_of_a_file_are_asked_for_by_whole_numbers() -> None:
         np.save(source, frames)
         words = "given as a ContinuousTokenizer, which does not say where it is found again"
         refuses(CheckpointError, words, tubelet.encode_file, source, target, tokenizer=small())
+        for memory in ("1GiB", 1e9, float("nan"), None):
+            words = "it is a number of bytes, such as 1073741824"
+            refuses(OptionError, words, tubelet.encode_file, source, target, memory=memory)
         tubelet.encode_file(source, target, tokenizer="klt-4x8x8")
         with tubelet.open_tube(target) as tube:
             refuses(OptionError, "channels is 2.5; this file holds", tubelet.open_tube, target, channels=2.5)

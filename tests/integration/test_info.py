@@ -166,3 +166,19 @@ def test_a_folder_of_no_kind_is_answered_with_the_kinds(cli, tmp_path):
 )
 def test_what_is_not_there_is_named(cli, tmp_path, name):
     assert refused(cli("info", tmp_path / name), 1, name)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[{"path": "a.mp4"}]', "holds no figures of tubelet"),
+        ('{"a": 1}', "holds no figures"),
+        ('{"a"', "char"),
+    ],
+)
+def test_json_of_others_is_told_what_figures_are(cli, tmp_path, text, said):
+    path = tmp_path / "list.json"
+    path.write_text(text)
+    ended = cli("info", path)
+    assert refused(ended, ended.code, "list.json", said)
+    assert "Error(" not in ended.err

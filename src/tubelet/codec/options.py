@@ -36,7 +36,11 @@ class FileOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The same with their defaults: `FileOptions` says what they are."""
+    """The same with their defaults: `FileOptions` says what they are.
+
+    Raises:
+        OptionError: `memory` is no whole number.
+    """
 
     audio: bool = True
     prior: bool = True
@@ -45,6 +49,10 @@ class Options:
     force: bool = False
     on_total: Callable[[int | None], None] = lambda _: None
     on_frames: Callable[[int], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.memory, int):
+            raise OptionError(f"memory is {self.memory!r:.60}; it is a number of bytes, such as {1 << 30}.")
 
     def unreported(self) -> "Options":
         """The same without reports, for what is read once more than is said."""

@@ -149,8 +149,13 @@ def figures_facts(path: Path) -> dict[str, object]:
         said["date"] = str(content["circumstances"]["date"])
     except OSError as error:
         raise ResultsError(f"{path} cannot be read ({error.strerror}). Check the spelling.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ResultsError(f"{path} holds no figures of tubelet ({error!r}).") from error
+    except ValueError as error:
+        raise ResultsError(f"{path} cannot be read: {str(error).rstrip('.')}.") from error
+    except (KeyError, TypeError) as error:
+        raise ResultsError(
+            f"{path} holds no figures of tubelet; those are an object with protocol, figures and "
+            "circumstances, as `tubelet evaluate` writes them."
+        ) from error
     if {"clips", "systems", "measures"} <= set(names):
         figures = read_results(path).figures
         kind: dict[str, object] = {
