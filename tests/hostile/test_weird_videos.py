@@ -33,7 +33,7 @@ READ = {
     "androidx_media__bear-vp9-odd-dimensions.webm": (30, 121, 161, []),
     "androidx_media__dolbyVision-hdr.MOV": (4, 1280, 720, ["10 bits", "HLG", "BT.2020", "Dolby"]),
     "androidx_media__hlg10-color-test.mp4": (9, 1080, 1920, ["10 bits", "HLG", "BT.2020"]),
-    "androidx_media__sample-with-large-length.avi": (58, 144, 256, ["timestamps"]),
+    "androidx_media__sample-with-large-length.avi": (58, 144, 256, []),
     "androidx_media__sample.mkv": (30, 720, 1080, []),
     "androidx_media__sample_android_slow_motion.mp4": (7, 720, 1280, []),
     "androidx_media__sample_av1.mp4": (30, 720, 1080, []),

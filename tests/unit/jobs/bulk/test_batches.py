@@ -158,7 +158,9 @@ def test_clips_that_are_pushed_together_are_those_pushed_one_by_one(network_toke
         alone = network_tokenizer.stream_encoder()
         latent = torch.cat([alone.push_frames(clip), alone.finish()], dim=2)
         torch.testing.assert_close(whole[row : row + 1], latent, atol=2e-5, rtol=0)
+    begun = network_tokenizer.stream_encoder()
+    begun.push_clips(clips)
     with pytest.raises(ShapeError, match="a clip has one size"):
-        together.push_clips(clips[:, :, 1:])
+        begun.push_clips(clips[:, :, 1:])
     with pytest.raises(ShapeError, match="several clips are uint8"):
         inspect.unwrap(type(together).push_clips)(together, clips[0])
