@@ -15,19 +15,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create:User
 """PyTorch says so where there are fewer cores than workers."""
 
 FRAMES = 60
-
-
-class Frames:
-    """Frames of an open file in an order that goes to and fro, as a data set for a loader."""
-
-    def __init__(self, tube):
-        self.tube = tube
-
-    def __len__(self):
-        return FRAMES
-
-    def __getitem__(self, index):
-        return self.tube[index * 37 % FRAMES]
+ORDER = [index * 37 % FRAMES for index in range(FRAMES)]
+"""To and fro."""
 
 
 @pytest.fixture
@@ -43,9 +32,8 @@ def tube(small_folder, video_file, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_workers_of_a_loader_read_the_frames_that_one_process_reads(tube, start):
-    dataset = Frames(tube)
-    expected = [dataset[index] for index in range(FRAMES)]
-    loader = DataLoader(dataset, batch_size=None, num_workers=3, multiprocessing_context=start)
+    expected = [tube[index] for index in ORDER]
+    loader = DataLoader(tube, batch_size=None, sampler=ORDER, num_workers=3, multiprocessing_context=start)
     for found, frame in zip(loader, expected, strict=True):
         assert np.array_equal(found, frame)
 
