@@ -17,7 +17,7 @@ from torch import Tensor
 from tubelet.checks import check_clip
 from tubelet.codec.last_detail import BYTES_PER_PIXEL, LOOKED_AT, LastDetail
 from tubelet.codec.memory import left_for_streams, steps_per_run
-from tubelet.codec.open_clip import GivenCheckpoint, as_checkpoint, read_ahead
+from tubelet.codec.open_clip import GivenCheckpoint, as_checkpoint, as_tokenizer, read_ahead
 from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.sinks import VideoSink, filled
 from tubelet.errors import OptionError, ShapeError, VideoError
@@ -73,8 +73,7 @@ def continue_clip(
     if not isinstance(frames, int) or frames < 1:
         raise OptionError(f"frames is {frames!r}; it is how many frames are predicted, from 1.")
     check_clip(video)
-    if not isinstance(tokenizer, ContinuousTokenizer):
-        tokenizer = as_checkpoint(DEFAULT if tokenizer is None else tokenizer, "cpu").tokenizer
+    tokenizer = as_tokenizer(tokenizer, default=DEFAULT)
     predictive_model(tokenizer.model)
     length, height, width = video.shape[2:]
     grouping = tokenizer.grouping

@@ -118,3 +118,10 @@ def as_checkpoint(tokenizer: GivenCheckpoint, device: str) -> Checkpoint[Continu
     if isinstance(tokenizer, Checkpoint):
         return tokenizer
     return read_continuous(DEFAULT_OF_FILES if tokenizer is None else tokenizer, device=device)
+
+
+def as_tokenizer(tokenizer: ContinuousTokenizer | GivenCheckpoint, *, default: str) -> ContinuousTokenizer:
+    """Read a tokenizer for clips in memory unless it is one already; the one called `default` for none."""
+    if isinstance(tokenizer, ContinuousTokenizer):
+        return tokenizer
+    return as_checkpoint(default if tokenizer is None else tokenizer, "cpu").tokenizer

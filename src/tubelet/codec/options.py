@@ -39,7 +39,7 @@ class Options:
     """The same with their defaults: `FileOptions` says what they are.
 
     Raises:
-        OptionError: `memory` is no whole number.
+        OptionError: `memory` is not a whole number.
     """
 
     audio: bool = True

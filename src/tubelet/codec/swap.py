@@ -11,7 +11,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from tubelet.codec.memory import left_for_streams
-from tubelet.codec.open_clip import GivenCheckpoint, as_checkpoint, read_ahead
+from tubelet.codec.open_clip import GivenCheckpoint, as_checkpoint, as_tokenizer, read_ahead
 from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.sinks import VideoSink, filled
 from tubelet.errors import OptionError, ShapeError
@@ -53,8 +53,7 @@ def swap(
         LatentError: a clip holds NaN or infinity.
         CheckpointError: the tokenizer cannot be read.
     """
-    if not isinstance(tokenizer, ContinuousTokenizer):
-        tokenizer = as_checkpoint(DEFAULT if tokenizer is None else tokenizer, "cpu").tokenizer
+    tokenizer = as_tokenizer(tokenizer, default=DEFAULT)
     names = _dynamics_of(tokenizer)
     if structure.shape != dynamics.shape:
         raise ShapeError(
