@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tubelet.checks import check_comparable
 from tubelet.errors import ShapeError
-from tubelet.perceptual.vgg import VGG16, Images, Maps
+from tubelet.perceptual.vgg import Images, Maps
 from tubelet.types import Video
 
 SMALLEST_SIDE = 16
@@ -42,8 +42,13 @@ class LPIPS(nn.Module):
     shift: Float[Tensor, "3 1 1"]
     scale: Float[Tensor, "3 1 1"]
 
-    def __init__(self, trunk: VGG16, heads: Sequence[Float[Tensor, " _"]]) -> None:
-        """Hold a trunk, and per stage the weight of each of its channels; both are frozen."""
+    def __init__(self, trunk: nn.Module, heads: Sequence[Float[Tensor, " _"]]) -> None:
+        """Hold a trunk, and per stage the weight of each of its channels; both are frozen.
+
+        Args:
+            trunk: gives the features of five stages; a `VGG16`, or one that computes otherwise.
+            heads: for each stage, the weight of each of its channels.
+        """
         super().__init__()
         self.trunk = trunk
         self.heads = nn.ParameterList(heads)
