@@ -10,7 +10,7 @@ CHANNELS = (8, 8, 16, 16, 16, 16, 16, 24, 24, 24, 24, 24, 24)
 
 def trunk() -> VGG16:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         return VGG16(CHANNELS)
 
 
