@@ -1,7 +1,8 @@
-"""What a video's last frame has and its decoded version lacks, for the frames that are predicted after it.
+"""What a video's last frames have beyond their decoded version, for the frames that are predicted next.
 
 A prediction is decoded, so detail that a tokenizer does not keep would be gone with the first predicted
-frame, where nothing moves, too. There the last frame itself goes on, and what is predicted is a change of it.
+frame, where nothing moves, too. There the last frame itself goes on, without its noise as far as the frames
+before tell it, and what is predicted is a change of it.
 """
 
 from dataclasses import dataclass
@@ -14,11 +15,17 @@ from torch.nn import functional as F
 
 from tubelet.types import Video
 
-LOOKED_AT = 4
-"""The last frames of a video that say where it stands still."""
+_MEAN_OF = 4
+"""Frames whose mean goes on where it is a better guess than their last one: noise is less in it."""
 
-BYTES_PER_PIXEL = 12 * LOOKED_AT + 80
-"""What is held of these frames, of what the last one lacks, and of the frame at work."""
+_JUDGED = 2
+"""Last frames by which guesses from the frames before them are judged."""
+
+LOOKED_AT = _MEAN_OF + _JUDGED
+"""The last frames of a video that count."""
+
+BYTES_PER_PIXEL = 12 * LOOKED_AT + 100
+"""What is held of these frames, of the guess, of what is lacking, and of the frame at work."""
 
 _RADIUS = 3
 """Pixels to each side that count; radii of 6 and 12 differ by 0.01 dB (docs/lab-log.md)."""
@@ -32,66 +39,103 @@ _STILL = (2 * 2 / 255) ** 2
 _LEAST = 1e-9
 """What a mean square counts at least, which is zero where a frame comes back as it was."""
 
-Power = Float[Tensor, "b 1 H W"]
-"""Mean square of pixels around each place."""
+Frame = Float[Tensor, "b 3 H W"]
+
+Local = Float[Tensor, "b 1 H W"]
+"""Mean of pixels around each place."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastDetail:
-    """Detail of a last frame, and where it may go on.
+    """Detail of the last frames, and where it may go on.
 
     Attributes:
-        shown: what the tokenizer makes of that frame, known or predicted.
-        lacking: what the frame has beyond it.
+        shown: what the tokenizer makes of the last frame, known or predicted.
+        lacking: what the guess of the next frame has beyond it: of the last frame, or the last ones' mean.
         power: of that.
-        moved: by how much the frame differs from those before it.
-        believed: share of a predicted change that is shown, by how much moved nearby.
+        frame_power: of what the last frame itself has beyond it.
+        change: by how much frames differed from such a guess from the frames before them.
+        believed: share of a predicted change that is shown, by how much changed nearby.
     """
 
-    shown: Float[Tensor, "b 3 H W"]
-    lacking: Float[Tensor, "b 3 H W"]
-    power: Power
-    moved: Power
-    believed: Float[Tensor, "b 1 H W"]
+    shown: Frame
+    lacking: Frame
+    power: Local
+    frame_power: Local
+    change: Local
+    believed: Local
 
     @classmethod
-    def of(cls, last: Video, shown: Float[Tensor, "b 3 H W"]) -> "LastDetail":
+    def of(cls, last: Video, shown: Frame) -> "LastDetail":
         """Find it.
 
         Args:
             last: the last frames of a video, at most `LOOKED_AT` of them, RGB in [-1, 1].
             shown: what the tokenizer makes of the last of these.
         """
-        frame = last[:, :, -1]
-        moved = torch.zeros_like(frame[:, :1])
-        for before in last[:, :, :-1].unbind(dim=2):
-            moved += _around(frame - before) / (last.shape[2] - 1)
-        lacking = frame - shown
-        near = _mean(moved, _NEAR)
-        return cls(shown, lacking, _around(lacking), moved, near / (near + _STILL))
+        frame, share = last[:, :, -1], _share_of_mean(last)
+        lacking = _guess(last, share) - shown
+        change = torch.zeros_like(share)
+        judged = _judged(last)
+        for time in judged:
+            change += _around(last[:, :, time] - _guess(last[:, :, :time], share)) / len(judged)
+        near = _mean(change, _NEAR)
+        return cls(
+            shown, lacking, _around(lacking), _around(frame - shown), change, believed=near / (near + _STILL)
+        )
 
     def added(self, coming: Video) -> Video:
         """Frames that are predicted, with the detail as far as it stands still.
 
         Where the video stood still, so do they, whatever a tokenizer expects. The share of the detail is what
-        it has in common, at its power, with that of a frame from which it differs by such a change:
-        ``1 - change / (2 power)``, at least nothing. The change is that of the video's last frames and that
-        of the prediction. Detail that is new in each frame, as noise is, changes by twice its power.
+        it has in common, at its power, with that of a frame of the last one's power which differs from the
+        guess by such a change: ``(power + frame_power - change) / (2 power)``, from nothing to all. The
+        change is that of the video's last frames and that of the prediction.
         """
         return torch.stack([self._added(frame) for frame in coming.unbind(dim=2)], dim=2)
 
-    def _added(self, frame: Float[Tensor, "b 3 H W"]) -> Float[Tensor, "b 3 H W"]:
+    def _added(self, frame: Frame) -> Frame:
         predicted = self.believed * (frame - self.shown)
-        change = self.moved + _around(predicted)
-        share = (1 - change / (2 * self.power).clamp(min=_LEAST)).clamp(min=0)
+        common = self.power + self.frame_power - self.change - _around(predicted)
+        share = (common / (2 * self.power).clamp(min=_LEAST)).clamp(0, 1)
         return self.shown + predicted + share * self.lacking
 
 
-def _around(difference: Float[Tensor, "b 3 H W"]) -> Power:
+def _judged(last: Video) -> range:
+    """Which of the frames have one before them and are among the last."""
+    return range(max(1, last.shape[2] - _JUDGED), last.shape[2])
+
+
+def _guess(before: Video, share: Local) -> Frame:
+    """The frame that follows: the last one, and a share of its way to the mean of the last ones."""
+    return before[:, :, -1] + share * _to_mean(before)
+
+
+def _to_mean(before: Video) -> Frame:
+    """From the last frame to the mean of the last ones."""
+    return before[:, :, -_MEAN_OF:].mean(dim=2) - before[:, :, -1]
+
+
+def _share_of_mean(last: Video) -> Local:
+    """The share with which the last frames were guessed with the least squared error around each place."""
+    along, squares = torch.zeros_like(last[:, :1, 0]), torch.full_like(last[:, :1, 0], _LEAST)
+    for time in _judged(last):
+        step, way = last[:, :, time] - last[:, :, time - 1], _to_mean(last[:, :, :time])
+        along += _local(step * way)
+        squares += _local(way.square())
+    return (along / squares).clamp(0, 1)
+
+
+def _around(difference: Frame) -> Local:
     """The mean square of a difference around each place."""
-    return _mean(rearrange(difference.square().mean(dim=1), "b H W -> b 1 H W"), _RADIUS)
+    return _local(difference.square())
 
 
-def _mean(values: Float[Tensor, "b 1 H W"], radius: int) -> Float[Tensor, "b 1 H W"]:
+def _local(values: Frame) -> Local:
+    """The mean of all colours of pixels around each place."""
+    return _mean(rearrange(values.mean(dim=1), "b H W -> b 1 H W"), _RADIUS)
+
+
+def _mean(values: Local, radius: int) -> Local:
     """The mean of so many pixels to each side that lie inside the frame."""
     return F.avg_pool2d(values, 2 * radius + 1, stride=1, padding=radius, count_include_pad=False)
