@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple, Unpack
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -292,8 +291,7 @@ class _Seen:
 
     def _detail(self, shown: Float[Tensor, "1 3 H W"]) -> LastDetail:
         """That of the source's last frame, of which the tokenizer makes `shown`."""
-        last = torch.cat([to_model(frame[None]) for frame in self._frames], dim=2)
-        return LastDetail.of(last.to(shown), shown.clone())
+        return LastDetail.of(to_model(np.stack(self._frames)).to(shown), shown.clone())
 
 
 def _sink(target: Path, info: VideoInfo, settings: Options) -> VideoSink:
