@@ -169,16 +169,21 @@ def _latent_text(tokenizer: ContinuousTokenizer) -> str:
 
 
 def _tokens_text(tokenizer: DiscreteTokenizer, crops: Crops, on_windows: OnWindows) -> str:
-    """What the tokens are, and how much of the codebook the data use."""
-    usage = DigitUsage(tokenizer.bases)
+    """What the tokens are, and how much of each codebook the data use."""
+    bases = tokenizer.bases
+    usages = [DigitUsage((token,)) for token in bases]
     for latent in latents_of(tokenizer.backbone, crops, windows=MEASURED):
-        usage.update(tokenizer.quantizer.quantize(latent))
+        digits = tokenizer.quantizer.quantize(latent).split([len(token) for token in bases], dim=1)
+        for usage, own in zip(usages, digits, strict=True):
+            usage.update(own)
         on_windows(len(latent))
-    joint = usage.compute().joint
+    found = [usage.compute().joint for usage in usages]
     sizes = " x ".join(map(str, tokenizer.codebook_sizes))
+    shares = " and ".join(f"{100 * each.share:.1f} %" for each in found)
+    perplexities = " and ".join(f"{each.perplexity:.0f}" for each in found)
     return (
-        f"A discrete tokenizer of {sizes} values per position; {joint.count} positions of the training data "
-        f"use {100 * joint.share:.1f} % of them, with a perplexity of {joint.perplexity:.0f}"
+        f"A discrete tokenizer of {sizes} values per position, of which {found[0].count} positions of the "
+        f"training data use {shares}, with a perplexity of {perplexities}"
     )
 
 

@@ -1,6 +1,7 @@
 """Training with a quantiser: from the fitted start to tokens that anybody can load."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -56,6 +57,24 @@ def test_an_exported_run_gives_the_tokens_of_its_averaged_weights(discrete, data
     # Weights are rounded to bfloat16: few digits fall to the other side.
     assert (found.digits != expected).float().mean() < 0.02
     assert "60 values per position" in (tmp_path / "mine" / "card.md").read_text()
+
+
+def test_a_card_says_how_much_is_used_of_the_codebook_of_each_token(discrete, data, tmp_path):
+    two = replace(
+        discrete,
+        model=replace(discrete.model, channels=4),
+        quantizer=FSQConfig(levels=(5, 4, 3, 3), tokens=2),
+        prefixes=Prefixes(counts=(4,), weights=(1.0,)),
+    )
+    train(two, data=data, options=RunOptions(folder=tmp_path / "run"))
+    card = (export_run(tmp_path / "run", tmp_path / "mine", data=data) / "card.md").read_text()
+    found = re.search(
+        r"20 x 6 values .* use ([\d.]+) % and ([\d.]+) %, with a perplexity of (\d+) and (\d+)", card
+    )
+    shares, perplexities = map(float, found.groups()[:2]), map(float, found.groups()[2:])
+    for size, share, perplexity in zip((20, 9), shares, perplexities, strict=True):
+        assert 1 / size <= share / 100 <= 1
+        assert 1 <= perplexity <= size * share / 100 + 0.5
 
 
 def test_an_exported_codebook_takes_two_bytes_a_number(discrete, data, tmp_path):
