@@ -68,9 +68,8 @@ def test_a_card_says_how_much_is_used_of_the_codebook_of_each_token(discrete, da
     )
     train(two, data=data, options=RunOptions(folder=tmp_path / "run"))
     card = (export_run(tmp_path / "run", tmp_path / "mine", data=data) / "card.md").read_text()
-    found = re.search(
-        r"20 x 6 values .* use ([\d.]+) % and ([\d.]+) %, with a perplexity of (\d+) and (\d+)", card
-    )
+    used = r"20 x 9 values .* use ([\d.]+) % and ([\d.]+) %, with a perplexity of (\d+) and (\d+)"
+    found = re.search(used, " ".join(card.split()))
     shares, perplexities = map(float, found.groups()[:2]), map(float, found.groups()[2:])
     for size, share, perplexity in zip((20, 9), shares, perplexities, strict=True):
         assert 1 / size <= share / 100 <= 1
