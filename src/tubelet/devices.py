@@ -18,11 +18,11 @@ def find_device(name: str) -> torch.device:
         OptionError: the name means nothing here.
     """
     try:
-        device = torch.device(name)
+        device = torch.device(name) if isinstance(name, str | torch.device) else None
     except RuntimeError:
         device = None
     if device is None or device.type not in KINDS:
-        raise OptionError(f"the device is {name!r}; it is cpu, cuda, or cuda:N for the GPU of number N.")
+        raise OptionError(f"the device is {name!r:.60}; it is cpu, cuda, or cuda:N for the GPU of number N.")
     if device.type == "cuda":
         here = torch.cuda.device_count()
         if (device.index or 0) >= here:

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
 from tubelet.errors import CheckpointError, OptionError, OutputError
+from tubelet.given import check_texts
 
 _LOG = logging.getLogger("tubelet.hub")
 
@@ -116,6 +117,7 @@ def push_to_hub(
         OptionError: `repository` is not a name of one, or huggingface_hub is not installed.
         OutputError: the hub cannot be reached, or refuses it.
     """
+    check_texts(repository=repository)
     found = _REPOSITORY.fullmatch(repository)
     if found is None or found["revision"] is not None:
         raise OptionError(f"{repository!r} is not a name of a repository; it reads owner/name.")

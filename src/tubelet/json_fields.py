@@ -5,7 +5,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from tubelet.errors import CheckpointError
+from tubelet.errors import CheckpointError, OptionError
 
 Config = TypeVar("Config")
 
@@ -41,6 +41,21 @@ def fields_from_json(cls: type[Config], numbers: object, where: str) -> Config:
         raise CheckpointError(f"the configuration in {where} lacks {', '.join(missing)}. Fetch it again.")
     hints = get_type_hints(cls)
     return cls(**{name: _value(hints[name], known[name], value, where) for name, value in numbers.items()})
+
+
+def check_fields(config: object) -> None:
+    """Raise unless each field of a configuration holds what can be stored and read again.
+
+    Raises:
+        OptionError: one is of another type, or beyond its bounds; says what it must be.
+    """
+    hints = get_type_hints(type(config))
+    for field in fields(cast(Any, config)):
+        value, hint = getattr(config, field.name), hints[field.name]
+        try:
+            _of_type(hint, value, field.metadata.get(_BOUNDS, _USUAL_BOUNDS))
+        except ValueError as error:
+            raise OptionError(f"{field.name} is {value!r:.60}; it is {error}.") from error
 
 
 def _value(hint: Any, field: Field[Any], value: object, where: str) -> object:  # noqa: ANN401  a type

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-SCRIPTS = ("edges", "edges_formats", "edges_streams")
+SCRIPTS = ("edges", "edges_formats", "edges_streams", "edges_types")
 SLOW = {"compiled_without_a_break_it_gives_the_same", "exported_it_gives_the_same"}
 
 

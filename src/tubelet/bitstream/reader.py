@@ -34,6 +34,7 @@ from tubelet.bitstream.index import ChunkEntry, RecordList
 from tubelet.bitstream.placed import open_placed
 from tubelet.bitstream.recovery import check_place, read_index, scan_records
 from tubelet.errors import BitstreamError, CheckpointError, DamageWarning, OptionError
+from tubelet.given import check_whole_numbers
 
 
 class TubeReader:
@@ -123,6 +124,7 @@ class TubeReader:
         Raises:
             OptionError: the file has no such frame.
         """
+        check_whole_numbers(frame=frame)
         if not 0 <= frame < self.frames:
             raise OptionError(f"frame {frame} is asked for; {self._path} has {self.frames}, counted from 0.")
         return self._records.chunk_of_frame(frame)

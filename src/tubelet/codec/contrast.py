@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float64, Int64, Shaped, UInt8
 
 from tubelet.errors import OptionError
+from tubelet.given import check_numbers
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.types import Frames, Stride
 
@@ -31,8 +32,9 @@ def check_contrast(contrast: float) -> float:
     """Give it back.
 
     Raises:
-        OptionError: it is out of range.
+        OptionError: it is not a number, or out of range.
     """
+    check_numbers(contrast=contrast)
     if not 0 <= contrast <= LARGEST_CONTRAST:
         raise OptionError(
             f"contrast is {contrast}; it must lie between 0, which is not at all, and {LARGEST_CONTRAST:g}."

@@ -13,6 +13,7 @@ from tubelet.codec.sinks import VideoSink, filled
 from tubelet.codec.tube import Tube, open_tube
 from tubelet.errors import OptionError
 from tubelet.files import check_suffix, check_target
+from tubelet.given import as_path, check_numbers
 from tubelet.threads import ahead
 from tubelet.video.audio import AudioPacket
 from tubelet.video.write import SUFFIXES, Writer
@@ -65,9 +66,9 @@ def decode_file(
         OptionError: an option has no meaning for this file, or here.
         OutputError: the target exists or cannot be written.
     """
-    settings, target = Options(**options), Path(target)
+    settings, source, target = Options(**options), as_path(source, "source"), as_path(target, "target")
     check_suffix(target, SUFFIXES, "a video")
-    check_target(target, sources=[Path(source)], force=settings.force)
+    check_target(target, sources=[source], force=settings.force)
     with open_tube(
         source,
         tokenizer=tokenizer,
@@ -110,7 +111,10 @@ def decode_file(
 def _frames(tube: Tube, start: float | None, end: float | None) -> tuple[int, int]:
     """The frames that a range of seconds means."""
     for name, seconds in (("start", start), ("end", end)):
-        if seconds is not None and not 0 <= seconds < float("inf"):
+        if seconds is None:
+            continue
+        check_numbers(**{name: seconds})
+        if not 0 <= seconds < float("inf"):
             raise OptionError(f"{name} is {seconds}; it must be a number of seconds from 0 on.")
     first = 0 if start is None else tube.frame_at(start)
     stop = tube.frames if end is None else tube.frame_at(end)

@@ -26,6 +26,7 @@ from tubelet.codec.sinks import filled
 from tubelet.codec.symbols import LatentQuantizer
 from tubelet.codec.tube import open_tube
 from tubelet.errors import OptionError
+from tubelet.given import check_numbers
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.video.ranges import AnyVideo, VideoRange, open_any, path_of
@@ -85,6 +86,7 @@ def encode_file(
         LatentError: the latent holds what cannot be stored.
         OutputError: the target exists or cannot be written.
     """
+    check_numbers(step=step)
     asked = None if budget is None else as_budget(budget)
     settings = _over_passes(Options(**options), asked, two_pass=two_pass)
     weighed_by = 0.0 if asked is None else check_contrast(contrast)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int, Shaped
 
+from tubelet.bitstream.chunk import PartSymbols
+
 Values = Shaped[np.ndarray, "c t h w"]
 """Symbols, or what they stand for: filling them up and dequantising them may change places."""
 
@@ -72,3 +74,11 @@ def filled_step(stored: Step, previous: Step | None) -> Step:
         return Step(values, stored.counts.copy())
     repeats = stored.counts == 0
     return Step(np.where(repeats, previous.values, values), np.where(repeats, previous.counts, stored.counts))
+
+
+def filled_part(part: PartSymbols) -> PartSymbols:
+    """A part of a chunk in which positions that store nothing repeat the step before."""
+    if part.counts is None:
+        return part
+    filled = fill_from_past(part.symbols, part.counts, None)
+    return PartSymbols(symbols=filled.values, counts=filled.counts)

@@ -16,6 +16,7 @@ from tubelet.codec.pipeline import Encoded, frames_to_latents
 from tubelet.codec.sinks import TubeSink
 from tubelet.codec.symbols import LatentQuantizer, kept_channels
 from tubelet.files import check_suffix, check_target
+from tubelet.given import as_path
 from tubelet.threads import ahead
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.video.info import VideoInfo
@@ -84,7 +85,7 @@ def open_clip(
     Raises:
         TubeletError: as `encode_file`.
     """
-    target = Path(target)
+    target = as_path(target, "target")
     with open_any(source) as video, closing(read_ahead(video, settings)) as runs:
         check_suffix(target, (".tube",), "a file of a latent")
         check_target(target, sources=[path_of(source)], force=settings.force)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from tubelet.errors import OptionError
+from tubelet.given import check_called, checked_memory
 from tubelet.tokenizers.streams.state import DEFAULT_MEMORY
 
 
@@ -39,7 +40,7 @@ class Options:
     """The same with their defaults: `FileOptions` says what they are.
 
     Raises:
-        OptionError: `memory` is not a whole number.
+        OptionError: `memory` is not a whole number, or what is to be called is no function.
     """
 
     audio: bool = True
@@ -51,8 +52,8 @@ class Options:
     on_frames: Callable[[int], None] = lambda _: None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.memory, int):
-            raise OptionError(f"memory is {self.memory!r:.60}; it is a number of bytes, such as {1 << 30}.")
+        checked_memory(self.memory)
+        check_called(on_total=self.on_total, on_frames=self.on_frames)
 
     def unreported(self) -> "Options":
         """The same without reports, for what is read once more than is said."""

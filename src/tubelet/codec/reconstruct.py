@@ -21,6 +21,7 @@ from tubelet.codec.report import TubeReport
 from tubelet.codec.sinks import TubeSink, VideoSink, filled, written
 from tubelet.codec.symbols import LatentQuantizer, kept_channels
 from tubelet.files import check_suffix, check_targets, fitted_name
+from tubelet.given import as_path, check_numbers
 from tubelet.metrics.psnr import ClipPSNR
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.streams.decoder import StreamDecoder
@@ -84,11 +85,13 @@ def reconstruct_file(
     Raises:
         TubeletError: as `encode_file` and `decode_file`.
     """
-    settings, target, number = Options(**options), Path(target), seed_of(seed, refine=refine)
-    tube = tube_beside(target) if tube is None else Path(tube)
+    settings, number = Options(**options), seed_of(seed, refine=refine)
+    source, target = as_path(source, "source"), as_path(target, "target")
+    check_numbers(step=step)
     check_suffix(target, SUFFIXES, "a video")
+    tube = tube_beside(target) if tube is None else as_path(tube, "tube")
     check_suffix(tube, (".tube",), "a file of a latent")
-    check_targets([target, tube], sources=[Path(source)], force=settings.force)
+    check_targets([target, tube], sources=[source], force=settings.force)
     with open_video(source) as video, closing(read_ahead(video, settings)) as runs:
         info = video.info
         checkpoint = as_checkpoint(tokenizer, settings.device)
@@ -127,7 +130,7 @@ def reconstruct_file(
         tube=tube_sink.report(),
         psnr_db=compared.psnr.compute(),
         seconds=time.perf_counter() - began,
-        source_bytes=Path(source).stat().st_size,
+        source_bytes=source.stat().st_size,
     )
 
 

@@ -10,12 +10,14 @@ import numpy as np
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from tubelet.checks import check_clip
 from tubelet.codec.memory import left_for_streams
 from tubelet.codec.open_clip import GivenCheckpoint, as_checkpoint, as_tokenizer, read_ahead
 from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.sinks import VideoSink, filled
 from tubelet.errors import OptionError, ShapeError
 from tubelet.files import check_suffix, check_targets
+from tubelet.given import as_path
 from tubelet.models.protocol import HasDynamics
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.grouping import Grouping
@@ -53,6 +55,8 @@ def swap(
         LatentError: a clip holds NaN or infinity.
         CheckpointError: the tokenizer cannot be read.
     """
+    check_clip(structure, "structure")
+    check_clip(dynamics, "dynamics")
     tokenizer = as_tokenizer(tokenizer, default=DEFAULT)
     names = _dynamics_of(tokenizer)
     if structure.shape != dynamics.shape:
@@ -111,9 +115,10 @@ def swap_files(
         OptionError: the tokenizer has no dynamics of their own, or an option has no meaning.
         TubeletError: as `reconstruct_file`.
     """
-    settings, target = Options(**options), Path(target)
+    settings, target = Options(**options), as_path(target, "target")
+    structure, dynamics = as_path(structure, "structure"), as_path(dynamics, "dynamics")
     check_suffix(target, SUFFIXES, "a video")
-    check_targets([target], sources=[Path(structure), Path(dynamics)], force=settings.force)
+    check_targets([target], sources=[structure, dynamics], force=settings.force)
     checkpoint = as_checkpoint(DEFAULT if tokenizer is None else tokenizer, settings.device)
     names = _dynamics_of(checkpoint.tokenizer)
     quiet = Options(memory=settings.memory)
@@ -126,7 +131,7 @@ def swap_files(
         info = second.info
         _check_sizes(structure, first.info, dynamics, info)
         streams = _Streams.of(checkpoint.tokenizer, info, settings.memory, both_ways=panels)
-        height, width = ((1 + panels) * side for side in (info.height, info.width))
+        height, width = ((2 if panels else 1) * side for side in (info.height, info.width))
         writer = Writer(
             target,
             width=width,

@@ -15,6 +15,7 @@ from tubelet.codec import models
 from tubelet.codec.header import check_channels
 from tubelet.codec.room import check_room
 from tubelet.files import check_suffix, check_target
+from tubelet.given import as_path, check_called, checked_memory
 
 PriorFor = Callable[[Header], PriorHeader | None]
 """Gives how a header names the prior of the tokenizer that it names; none if that has none."""
@@ -106,7 +107,8 @@ def transcode_file(
     Warns:
         DamageWarning: the source is cut short; the target holds its whole chunks.
     """
-    source, target = Path(source), Path(target)
+    source, target, memory = as_path(source, "source"), as_path(target, "target"), checked_memory(memory)
+    check_called(on_total=on_total, on_frames=on_frames)
     check_suffix(target, (".tube",), "a file of a latent or of tokens")
     check_target(target, sources=[source], force=force)
     with TubeReader(source, model_for) as reader:

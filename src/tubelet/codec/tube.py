@@ -17,7 +17,7 @@ from tubelet.bitstream.header import Header
 from tubelet.bitstream.part_header import TOKENS
 from tubelet.bitstream.reader import TubeReader
 from tubelet.codec.chunking import part_of
-from tubelet.codec.fill import fill_from_past
+from tubelet.codec.fill import filled_part
 from tubelet.codec.header import facts_to_colour, header_to_audio, stored_to_packet, wanted_channels
 from tubelet.codec.matching import GivenTokenizer, check_steps, matching_tokenizer
 from tubelet.codec.memory import left_for_streams, steps_per_run
@@ -33,6 +33,7 @@ from tubelet.codec.symbols import (
     symbols_to_digits,
 )
 from tubelet.errors import OptionError
+from tubelet.given import as_fraction, as_path, check_whole_numbers, checked_memory
 from tubelet.priors.files import model_for
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.tokenizers.clip import only_part
@@ -208,10 +209,11 @@ class Tube:
 
     def frame_at(self, seconds: float) -> int:
         """The first frame shown `seconds` after the first or later; the number of frames if none is."""
+        exact = as_fraction(seconds, "seconds")
         if not self.frames:
             return 0
         # A microsecond is allowed for seconds that were rounded when they were written down.
-        wanted = (Fraction(seconds) - Fraction(1, 10**6)) / self.time_base
+        wanted = (exact - Fraction(1, 10**6)) / self.time_base
         with self._reading:
             return self._reader.frame_at(self._reader.time_of(0) + math.ceil(wanted))
 
@@ -223,6 +225,7 @@ class Tube:
             BitstreamError: a chunk that is needed is damaged.
         """
         end = self.frames if stop is None else stop
+        check_whole_numbers(start=start, stop=end)
         if not 0 <= start <= end <= self.frames:
             raise OptionError(f"frames {start} to {end} are asked for; the clip has {self.frames}, from 0.")
         if start == end:
@@ -302,6 +305,7 @@ class Tube:
         """Raise unless there are such steps; give the one after the last."""
         steps = self._reader.steps
         stop = steps if last_step is None else last_step
+        check_whole_numbers(first_step=first_step, last_step=stop)
         if not 0 <= first_step < stop <= steps:
             raise OptionError(f"steps {first_step} to {stop} are asked for; there are {steps}, from 0.")
         return stop
@@ -315,7 +319,7 @@ class Tube:
             end = entry.first_step + entry.steps
             with self._reading:
                 chunk = reader.read_chunk(number, channels=self._channels)
-            parts = [_filled(part) for part in chunk.parts]
+            parts = [filled_part(part) for part in chunk.parts]
             begin = max(first_step, entry.first_step)
             for step in range(begin, min(end, last_step), at_most):
                 stop = min(step + at_most, end, last_step)
@@ -347,14 +351,6 @@ class Tube:
                 found, slice(first(steps.start) - origin, first(steps.stop) - origin)
             )
         return symbols
-
-
-def _filled(part: PartSymbols) -> PartSymbols:
-    """A part of a chunk in which positions that store nothing repeat the step before."""
-    if part.counts is None:
-        return part
-    filled = fill_from_past(part.symbols, part.counts, None)
-    return PartSymbols(symbols=filled.values, counts=filled.counts)
 
 
 def open_tube(
@@ -390,11 +386,11 @@ def open_tube(
         DamageWarning: the file is cut short; frames up to its last whole chunk are there.
     """
     return Tube(
-        Path(path),
+        as_path(path, "path"),
         tokenizer=tokenizer,
         channels=channels,
         refine=refine,
         seed=seed_of(seed, refine=refine),
-        memory=memory,
+        memory=checked_memory(memory),
         device=device,
     )

@@ -26,7 +26,8 @@ def find_clips(folder: Path, *, exclude: Sequence[str] = ()) -> list[Path]:
     """The clips below a folder, in the order of their names.
 
     Args:
-        folder: searched with all folders below it; names that begin with a dot are hidden, and no clips.
+        folder: searched with all folders below it, and those that links there lead to; names that begin with
+            a dot are hidden, and no clips.
         exclude: patterns such as ``*_val*``; a clip whose name matches one is left out.
 
     Raises:
@@ -48,8 +49,15 @@ def find_clips(folder: Path, *, exclude: Sequence[str] = ()) -> list[Path]:
     return kept
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """Everything below a folder; links to folders are not followed.
+def _below(folder: Path, searched: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Everything below a folder; hidden folders are passed over, and links to folders followed.
+
+    A link is not followed where it leads into a folder that is being searched: what is there has its own name
+    there, and links that go in a circle would have no end.
+
+    Args:
+        folder: where.
+        searched: the folders that this one is in, without links.
 
     Raises:
         OptionError: a folder cannot be read: its clips would be missing, and nobody would know.
@@ -61,8 +69,16 @@ def _below(folder: Path) -> Iterator[Path]:
             "that can be read."
         ) from error
 
-    for place, _, names in os.walk(folder, onerror=refuse):
+    searched = (*searched, folder.resolve())
+    for place, folders, names in os.walk(folder, onerror=refuse):
         yield from (Path(place, name) for name in names)
+        # A linked folder may be one around those that linked to it.
+        folders[:] = [
+            name for name in folders if name[0] != "." and Path(place, name).resolve() not in searched
+        ]
+        for link in (Path(place, name) for name in folders if Path(place, name).is_symlink()):
+            if not any(link.resolve().is_relative_to(each) for each in searched):
+                yield from _below(link, searched)
 
 
 def _is_clip(path: Path, folder: Path) -> bool:

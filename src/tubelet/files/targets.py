@@ -169,7 +169,7 @@ def _identity(path: Path) -> _Identity | None:
     """What a file is under whatever name; nothing if there is none."""
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # or no file can be called so
         return None
     return (found.st_dev, found.st_ino)
 

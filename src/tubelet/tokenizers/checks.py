@@ -1,7 +1,6 @@
 """What the public methods of tokenizers ask of what they are given, and in which form they use it."""
 
 from collections.abc import Mapping, Sequence
-from typing import SupportsIndex
 
 import torch
 from jaxtyping import Int
@@ -81,17 +80,6 @@ def checked_latent(latent: Latent, channels: int, dtype: torch.dtype) -> Latent:
     checked_channels(latent.shape[1], channels)
     check_finite_latent(latent)
     return latent
-
-
-def check_lengths(**lengths: object) -> None:
-    """Raise unless these are whole numbers, such as frames, rows and columns.
-
-    Raises:
-        OptionError: one is not.
-    """
-    for name, length in lengths.items():
-        if not isinstance(length, SupportsIndex):
-            raise OptionError(f"{name} is {length!r:.60}; it is a whole number. Give int({name}).")
 
 
 def check_as_many(clips: int, before: int | None) -> None:

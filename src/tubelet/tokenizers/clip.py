@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from tubelet.checks import check_device
 from tubelet.errors import OptionError
+from tubelet.given import check_whole_numbers
 from tubelet.models.protocol import StepModel
 from tubelet.tokenizers.ahead import continued
-from tubelet.tokenizers.checks import check_counts, check_lengths, check_parts, checked_latent
+from tubelet.tokenizers.checks import check_counts, check_parts, checked_latent
 from tubelet.tokenizers.generative import noise_of
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import PartGrids
@@ -68,7 +69,7 @@ def checked(
             length is not a whole number.
     """
     frames, height, width = size
-    check_lengths(frames=frames, height=height, width=width)
+    check_whole_numbers(frames=frames, height=height, width=width)
     check_size(model, grouping, given.latents, frames=frames, height=height, width=width)
     if not ahead:
         return given, frames

@@ -343,7 +343,7 @@ class ContinuousTokenizer(nn.Module):
             OptionError: the tokenizer was not built by `of`, so nothing says how to build it again.
             OutputError: something is there already, or the disk is full or refuses it.
         """
-        return save_tokenizer(self.config, self.weights(), Path(folder), card=card, force=force)
+        return save_tokenizer(self.config, self.weights(), folder, card=card, force=force)
 
     @property
     def config(self) -> ModelConfig:

@@ -258,7 +258,7 @@ class DiscreteTokenizer(nn.Module):
 
         Arguments and errors as `ContinuousTokenizer.save`.
         """
-        return save_tokenizer(self.config, self.weights(), Path(folder), card=card, force=force)
+        return save_tokenizer(self.config, self.weights(), folder, card=card, force=force)
 
     @property
     def config(self) -> DiscreteConfig:

@@ -180,9 +180,13 @@ def check_prefixes(channels: Mapping[str, int] | None, parts: Sequence[Part]) ->
     """How many channels of each part are meant: all of those that are not named.
 
     Raises:
-        OptionError: there is no such part, or it has not as many channels.
+        OptionError: this is no mapping, there is no such part, or it has not as many channels.
     """
     wanted = {part.name: part.channels for part in parts}
+    if not isinstance(channels, Mapping | None):
+        raise OptionError(
+            f"channels is {channels!r:.60}; they are said of each part by name; {wanted} are all."
+        )
     for name, kept in (channels or {}).items():
         if name not in wanted or not isinstance(kept, int) or not 1 <= kept <= wanted[name]:
             raise OptionError(

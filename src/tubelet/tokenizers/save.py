@@ -13,6 +13,7 @@ from torch import Tensor
 from tubelet.errors import OptionError
 from tubelet.files import replacing_folder
 from tubelet.files.names import text_name
+from tubelet.given import as_path, check_texts
 from tubelet.models.table import ModelConfig, base_config, model_to_json
 from tubelet.nn.precision import HALVES
 from tubelet.tokenizers.config import DiscreteConfig
@@ -85,7 +86,7 @@ def save_weights(
 def save_tokenizer(
     config: ModelConfig | DiscreteConfig,
     weights: Mapping[str, Tensor],
-    folder: Path,
+    folder: Path | str,
     *,
     card: str | None,
     force: bool,
@@ -94,6 +95,9 @@ def save_tokenizer(
 
     Arguments and errors as `save_weights`.
     """
+    folder = as_path(folder, "folder")
+    if card is not None:
+        check_texts(card=card)
     named = replace(config, name=text_name(folder.resolve().name))
     numbers = sum(tensor.numel() for tensor in weights.values())
     plain = (

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tubelet.checks import check_whole
 from tubelet.errors import OptionError, ShapeError
+from tubelet.given import check_whole_numbers
 from tubelet.quantizers.digits import (
     ROUND,
     Bases,
@@ -43,7 +44,7 @@ class TokenGrid:
         width: their columns of pixels.
 
     Raises:
-        OptionError: the digits are not a tensor of whole numbers.
+        OptionError: the digits are not a tensor of whole numbers, or another field is of another type.
         ShapeError: they do not belong to clips of this length and size.
     """
 
@@ -56,6 +57,11 @@ class TokenGrid:
     width: int
 
     def __post_init__(self) -> None:
+        if not isinstance(self.stride, Stride):
+            raise OptionError(f"stride is {self.stride!r:.60}; it is a Stride, such as Stride(4, 8, 8).")
+        if not isinstance(self.lead_frame, bool):
+            raise OptionError(f"lead_frame is {self.lead_frame!r:.60}; it is True or False.")
+        check_whole_numbers(frames=self.frames, height=self.height, width=self.width)
         count = sum(map(len, self.bases))
         check_whole(self.digits, "digits", cure=ROUND)
         if self.digits.ndim != 5 or self.digits.shape[1] != count:

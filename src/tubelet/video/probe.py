@@ -8,6 +8,7 @@ from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 
 from tubelet.errors import VideoError
+from tubelet.given import as_video
 from tubelet.video.array import describe_array, open_array
 from tubelet.video.audio import describe_audio
 from tubelet.video.convert import colour_of, has_alpha
@@ -41,7 +42,7 @@ def probe(source: Path | str) -> VideoInfo:
     Raises:
         VideoError: there is no such file, or nothing in it can be decoded; the message says why.
     """
-    path = Path(source)
+    path = as_video(source, "source")
     if path.suffix.lower() == ".npy":
         return describe_array(path, open_array(path))
     with opened(path) as video:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tubelet.errors import OptionError, VideoError
+from tubelet.given import as_video
 from tubelet.video.info import VideoInfo
 from tubelet.video.read import OpenVideo, Run, cut, first_tick, open_video, read_from
 
@@ -42,7 +43,7 @@ def range_text(start: float | None, end: float | None) -> str:
 
 def path_of(video: AnyVideo) -> Path:
     """Where the file lies."""
-    return video.path if isinstance(video, VideoRange) else Path(video)
+    return video.path if isinstance(video, VideoRange) else as_video(video, "source")
 
 
 @contextmanager

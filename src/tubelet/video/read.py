@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from jaxtyping import Int64, UInt8
 
 from tubelet.errors import DamageWarning, LossWarning, OptionError, VideoError
+from tubelet.given import as_fraction, as_video, check_whole_numbers
 from tubelet.spelling import counted
 from tubelet.video.array import ARRAY_TIME_BASE, describe_array, open_array
 from tubelet.video.clock import Clock
@@ -134,7 +135,7 @@ def open_video(source: Path | str) -> Iterator[OpenVideo]:
     Raises:
         VideoError: there is no such file, or nothing in it can be decoded; the message says why.
     """
-    path = Path(source)
+    path = as_video(source, "source")
     if path.suffix.lower() == ".npy":
         array = open_array(path)
         yield OpenVideo(describe_array(path, array), partial(_array_runs, array))
@@ -179,9 +180,9 @@ def read_from(
     """
     _check_range(run, 0, None)
     for name, time in (("seconds", seconds), ("end", end)):
-        if time is not None and not math.isfinite(time):
-            raise OptionError(f"{name} is {time}; a time is a finite number.")
-    path = Path(source)
+        if time is not None:
+            as_fraction(time, name)
+    path = as_video(source, "source")
     if path.suffix.lower() == ".npy":
         start = max(0, first_tick(seconds, ARRAY_TIME_BASE))
         stop = None if end is None else max(start, first_tick(end, ARRAY_TIME_BASE))
@@ -218,6 +219,7 @@ def first_tick(seconds: float | Fraction, time_base: Fraction) -> int:
 
 
 def _check_range(run: int, start: int, stop: int | None) -> None:
+    check_whole_numbers(run=run, start=start, stop=start if stop is None else stop)
     if run < 1:
         raise OptionError(f"run is {run}; a run has at least 1 frame.")
     if start < 0:

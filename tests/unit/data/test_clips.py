@@ -26,6 +26,32 @@ def test_clips_are_found_in_all_folders_below_but_hidden_ones(tmp_path):
     assert found == ["b.mp4", "f.mp4/g.gif", "sub/a.MKV", "sub/deep/c.npy"]
 
 
+def test_links_to_folders_are_followed_and_none_of_them_twice_or_in_a_circle(tmp_path):
+    data, disk = tmp_path / "around" / "data", tmp_path / "disk"
+    for path in (data / "own" / "a.mp4", disk / "deep" / "b.mp4", disk / ".old" / "c.mp4"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    for link, leads_to in (
+        (data / "first", disk),
+        (data / "second", disk / "deep"),
+        (data / "latest", data / "own"),  # what has a name of its own there
+        (data / "here", data),
+        (data / ".hidden", disk),
+        (disk / "back", data),
+        (disk / "deep" / "up", disk),
+        (disk / "itself", disk / "itself"),
+    ):
+        link.symlink_to(leads_to)
+
+    def found() -> list[str]:
+        return [path.relative_to(data).as_posix() for path in find_clips(data)]
+
+    assert found() == ["first/deep/b.mp4", "own/a.mp4", "second/b.mp4"]
+    (data / "around").symlink_to(tmp_path / "around")  # it holds the folder that is searched
+    (tmp_path / "around" / "d.mp4").touch()
+    assert found() == ["around/d.mp4", "first/deep/b.mp4", "own/a.mp4", "second/b.mp4"]
+
+
 def test_a_link_to_what_is_not_there_is_a_clip_that_is_missing(tmp_path):
     (tmp_path / "a.mp4").touch()
     (tmp_path / "nowhere.mp4").symlink_to("nothing")

@@ -7,6 +7,7 @@ from math import prod
 from typing import NamedTuple
 
 from tubelet.errors import BitstreamError, OptionError, ShapeError
+from tubelet.given import check_texts
 from tubelet.quantizers.digits import Bases, codebook_sizes
 from tubelet.tokenizers.token_grid import TokenGrid
 
@@ -67,10 +68,11 @@ def check_caption(caption: str | None) -> None:
     """Raise unless a caption can be stored.
 
     Raises:
-        OptionError: it is too long, or holds half a character (a lone surrogate), which no file does.
+        OptionError: it is no text, too long, or holds half a character (a lone surrogate).
     """
     if caption is None:
         return
+    check_texts(caption=caption)
     if len(caption) > LONGEST_CAPTION:
         raise OptionError(
             f"the caption {caption!r:.40}… has over {LONGEST_CAPTION} characters, and no more are stored. "

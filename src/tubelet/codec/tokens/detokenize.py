@@ -20,6 +20,7 @@ from tubelet.codec.tokens.tokenize import SUFFIXES
 from tubelet.errors import BitstreamError, OptionError
 from tubelet.files import check_suffix, check_target
 from tubelet.files.names import suffix_text
+from tubelet.given import as_path
 from tubelet.threads import ahead
 from tubelet.tokenizers.discrete import StreamDetokenizer
 from tubelet.tokenizers.token_grid import TokenGrid
@@ -53,7 +54,7 @@ def detokenize_file(
         OptionError: an option has no meaning for this file, or here.
         OutputError: the target exists or cannot be written.
     """
-    settings, source, target = Options(**options), Path(source), Path(target)
+    settings, source, target = Options(**options), as_path(source, "source"), as_path(target, "target")
     suffix = source.suffix.lower()
     if suffix not in SUFFIXES:
         raise OptionError(

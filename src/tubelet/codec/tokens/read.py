@@ -7,6 +7,7 @@ from tubelet.codec.tokens.array import read_token_array
 from tubelet.codec.tokens.clip import TokenClip
 from tubelet.codec.tokens.table import TokenTable
 from tubelet.files import check_suffix
+from tubelet.given import as_path, checked_memory
 from tubelet.tokenizers.streams.state import DEFAULT_MEMORY
 
 
@@ -26,7 +27,7 @@ def read_tokens(source: Path | str, *, memory: int = DEFAULT_MEMORY) -> Iterator
         BitstreamError: the file is damaged, newer than this program, or holds no tokens; the clips before
             the damage were given.
     """
-    source = Path(source)
+    source, memory = as_path(source, "source"), checked_memory(memory)
     check_suffix(source, (".parquet", ".npz"), "a file of tokens")
     if source.suffix.lower() == ".npz":
         yield read_token_array(source, memory=memory)

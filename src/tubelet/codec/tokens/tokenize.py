@@ -26,6 +26,7 @@ from tubelet.codec.tokens.tally import Tally, TokenReport, entropy_bytes
 from tubelet.errors import OptionError, TubeletError, VideoError
 from tubelet.files import check_suffix, check_target
 from tubelet.files.names import text_name
+from tubelet.given import as_path
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.video.info import VideoInfo
@@ -63,7 +64,7 @@ def tokenize_file(
         LatentError: the latent holds what no token stands for.
         OutputError: the target exists or cannot be written.
     """
-    settings, target = Options(**options), Path(target)
+    settings, target = Options(**options), as_path(target, "target")
     suffix = target.suffix.lower()
     check_suffix(target, SUFFIXES, "a file of tokens")
     if suffix == ".parquet":
@@ -117,7 +118,7 @@ def tokenize_files(
             VideoError if all clips are skipped; OutputError if the table that is there holds other clips, or
             is of another tokenizer.
     """
-    settings, target = Options(**options), Path(target)
+    settings, target = Options(**options), as_path(target, "target")
     if not sources or target.suffix.lower() != ".parquet":
         raise OptionError(
             f"{len(sources)} clips go into {target}; one or more go into one .parquet. Give each a file."

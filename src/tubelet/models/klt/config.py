@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 
 from tubelet.errors import OptionError
-from tubelet.json_fields import bounded
+from tubelet.json_fields import bounded, check_fields
 from tubelet.models.klt.model import KLTModel
 from tubelet.models.klt.start import Crops, fit_to_crops
 from tubelet.models.protocol import StepModel
@@ -55,8 +55,9 @@ class KLTConfig:
         """Make the model; its statistics are those of no data until it is fitted or loaded.
 
         Raises:
-            OptionError: the numbers contradict one another.
+            OptionError: a number is of another type or out of bounds, or they contradict one another.
         """
+        check_fields(self)
         kept = self.coefficients[-1]
         if self.ahead and not (self.decoder_blocks and self.memory):
             raise OptionError(
@@ -72,7 +73,7 @@ class KLTConfig:
         if not 1 <= self.channels <= kept:
             raise OptionError(f"channels is {self.channels}; the last KLT keeps {kept}, so give 1 to {kept}.")
         return KLTModel(
-            KLTCascade(self.patches, self.coefficients),
+            KLTCascade(tuple(Stride(*patch) for patch in self.patches), self.coefficients),
             channels=self.channels,
             # What the encoder corrects: the channels, and their variances if there are any.
             encoder=self._stack(

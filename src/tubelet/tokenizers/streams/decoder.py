@@ -8,9 +8,10 @@ import torch
 from einops import rearrange
 
 from tubelet.errors import OptionError, ShapeError
+from tubelet.given import check_whole_numbers
 from tubelet.models.protocol import PredictiveModel, Rows, StepModel
 from tubelet.tokenizers.ahead import LastStep, check_full, counts_ahead, predictive_model
-from tubelet.tokenizers.checks import check_as_many, check_lengths
+from tubelet.tokenizers.checks import check_as_many
 from tubelet.tokenizers.generative import noise_of
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import PartGrids
@@ -71,7 +72,7 @@ class StreamDecoder(Generic[Taken]):
         tile: tuple[int, int] | None,
         state: StreamState | None,
     ) -> None:
-        check_lengths(
+        check_whole_numbers(
             height=size[0], width=size[1], frames=1 if frames is None else frames, first_step=first_step
         )
         if min(*size, first_step + 1, 1 if frames is None else frames) < 1:

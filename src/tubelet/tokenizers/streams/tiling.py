@@ -1,9 +1,11 @@
 """Tiles: parts of a frame, worked on one at a time with as much margin as their result depends on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt, prod
 
 from tubelet.errors import OptionError
+from tubelet.given import checked_memory
 from tubelet.models.protocol import Footprint
 
 CACHE_BYTES = 12 << 20
@@ -88,6 +90,7 @@ def plan(cells: tuple[int, int], *, halo: int, costs: Footprint, memory: int) ->
         OptionError: no tile fits.
     """
     rows, columns = cells
+    checked_memory(memory)
     if not costs.whole:
         tile = _cached(cells, max(1, min(memory, CACHE_BYTES) // costs.strip))
         return plan_for(tile, cells, halo=halo, costs=costs, memory=memory)
@@ -107,7 +110,16 @@ def plan(cells: tuple[int, int], *, halo: int, costs: Footprint, memory: int) ->
 def plan_for(
     tile: tuple[int, int], cells: tuple[int, int], *, halo: int, costs: Footprint, memory: int
 ) -> Plan:
-    """How to go through a frame in tiles of this size; strips are as large as is useful, and as fits."""
+    """How to go through a frame in tiles of this size; strips are as large as is useful, and as fits.
+
+    Raises:
+        OptionError: the tile, or what there is of memory, is of another kind.
+    """
+    checked_memory(memory)
+    if not (
+        isinstance(tile, Sequence) and len(tile) == 2 and all(isinstance(n, int) and n > 0 for n in tile)
+    ):
+        raise OptionError(f"tile is {tile!r:.60}; it is rows and columns of cells, such as (16, 16).")
     least = _bytes(tile, cells, halo, costs)
     height, row = _region(tile, cells, halo)
     spare = max(0, memory - least) // max(1, costs.strip)
