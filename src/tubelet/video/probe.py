@@ -19,7 +19,7 @@ from tubelet.video.riff import is_animated_webp
 from tubelet.video.sidedata import side_data
 from tubelet.video.source import Source, has_alpha_layer, opened
 from tubelet.video.streams import is_alpha_plane
-from tubelet.video.tiff import pictures_in_tiff
+from tubelet.video.tiff import check_kind, pictures_in_tiff
 
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _OTHER_TRANSFERS = {8: "linear light", 9: "logarithmic", 10: "logarithmic", 17: "that of digital cinema"}
@@ -53,9 +53,11 @@ def first_frame(path: Path, frames: Iterator[VideoFrame], video: Source) -> Vide
     """Take the first frame that decodes.
 
     Raises:
-        VideoError: there is none.
+        VideoError: there is none, or it would be of other values than the file's.
     """
     frame = next(frames, None)
+    if video.decoder.codec.canonical_name == "tiff":
+        check_kind(path, decoded=frame is not None)
     if frame is not None:
         return frame
     if is_encrypted(path):

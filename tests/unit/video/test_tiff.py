@@ -1,12 +1,16 @@
-"""How many pictures a TIFF holds, of which the first is read."""
+"""How many pictures a TIFF holds, of which the first is read, and of which kinds it may be."""
 
 import struct
 from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 
+import numpy as np
 import pytest
 
+from tubelet.errors import VideoError
 from tubelet.video.probe import probe
-from tubelet.video.tiff import pictures_in_tiff
+from tubelet.video.read import read
+from tubelet.video.tiff import check_kind, pictures_in_tiff
 
 
 def tiff_of(pages: Sequence[int | None], order: str, *, big: bool) -> bytes:
@@ -62,3 +66,64 @@ def test_a_tiff_whose_pages_go_in_a_circle_has_those_of_it(tmp_path):
     data[-6:-2] = data[4:8]
     path.write_bytes(data)
     assert pictures_in_tiff(path) == 1
+
+
+def picture(bits: int, samples: int, colours: int, kind: int, order: str, data: bytes) -> bytes:
+    """A TIFF of one picture of 4x4 pixels."""
+
+    def pack(numbers: str, *values: int) -> bytes:
+        return struct.pack(order + numbers, *values)
+
+    tags = {256: 4, 257: 4, 258: bits, 259: 1, 262: colours, 273: 8, 277: samples, 278: 4, 279: len(data)}
+    beside, directory = b"", pack("H", len(tags) + 1)
+    end = 8 + len(data) + 2 + 12 * (len(tags) + 1) + 4
+    for tag, value in (tags | {339: kind}).items():
+        count = samples if tag in {258, 339} else 1
+        values = pack("H" * count, *[value] * count)
+        if len(values) > 4:
+            beside, values = beside + values, pack("I", end + len(beside))
+        directory += pack("HHI", tag, 3, count) + values.ljust(4, b"\0")
+    head = (b"II" if order == "<" else b"MM") + pack("HI", 42, 8 + len(data))
+    return head + data + directory + bytes(4) + beside
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("bits", "samples", "colours", "kind", "words"),
+    [
+        (32, 1, 1, 3, "floating-point samples of 32 bits"),
+        (64, 1, 1, 3, "floating-point samples of 64 bits"),
+        (16, 3, 2, 3, "floating-point samples of 16 bits"),  # FFmpeg takes their bits for whole numbers
+        (32, 3, 2, 1, "samples of 32 bits"),  # and those for floating-point numbers
+        (32, 1, 1, 1, "samples of 32 bits"),
+        (8, 3, 8, 1, "CIELAB colours"),
+        (16, 3, 32845, 1, "LogLuv colours"),
+    ],
+)
+def test_a_kind_of_tiff_that_is_not_read_is_named_and_no_damage(
+    tmp_path, order, bits, samples, colours, kind, words
+):
+    path = tmp_path / "a.tiff"
+    data = picture(bits, samples, colours, kind, order, bytes(2 * bits * samples))
+    path.write_bytes(data)
+    with pytest.raises(VideoError, match=f"is a TIFF of {words}, which is not read.*-depth 16") as raised:
+        probe(path)
+    assert "damaged" not in str(raised.value)
+    for cut in range(len(data)):  # no error of Python, whatever is cut off
+        path.write_bytes(data[:cut])
+        with suppress(VideoError):
+            check_kind(path, decoded=False)
+
+
+@pytest.mark.parametrize(("order", "float_kind"), [("<", "<f4"), (">", ">f4")])
+def test_kinds_of_tiff_that_are_read_give_their_values(tmp_path, order, float_kind):
+    path, levels = tmp_path / "a.tiff", np.arange(0, 240, 5, dtype=np.uint8)
+    for bits, kind, stored in (
+        (8, 1, levels),
+        (16, 1, (levels * np.uint16(257)).astype(f"{order}u2")),
+        (32, 3, (levels / 255).astype(float_kind)),
+    ):
+        path.write_bytes(picture(bits, 3, 2, kind, order, stored.tobytes()))
+        with pytest.warns() if bits > 8 else nullcontext():
+            (run,) = read(path)
+        assert np.abs(run.frames.astype(int).ravel() - levels).max() <= 1
