@@ -84,8 +84,8 @@ def shipped() -> list[str]:
     return sorted(names, key=lambda name: name != DEFAULT)
 
 
-_EXPORTED = ("encoder.onnx", "encoder.xml", "encoder.pt2")
-"""What only the folder of an exported tokenizer holds."""
+EXPORTED = {"onnx": "encoder.onnx", "openvino": "encoder.xml", "torch": "encoder.pt2"}
+"""What only the folder of an exported tokenizer holds, by its format; `tubelet.interop` writes it."""
 
 
 def _weights_folders() -> Iterator[Path]:
@@ -113,7 +113,7 @@ def find(name: str | Path | None = None) -> Path:
     for folder in chain((place / wanted for place in places), [Path(wanted)]):
         if (folder / "config.json").is_file():
             return folder
-    if any((Path(wanted) / name).is_file() for name in _EXPORTED):
+    if any((Path(wanted) / name).is_file() for name in EXPORTED.values()):
         raise CheckpointError(
             f"{wanted} holds a tokenizer that was exported for other programs; tubelet computes with the one "
             f"that it was made of, which `tubelet info {wanted}` names. Give that one."

@@ -11,7 +11,7 @@ from typing import Any, final
 
 import numpy as np
 
-from tubelet.checkpoint import Checkpoint
+from tubelet.checkpoint import EXPORTED, Checkpoint
 from tubelet.errors import CheckpointError
 from tubelet.extras import extra_package
 from tubelet.files import replacing_folder
@@ -26,7 +26,7 @@ from tubelet.interop.steps.reading import Opened, check_pair, continuous_of, dis
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 
-ENCODER, DECODER = "encoder.xml", "decoder.xml"
+ENCODER, DECODER = EXPORTED["openvino"], "decoder.xml"
 
 FILES = (ENCODER, "encoder.bin", DECODER, "decoder.bin", "card.md")
 """Of such a folder."""

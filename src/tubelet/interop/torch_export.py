@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from tubelet.checkpoint import Checkpoint
+from tubelet.checkpoint import EXPORTED, Checkpoint
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.files import replacing_folder
 from tubelet.interop.steps.card import card_text
 from tubelet.interop.steps.exported import exported_steps
 from tubelet.interop.steps.facts import KEY, NumberFormat, StepFacts, facts_to_text, text_to_facts
 
-ENCODER, DECODER, CARD = FILES = ("encoder.pt2", "decoder.pt2", "card.md")
+ENCODER, DECODER, CARD = FILES = (EXPORTED["torch"], "decoder.pt2", "card.md")
 """Of such a folder."""
 
 FACTS = f"{KEY}.json"

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from tubelet.checkpoint import Checkpoint
+from tubelet.checkpoint import EXPORTED, Checkpoint
 from tubelet.files import replacing_folder
 from tubelet.interop.onnx.eight_bits import write_eight_bits
 from tubelet.interop.onnx.packages import export_package
@@ -17,7 +17,7 @@ from tubelet.interop.steps.card import card_text
 from tubelet.interop.steps.exported import Exported, Step, exported_steps
 from tubelet.interop.steps.facts import KEY, NumberFormat, StepFacts, facts_to_text
 
-ENCODER, DECODER, CARD = FILES = ("encoder.onnx", "decoder.onnx", "card.md")
+ENCODER, DECODER, CARD = FILES = (EXPORTED["onnx"], "decoder.onnx", "card.md")
 """Of such a folder."""
 
 OPSET = 20
