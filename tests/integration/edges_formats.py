@@ -40,6 +40,28 @@ def copies_and_pickles_are_as_before() -> None:
         assert torch.equal(other.encode(clip()), expected)
 
 
+def streams_that_are_copied_or_pickled_in_mid_clip_go_on_to_the_same() -> None:
+    tokenizer, tokens = small(variational=True), discrete()
+    latent, digits = tokenizer.encode(clip()), tokens.tokenize(clip()).digits
+    size = {"height": 17, "width": 24}
+    for start, pieces, numbers in (
+        (tokenizer.stream_encoder, clip().split(3, dim=2), lambda found: found),
+        (tokenizer.parts_encoder, clip().split(3, dim=2), lambda found: found["latent"]),
+        (tokenizer.stream_posterior, clip().split(3, dim=2), lambda found: found.mean),
+        (tokens.stream_encoder, clip().split(3, dim=2), lambda found: found),
+        (lambda: tokenizer.stream_decoder(**size), latent.split(1, dim=2), lambda found: found),
+        (lambda: tokens.stream_decoder(**size), digits.split(1, dim=2), lambda found: found),
+    ):
+        first, second = pieces
+        stream = start()
+        stream.push(first)
+        copied, pickled = copy.deepcopy(stream), pickle.loads(pickle.dumps(stream))  # noqa: S301  our own bytes
+        expected = numbers(stream.push(second))
+        assert expected.numel()
+        for other in (copied, pickled):
+            assert torch.equal(numbers(other.push(second)), expected)
+
+
 def autocast_costs_no_more_than_half_networks() -> None:
     tokenizer = small()
     expected = tokenizer.encode(clip())

@@ -145,6 +145,16 @@ def main_part(parts: Sequence[Part], name: str | None = None) -> Part:
     return chosen[0]
 
 
+def latents_of(steps: Steps) -> Latents:
+    """Every part of the latent; a function with a name, so that streams can be pickled."""
+    return steps.latents
+
+
+def part_of(name: str, steps: Steps) -> Latent:
+    """The part of this name."""
+    return steps.latents[name]
+
+
 def posterior_of(steps: Steps) -> Posterior:
     """The distribution of steps of a latent of one part, which a variational model gave."""
     if steps.log_variances is None:

@@ -240,7 +240,7 @@ class ContinuousTokenizer(nn.Module):
             OptionError: the tokenizer has not as many channels; or several parts; or the memory is too small.
         """
         name, kept = clip.only_part(self.parts).name, self.check_channels(channels)
-        return self._encoder(lambda steps: steps.latents[name], {name: kept}, memory, tile, state)
+        return self._encoder(partial(clip.part_of, name), {name: kept}, memory, tile, state)
 
     def parts_encoder(
         self,
@@ -251,7 +251,7 @@ class ContinuousTokenizer(nn.Module):
         state: StreamState | None = None,
     ) -> StreamEncoder[Latents]:
         """As `stream_encoder`, for every part of the latent."""
-        return self._encoder(lambda steps: steps.latents, channels, memory, tile, state)
+        return self._encoder(clip.latents_of, channels, memory, tile, state)
 
     def stream_posterior(
         self,
