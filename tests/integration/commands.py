@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+PATIENCE = 300.0
+"""Seconds after which a command hangs; machines may be busy, and what is tested is not how fast they are."""
+
 
 class Ended(NamedTuple):
     code: int | str | None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import Ended, refused
+from commands import PATIENCE, Ended, refused
 
 import tubelet
 from tubelet.cli.parser import COMMANDS
@@ -384,17 +384,21 @@ def test_a_kill_in_the_middle_leaves_no_file(make_tokenizer, make_folder, tmp_pa
     folder = make_folder(make_tokenizer(width=128, encoder_blocks=4))
     source, work = tmp_path / "long.npy", tmp_path / "work"
     work.mkdir()
-    np.save(source, np.zeros((2000, 64, 96, 3), np.uint8))
+    # Of holes, and longer than any machine encodes before it is stopped.
+    np.lib.format.open_memmap(source, mode="w+", dtype=np.uint8, shape=(200_000, 64, 96, 3))
     arguments = ["encode", source, "-o", work / "long.tube", "--tokenizer", folder]
     with subprocess.Popen(
         [COMMAND, *arguments], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while not files(work) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         begun = files(work)
         process.send_signal(number)
-        _, err = process.communicate(timeout=30)
+        try:
+            _, err = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
     assert len(begun) == 1 and begun.pop().endswith(".part.tube")
     assert process.returncode == 130
     assert err == "tubelet: error: interrupted; nothing half-written was kept.\n"

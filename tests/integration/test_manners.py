@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 
 import pytest
-from commands import Ended, refused
+from commands import PATIENCE, Ended, refused
 
 from tubelet.cli import command_models, console, progress
 from tubelet.cli.log import LOG, in_file, on_terminal
@@ -400,7 +400,7 @@ def test_a_signal_at_any_moment_of_a_start_is_one_line_or_nothing(clip, tmp_path
             process.stdout.readline()
             time.sleep(moment * 0.04)
             process.send_signal(number)
-            _, err = process.communicate(timeout=60)
+            _, err = process.communicate(timeout=PATIENCE)
         assert "Traceback" not in err, (moment, err)
         assert process.returncode in {0, 130, -number}, (moment, err)
         assert not [each for each in tmp_path.iterdir() if each.name.startswith(".")]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import PATIENCE
 from test_training import RECIPE
 
 from tubelet.train.journal import read_log
@@ -36,10 +37,12 @@ def start(tmp_path):
         process.communicate()
 
 
-def wait_for(condition, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
+def wait_for(condition, process: subprocess.Popen | None = None) -> None:
+    """Wait, as long as there may be hope: while the process lives that is to bring it about."""
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
+        assert process is None or process.poll() is None or condition(), process.communicate()
         time.sleep(0.02)
 
 
@@ -54,9 +57,9 @@ SLOWER = [pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIG
 def test_a_run_that_is_stopped_is_not_done(start, data, tmp_path, number):
     run = tmp_path / "run"
     process = training(start, data, run)
-    wait_for(lambda: checkpoints(run))
+    wait_for(lambda: checkpoints(run), process)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "use it" not in out
     last = err.splitlines()[-1]
@@ -74,16 +77,16 @@ def test_a_run_that_is_stopped_is_not_done(start, data, tmp_path, number):
 def test_a_second_run_in_a_folder_is_refused_while_the_first_lives(start, data, tmp_path):
     run = tmp_path / "run"
     first = training(start, data, run)
-    wait_for(lambda: checkpoints(run))
+    wait_for(lambda: checkpoints(run), first)
     second = training(start, data, run, "--force")
-    _, err = second.communicate(timeout=60)
+    _, err = second.communicate(timeout=PATIENCE)
     assert second.returncode == 1
     assert f"{run} is in use by process {first.pid} on" in err
     first.kill()
     first.wait()
     third = training(start, data, run, "--resume")
     before = checkpoints(run)[-1]
-    wait_for(lambda: checkpoints(run)[-1] != before)
+    wait_for(lambda: checkpoints(run)[-1] != before, third)
     assert third.poll() is None
 
 
@@ -101,7 +104,7 @@ def test_workers_of_an_evaluation_end_with_it(start, tmp_path, small_folder):
         np.save(clips / f"{number}.npy", noise + number)
     arguments = (clips, "--with", f"{small_folder}@4", "--workers", 2, "-o", tmp_path / "figures")
     process = start("evaluate", *arguments)
-    wait_for(lambda: list((tmp_path / "figures").glob("parts/*.json")))
+    wait_for(lambda: list((tmp_path / "figures").glob("parts/*.json")), process)
     workers = children(process.pid)
     assert len(workers) >= 2
     process.send_signal(signal.SIGKILL)
@@ -113,7 +116,7 @@ def test_workers_of_an_evaluation_end_with_it(start, tmp_path, small_folder):
 def test_workers_of_a_benchmark_end_with_it(start, tmp_path, small_folder):
     sizes = ("--sizes", "512x512", "--frames", 65, "--formats", "float32", "--rounds", 100)
     process = start("bench", "--with", small_folder, *sizes, "-o", tmp_path / "bench.json")
-    wait_for(lambda: children(process.pid))
+    wait_for(lambda: children(process.pid), process)
     workers = children(process.pid)
     process.send_signal(signal.SIGKILL)
     process.wait()
