@@ -27,7 +27,7 @@ _VALUES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 """Whole numbers, by the type of an entry."""
 
 _UNREAD_COLOURS = {8: "CIELAB", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32844: "LogL", 32845: "LogLuv"}
-_FLOATS = 3
+_SIGNED, _FLOATS = 2, 3
 _RGB = 2
 _MOST_BITS = 16
 """Of whole numbers; FFmpeg takes more for floating-point ones."""
@@ -52,7 +52,8 @@ def check_kind(path: Path, *, decoded: bool) -> None:
     if kind := _unread_kind(tags, decoded=decoded):
         raise VideoError(
             f"{path} is a TIFF of {kind}, which is not read. Make a picture of RGB or grey in whole numbers "
-            f"of 8 or 16 bits of it first: magick {path.name} -colorspace sRGB -depth 16 out.png"
+            "from 0, of 8 or 16 bits, of it first: "
+            f"magick {path.name} -colorspace sRGB -depth 16 out.png"
         )
 
 
@@ -64,6 +65,8 @@ def _unread_kind(tags: Mapping[int, int], *, decoded: bool) -> str:
     if tags.get(_FORMAT) == _FLOATS:
         # Those of RGB and 32 bits are read, unless they are coded by their differences.
         return "" if decoded and (bits, colours) == (32, _RGB) else f"floating-point samples of {bits} bits"
+    if tags.get(_FORMAT) == _SIGNED:
+        return f"signed samples of {bits} bits"  # FFmpeg takes their bits for those of unsigned ones
     return f"samples of {bits} bits" if bits > _MOST_BITS else ""
 
 

@@ -96,6 +96,9 @@ def picture(bits: int, samples: int, colours: int, kind: int, order: str, data: 
         (16, 3, 2, 3, "floating-point samples of 16 bits"),  # FFmpeg takes their bits for whole numbers
         (32, 3, 2, 1, "samples of 32 bits"),  # and those for floating-point numbers
         (32, 1, 1, 1, "samples of 32 bits"),
+        (8, 1, 1, 2, "signed samples of 8 bits"),
+        (16, 3, 2, 2, "signed samples of 16 bits"),
+        (32, 1, 1, 2, "signed samples of 32 bits"),
         (8, 3, 8, 1, "CIELAB colours"),
         (16, 3, 32845, 1, "LogLuv colours"),
     ],
