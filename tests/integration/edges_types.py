@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from edges_common import clip, discrete, refuses, run, small
+from edges_common import SIZE, clip, discrete, refuses, run, small
 
 import tubelet
-from tubelet.errors import OptionError, TubeletError
+from tubelet.errors import OptionError, ShapeError, TubeletError
 
 WRONG = (None, "1", 1.5, [], {}, b"x", float("nan"), "a\0b")
 """What is given for a path, a number, a text or a function."""
@@ -62,6 +62,8 @@ def files_are_given_by_paths() -> None:
             names(tubelet.tokenize_file, f"target {words}", source=video, target=wrong)
             names(tubelet.detokenize_file, f"source {words}", source=wrong, target=folder / "b.mkv")
             names(tubelet.transcode_file, f"source {words}", source=wrong, target=folder / "b.tube")
+            names(tubelet.continue_file, f"source {words}", source=wrong, target=folder / "b.mkv")
+            names(tubelet.continue_file, f"target {words}", source=video, target=wrong)
             names(tubelet.reconstruct_file, f"source {words}", source=wrong, target=folder / "b.mkv")
             names(tubelet.open_tube, f"path {words}", path=wrong)
             names(tubelet.probe, f"source {words}", source=wrong)
@@ -92,6 +94,18 @@ def numbers_are_numbers() -> None:
             names(opened.time_of, "frame is 1.5; it is a whole number", frame=1.5)
             names(opened.latent, "last_step is '1'; it is a whole number", last_step="1")
             names(lambda **which: next(opened.read(**which)), "start is None; it is a whole", start=None)
+
+
+def lengths_and_sizes_have_a_largest() -> None:
+    for frames in (0, 10**30):
+        words = f"frames is {frames}; from 1 to 86400 frames are predicted"
+        names(tubelet.continue_clip, words, video=clip(), frames=frames)
+    for name in ("height", "width"):
+        size = {"height": 17, "width": 24, name: 10**30}
+        words = f"the clip is of {size['height']}x{size['width']} pixels; a side has at most 65536"
+        refuses(ShapeError, words, small().stream_decoder, **size)
+        refuses(ShapeError, words, discrete().stream_decoder, **size)
+        refuses(ShapeError, f"{10**30}", small().decode, small().encode(clip()), **(SIZE | size))
 
 
 def what_is_called_is_a_function() -> None:
@@ -137,11 +151,15 @@ def no_argument_ends_in_an_error_of_python() -> None:
         means_something_or_is_named(encode, channels=4, step=1.0, memory=1 << 30, device="cpu", force=True)
         means_something_or_is_named(encode, budget=2, contrast=0.5, two_pass=False)
         means_something_or_is_named(decode, start=0.0, end=1.0, channels=4, refine=0, device="cpu")
+        means_something_or_is_named(
+            lambda **given: tubelet.continue_file(video, new(".mkv"), **given), seconds=1.0, memory=1 << 30
+        )
         with tubelet.open_tube(tube) as opened:
             means_something_or_is_named(lambda **which: list(opened.read(**which)), start=0, stop=1)
             means_something_or_is_named(opened.latent, first_step=0, last_step=1)
     means_something_or_is_named(tokenizer.encode_parts, video=clip(), channels={"latent": 3})
     means_something_or_is_named(tokenizer.decode, latent=latent, **size, counts=None)
+    means_something_or_is_named(tubelet.continue_clip, video=clip(), frames=1)
     means_something_or_is_named(tokens.grid, tokens=grid.tokens, **size)
     means_something_or_is_named(tubelet.swap, structure=clip(), dynamics=clip())
 

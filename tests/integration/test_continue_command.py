@@ -96,7 +96,7 @@ def test_detail_goes_on_where_nothing_moves_and_nowhere_else(count):
 
 def test_a_clip_that_cannot_be_continued_is_refused(predicting):
     clip = to_model(np.zeros((3, 16, 16, 3), np.uint8))
-    with pytest.raises(OptionError, match="frames is 0; it is how many frames are predicted"):
+    with pytest.raises(OptionError, match="frames is 0; from 1 to 86400 frames are predicted"):
         tubelet.continue_clip(clip, frames=0, tokenizer=predicting)
     with pytest.raises(OptionError, match="has not learnt to predict"):
         tubelet.continue_clip(clip, frames=1, tokenizer="klt-4x8x8")

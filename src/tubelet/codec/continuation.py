@@ -21,9 +21,10 @@ from tubelet.codec.options import FileOptions, Options
 from tubelet.codec.sinks import VideoSink, filled
 from tubelet.errors import OptionError, ShapeError, VideoError
 from tubelet.files import check_suffix, check_target
+from tubelet.given import as_path, check_numbers, check_whole_numbers
 from tubelet.tokenizers.ahead import predictive_model
 from tubelet.tokenizers.continuous import ContinuousTokenizer
-from tubelet.types import Frames, Latents, Video
+from tubelet.types import Frames, Latents, Stride, Video
 from tubelet.video.audio import read_audio
 from tubelet.video.info import VideoInfo
 from tubelet.video.pixels import from_model, to_model
@@ -38,6 +39,9 @@ _LONGEST = 3600.0
 
 _USUAL_RATE = 24
 """Frames per second after a single one."""
+
+_MOST_FRAMES = round(_LONGEST * _USUAL_RATE)
+"""Frames that are predicted of a clip in memory at most."""
 
 _TIMES = 16
 """Last timestamps whose mean distance says how fast frames follow one another."""
@@ -64,13 +68,15 @@ def continue_clip(
 
     Raises:
         ShapeError: the clip is none, or shorter than a step.
-        OptionError: the tokenizer has not learnt to predict; `frames` is below 1; or as
+        OptionError: the tokenizer has not learnt to predict; `frames` is not a whole number from 1 to
+            86400; or as
             `ContinuousTokenizer.encode`.
         LatentError: the clip holds NaN or infinity.
         CheckpointError: the tokenizer cannot be read.
     """
-    if not isinstance(frames, int) or frames < 1:
-        raise OptionError(f"frames is {frames!r}; it is how many frames are predicted, from 1.")
+    check_whole_numbers(frames=frames)
+    if not 1 <= frames <= _MOST_FRAMES:
+        raise OptionError(f"frames is {frames}; from 1 to {_MOST_FRAMES} frames are predicted at a time.")
     check_clip(video)
     tokenizer = as_tokenizer(tokenizer, default=DEFAULT)
     predictive_model(tokenizer.model)
@@ -78,10 +84,7 @@ def continue_clip(
     grouping = tokenizer.grouping
     full = grouping.first_frame(grouping.steps(length + 1) - 1)
     if not full:
-        raise ShapeError(
-            f"the clip has {length} frames, and a latent step {grouping.stride.t}; nothing is predicted from "
-            "less than a step. Give a longer clip."
-        )
+        raise ShapeError(_too_short("the clip", length, grouping.stride))
     latents = tokenizer.encode_parts(video[:, :, :full])
     steps = ceil((length - full + frames) / grouping.stride.t)
     shown = tokenizer.decode_parts(latents, frames=full, height=height, width=width, ahead=steps)
@@ -131,17 +134,19 @@ def continue_file(
         **options: see `FileOptions`.
 
     Raises:
-        OptionError: the tokenizer has not learnt to predict; or `seconds`, the suffix or `memory` has no
-            meaning.
+        OptionError: the tokenizer has not learnt to predict; or a path, `seconds`, the suffix or `memory` has
+            no meaning.
         CheckpointError: there is no such tokenizer.
         VideoError: the source cannot be read, or the target not be coded; or the source is too short.
         OutputError: the target exists, or there is no room for it.
     """
+    source, target = as_path(source, "source"), as_path(target, "target")
+    check_numbers(seconds=seconds)
     if not 0 < seconds <= _LONGEST:
         raise OptionError(f"seconds is {seconds}; it is above 0 and at most {_LONGEST:g}.")
-    settings, target = Options(**options), Path(target)
+    settings = Options(**options)
     check_suffix(target, SUFFIXES, "a video")
-    check_target(target, sources=[Path(source)], force=settings.force)
+    check_target(target, sources=[source], force=settings.force)
     with (
         open_video(source) as video,
         closing(read_ahead(video, _with_more(settings, video.info, seconds))) as runs,
@@ -163,6 +168,14 @@ def continue_file(
                 settings.on_frames(len(run.frames))
     return Continuation(
         tokenizer=checkpoint.name, frames=seen.frames, ahead=plan.frames, steps=plan.steps, learnt=learnt
+    )
+
+
+def _too_short(what: str, frames: int, stride: Stride) -> str:
+    """Why nothing follows a clip."""
+    return (
+        f"{what} has {frames} frames, and a latent step {stride.t}; nothing is predicted from less than a "
+        "step. Give a longer clip."
     )
 
 
@@ -244,10 +257,7 @@ class _Seen:
         """
         grouping, info = self._tokenizer.grouping, self._info
         if not self._latents:
-            raise VideoError(
-                f"{info.path} has {self.frames} frames, and a latent step {grouping.stride.t}; nothing is "
-                "predicted from less than a step. Give a longer clip."
-            )
+            raise VideoError(_too_short(str(info.path), self.frames, grouping.stride))
         last = self._times[-1]
         tick = max(self._distance(), Fraction(1))
         frames = max(1, round(seconds / float(tick * info.time_base)))

@@ -1,6 +1,7 @@
 """The discrete tokenizer: a continuous one whose latent is rounded to the entries of a codebook."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from pathlib import Path
 from typing import NamedTuple
 
@@ -315,6 +316,10 @@ class StreamTokenizer(NamedTuple):
     stream: StreamEncoder[Latent]
     quantizer: Quantizer
 
+    def __copy__(self) -> "StreamTokenizer":
+        """A stream of the same tokenizer that goes on from here by itself."""
+        return self._replace(stream=copy(self.stream))
+
     def push(self, video: Video) -> Digits:
         """Take frames as model input; give the digits of the steps that they complete, which may be none.
 
@@ -346,6 +351,10 @@ class StreamDetokenizer(NamedTuple):
 
     stream: StreamDecoder[Latent]
     dequantize: Callable[[Digits], Latent]
+
+    def __copy__(self) -> "StreamDetokenizer":
+        """A stream of the same tokenizer that goes on from here by itself."""
+        return self._replace(stream=copy(self.stream))
 
     def push(self, digits: Digits) -> Video:
         """Take digits; give their frames as model output.

@@ -1,12 +1,14 @@
 """Decoding of a clip whose latent comes in runs of steps, one step and one tile at a time."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from einops import rearrange
 
+from tubelet.bitstream.limits import SIDE
 from tubelet.errors import OptionError, ShapeError
 from tubelet.given import check_whole_numbers
 from tubelet.models.protocol import PredictiveModel, Rows, StepModel
@@ -55,7 +57,7 @@ class StreamDecoder(Generic[Taken]):
         state: what `state` gave, to go on from there.
 
     Raises:
-        ShapeError: the size or length is not positive.
+        ShapeError: the size or length is not positive, or the size larger than that of any file.
         OptionError: the memory fits not one tile.
     """
 
@@ -80,6 +82,8 @@ class StreamDecoder(Generic[Taken]):
                 f"the clip is {frames}x{size[0]}x{size[1]} from step {first_step}; frames, height and width "
                 "start at 1 and steps at 0."
             )
+        if max(size) > SIDE:
+            raise ShapeError(f"the clip is of {size[0]}x{size[1]} pixels; a side has at most {SIDE}.")
         halo, costs = model.decoder_halo, model.decoder_footprint()
         cells = grouping.cells(*size)
         self._model = model
@@ -110,6 +114,10 @@ class StreamDecoder(Generic[Taken]):
         self._tiles = tiles(cells, self._tile, halo=halo)
         self._noise = [noise_of(model, tile.region_rows, tile.region_columns) for tile in self._tiles]
         self._past = [model.start_past(None) for _ in self._tiles] if state is None else state.past_of(model)
+
+    def __copy__(self) -> "StreamDecoder[Taken]":
+        """A stream of the same model that goes on from here by itself."""
+        return deepcopy(self, {id(self._model): self._model})
 
     def push(self, latent: Taken, *, counts: Counts | Known | None = None) -> Video:
         """Take latent steps; give their frames as model output.

@@ -1,6 +1,7 @@
 """Encoding of a clip that comes in runs of frames, one step and one tile at a time."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
@@ -88,6 +89,10 @@ class StreamEncoder(Generic[Given]):
             self._pending = list(state.pending)
             self._clips = max(map(_clips_in, self._pending), default=None)
             self._past = state.past_of(model)
+
+    def __copy__(self) -> "StreamEncoder[Given]":
+        """A stream of the same model that goes on from here by itself."""
+        return deepcopy(self, {id(shared): shared for shared in (self._model, self._watch)})
 
     def push(self, video: Video) -> Given:
         """Take frames as model input; give the latent steps that they complete, which may be none.
