@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if is_flow(arguments.training):
         folder = export_flow(arguments.training, arguments.output, force=arguments.force)
-        use = f"tubelet reconstruct my.mp4 --tokenizer {as_word(folder)} --channels 4 --refine 4"
+        use = f"tubelet reconstruct my.mp4 --tokenizer {as_word(folder)} --channels 4 --refine 1"
         show_table([("tokenizer", str(folder)), ("trained in", str(arguments.training)), ("use it", use)])
         return
     export = export_twin if is_twin(arguments.training) else export_run

@@ -7,7 +7,7 @@ for example:
   tubelet reconstruct holiday.mp4                      writes holiday.tubelet.mp4 and holiday.tubelet.tube
   tubelet reconstruct holiday.mp4 -o back.mkv          lossless video of the reconstruction
   tubelet reconstruct holiday.mp4 --channels 4 --side-by-side
-  tubelet reconstruct holiday.mp4 --channels 4 --tokenizer tubelet-flow --refine 4 --seed 0
+  tubelet reconstruct holiday.mp4 --channels 4 --tokenizer tubelet-flow --refine 1 --seed 0
 """
 
 import argparse

@@ -9,13 +9,13 @@ from tubelet.train.flow.config import FlowLosses, FlowStage, FlowTrainConfig
 
 
 def flow() -> FlowTrainConfig:
-    """Refining: a flow over the residual of `tubelet-s`, by its velocity; 0.01 MFLOP per pixel and step.
+    """Refining: a flow over the residual of `tubelet-s`, by its velocity; 0.02 MFLOP per pixel and step.
 
     ``tubelet train flow --data DATA -o RUN --time-limit 20m``. After it, `flow_perceptual`: a velocity that
     was trained with squared errors alone is right in many steps, and the mean again in one.
     """
     return FlowTrainConfig(
-        model=FlowConfig(name="tubelet-flow", base=SMALL),
+        model=FlowConfig(name="tubelet-flow", base=SMALL, blocks=8),
         stages=(FlowStage(batch=8, frames=9, side=64),),
         optimizer=Optimizer(kind="muon", lr=1.5e-3, clip=1.0, ema=0.998),
     )
