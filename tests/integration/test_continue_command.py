@@ -1,6 +1,7 @@
 """`tubelet continue`: the frames of a video, and after them what a tokenizer predicts, at their rate."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -122,6 +123,17 @@ def test_predicting_in_little_memory_gives_the_same_frames(video_file, predictin
     assert (result.frames, result.ahead, result.steps, result.learnt) == (9, 15, 4, 3)
     one, two = (frames_and_times(tmp_path / name)[0] for name in ("a.mkv", "b.mkv"))
     assert (one == two).all()
+
+
+@pytest.mark.slow
+def test_full_hd_is_continued_in_the_usual_memory(video_file, tmp_path):
+    as_shipped = replace(
+        CONFIG, coefficients=(256,), channels=16, width=192, encoder_blocks=2, decoder_blocks=6
+    )
+    folder = ContinuousTokenizer.of(as_shipped).save(tmp_path / "large")
+    source = video_file("in.mp4", frames=5, height=1080, width=1920)
+    result = continue_file(source, tmp_path / "out.mp4", seconds=0.16, tokenizer=folder)
+    assert (result.frames, result.ahead) == (5, 4)
 
 
 def test_what_lies_farther_than_was_learnt_is_said(cli, video_file, predicting, tmp_path):

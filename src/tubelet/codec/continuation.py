@@ -27,7 +27,7 @@ from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.types import Frames, Latents, Stride, Video
 from tubelet.video.audio import read_audio
 from tubelet.video.info import VideoInfo
-from tubelet.video.pixels import from_model, to_model
+from tubelet.video.pixels import from_model
 from tubelet.video.read import Run, open_video
 from tubelet.video.write import SUFFIXES, Writer
 
@@ -220,7 +220,8 @@ class _Seen:
         self._tokenizer = tokenizer
         self._info = info
         self._memory = memory
-        left = left_for_streams(
+        # The decoder begins when the encoder has ended, so each has all that there is.
+        self._streams = left_for_streams(
             memory,
             tokenizer,
             info.height,
@@ -229,7 +230,6 @@ class _Seen:
             writes=True,
             beside=BYTES_PER_PIXEL * info.height * info.width,
         )
-        self._streams = left // 2
         self._encoder = tokenizer.parts_encoder(memory=self._streams)
         # Those that decoding must start before, and the last one itself.
         self._latents = deque[Latents](maxlen=tokenizer.warm_up + 1)
@@ -276,6 +276,7 @@ class _Seen:
     def predicted(self, plan: _Plan) -> Iterator[Run]:
         """The frames after the clip, in runs."""
         tokenizer, info = self._tokenizer, self._info
+        del self._encoder
         stride, begin = tokenizer.stride.t, self._steps - len(self._latents)
         decoder = tokenizer.parts_decoder(
             height=info.height, width=info.width, first_step=begin, memory=self._streams
@@ -301,7 +302,7 @@ class _Seen:
 
     def _detail(self, shown: Float[Tensor, "1 3 H W"]) -> LastDetail:
         """That of the source's last frame, of which the tokenizer makes `shown`."""
-        return LastDetail.of(to_model(np.stack(self._frames)).to(shown), shown.clone())
+        return LastDetail.of_frames(np.stack(self._frames), shown.clone())
 
 
 def _sink(target: Path, info: VideoInfo, settings: Options) -> VideoSink:

@@ -13,7 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from tubelet.types import Video
+from tubelet.types import Frames, Video
+from tubelet.video.pixels import to_model
 
 _MEAN_OF = 4
 """Frames whose mean goes on where it is a better guess than their last one: noise is less in it."""
@@ -24,8 +25,8 @@ _JUDGED = 2
 LOOKED_AT = _MEAN_OF + _JUDGED
 """The last frames of a video that count."""
 
-BYTES_PER_PIXEL = 12 * LOOKED_AT + 100
-"""What is held of these frames, of the guess, of what is lacking, and of the frame at work."""
+BYTES_PER_PIXEL = 3 * LOOKED_AT + 100
+"""What is held of these frames in 8 bits, of what is lacking, and of the frame at work."""
 
 _RADIUS = 3
 """Pixels to each side that count; radii of 6 and 12 differ by 0.01 dB (docs/lab-log.md)."""
@@ -35,6 +36,12 @@ _NEAR = 6
 
 _STILL = (2 * 2 / 255) ** 2
 """Power of changes, of two levels of 8 bits, at which half of a prediction is believed."""
+
+_HALO = _RADIUS + _RADIUS + _NEAR
+"""Rows to each side that a row of what is found depends on."""
+
+_ROWS = 128
+"""Rows for which it is found at a time, where frames are in 8 bits."""
 
 _LEAST = 1e-9
 """What a mean square counts at least, which is zero where a frame comes back as it was."""
@@ -84,6 +91,22 @@ class LastDetail:
             shown, lacking, _around(lacking), _around(frame - shown), change, believed=near / (near + _STILL)
         )
 
+    @classmethod
+    def of_frames(cls, frames: Frames, shown: Frame) -> "LastDetail":
+        """The same of frames in 8 bits, in strips of rows, so that few pixels are numbers at a time.
+
+        Args:
+            frames: the last ones, at most `LOOKED_AT` of them.
+            shown: what the tokenizer makes of the last of these.
+        """
+        height, strips = frames.shape[1], list[tuple[Tensor, ...]]()
+        for top in range(0, height, _ROWS):
+            first, last = max(0, top - _HALO), min(height, top + _ROWS + _HALO)
+            of = cls.of(to_model(frames[:, first:last]).to(shown), shown[:, :, first:last])
+            found = (of.lacking, of.power, of.frame_power, of.change, of.believed)
+            strips.append(tuple(each[:, :, top - first :][:, :, :_ROWS].clone() for each in found))
+        return cls(shown, *(torch.cat(each, dim=2) for each in zip(*strips, strict=True)))
+
     def added(self, coming: Video) -> Video:
         """Frames that are predicted, with the detail as far as it stands still.
 
@@ -92,7 +115,10 @@ class LastDetail:
         guess by such a change: ``(power + frame_power - change) / (2 power)``, from nothing to all. The
         change is that of the video's last frames and that of the prediction.
         """
-        return torch.stack([self._added(frame) for frame in coming.unbind(dim=2)], dim=2)
+        added = torch.empty_like(coming)
+        for index, frame in enumerate(coming.unbind(dim=2)):
+            added[:, :, index] = self._added(frame)
+        return added
 
     def _added(self, frame: Frame) -> Frame:
         predicted = self.believed * (frame - self.shown)

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from tubelet.codec.last_detail import LOOKED_AT, LastDetail
+from tubelet.video.pixels import to_model
 
 LEVEL = 2 / 255
 
@@ -88,3 +89,14 @@ def test_of_fewer_frames_there_is_less_to_judge_by(texture, frames):
     last = texture.expand(-1, -1, frames, -1, -1)
     found = LastDetail.of(last, 0.5 * texture[:, :, 0]).added(0.5 * texture)
     assert torch.allclose(found, texture, atol=1e-6)
+
+
+@pytest.mark.parametrize("height", [1, 100, 128, 129, 300])
+def test_in_strips_of_rows_it_is_the_same(height):
+    frames = np.random.default_rng(0).integers(0, 256, (LOOKED_AT, height, 12, 3)).astype(np.uint8)
+    frames[:, : height // 2] = frames[:1, : height // 2]
+    shown = 0.5 * to_model(frames[-1:])[:, :, 0]
+    whole, strips = LastDetail.of(to_model(frames), shown), LastDetail.of_frames(frames, shown)
+    coming = 0.9 * shown[:, :, None]
+    assert torch.allclose(strips.added(coming), whole.added(coming), atol=1e-6)
+    assert torch.allclose(strips.believed, whole.believed, atol=1e-6)
