@@ -69,8 +69,7 @@ def continue_clip(
     Raises:
         ShapeError: the clip is none, or shorter than a step.
         OptionError: the tokenizer has not learnt to predict; `frames` is not a whole number from 1 to
-            86400; or as
-            `ContinuousTokenizer.encode`.
+            86400; or as `ContinuousTokenizer.encode`.
         LatentError: the clip holds NaN or infinity.
         CheckpointError: the tokenizer cannot be read.
     """

@@ -45,6 +45,11 @@ def codebook_sizes(bases: Bases) -> tuple[int, ...]:
     return tuple(map(prod, bases))
 
 
+def digits_by_token(digits: Digits, bases: Bases) -> tuple[Integer[Tensor, "b _ t h w"], ...]:
+    """The digits of each token of a position by themselves."""
+    return digits.split([len(token) for token in bases], dim=1)
+
+
 def digits_to_tokens(digits: Digits, bases: Bases) -> Tokens:
     """Write each token's digits as one number.
 
@@ -60,14 +65,12 @@ def digits_to_tokens(digits: Digits, bases: Bases) -> Tokens:
                 "Use the digits."
             )
     tokens = []
-    start = 0
-    for token in bases:
+    for own, token in zip(digits_by_token(digits, bases), bases, strict=True):
         # The last digit's base is never a factor: 2⁶³ itself is not a 64-bit number.
-        value = digits[:, start + len(token) - 1].to(torch.int64)
+        value = own[:, -1].to(torch.int64)
         for digit in reversed(range(len(token) - 1)):
-            value = value * token[digit] + digits[:, start + digit]
+            value = value * token[digit] + own[:, digit]
         tokens.append(value)
-        start += len(token)
     return rearrange(tokens, "k b t h w -> b k t h w")
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from tubelet.bitstream.counts import Table
 from tubelet.metrics.usage import DigitUsage, Usage
-from tubelet.quantizers.digits import Bases, Digits, codebook_sizes
+from tubelet.quantizers.digits import Bases, Digits, codebook_sizes, digits_by_token
 from tubelet.tokenizers.token_grid import TokenGrid
 
 COUNTED = 1 << 20
@@ -75,11 +75,9 @@ class Tally:
         self._pixels += frames * pixels
         self._steps += digits.shape[2]
         self._positions += digits[0, 0].numel()
-        start = 0
-        for token, usage in zip(self._bases, self._usages, strict=True):
+        for own, usage in zip(digits_by_token(digits, self._bases), self._usages, strict=True):
             if usage is not None:
-                usage.update(digits[:, start : start + len(token)])
-            start += len(token)
+                usage.update(own)
 
     def report(self, bytes_total: int, *, entropy_bytes: float, bytes_audio: int = 0) -> TokenReport:
         """Say what was counted."""

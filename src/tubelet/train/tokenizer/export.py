@@ -19,6 +19,7 @@ from tubelet.models.klt.config import KLTConfig
 from tubelet.models.klt.moments import LEAST_VARIANCE, Moments
 from tubelet.models.motion.config import MotionConfig
 from tubelet.models.table import model_from_json
+from tubelet.quantizers.digits import digits_by_token
 from tubelet.tokenizers.config import DiscreteConfig, quantizer_from_json
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
@@ -173,8 +174,8 @@ def _tokens_text(tokenizer: DiscreteTokenizer, crops: Crops, on_windows: OnWindo
     bases = tokenizer.bases
     usages = [DigitUsage((token,)) for token in bases]
     for latent in latents_of(tokenizer.backbone, crops, windows=MEASURED):
-        digits = tokenizer.quantizer.quantize(latent).split([len(token) for token in bases], dim=1)
-        for usage, own in zip(usages, digits, strict=True):
+        digits = tokenizer.quantizer.quantize(latent)
+        for usage, own in zip(usages, digits_by_token(digits, bases), strict=True):
             usage.update(own)
         on_windows(len(latent))
     found = [usage.compute().joint for usage in usages]
