@@ -1,28 +1,30 @@
 """What FFmpeg does not tell of a TIFF: how many pictures it holds, and kinds of them it does not read."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from tubelet.errors import VideoError
 
 _LAYOUTS = {
-    b"II*\0": ("<", "H", 12, "I"),
-    b"MM\0*": (">", "H", 12, "I"),
-    b"II+\0": ("<", "Q", 20, "Q"),
-    b"MM\0+": (">", "Q", 20, "Q"),
+    b"II*\0": ("<", "H", "I"),
+    b"MM\0*": (">", "H", "I"),
+    b"II+\0": ("<", "Q", "Q"),
+    b"MM\0+": (">", "Q", "Q"),
 }
-"""By the first bytes: the order of bytes, a number of entries, the bytes of one, and a place in the file."""
+"""By the first bytes: the order of bytes, a number of entries, and a place in the file."""
 
-_MOST = 1 << 16
-"""Pictures that are counted at most."""
+_MOST = 1 << 20
+"""Entries that are looked at in a file; a picture has some fifteen."""
 
 _SUBFILE_TYPE = 254
 _BESIDE = 0b101
 """A smaller copy of another picture, or a mask of one."""
 
 _BITS, _COLOURS, _FORMAT = 258, 262, 339
+_TOLD = {_SUBFILE_TYPE, _BITS, _COLOURS, _FORMAT}
 _VALUES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 """Whole numbers, by the type of an entry."""
 
@@ -43,12 +45,9 @@ def check_kind(path: Path, *, decoded: bool) -> None:
     Raises:
         VideoError: it is; says what it must become.
     """
-    with path.open("rb") as file:
-        layout = _LAYOUTS.get(file.read(4))
-        try:
-            tags = {} if layout is None else _first_tags(file, *layout)
-        except struct.error:
-            tags = {}
+    tags: Mapping[int, int] = {}
+    with path.open("rb") as file, suppress(struct.error):
+        tags = next(_directories(file), tags)
     if kind := _unread_kind(tags, decoded=decoded):
         raise VideoError(
             f"{path} is a TIFF of {kind}, which is not read. Make a picture of RGB or grey in whole numbers "
@@ -70,60 +69,46 @@ def _unread_kind(tags: Mapping[int, int], *, decoded: bool) -> str:
     return f"samples of {bits} bits" if bits > _MOST_BITS else ""
 
 
-def _first_tags(file: BinaryIO, order: str, count: str, entry_bytes: int, place: str) -> dict[int, int]:
-    """The first value of each entry of whole numbers, of the first directory."""
-
-    def numbers(kinds: str) -> tuple[int, ...]:
-        kinds = order + kinds
-        return struct.unpack(kinds, file.read(struct.calcsize(kinds)))
-
-    file.seek(4 if place == "I" else 8)
-    file.seek(*numbers(place))
-    (entries,) = numbers(count)
-    begin, tags = file.tell(), dict[int, int]()
-    for number in range(min(entries, _MOST)):
-        file.seek(begin + number * entry_bytes)
-        tag, kind, values = numbers("HH" + place)
-        if kind not in _VALUES:
-            continue
-        if values * struct.calcsize(_VALUES[kind]) > struct.calcsize(place):
-            file.seek(*numbers(place))  # they do not fit here
-        (tags[tag],) = numbers(_VALUES[kind])
-    return tags
-
-
 def pictures_in_tiff(path: Path) -> int:
     """How many pictures a file holds, smaller copies not counted; 0 if it is no TIFF, or damaged."""
-    with path.open("rb") as file:
-        layout = _LAYOUTS.get(file.read(4))
-        if layout is None:
-            return 0
-        try:
-            return _pictures(file, *layout)
-        except struct.error:  # what is told leads out of the file
-            return 0
+    with path.open("rb") as file, suppress(struct.error):
+        return sum(not tags.get(_SUBFILE_TYPE, 0) & _BESIDE for tags in _directories(file))
+    return 0
 
 
-def _pictures(file: BinaryIO, order: str, count: str, entry_bytes: int, place: str) -> int:
-    """Follow the chain of directories, one for each picture."""
+def _directories(file: BinaryIO) -> Iterator[dict[int, int]]:
+    """Of each picture, what counts here: the first value of each such entry of whole numbers.
+
+    Raises:
+        struct.error: what is told leads out of the file, or there is too much of it.
+    """
+    layout = _LAYOUTS.get(file.read(4))
+    if layout is None:
+        return
+    order, count, place = layout
 
     def number(kind: str) -> int:
         kind = order + kind
         (found,) = struct.unpack(kind, file.read(struct.calcsize(kind)))
         return found
 
+    entry, room = struct.Struct(f"{order}HH{place}{place}"), struct.calcsize(place)
     file.seek(4 if place == "I" else 8)
-    pictures, seen, at = 0, set[int](), number(place)
-    while at and at not in seen and len(seen) < _MOST:
+    seen, entries, at = set[int](), 0, number(place)
+    while at and at not in seen:
         seen.add(at)
         file.seek(at)
-        entries = number(count)
-        for _ in range(min(entries, _MOST)):
-            begin = file.tell()
-            if number("H") == _SUBFILE_TYPE:
-                file.seek(begin + entry_bytes - struct.calcsize(place))
-                pictures -= bool(number("I") & _BESIDE)
-            file.seek(begin + entry_bytes)
-        pictures += 1
+        here = number(count)
+        entries += here + 1
+        if entries > _MOST:
+            raise struct.error("no picture has so many entries")
+        begin, tags = file.tell(), dict[int, int]()
+        directory = file.read(here * entry.size)
+        for index, (tag, kind, values, elsewhere) in enumerate(entry.iter_unpack(directory)):
+            if tag in _TOLD and kind in _VALUES:
+                fits = values * struct.calcsize(_VALUES[kind]) <= room
+                file.seek((begin + (index + 1) * entry.size - room) if fits else elsewhere)
+                tags[tag] = number(_VALUES[kind])
+        file.seek(begin + here * entry.size)
         at = number(place)
-    return pictures
+        yield tags

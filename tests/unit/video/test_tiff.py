@@ -1,6 +1,7 @@
 """How many pictures a TIFF holds, of which the first is read, and of which kinds it may be."""
 
 import struct
+import time
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 
@@ -66,6 +67,21 @@ def test_a_tiff_whose_pages_go_in_a_circle_has_those_of_it(tmp_path):
     data[-6:-2] = data[4:8]
     path.write_bytes(data)
     assert pictures_in_tiff(path) == 1
+
+
+def test_a_tiff_whose_many_directories_lie_over_one_another_is_soon_done(tmp_path):
+    path, entries, directories = tmp_path / "many.tiff", 60_000, 2_000
+    data = bytearray(12 * (entries + directories + 2))
+    data[:8] = b"II*\0" + struct.pack("<I", 8)
+    for number in range(directories):
+        at = 8 + 12 * number
+        data[at : at + 2] = struct.pack("<H", entries)
+        end = at + 2 + 12 * entries
+        data[end : end + 4] = struct.pack("<I", at + 12)
+    path.write_bytes(data)
+    begin = time.process_time()
+    assert pictures_in_tiff(path) == 0
+    assert time.process_time() - begin < 5
 
 
 def picture(bits: int, samples: int, colours: int, kind: int, order: str, data: bytes) -> bytes:
