@@ -5,7 +5,9 @@ frame, where nothing moves, too. There the last frame itself goes on, without it
 before tell it, and what is predicted is a change of it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from einops import rearrange
@@ -80,12 +82,12 @@ class LastDetail:
             last: the last frames of a video, at most `LOOKED_AT` of them, RGB in [-1, 1].
             shown: what the tokenizer makes of the last of these.
         """
-        frame, share = last[:, :, -1], _share_of_mean(last)
-        lacking = _guess(last, share) - shown
+        frame, judged = last[:, :, -1], _judged(last)
+        share = _share_of_mean(judged, like=last[:, :1, -1])
+        lacking = frame + share * _to_mean(last) - shown
         change = torch.zeros_like(share)
-        judged = _judged(last)
-        for time in judged:
-            change += _around(last[:, :, time] - _guess(last[:, :, :time], share)) / len(judged)
+        for each in judged:
+            change += _around(each.frame - (each.before + share * each.to_mean)) / len(judged)
         near = _mean(change, _NEAR)
         return cls(
             shown, lacking, _around(lacking), _around(frame - shown), change, believed=near / (near + _STILL)
@@ -127,14 +129,27 @@ class LastDetail:
         return self.shown + predicted + share * self.lacking
 
 
-def _judged(last: Video) -> range:
-    """Which of the frames have one before them and are among the last."""
-    return range(max(1, last.shape[2] - _JUDGED), last.shape[2])
+class _Judged(NamedTuple):
+    """One of the last frames, which guesses from those before it are held against.
+
+    Attributes:
+        frame: itself.
+        before: the one before it.
+        to_mean: from that one to the mean of the last ones before it.
+    """
+
+    frame: Frame
+    before: Frame
+    to_mean: Frame
 
 
-def _guess(before: Video, share: Local) -> Frame:
-    """The frame that follows: the last one, and a share of its way to the mean of the last ones."""
-    return before[:, :, -1] + share * _to_mean(before)
+def _judged(last: Video) -> list[_Judged]:
+    """Those of the last frames that have one before them."""
+    length = last.shape[2]
+    return [
+        _Judged(last[:, :, time], last[:, :, time - 1], _to_mean(last[:, :, :time]))
+        for time in range(max(1, length - _JUDGED), length)
+    ]
 
 
 def _to_mean(before: Video) -> Frame:
@@ -142,13 +157,12 @@ def _to_mean(before: Video) -> Frame:
     return before[:, :, -_MEAN_OF:].mean(dim=2) - before[:, :, -1]
 
 
-def _share_of_mean(last: Video) -> Local:
-    """The share with which the last frames were guessed with the least squared error around each place."""
-    along, squares = torch.zeros_like(last[:, :1, 0]), torch.full_like(last[:, :1, 0], _LEAST)
-    for time in _judged(last):
-        step, way = last[:, :, time] - last[:, :, time - 1], _to_mean(last[:, :, :time])
-        along += _local(step * way)
-        squares += _local(way.square())
+def _share_of_mean(judged: Sequence[_Judged], *, like: Local) -> Local:
+    """The share of the way to the mean with the least squared error of guesses around each place."""
+    along, squares = torch.zeros_like(like), torch.full_like(like, _LEAST)
+    for each in judged:
+        along += _local((each.frame - each.before) * each.to_mean)
+        squares += _local(each.to_mean.square())
     return (along / squares).clamp(0, 1)
 
 
