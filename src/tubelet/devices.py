@@ -25,9 +25,16 @@ def find_device(name: str) -> torch.device:
         raise OptionError(f"the device is {name!r:.60}; it is cpu, cuda, or cuda:N for the GPU of number N.")
     if device.type == "cuda":
         here = torch.cuda.device_count()
-        if (device.index or 0) >= here:
+        if _gpu_number(name) >= here:
             raise OptionError(
                 f"the device is {name}, and PyTorch finds {here or 'no'} GPU{'s' * (here != 1)} here. Take "
                 "one that is there, or cpu; a build of PyTorch for CPUs alone never finds any."
             )
     return device
+
+
+def _gpu_number(name: str | torch.device) -> int:
+    """Which GPU a name means; PyTorch keeps 8 bits of it, so to it 256 is 0."""
+    if isinstance(name, torch.device):
+        return name.index or 0
+    return int(name.partition(":")[2] or 0)

@@ -1,6 +1,7 @@
 """Streams and open files that are given what does not belong to them; see `edges.py`."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,52 @@ def a_state_is_of_frames_of_its_size() -> None:
     decoder.push(tokenizer.encode(clip()))
     state, take_up = decoder.state(), tokenizer.stream_decoder
     refuses(ShapeError, "frames of 17x24 and the clip's are 24x17", take_up, height=24, width=17, state=state)
+
+
+def a_state_is_what_a_stream_gave() -> None:
+    size = {"height": 17, "width": 24}
+    for of in (small(), small(**LINEAR), discrete()):
+        for wrong in ("x", 3, {}, True):
+            words = f"state is {wrong!r}; it is what `state()` of a stream gave"
+            refuses(OptionError, words, of.stream_encoder, state=wrong)
+            refuses(OptionError, words, of.stream_decoder, **size, state=wrong)
+    stream = small().stream_encoder(tile=(1, 1))
+    stream.push(clip()[:, :, :3])
+    state = stream.state()
+    refuses(OptionError, "it is of a stream that encodes", small().stream_decoder, **size, state=state)
+    fewer = replace(state, past=state.past[1:])
+    refuses(ShapeError, "is of 8 tiles, and this stream goes through 9", small().stream_encoder, state=fewer)
+    held = replace(state, pending=(torch.zeros(1, 12, 1, 3, 3), torch.ones(1, 1, 1, 1, 1), torch.tensor(0)))
+    refuses(OptionError, "it is of a stream that decodes", small().stream_encoder, state=held)
+
+
+def a_state_is_made_of_all_of_its_tensors() -> None:
+    stream = small().stream_encoder()
+    stream.push(clip()[:, :, :3])
+    tensors, make = stream.state().to_tensors(), tubelet.StreamState.from_tensors
+    assert make(tensors).step == 1
+    for wrong in (None, 3, {}, tensors | {"facts": tensors["facts"][:4]}, tensors | {"facts": None}):
+        refuses(OptionError, "without the facts of a state", make, wrong)
+    for place, number in enumerate((-1, 0, 0, 0, 0, 10**15, 2, 7)):
+        facts = tensors["facts"].clone()
+        facts[place] = number
+        refuses(OptionError, "they are damaged, or of something else", make, tensors | {"facts": facts})
+    renamed = {name.replace("past.0.0", "past.0.9"): tensor for name, tensor in tensors.items()}
+    refuses(OptionError, "lack 'past.0.0'", make, renamed)
+
+
+def a_decoder_begins_within_a_clip() -> None:
+    for of in (small(), discrete()):
+        for name, wrong, words in (
+            ("frames", -1, "the clip is of -1 frames of 17x24 pixels from step 0"),
+            ("first_step", -1, "the clip is of 17x24 pixels from step -1"),
+            ("frames", 1 << 63, "no clip has 2^63 frames or more"),
+            ("first_step", 10**30, "no clip has 2^63 frames or more"),
+        ):
+            refuses(ShapeError, words, of.stream_decoder, height=17, width=24, **{name: wrong})
+        words = "the first step is 4; a clip of 9 frames has 3"
+        refuses(ShapeError, words, of.stream_decoder, height=17, width=24, frames=9, first_step=4)
+        assert of.stream_decoder(height=17, width=24, frames=9, first_step=3).finish().shape[2] == 0
 
 
 def lengths_are_whole_numbers() -> None:

@@ -4,12 +4,17 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
+import torch
 from edges_common import SIZE, clip, discrete, refuses, run, small
 
 import tubelet
+from tubelet.devices import find_device
 from tubelet.errors import OptionError, ShapeError, TubeletError
+from tubelet.metrics.usage import DigitUsage
+from tubelet.quantizers.digits import digits_to_tokens, tokens_to_digits
 
 WRONG = (None, "1", 1.5, [], {}, b"x", float("nan"), "a\0b")
 """What is given for a path, a number, a text or a function."""
@@ -47,6 +52,13 @@ def the_device_is_a_name() -> None:
     for call in (tubelet.load, tubelet.load_discrete):
         for wrong in (None, 0, 1.5, [], True):
             names(call, f"the device is {wrong!r}; it is cpu, cuda, or cuda:N", device=wrong)
+
+
+def a_gpu_is_one_that_is_there() -> None:
+    with mock.patch("torch.cuda.device_count", lambda: 2):
+        for wrong in ("cuda:2", "cuda:255", "cuda:256", "cuda:300", torch.device("cuda", 3)):
+            names(find_device, f"the device is {wrong}, and PyTorch finds 2 GPUs here", name=wrong)
+        assert find_device("cuda:1") == find_device(torch.device("cuda", 1)) == torch.device("cuda:1")
 
 
 def files_are_given_by_paths() -> None:
@@ -128,6 +140,18 @@ def configurations_hold_what_a_checkpoint_can() -> None:
     facts = {"digits": grid.digits, "bases": grid.bases, "lead_frame": True, "height": 17, "width": 24}
     names(tubelet.TokenGrid, "Stride(4, 8, 8)", **facts, frames=5, stride=(4, 8, 8))
     names(tubelet.TokenGrid, "frames is '5'; it is a whole number", **facts, frames="5", stride=grid.stride)
+
+
+def bases_are_a_tuple_for_each_token() -> None:
+    grid = discrete().tokenize(clip())
+    facts = {"lead_frame": True, "frames": 5, "height": 17, "width": 24, "stride": grid.stride}
+    for wrong in (5, None, "8", (), [], (8, 5), ((),), (("8",),), ((8, 0),), ((8.0,),), {8: 5}):
+        words = f"bases is {wrong!r}; it is a tuple for each token"
+        names(tubelet.TokenGrid, words, digits=grid.digits, bases=wrong, **facts)
+        names(digits_to_tokens, words, digits=grid.digits, bases=wrong)
+        names(tokens_to_digits, words, tokens=grid.tokens, bases=wrong)
+        names(DigitUsage, words, bases=wrong)
+    assert tokens_to_digits(grid.tokens, [list(token) for token in grid.bases]).equal(grid.digits)
 
 
 def no_argument_ends_in_an_error_of_python() -> None:

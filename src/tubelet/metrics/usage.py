@@ -10,7 +10,7 @@ from jaxtyping import Int64, Integer
 from torch import Tensor
 
 from tubelet.errors import OptionError, ShapeError
-from tubelet.quantizers.digits import Bases, Digits, check_digits, check_tokens
+from tubelet.quantizers.digits import Bases, Digits, check_digits, check_given_bases, check_tokens
 
 _WORD = 1 << 63
 """Values of the whole numbers that 64 bits hold without a sign."""
@@ -110,10 +110,9 @@ class DigitUsage:
     """
 
     def __init__(self, bases: Bases) -> None:
+        check_given_bases(bases)
         self.bases = bases
         self._flat = tuple(chain.from_iterable(bases))
-        if not self._flat or min(self._flat) < 1:
-            raise OptionError(f"the bases are {bases}; at least one digit of at least one value is counted.")
         self._words = _words(self._flat)
         self._joint = _Counts(len(self._words))
         self._digits = [np.zeros(base, np.int64) for base in self._flat]

@@ -6,6 +6,8 @@ integers, never in floating point: as float32 it would be wrong from 2²⁴ valu
 
 from itertools import chain
 from math import prod
+from operator import index
+from typing import SupportsIndex
 
 import torch
 from einops import rearrange
@@ -13,7 +15,7 @@ from jaxtyping import Int, Integer
 from torch import Tensor
 
 from tubelet.checks import check_whole, has_values
-from tubelet.errors import ShapeError, TokenError
+from tubelet.errors import OptionError, ShapeError, TokenError
 
 Digits = Integer[Tensor, "b d t h w"]
 """Digits of all tokens of every position, in the smallest integer type that holds them."""
@@ -50,10 +52,31 @@ def digits_by_token(digits: Digits, bases: Bases) -> tuple[Integer[Tensor, "b _ 
     return digits.split([len(token) for token in bases], dim=1)
 
 
+def check_given_bases(bases: object) -> None:
+    """Raise unless these are bases.
+
+    Raises:
+        OptionError: they are something else.
+    """
+    tokens = list(bases) if isinstance(bases, list | tuple) else []
+    if not tokens or not all(isinstance(token, list | tuple) and token for token in tokens):
+        raise _no_bases(bases)
+    if not all(isinstance(base, SupportsIndex) and index(base) >= 1 for base in chain.from_iterable(tokens)):
+        raise _no_bases(bases)
+
+
+def _no_bases(bases: object) -> OptionError:
+    return OptionError(
+        f"bases is {bases!r:.60}; it is a tuple for each token of a position, of how many values each of its "
+        "digits has, such as ((8, 8, 8, 5, 5, 5),). A tokenizer, a quantiser and a grid say theirs: `bases`."
+    )
+
+
 def digits_to_tokens(digits: Digits, bases: Bases) -> Tokens:
     """Write each token's digits as one number.
 
     Raises:
+        OptionError: they are not a tensor of whole numbers, or the bases are none.
         TokenError: a token has more than 2⁶³ values; keep the digits.
         ShapeError: there are not as many digits as bases.
     """
@@ -78,18 +101,19 @@ def tokens_to_digits(tokens: Tokens, bases: Bases) -> Digits:
     """Undo `digits_to_tokens`.
 
     Raises:
-        OptionError: they are not a tensor of whole numbers.
+        OptionError: they are not a tensor of whole numbers, or the bases are none.
         ShapeError: there are not as many tokens per position as bases.
         TokenError: a token is outside its codebook.
     """
+    check_given_bases(bases)
     check_whole(tokens, "tokens", cure=ROUND)
     if tokens.ndim != 5 or tokens.shape[1] != len(bases):
         raise ShapeError(
             f"tokens are of shape {tuple(tokens.shape)}; they must be b k t h w with k = {len(bases)}."
         )
     digits = []
-    for index, (token, size) in enumerate(zip(bases, codebook_sizes(bases), strict=True)):
-        value = tokens[:, index].to(torch.int64)
+    for place, (token, size) in enumerate(zip(bases, codebook_sizes(bases), strict=True)):
+        value = tokens[:, place].to(torch.int64)
         check_tokens(value, size)
         for base in token[:-1]:
             digits.append(value % base)
@@ -119,10 +143,11 @@ def check_digits(digits: Digits, bases: Bases) -> None:
     """Raise unless they can be digits of these bases.
 
     Raises:
-        OptionError: they are not a tensor of whole numbers.
+        OptionError: they are not a tensor of whole numbers, or the bases are none.
         ShapeError: there are not as many digits as bases.
         TokenError: one is outside its base.
     """
+    check_given_bases(bases)
     flat = tuple(chain.from_iterable(bases))
     check_whole(digits, "digits", cure=ROUND)
     if digits.ndim != 5 or digits.shape[1] != len(flat):
@@ -133,9 +158,9 @@ def check_digits(digits: Digits, bases: Bases) -> None:
         return
     # All digits at once: on a GPU every number that is looked at by itself is a wait.
     lows, highs = (ends(digits, (0, 2, 3, 4)).tolist() for ends in (torch.amin, torch.amax))
-    for index, (base, low, high) in enumerate(zip(flat, lows, highs, strict=True)):
+    for place, (base, low, high) in enumerate(zip(flat, lows, highs, strict=True)):
         if low < 0 or high >= base:
             raise TokenError(
-                f"digit {index} is {low if low < 0 else high}; its base is {base}, counted from 0. "
+                f"digit {place} is {low if low < 0 else high}; its base is {base}, counted from 0. "
                 "They are of another tokenizer, or damaged."
             )

@@ -51,10 +51,19 @@ class LastStep(NamedTuple):
 
     @classmethod
     def from_tensors(cls, tensors: Sequence[Tensor], names: Sequence[str]) -> "LastStep | None":
-        """Undo `to_tensors`; none for a stream that had no step, or predicts none."""
+        """Undo `to_tensors`; none for a stream that had no step, or predicts none.
+
+        Raises:
+            OptionError: they are frames that wait, of a stream that encodes.
+        """
         if not tensors:
             return None
         parts = len(names)
+        if len(tensors) != 2 * parts + 1 or tensors[-1].numel() != 1:
+            raise OptionError(
+                "the state holds no last step that is known: it is of a stream that encodes. Give that of "
+                "one that decodes."
+            )
         latents, known = tensors[:parts], tensors[parts : 2 * parts]
         return cls(
             dict(zip(names, latents, strict=True)), dict(zip(names, known, strict=True)), int(tensors[-1])

@@ -16,6 +16,7 @@ from tubelet.quantizers.digits import (
     Bases,
     Digits,
     Tokens,
+    check_given_bases,
     codebook_sizes,
     digits_to_tokens,
     tokens_to_digits,
@@ -62,6 +63,7 @@ class TokenGrid:
         if not isinstance(self.lead_frame, bool):
             raise OptionError(f"lead_frame is {self.lead_frame!r:.60}; it is True or False.")
         check_whole_numbers(frames=self.frames, height=self.height, width=self.width)
+        check_given_bases(self.bases)
         count = sum(map(len, self.bases))
         check_whole(self.digits, "digits", cure=ROUND)
         if self.digits.ndim != 5 or self.digits.shape[1] != count:

@@ -161,7 +161,7 @@ def test_digits_outside_their_bases_are_refused():
 
 @pytest.mark.parametrize("bases", [(), ((),), ((3, 0),)])
 def test_bases_without_a_value_are_refused(bases):
-    with pytest.raises(OptionError, match="at least one digit"):
+    with pytest.raises(OptionError, match="it is a tuple for each token of a position"):
         DigitUsage(bases)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from einops import rearrange
 
-from tubelet.bitstream.limits import SIDE
+from tubelet.bitstream.limits import COUNT, SIDE
 from tubelet.errors import OptionError, ShapeError
 from tubelet.given import check_whole_numbers
 from tubelet.models.protocol import PredictiveModel, Rows, StepModel
@@ -17,7 +17,7 @@ from tubelet.tokenizers.checks import check_as_many
 from tubelet.tokenizers.generative import noise_of
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import PartGrids
-from tubelet.tokenizers.streams.state import StreamState
+from tubelet.tokenizers.streams.state import StreamState, check_state
 from tubelet.tokenizers.streams.tiling import Tile, plan, plan_for, tiles
 from tubelet.types import Counts, Frames, Known, Latents, Video
 from tubelet.video.pixels import from_model
@@ -57,8 +57,9 @@ class StreamDecoder(Generic[Taken]):
         state: what `state` gave, to go on from there.
 
     Raises:
-        ShapeError: the size or length is not positive, or the size larger than that of any file.
-        OptionError: the memory fits not one tile.
+        ShapeError: the size or length is not positive, or larger than that of any file; or the state is of
+            another size.
+        OptionError: the memory fits not one tile; or the state is none, or one of encoding.
     """
 
     def __init__(  # noqa: PLR0913  the tokenizer's doors have the defaults
@@ -74,16 +75,7 @@ class StreamDecoder(Generic[Taken]):
         tile: tuple[int, int] | None,
         state: StreamState | None,
     ) -> None:
-        check_whole_numbers(
-            height=size[0], width=size[1], frames=1 if frames is None else frames, first_step=first_step
-        )
-        if min(*size, first_step + 1, 1 if frames is None else frames) < 1:
-            raise ShapeError(
-                f"the clip is {frames}x{size[0]}x{size[1]} from step {first_step}; frames, height and width "
-                "start at 1 and steps at 0."
-            )
-        if max(size) > SIDE:
-            raise ShapeError(f"the clip is of {size[0]}x{size[1]} pixels; a side has at most {SIDE}.")
+        _check_clip(size, frames, first_step, grouping)
         halo, costs = model.decoder_halo, model.decoder_footprint()
         cells = grouping.cells(*size)
         self._model = model
@@ -98,6 +90,7 @@ class StreamDecoder(Generic[Taken]):
         self._predicts = isinstance(model, PredictiveModel) and model.ahead > 0
         self._last: LastStep | None = None
         if state is not None:
+            check_state(state)
             if state.size != size:
                 raise ShapeError(
                     f"the state is of frames of {state.size[0]}x{state.size[1]} and the clip's are "
@@ -113,7 +106,10 @@ class StreamDecoder(Generic[Taken]):
         self._tile, self._strip = chosen.tile, chosen.strip
         self._tiles = tiles(cells, self._tile, halo=halo)
         self._noise = [noise_of(model, tile.region_rows, tile.region_columns) for tile in self._tiles]
-        self._past = [model.start_past(None) for _ in self._tiles] if state is None else state.past_of(model)
+        if state is None:
+            self._past = [model.start_past(None) for _ in self._tiles]
+        else:
+            self._past = state.past_of(model, tiles=len(self._tiles))
 
     def __copy__(self) -> "StreamDecoder[Taken]":
         """A stream of the same model that goes on from here by itself."""
@@ -313,6 +309,36 @@ class StreamDecoder(Generic[Taken]):
         groups = groups[:, :, : stop - start, inside[0], inside[1]]
         video = groups[..., : self._size[0] - rows.start, : self._size[1] - columns.start]
         return _Piece(frames=slice(start, stop), rows=rows, columns=columns, video=video)
+
+
+def _check_clip(size: tuple[int, int], frames: int | None, first_step: int, grouping: Grouping) -> None:
+    """Raise unless a clip can be so large and long, and be decoded from this step on.
+
+    Raises:
+        OptionError: one of these is not a whole number.
+        ShapeError: it cannot.
+    """
+    height, width = size
+    length = 1 if frames is None else frames
+    check_whole_numbers(height=height, width=width, frames=length, first_step=first_step)
+    if min(height, width, length) < 1 or first_step < 0:
+        of_frames = "" if frames is None else f"{frames} frames of "
+        raise ShapeError(
+            f"the clip is of {of_frames}{height}x{width} pixels from step {first_step}; frames, height and "
+            "width start at 1 and steps at 0."
+        )
+    if max(size) > SIDE:
+        raise ShapeError(f"the clip is of {height}x{width} pixels; a side has at most {SIDE}.")
+    if max(length, grouping.first_frame(first_step)) > COUNT:
+        raise ShapeError(
+            f"the clip has {length} frames or more and is decoded from step {first_step} on; no clip has "
+            "2^63 frames or more."
+        )
+    if frames is not None and first_step > grouping.steps(frames):
+        raise ShapeError(
+            f"the first step is {first_step}; a clip of {frames} frames has {grouping.steps(frames)}. Begin "
+            "with one of them, or leave out the length."
+        )
 
 
 class _Run(NamedTuple):

@@ -17,7 +17,7 @@ from tubelet.models.protocol import StepModel, StreamPast
 from tubelet.tokenizers.checks import RangeWatch, check_as_many, checked_run
 from tubelet.tokenizers.grouping import Grouping, fill
 from tubelet.tokenizers.parts import PartGrids, joined
-from tubelet.tokenizers.streams.state import StreamState
+from tubelet.tokenizers.streams.state import StreamState, check_state
 from tubelet.tokenizers.streams.tiling import Tile, plan, plan_for, tiles
 from tubelet.types import Frames, Latents, Stride, Video
 from tubelet.video.pixels import to_model
@@ -53,6 +53,10 @@ class StreamEncoder(Generic[Given]):
         memory: bytes for what the network remembers and for the work on a step.
         tile: rows and columns of cells to work on at a time, instead of what `memory` suggests.
         state: what `state` gave, to go on from there.
+
+    Raises:
+        OptionError: the state is none, or one of decoding.
+        ShapeError: it is of another tiling.
     """
 
     def __init__(
@@ -84,11 +88,17 @@ class StreamEncoder(Generic[Given]):
         self._strip = 1
         self._past: list[StreamPast] = []
         if state is not None:
+            check_state(state)
+            if any(frame.ndim not in {3, 4} or frame_size(frame) != state.size for frame in state.pending):
+                raise OptionError(
+                    "the state holds no frames that wait for their group: it is of a stream that decodes. "
+                    "Give that of one that encodes."
+                )
             self._open(state.size, state.tile)
             self._step = state.step
             self._pending = list(state.pending)
             self._clips = max(map(_clips_in, self._pending), default=None)
-            self._past = state.past_of(model)
+            self._past = state.past_of(model, tiles=len(self._tiles))
 
     def __copy__(self) -> "StreamEncoder[Given]":
         """A stream of the same model that goes on from here by itself."""

@@ -1,10 +1,12 @@
 """What a stream knows between two pushes: numbers only, so it can be stored and taken up elsewhere."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from tubelet.errors import OptionError, ShapeError
 from tubelet.models.protocol import Past, StepModel, StreamPast
 
 DEFAULT_MEMORY = 1 << 30
@@ -39,23 +41,71 @@ class StreamState:
             tensors |= {f"past.{i}.{j}": tensor.contiguous() for j, tensor in enumerate(past or ())}
         return tensors
 
-    def past_of(self, model: StepModel) -> list[StreamPast]:
-        """What a model remembers, per tile, where it computes; the stream's own to change."""
+    def past_of(self, model: StepModel, *, tiles: int) -> list[StreamPast]:
+        """What a model remembers, of so many tiles, where it computes; the stream's own to change.
+
+        Raises:
+            ShapeError: it is of another number of tiles.
+        """
+        if len(self.past) != tiles:
+            raise ShapeError(
+                f"the state is of {len(self.past)} tiles, and this stream goes through {tiles} of "
+                f"{self.tile[0]}x{self.tile[1]} cells. Give the state of a stream of this tokenizer."
+            )
         return [
             model.start_past(None if past is None else tuple(tensor.to(model.device) for tensor in past))
             for past in self.past
         ]
 
     @classmethod
-    def from_tensors(cls, tensors: dict[str, Tensor]) -> "StreamState":
-        """Undo `to_tensors`."""
-        step, height, width, rows, columns, pending, tiles, depth = tensors["facts"].tolist()
-        return cls(
-            step=step,
-            size=(height, width),
-            tile=(rows, columns),
-            pending=tuple(tensors[f"pending.{i}"] for i in range(pending)),
-            past=tuple(
-                tuple(tensors[f"past.{i}.{j}"] for j in range(depth)) if depth else None for i in range(tiles)
-            ),
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "StreamState":
+        """Undo `to_tensors`.
+
+        Raises:
+            OptionError: they are not the tensors of a state, or not all of them.
+        """
+        facts = tensors.get("facts") if isinstance(tensors, Mapping) else None
+        if not isinstance(facts, Tensor) or facts.dtype != torch.int64 or facts.shape != (8,):
+            raise OptionError(
+                f"the tensors are {tensors!r:.60}, without the facts of a state. Give what "
+                "`StreamState.to_tensors` made, or what `safetensors.torch.load_file` read of it."
+            )
+        step, height, width, rows, columns, pending, tiles, depth = facts.tolist()
+        named = 1 + pending + tiles * depth
+        if (
+            min(step, pending, tiles, depth) < 0
+            or min(height, width, rows, columns) < 1
+            or len(tensors) != named
+        ):
+            raise OptionError(
+                f"the facts of the state are {facts.tolist()}, and there are {len(tensors)} tensors; they "
+                "are damaged, or of something else. Give all that `StreamState.to_tensors` made."
+            )
+        try:
+            return cls(
+                step=step,
+                size=(height, width),
+                tile=(rows, columns),
+                pending=tuple(tensors[f"pending.{i}"] for i in range(pending)),
+                past=tuple(
+                    tuple(tensors[f"past.{i}.{j}"] for j in range(depth)) if depth else None
+                    for i in range(tiles)
+                ),
+            )
+        except KeyError as error:
+            raise OptionError(
+                f"the tensors of the state lack {error}. Give all that `StreamState.to_tensors` made."
+            ) from error
+
+
+def check_state(state: object) -> None:
+    """Raise unless a stream can be taken up from this.
+
+    Raises:
+        OptionError: it is something else.
+    """
+    if not isinstance(state, StreamState):
+        raise OptionError(
+            f"state is {state!r:.60}; it is what `state()` of a stream gave. `StreamState.from_tensors` "
+            "makes it of tensors that were stored."
         )
