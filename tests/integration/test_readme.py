@@ -14,7 +14,10 @@ CLIP = '"demo/made-from-photographs.mkv"'
 PAGES = [
     ROOT / "README.md",
     DOCS / "start" / "first-latent.md",
-    *(DOCS / "guides" / f"{name}.md" for name in ("streams", "budgets", "tokens", "evaluate", "fine-tune")),
+    *(
+        DOCS / "guides" / f"{name}.md"
+        for name in ("streams", "budgets", "tokens", "evaluate", "fine-tune", "predict", "structure", "flow")
+    ),
 ]
 """Pages whose blocks of one page run one after the other."""
 
