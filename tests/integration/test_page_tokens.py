@@ -28,6 +28,7 @@ from tubelet.codec.decode import decode_file
 from tubelet.codec.tokens.tokenize import tokenize_file
 from tubelet.quantizers.digits import digits_to_tokens
 from tubelet.quantizers.fsq import FSQ
+from tubelet.quantizers.residual_vq import ResidualVQ
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.video.pixels import to_model
@@ -206,6 +207,26 @@ def test_on_a_phone_the_map_is_tapped(browser, url, clip):
         assert phone.page.locator("html").evaluate("(root) => root.scrollWidth <= root.clientWidth")
         phone.page.locator("#map").tap()
         expect(phone.page.locator("#token")).to_contain_text("Row 4, column 5: token")
+
+
+@torch.no_grad()
+def test_entries_of_codebooks_are_tokens_too(browser, checkpoint, clip, tmp_path):
+    quantizer = ResidualVQ(4, 600, 2)
+    generator = torch.Generator().manual_seed(0)
+    quantizer.fit(torch.randn(2000, 4, generator=generator), generator=generator)
+    tokenizer = DiscreteTokenizer(checkpoint.tokenizer.backbone, quantizer)
+    entries = Checkpoint(name="entries", tokenizer=tokenizer, sha256="6" * 64)
+    file, back = tmp_path / "saved.tube", tmp_path / "back.npy"
+    with served(entries, tmp_path) as url:
+        for page in opened(browser, url, 900, 700):
+            page.open_video(clip)
+            source, found = frames_of(page, "#source", FRAMES), frames_of(page, "#result", FRAMES)
+            page.save(file)
+            expect(page.page.locator("#numbers-sub")).to_contain_text("600 and 600 values")
+    exact = quantizer.quantize(tokenizer.backbone.encode(to_model(source)))[0].int()
+    assert (digits_in(file) != exact).float().mean() < 2e-2
+    decode_file(file, back, tokenizer=entries)
+    assert_same_pictures(found, np.load(back))
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ per channel before the bound, and cells stand for the mean of what falls into th
 """
 
 from itertools import accumulate
+from typing import NamedTuple
 
 import torch
 from einops import rearrange
@@ -37,6 +38,22 @@ Cells = Int[Tensor, "b t h w c"]
 
 Places = Int[Tensor, "layers n c"]
 """Where in `values` the cells stand that vectors fall into, by layer."""
+
+
+class CellNumbers(NamedTuple):
+    """Numbers of the cells of a `ResidualFSQ`.
+
+    Attributes:
+        levels: of each channel, in each layer.
+        counts: cells of each channel, among those of the layers so far.
+        starts: where in the values those of a channel begin.
+        edge: where the outer edge of the last cell is, the last level being 1.
+    """
+
+    levels: Int[Tensor, " c"]
+    counts: Int[Tensor, "layers c"]
+    starts: Int[Tensor, "layers c"]
+    edge: Float[Tensor, " c"]
 
 
 class ResidualFSQ(nn.Module):
@@ -166,6 +183,10 @@ class ResidualFSQ(nn.Module):
 
     def update(self, latent: Latent, digits: Digits, *, generator: torch.Generator) -> None:
         """Nothing: all that moves moves by gradients."""
+
+    def cells(self) -> "CellNumbers":
+        """The numbers of its cells, such as an export needs."""
+        return CellNumbers(self._levels, self._cells, self._starts, self._edge)
 
     def _bound(self, rows: Rows) -> Rows:
         """Into -1 to 1, where 1 is the outer edge of the last cell, `_edge` times the last level."""

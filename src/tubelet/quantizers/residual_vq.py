@@ -103,7 +103,7 @@ class ResidualVQ(nn.Module):
             rows = latent_to_rows(latent, self.channels)
             left, total, loss = rows, torch.zeros_like(rows), rows.new_zeros(())
             digits = []
-            for layer, clips in zip(self._each(), used, strict=True):
+            for layer, clips in zip(self.codebooks(), used, strict=True):
                 found = layer.quantize(rows_to_latent(left))
                 entries = latent_to_rows(layer.dequantize(found), self.channels)
                 loss = loss + attraction(
@@ -120,7 +120,7 @@ class ResidualVQ(nn.Module):
         with full_precision(latent), torch.no_grad():
             left = rows_to_latent(latent_to_rows(latent, self.channels))
             digits = []
-            for layer in self._each():
+            for layer in self.codebooks():
                 digits.append(layer.quantize(left))
                 left = left - layer.dequantize(digits[-1])
             return torch.cat(digits, dim=1)
@@ -134,7 +134,7 @@ class ResidualVQ(nn.Module):
         """
         given = digits.shape[1] if digits.ndim == 5 else 0
         check_digits(digits, self.bases[: max(1, given)])
-        parts = [layer.dequantize(digits[:, i : i + 1]) for i, layer in enumerate(self._each()[:given])]
+        parts = [layer.dequantize(digits[:, i : i + 1]) for i, layer in enumerate(self.codebooks()[:given])]
         total = torch.zeros_like(parts[0])
         for part in parts:
             total = total + part
@@ -154,7 +154,7 @@ class ResidualVQ(nn.Module):
         """
         check_vectors(vectors, self.channels)
         left = vectors.to(torch.float32)
-        for layer in self._each():
+        for layer in self.codebooks():
             layer.fit(left, generator=generator)
             latent = rearrange(left, "n c -> n c 1 1 1")
             left = left - rearrange(layer.dequantize(layer.quantize(latent)), "n c 1 1 1 -> n c")
@@ -170,13 +170,14 @@ class ResidualVQ(nn.Module):
         check_digits(digits, self.bases)
         with full_precision(latent):
             left = rows_to_latent(latent_to_rows(latent, self.channels))
-            for number, layer in enumerate(self._each()):
+            for number, layer in enumerate(self.codebooks()):
                 digit = digits[:, number : number + 1]
                 before = layer.dequantize(digit)
                 layer.update(left, digit, generator=generator)
                 left = left - before
 
-    def _each(self) -> list[VQ]:
+    def codebooks(self) -> list[VQ]:
+        """The layers, the coarsest first."""
         return [layer for layer in self.layers if isinstance(layer, VQ)]
 
     def _used(self, latent: Latent, layers: Int[Tensor, " n"] | None) -> Float[Tensor, "layers b"]:

@@ -21,7 +21,7 @@ from tubelet.interop.steps.facts import (
 )
 from tubelet.interop.steps.forms import Forms, forms, without_chance
 from tubelet.models.protocol import StepModel
-from tubelet.quantizers.flat import FlatFSQ, FlatSigns, flat_quantizer
+from tubelet.quantizers.flat import FlatQuantizer, flat_quantizer
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 
@@ -80,7 +80,7 @@ Tokenizer = ContinuousTokenizer | DiscreteTokenizer
 def exported_steps(
     checkpoint: Checkpoint[Any], *, channels: int | None = None, number_format: NumberFormat = "float32"
 ) -> Exported:
-    """A tokenizer, continuous or with a quantiser that rounds or takes signs, as two functions of one step.
+    """A tokenizer, continuous or discrete, as two functions of one step.
 
     What a flow adds, and what a decoder has learnt of steps to come, is left out.
 
@@ -105,11 +105,7 @@ def exported_steps(
     _LOG.debug("%s as steps of %d channels, %s", checkpoint.name, facts.channels, number_format)
     encoder, decoder = pair.encoder, pair.decoder
     if isinstance(tokenizer, DiscreteTokenizer):
-        if (digits := flat_quantizer(tokenizer.quantizer)) is None:
-            raise OptionError(
-                f"{checkpoint.name} has a quantiser that is not exported; those that round or take signs "
-                "(FSQ, LFQ, BSQ) are. `tubelet models` shows them."
-            )
+        digits = flat_quantizer(tokenizer.quantizer)
         encoder, decoder = _TokenEncoder(encoder, digits).eval(), _TokenDecoder(decoder, digits).eval()
     return Exported(
         Step(encoder, _encoder_inputs(facts), _encoder_outputs(facts)),
@@ -145,7 +141,7 @@ def _model_of(checkpoint: Checkpoint[Any], channels: int | None) -> StepModel:
 class _TokenEncoder(nn.Module):
     """Frames to digits."""
 
-    def __init__(self, step: nn.Module, digits: FlatFSQ | FlatSigns) -> None:
+    def __init__(self, step: nn.Module, digits: FlatQuantizer) -> None:
         super().__init__()
         self.step, self.digits = step, digits
 
@@ -157,7 +153,7 @@ class _TokenEncoder(nn.Module):
 class _TokenDecoder(nn.Module):
     """Digits to frames."""
 
-    def __init__(self, step: nn.Module, digits: FlatFSQ | FlatSigns) -> None:
+    def __init__(self, step: nn.Module, digits: FlatQuantizer) -> None:
         super().__init__()
         self.step, self.digits = step, digits
 
@@ -172,12 +168,14 @@ def _facts(
     checkpoint: Checkpoint[Any], model: StepModel, pair: Forms, number_format: NumberFormat
 ) -> StepFacts:
     tokenizer: Tokenizer = checkpoint.tokenizer
+    bases = tokenizer.bases if isinstance(tokenizer, DiscreteTokenizer) else ()
+    digits = sum(map(len, bases))
     several = [part for part in model.parts if len(model.parts) > 1 or part.stride != model.stride]
     return StepFacts(
         name=checkpoint.name,
         sha256=checkpoint.sha256,
         stride=model.stride,
-        channels=sum(part.channels for part in model.parts),
+        channels=digits or sum(part.channels for part in model.parts),
         lead_frame=tokenizer.lead_frame,
         variational=model.variational,
         warm_up=model.warm_up,
@@ -189,10 +187,10 @@ def _facts(
         decoder_past_side=pair.decoder_past.side,
         work=pair.work,
         flops_per_pixel=model.flops_per_pixel(),
-        pixel_units=_in_order(model, model.pixel_units()),
-        coding_units=_in_order(model, model.coding_units()),
+        pixel_units=(1.0,) * digits or _in_order(model, model.pixel_units()),
+        coding_units=(1.0,) * digits or _in_order(model, model.coding_units()),
         number_format=number_format,
-        bases=tokenizer.bases if isinstance(tokenizer, DiscreteTokenizer) else (),
+        bases=bases,
         parts=tuple(PartFacts(**part._asdict()) for part in several),
     )
 

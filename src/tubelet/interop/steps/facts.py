@@ -70,7 +70,7 @@ class StepFacts:
         name: of the tokenizer, as files call it.
         sha256: its fingerprint, before it was exported.
         stride: frames, rows and columns of pixels of a step of one position.
-        channels: of the latent; of all its parts together.
+        channels: of the latent; of all its parts together. Of a discrete tokenizer the digits of a position.
         lead_frame: whether the first frame is a step of its own, repeated to fill it.
         variational: whether the encoder gives logarithms of variances too.
         warm_up: steps that decoding must start before the first step that is wanted.
@@ -80,7 +80,7 @@ class StepFacts:
         decoder_past: likewise of the decoder.
         work: numbers per position that a step holds at once; an upper estimate.
         flops_per_pixel: operations to encode and decode a pixel.
-        pixel_units: by how much one of each channel changes pixels in [-1, 1], part by part.
+        pixel_units: by how much one of each channel changes pixels in [-1, 1], part by part; 1 of digits.
         coding_units: what a file's quantiser takes for `pixel_units`.
         number_format: what the maps of its networks compute in.
         bases: of a discrete tokenizer: for each token of a position, how many values each of its digits has;

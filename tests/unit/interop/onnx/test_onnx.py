@@ -21,9 +21,7 @@ from tubelet.interop.onnx.opening import read_onnx, read_onnx_discrete
 from tubelet.interop.steps.facts import facts_to_text, text_to_facts
 from tubelet.interop.steps.loss import measured_loss
 from tubelet.quantizers.bsq import BSQ
-from tubelet.quantizers.flat import flat_quantizer
-from tubelet.quantizers.fsq import FSQ
-from tubelet.quantizers.lfq import LFQ
+from tubelet.quantizers.residual_vq import ResidualVQ
 from tubelet.quantizers.vq import VQ
 from tubelet.tokenizers.discrete import DiscreteTokenizer
 
@@ -116,22 +114,19 @@ def test_signs_are_digits_too(network_made, video, tmp_path):
     torch.testing.assert_close(exported.detokenize(grid), made.detokenize(grid), **NEAR)
 
 
-@pytest.mark.parametrize("quantizer", [LFQ(6), BSQ(6), FSQ((8, 5, 3))], ids=["LFQ", "BSQ", "FSQ"])
-def test_quantisers_on_four_axes_are_those_on_five(quantizer):
-    generator = torch.Generator().manual_seed(1)
-    quantizer.fit(torch.randn(50, quantizer.channels, generator=generator), generator=generator)
-    latent = torch.randn((1, quantizer.channels, 1, 5, 4), generator=generator)
-    flat, digits = flat_quantizer(quantizer), quantizer.quantize(latent)
-    assert torch.equal(flat.quantize(latent[:, :, 0]), digits[:, :, 0].to(torch.int32))
-    torch.testing.assert_close(
-        flat.dequantize(digits[:, :, 0].to(torch.int32)), quantizer.dequantize(digits)[:, :, 0]
-    )
-
-
-def test_a_quantiser_without_a_form_on_four_axes_is_refused_by_name(network_made, tmp_path):
-    made = DiscreteTokenizer(network_made.tokenizer, VQ(12, 16))
-    with pytest.raises(OptionError, match="vectors has a quantiser that is not exported"):
-        export_onnx(Checkpoint(name="vectors", tokenizer=made, sha256="3" * 64), tmp_path / "vectors")
+@pytest.mark.parametrize(
+    "quantizer", [ResidualVQ(12, 16, 3), VQ(12, 40, cosine=True)], ids=["layers", "directions"]
+)
+@torch.no_grad()
+def test_entries_of_codebooks_are_digits_too(network_made, video, quantizer, tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    quantizer.fit(torch.randn(200, 12, generator=generator), generator=generator)
+    made = DiscreteTokenizer(network_made.tokenizer, quantizer)
+    folder = export_onnx(Checkpoint(name="entries", tokenizer=made, sha256="3" * 64), tmp_path / "entries")
+    exported, grid = read_onnx_discrete(folder).tokenizer, made.tokenize(video)
+    assert exported.bases == quantizer.bases
+    assert same_tokens(exported.tokenize(video), grid)
+    torch.testing.assert_close(exported.detokenize(grid), made.detokenize(grid), **NEAR)
 
 
 def test_each_kind_is_read_by_its_own_function(folder, digits_folder):
