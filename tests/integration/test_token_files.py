@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from contextlib import nullcontext
 from fractions import Fraction
 
 import numpy as np
@@ -439,6 +440,28 @@ def test_a_clip_that_is_not_there_is_refused(fsq_folder, video_file, tmp_path):
     tokenize_file(video_file(), tmp_path / "one.npz", tokenizer=fsq_folder)
     with pytest.raises(OptionError, match="holds one clip alone"):
         detokenize_file(tmp_path / "one.npz", tmp_path / "x.npy", clip=0, tokenizer=fsq_folder)
+
+
+@pytest.mark.parametrize(("there", "words"), [(False, "appeared meanwhile"), (True, "changed meanwhile")])
+def test_a_table_that_another_run_wrote_meanwhile_is_not_lost(fsq_folder, tmp_path, video_file, there, words):
+    first, mine, other = (video_file(f"{name}.mkv", frames=5) for name in ("first", "mine", "other"))
+    target = tmp_path / "clips.parquet"
+    before = [first] * there
+    if there:
+        tokenize_files(before, target, tokenizer=fsq_folder)
+    started = []
+
+    def meanwhile(source):
+        if not started:
+            started.append(source)
+            tokenize_files([*before, other], target, tokenizer=fsq_folder, extend=True)
+        return nullcontext(source)
+
+    with pytest.raises(OutputError, match=words):
+        tokenize_files([*before, mine], target, tokenizer=fsq_folder, extend=True, opened=meanwhile)
+    with TokenTable(target) as table:
+        assert [clip.facts.source for clip in table] == [path.name for path in (*before, other)]
+    assert [path.name for path in tmp_path.glob("*clips*")] == [target.name]
 
 
 class StopError(Exception):

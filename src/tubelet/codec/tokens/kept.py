@@ -42,8 +42,10 @@ class KeptClips:
         self._numbers: dict[ClipName, int] = {}
         self._next = 0
         self._rest: Iterator[TokenClip] = iter(())
+        self._seen: _Moment | None = None
         if path is None or not path.exists():
             return
+        self._seen = _moment(path)
         again = "Name another file, or replace it with --force."
         try:
             self._table = TokenTable(path)
@@ -69,6 +71,23 @@ class KeptClips:
 
     def __len__(self) -> int:
         return len(self._numbers)
+
+    @property
+    def there(self) -> bool:
+        """Whether there is a table."""
+        return self._table is not None
+
+    def check_unchanged(self) -> None:
+        """Raise if the table is another one than when it was opened.
+
+        Raises:
+            OutputError: it is.
+        """
+        if self._table is not None and self._path is not None and _moment(self._path) != self._seen:
+            raise OutputError(
+                f"{self._path} changed meanwhile, so clips that somebody else put there would be lost. Give "
+                "the same command again; one process at a time works on a table."
+            )
 
     def check_all_wanted(self, names: set[str]) -> None:
         """Raise if the table holds clips of other names than these.
@@ -99,3 +118,19 @@ class KeptClips:
             self._next += 1
         self._next += 1
         return next(self._rest)
+
+
+class _Moment(NamedTuple):
+    """What tells a file from the one that takes its place."""
+
+    number: int
+    changed_ns: int
+    size: int
+
+
+def _moment(path: Path) -> _Moment | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return _Moment(found.st_ino, found.st_mtime_ns, found.st_size)

@@ -115,8 +115,8 @@ def tokenize_files(
 
     Raises:
         TubeletError: as `tokenize_file`; OptionError if there is no source, or no package for tables;
-            VideoError if all clips are skipped; OutputError if the table that is there holds other clips, or
-            is of another tokenizer.
+            VideoError if all clips are skipped; OutputError if the table that is there holds other clips, is
+            of another tokenizer, or appeared or changed meanwhile.
     """
     settings, target = Options(**options), as_path(target, "target")
     if not sources or target.suffix.lower() != ".parquet":
@@ -139,7 +139,7 @@ def tokenize_files(
         before = stack.enter_context(KeptClips(there, checkpoint.name, checkpoint.sha256))
         before.check_all_wanted(set(called))
         table = stack.enter_context(
-            TokenTableWriter(target, bases=checkpoint.tokenizer.bases, force=settings.force or extend)
+            TokenTableWriter(target, bases=checkpoint.tokenizer.bases, force=settings.force or before.there)
         )
         for source, name, caption in zip(sources, called, said, strict=True):
             try:
@@ -151,6 +151,7 @@ def tokenize_files(
                     else:
                         clip = _gather(here, checkpoint, tally, settings, name=name, caption=caption)
             except TubeletError as error:
+                before.check_unchanged()
                 if on_skip is None:
                     raise
                 on_skip(path_of(source), error)
@@ -159,6 +160,7 @@ def tokenize_files(
             entropy += entropy_bytes(clip.grid)
         if not table.clips:
             raise VideoError(f"none of the {len(sources)} clips gives tokens, so there is no {target}.")
+        before.check_unchanged()
     return tally.report(table.bytes_total, entropy_bytes=entropy)
 
 
