@@ -223,6 +223,10 @@ class TwinModel(WholeTileModel):
         least = min(least, float(self.scale.min()))
         return None if least > 0 else f"a standard deviation is {least}; each is above zero"
 
+    def structure_of(self, groups: Video) -> Latent:
+        """The structure alone of consecutive whole chunks of whole windows, as `encode_groups` gives it."""
+        return self.codes_of(STRUCTURE).standardised(self._structure(groups))
+
     def _structure(self, groups: Video) -> Latent:
         """The structure in the unit of networks: a mean over frames of what each says by itself."""
         codes = self.codes_of(STRUCTURE)

@@ -43,6 +43,9 @@ class TwinTrainConfig(LoopConfig):
             alone gives.
         swap: by which factor it counts between the rendered swap of a pair and what the structure of the one
             gives with the dynamics of the other.
+        named: weight of the cross entropy with which linear maps name the colour and the shape of a rendered
+            thing from places of the structure.
+        untold: weight with which dynamics are kept from telling the same.
         log_floor: squared error at which the losses start to be content.
         dropped: fraction of the steps whose dynamics are dropped.
         prefixes: fraction of the clips of which the decoder gets the first channels of each part only.
@@ -57,6 +60,8 @@ class TwinTrainConfig(LoopConfig):
     log_difference: float = 0.03
     structure: float = 0.25
     swap: float = 0.25
+    named: float = 0.02
+    untold: float = 0.02
     log_floor: float = 3e-5
     dropped: float = 0.1
     prefixes: float = 0.2

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from einops import rearrange, reduce
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubelet.models.twin.config import TwinConfig
@@ -13,10 +14,15 @@ from tubelet.models.twin.model import STRUCTURE, WINDOW, TwinModel
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.train.twin.config import TwinTrainConfig
+from tubelet.train.twin.naming import Labels, Naming
 from tubelet.types import Counts, Known, Latents, Part, Video
 
 _DROPS = 7
 """Which stream of random numbers: those of the clips are others."""
+
+
+Swaps = Float[Tensor, "rendered 3 T H W"]
+"""Rendered swaps as model input."""
 
 
 class Shown(NamedTuple):
@@ -27,12 +33,16 @@ class Shown(NamedTuple):
         still: of the first clip of each pair, from its structure alone.
         mean: what that should be: the mean frame of each chunk, in place of its frames.
         swapped: of each clip of the last pairs, its structure with the dynamics of its partner.
+        unnamed: how badly the things of the last pairs and their swaps are named from their structure.
+        told: how badly those of the last pairs from their dynamics; see `Naming`.
     """
 
     back: Video
     still: Video
     mean: Video
     swapped: Video
+    unnamed: Float[Tensor, ""]
+    told: Float[Tensor, ""]
 
 
 class TwinNetwork(nn.Module):
@@ -41,11 +51,13 @@ class TwinNetwork(nn.Module):
     Attributes:
         tokenizer: what is trained.
         model: its model.
+        naming: tells what is seen in rendered clips from their latents; no part of the model.
     """
 
     def __init__(self, model: TwinModel, config: TwinConfig) -> None:
         super().__init__()
         self.tokenizer = ContinuousTokenizer(model, lead_frame=config.lead_frame, config=config)
+        self.naming = Naming(model.parts)
 
     @property
     def model(self) -> TwinModel:
@@ -54,16 +66,17 @@ class TwinNetwork(nn.Module):
         assert isinstance(model, TwinModel)
         return model
 
-    def forward(self, clips: Video, known: Known, *, rendered: int, lead_frame: bool) -> Shown:
+    def forward(self, clips: Video, truth: Swaps, known: Known, labels: Labels, *, lead_frame: bool) -> Shown:
         """Reconstruct clips.
 
         Args:
             clips: the two of each pair side by side.
             known: what the decoder gets of the latent of each, to give the clip back.
-            rendered: how many of the last clips have a rendered swap.
+            truth: rendered swaps of the last clips, which are rendered: each with the motion of its partner.
+            labels: of the last clips, and so of their swaps.
             lead_frame: whether the first frame is a chunk of its own.
         """
-        frames, height, width = clips.shape[2:]
+        rendered, (frames, height, width) = len(labels), clips.shape[2:]
         grouping = Grouping(stride=WINDOW, lead_frame=lead_frame)
         groups = grouping.group(clips)
         latents = self.model.encode_groups(groups, None).latents
@@ -87,7 +100,17 @@ class TwinNetwork(nn.Module):
         mean = grouping.ungroup(
             mean.repeat_interleave(WINDOW.t, dim=2), frames=frames, height=height, width=width
         )
-        return Shown(back, still, mean, moved)
+        named = latents[STRUCTURE][last]
+        if rendered:
+            named = torch.cat([named, self.model.structure_of(grouping.group(truth))])
+        return Shown(
+            back,
+            still,
+            mean,
+            moved,
+            unnamed=self.naming.of_structure(named, labels.repeat(2, 1)),
+            told=self.naming.of_dynamics(_some(latents, last), labels),
+        )
 
 
 def swapped(latents: Latents, others: Latents, dynamics: Sequence[str]) -> Latents:

@@ -13,6 +13,7 @@ from tubelet.data.scenes import Scene, SceneOptions, draw_scene
 from tubelet.data.scenes.words import DRAWN_KINDS
 from tubelet.train.tokenizer.batches import to_video
 from tubelet.train.twin.config import TwinStage, TwinTrainConfig
+from tubelet.train.twin.naming import Labels, labels_of
 from tubelet.types import Video
 
 _SCENES = 6
@@ -27,10 +28,12 @@ class Pairs(NamedTuple):
     Attributes:
         clips: all of them.
         swapped: of each clip of a rendered pair: its things and its ground, moved as those of its partner.
+        labels: of each clip of a rendered pair.
     """
 
     clips: Clips
     swapped: Clips
+    labels: Labels
 
 
 class PairsOfVideo(NamedTuple):
@@ -38,6 +41,7 @@ class PairsOfVideo(NamedTuple):
 
     clips: Video
     swapped: Video
+    labels: Labels
 
 
 def exchanged(scene: Scene, other: Scene) -> Scene:
@@ -73,12 +77,14 @@ def draw_pairs(
         for each in range(2)
     ]
     swapped: list[np.ndarray] = []
+    scenes: list[Scene] = []
     for index in rendered:
         first, second = draw_scenes(stage, seed=config.seed, step=step, index=index)
+        scenes += [first, second]
         clips += [first.frames(), second.frames()]
         swapped += [exchanged(first, second).frames(), exchanged(second, first).frames()]
     empty = np.empty((0, stage.frames, stage.side, stage.side, 3), np.uint8)
-    return Pairs(np.stack(clips), np.stack(swapped) if swapped else empty)
+    return Pairs(np.stack(clips), np.stack(swapped) if swapped else empty, labels_of(scenes))
 
 
 def is_rendered(index: int, fraction: float) -> bool:
@@ -88,4 +94,5 @@ def is_rendered(index: int, fraction: float) -> bool:
 
 def to_videos(pairs: Pairs, device: torch.device) -> PairsOfVideo:
     """Stored frames as model input."""
-    return PairsOfVideo(*(to_video(clips, device) for clips in pairs))
+    clips, swapped, labels = pairs
+    return PairsOfVideo(to_video(clips, device), to_video(swapped, device), labels.to(device))

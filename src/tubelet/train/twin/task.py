@@ -123,7 +123,9 @@ class TwinTask:
 
     def set_trainable(self, network: TwinNetwork, stage: TwinStage | None) -> None:
         """Freeze the linear model, and the encoder where the stage does not train it."""
-        network.model.set_trainable(encoder=stage is None or stage.encoder, transform=False)
+        encoder = stage is None or stage.encoder
+        network.model.set_trainable(encoder=encoder, transform=False)
+        network.naming.requires_grad_(encoder)
 
     def batches(self, stage: TwinStage, *, first: int, indices: range) -> BatchesAhead[Pairs]:
         """Pairs of windows of the crops, and of rendered scenes."""
@@ -142,7 +144,7 @@ class TwinTask:
         """How far clips are that come back, stand still, and are moved as others are."""
         del discriminator
         config, device = self.config, network.tokenizer.device
-        clips, truth = to_videos(batch, device)
+        clips, truth, labels = to_videos(batch, device)
         random = np.random.default_rng((config.seed, place.iteration, _LEADS))
         lead_frame = bool(random.random() < config.lead)
         if not lead_frame:
@@ -158,11 +160,14 @@ class TwinTask:
         )
         known = {name: counts.to(device) for name, counts in known.items()}
         with autocast(device, bfloat16=config.bfloat16):
-            shown = model(clips, known, rendered=len(truth), lead_frame=lead_frame)
+            shown = model(clips, truth, known, labels, lead_frame=lead_frame)
         terms = self._terms("", 1.0, clips, shown.back)
         terms |= self._terms("structure_", config.structure, shown.mean, shown.still)
         if len(truth):
             terms |= self._terms("swap_", config.swap, truth, shown.swapped)
+        if self.stage_at(place.progress).encoder:
+            terms["unnamed"] = Term(config.named, shown.unnamed)
+            terms["told"] = Term(config.untold, shown.told)
         return Outcome(terms=terms)
 
     @torch.no_grad()
@@ -173,7 +178,8 @@ class TwinTask:
         pairs = draw_pairs(self._crops, config, stage, step=0, indices=range(stage.batch))
         if not len(pairs.swapped):
             return {}
-        clips, truth = to_videos(Pairs(pairs.clips[-2:], pairs.swapped[-2:]), network.tokenizer.device)
+        one = Pairs(pairs.clips[-2:], pairs.swapped[-2:], pairs.labels[-2:])
+        clips, truth, labels = to_videos(one, network.tokenizer.device)
         known = draw_known(
             config,
             network.model.parts,
@@ -185,7 +191,7 @@ class TwinTask:
             part.name: torch.full_like(known[part.name], part.channels, device=clips.device)
             for part in network.model.parts
         }
-        shown = network(clips, whole, rendered=2, lead_frame=network.tokenizer.lead_frame)
+        shown = network(clips, truth, whole, labels, lead_frame=network.tokenizer.lead_frame)
         rows = (clips, shown.back, truth, shown.swapped)
         strip = torch.cat([rearrange(row[:, :, ::4], "b c T H W -> c (b H) (T W)") for row in rows], dim=1)
         return {"swap": strip.clamp(-1, 1) / 2 + 0.5}
