@@ -7,6 +7,7 @@ trained with the model and left behind when it is exported.
 """
 
 from collections.abc import Sequence
+from math import log
 
 import torch
 from einops import rearrange
@@ -26,8 +27,8 @@ LABELS = (tuple(COLOURS), SHAPES)
 UNASKED = -1
 """In place of a label: the thing is no shape."""
 
-_SCALE = 32.0
-"""Of the answers, so that maps that start at zero are quick at the rates of networks."""
+_SCALE = 128.0
+"""Of answers, less where they have many numbers: maps start at zero, and are quick at rates of networks."""
 
 Labels = Int64[Tensor, "rendered q"]
 """The number of the right answer to each question, for each clip."""
@@ -58,27 +59,42 @@ class Naming(nn.Module):
             structure: of clips with one thing each.
             labels: of them.
         """
-        return _surprise(self._answers(STRUCTURE, structure), labels)
+        return _surprise(_told(self.maps[STRUCTURE], _places(structure), frozen=False), labels)
 
     def of_dynamics(self, latents: Latents, labels: Labels) -> Float[Tensor, ""]:
-        """How badly they are told from the dynamics, by place and by window together.
+        """How badly they are told from the dynamics by place and by window, and how far that is from a guess.
 
-        The gradient reaches the latents turned around: the maps get better, and the latents worse for them.
+        Maps learn from the first, latents from the second alone: they are led to where the maps hold every
+        label for equally likely, which is a bound that a turned gradient has not.
 
         Args:
             latents: of clips with one thing each, at least the dynamics.
             labels: of them.
         """
-        rows, columns = _turned(latents[ROWS]), _turned(latents[COLUMNS])
-        places = torch.cat([self._answers(ROWS, rows), self._answers(COLUMNS, columns)], dim=1)
+        told = self._of_dynamics({name: latent.detach() for name, latent in latents.items()}, frozen=False)
+        seen = self._of_dynamics(latents, frozen=True)
+        parts = [_surprise(answers, labels) for answers in told] + [_sureness(answers) for answers in seen]
+        return torch.stack(parts).sum()
+
+    def _of_dynamics(self, latents: Latents, *, frozen: bool) -> list[Float[Tensor, "b _ k"]]:
+        """The answers of all places, and those of all windows."""
+        rows, columns = latents[ROWS], latents[COLUMNS]
+        places = [_told(self.maps[name], _places(latents[name]), frozen=frozen) for name in (ROWS, COLUMNS)]
         down = rearrange(rows.mean(dim=2), "b c (i y) j -> b (i j) (c y)", y=SIDE)
         along = rearrange(columns.mean(dim=2), "b c i (j x) -> b (i j) (c x)", x=SIDE)
-        windows = _SCALE * self.windows(torch.cat([down, along], dim=2)).float()
-        return _surprise(places, labels) + _surprise(windows, labels)
+        windows = _told(self.windows, torch.cat([down, along], dim=2), frozen=frozen)
+        return [torch.cat(places, dim=1), windows]
 
-    def _answers(self, name: str, latent: Latent) -> Float[Tensor, "b p k"]:
-        places = rearrange(latent, "b c t h w -> b (t h w) c")
-        return _SCALE * self.maps[name](places).float()
+
+def _places(latent: Latent) -> Float[Tensor, "b p c"]:
+    return rearrange(latent, "b c t h w -> b (t h w) c")
+
+
+def _told(linear: nn.Module, numbers: Float[Tensor, "b p d"], *, frozen: bool) -> Float[Tensor, "b p k"]:
+    """The answers of a map; frozen, it does not learn from what is made of them."""
+    assert isinstance(linear, nn.Linear)
+    weight, bias = (linear.weight.detach(), linear.bias.detach()) if frozen else (linear.weight, linear.bias)
+    return _SCALE * F.linear(numbers, weight, bias).float() / numbers.shape[2] ** 0.5
 
 
 def _zero(channels: int) -> nn.Linear:
@@ -88,17 +104,26 @@ def _zero(channels: int) -> nn.Linear:
     return linear
 
 
-def _turned(latent: Latent) -> Latent:
-    """The same numbers, whose gradient has the other sign."""
-    return 2 * latent.detach() - latent
-
-
 def _surprise(answers: Float[Tensor, "rendered p k"], labels: Labels) -> Float[Tensor, ""]:
     """The cross entropy of all questions together; zero where nothing is asked."""
-    each = answers.logsumexp(dim=1).split([len(names) for names in LABELS], dim=1)
     asked = (labels != UNASKED).sum(dim=0).clamp_min(1)
     surprises = [
         F.cross_entropy(answer, labels[:, question], ignore_index=UNASKED, reduction="sum") / asked[question]
-        for question, answer in enumerate(each)
+        for question, answer in enumerate(_questions(answers))
     ]
     return torch.stack(surprises).sum()
+
+
+def _sureness(answers: Float[Tensor, "rendered p k"]) -> Float[Tensor, ""]:
+    """How far answers are from holding all labels for equally likely: a divergence in nats."""
+    far = [
+        -answer.log_softmax(dim=1).mean(dim=1).sum() / len(answer) - log(answer.shape[1])
+        for answer in _questions(answers)
+        if len(answer)
+    ]
+    return torch.stack(far).sum() if far else answers.sum()
+
+
+def _questions(answers: Float[Tensor, "rendered p k"]) -> tuple[Float[Tensor, "rendered _"], ...]:
+    """What all places together answer to each question."""
+    return answers.logsumexp(dim=1).split([len(names) for names in LABELS], dim=1)

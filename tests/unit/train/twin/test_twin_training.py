@@ -195,7 +195,9 @@ def test_a_run_becomes_a_tokenizer(data, tmp_path):
 
 
 def test_training_makes_the_losses_smaller(data, tmp_path):
-    longer = config(iterations=20, optimizer=Optimizer(lr=3e-3, ema=0.9), lead=0.0, dropped=0.0, prefixes=0.0)
+    longer = config(
+        iterations=20, optimizer=Optimizer(lr=3e-3, ema=0.9), lead=0.0, dropped=0.0, prefixes=0.0, untold=0.0
+    )
     train_twin(longer, data=data, options=RunOptions(folder=tmp_path / "run"))
     totals = [line["total"] for line in read_log(tmp_path / "run") if "total" in line]
     assert np.mean(totals[-6:]) < np.mean(totals[:6])
