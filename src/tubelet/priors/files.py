@@ -49,7 +49,7 @@ SHIPPED = Path(__file__).parent / "weights"
 
 PRIORS: dict[str, str] = {
     "d1e29f2558d45b0a1bc9668429e0dc769a13907b1734cd7ba0baf7259bef15d1": "tubelet-m-prior",
-    "c4f2648f8b1ac6ef6f61635225fbc19dad3b4e9245f276ae498592507989ccf1": "tubelet-fsq-prior",
+    "11a33db38f0bf4468b8fef765402bf4c9d392e36844512b38debee0ea2292afe": "tubelet-fsq-prior",
     "267666e247ab7604541631fd8e475884a6da69dd1243458b3072b0e002f8e243": "klt-4x8x8-motion-prior",
     "c1a68d61cd42c5ce881f79bb0783ba0857149ea4af85c175e58258fc4f03e534": "tubelet-m-rate-prior",
     "8e7608cbfe218eb75c5834eab5ee82724176ae4e4e0659bb274a618e91ef8a67": "tubelet-motion-prior",
