@@ -73,6 +73,7 @@ class TwinNetwork(nn.Module):
             clips: the two of each pair side by side.
             known: what the decoder gets of the latent of each, to give the clip back.
             truth: rendered swaps of the last clips, which are rendered: each with the motion of its partner.
+                Without any the last clips alone are named.
             labels: of the last clips, and so of their swaps.
             lead_frame: whether the first frame is a chunk of its own.
         """
@@ -82,6 +83,7 @@ class TwinNetwork(nn.Module):
         latents = self.model.encode_groups(groups, None).latents
         firsts = torch.arange(0, len(clips), 2)
         last = torch.arange(len(clips) - rendered, len(clips))
+        scenes = _some(latents, last)
         alone = {
             name: torch.zeros_like(counts[firsts]) for name, counts in known.items() if name != STRUCTURE
         }
@@ -89,7 +91,7 @@ class TwinNetwork(nn.Module):
         together = [
             (latents, known),
             (_some(latents, firsts), alone),
-            (swapped(_some(latents, last), _some(latents, last ^ 1), self.model.dynamics), {}),
+            (swapped(scenes, _some(latents, last ^ 1), self.model.dynamics), {}),
         ]
         decoded = self.model.decode_groups(*_joined(together, self.model.parts)).groups
         back, still, moved = (
@@ -100,16 +102,16 @@ class TwinNetwork(nn.Module):
         mean = grouping.ungroup(
             mean.repeat_interleave(WINDOW.t, dim=2), frames=frames, height=height, width=width
         )
-        named = latents[STRUCTURE][last]
-        if rendered:
+        named = scenes[STRUCTURE]
+        if len(truth):
             named = torch.cat([named, self.model.structure_of(grouping.group(truth))])
         return Shown(
             back,
             still,
             mean,
             moved,
-            unnamed=self.naming.of_structure(named, labels.repeat(2, 1)),
-            told=self.naming.of_dynamics(_some(latents, last), labels),
+            unnamed=self.naming.of_structure(named, torch.cat([labels, labels[: len(truth)]])),
+            told=self.naming.of_dynamics(scenes, labels),
         )
 
 

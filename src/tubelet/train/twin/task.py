@@ -144,6 +144,7 @@ class TwinTask:
         """How far clips are that come back, stand still, and are moved as others are."""
         del discriminator
         config, device = self.config, network.tokenizer.device
+        encoder = self.stage_at(place.progress).encoder
         clips, truth, labels = to_videos(batch, device)
         random = np.random.default_rng((config.seed, place.iteration, _LEADS))
         lead_frame = bool(random.random() < config.lead)
@@ -160,12 +161,12 @@ class TwinTask:
         )
         known = {name: counts.to(device) for name, counts in known.items()}
         with autocast(device, bfloat16=config.bfloat16):
-            shown = model(clips, truth, known, labels, lead_frame=lead_frame)
+            shown = model(clips, truth if encoder else truth[:0], known, labels, lead_frame=lead_frame)
         terms = self._terms("", 1.0, clips, shown.back)
         terms |= self._terms("structure_", config.structure, shown.mean, shown.still)
         if len(truth):
             terms |= self._terms("swap_", config.swap, truth, shown.swapped)
-        if self.stage_at(place.progress).encoder:
+        if encoder:
             terms["unnamed"] = Term(config.named, shown.unnamed)
             terms["told"] = Term(config.untold, shown.told)
         return Outcome(terms=terms)
