@@ -33,6 +33,9 @@ Prior = ContextPrior | MotionPrior
 PriorNumbers = PriorConfig | MotionPriorConfig
 """The numbers of one."""
 
+Weights = Mapping[str, NDArray[np.integer]]
+"""The arrays of one, by name."""
+
 MOTION_KIND = "motion"
 """What the configuration of a prior of motion calls its kind; that of a network says none."""
 
@@ -135,6 +138,18 @@ def prior_of_file(name: str, sha256: str) -> Prior:
     return prior
 
 
+def given_folder(given: str) -> Path:
+    """The folder of a prior that is named as users name it: that of a shipped one, or a path.
+
+    Raises:
+        CheckpointError: it is among further weights that are not installed.
+    """
+    folder = folder_of(given)
+    if folder is None and given in FURTHER_PRIORS:
+        raise CheckpointError(f"there is no prior {given}: {how_to_install(given)}")
+    return folder or Path(given)
+
+
 def folder_of(name: str) -> Path | None:
     """The folder of a prior that ships; none if it is among further weights that are not installed."""
     places = (SHIPPED, *further_folders("priors"))
@@ -179,6 +194,16 @@ def read_prior(folder: Path) -> Prior:
     Raises:
         CheckpointError: it is damaged, or newer than this program.
     """
+    config, weights, sha256 = read_arrays(folder)
+    return _made(config, weights, sha256=sha256)
+
+
+def read_arrays(folder: Path) -> tuple[PriorNumbers, Weights, str]:
+    """The numbers of a prior, its arrays by name, and its fingerprint.
+
+    Raises:
+        CheckpointError: it is damaged, or newer than this program.
+    """
     path = folder / "config.json"
     try:
         facts = read_json(path, most=_CONFIG_BYTES)
@@ -202,12 +227,12 @@ def read_prior(folder: Path) -> Prior:
             f"the prior in {folder} has SHA-256 {own[:16]}… and its config.json says {sha256!s:.16}…; they "
             "must agree. It was changed or damaged: fetch it again."
         )
-    return _made(config, weights, sha256=own)
+    return config, weights, own
 
 
 def save_prior(
     config: PriorNumbers,
-    weights: Mapping[str, NDArray[np.integer]],
+    weights: Weights,
     folder: Path,
     *,
     card: str,
@@ -231,7 +256,7 @@ def save_prior(
     return folder
 
 
-def fingerprint(config: PriorNumbers, weights: Mapping[str, NDArray[np.integer]]) -> str:
+def fingerprint(config: PriorNumbers, weights: Weights) -> str:
     """SHA-256 of all that a prior's answers depend on; its name does not change it."""
     numbers = {
         name: value for name, value in asdict(config).items() if name != "name" and not _unsaid(name, value)
@@ -254,7 +279,7 @@ def _weight_shapes(config: PriorNumbers) -> dict[str, tuple[str, tuple[int, ...]
     return motion_weight_shapes(config) if isinstance(config, MotionPriorConfig) else weight_shapes(config)
 
 
-def _made(config: PriorNumbers, weights: Mapping[str, NDArray[np.integer]], *, sha256: str) -> Prior:
+def _made(config: PriorNumbers, weights: Weights, *, sha256: str) -> Prior:
     """The prior of these numbers; raises CheckpointError if it is damaged."""
     if isinstance(config, MotionPriorConfig):
         return MotionPrior(config, weights, sha256=sha256)

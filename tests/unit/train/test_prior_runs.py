@@ -2,16 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from recorder import random_symbols, recorded
 
 from tubelet.checkpoint import read_continuous, read_discrete
 from tubelet.data.crops import open_crops
-from tubelet.errors import OptionError
+from tubelet.errors import CheckpointError, OptionError
 from tubelet.models.klt.config import KLTConfig
 from tubelet.models.motion.config import MotionConfig
-from tubelet.priors.files import read_prior
+from tubelet.priors.files import read_arrays, read_prior
 from tubelet.quantizers.config import FSQConfig, VQConfig
 from tubelet.tokenizers.config import DiscreteConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -138,6 +139,55 @@ def test_a_run_of_a_latent_of_several_parts_becomes_a_prior_of_one_with_that_of_
     assert (prior.config.part, prior.config.ends[-1]) == ("content", 8)
     assert prior.config.beside == ()  # this one has a frame of vectors, and the prior that ships is for three
     assert "the content of linear" in (tmp_path / "mine" / "card.md").read_text()
+
+
+def arrays_of(folder):
+    return read_arrays(folder)[1]
+
+
+@pytest.fixture
+def trained(data, tmp_path, continuous):
+    """The folder of a prior that a few iterations made."""
+    run = config(continuous, optimizer=Optimizer(lr=3e-2, ema=0.5))
+    train_prior(run, data=data, options=RunOptions(folder=tmp_path / "first"))
+    return export_prior(tmp_path / "first", tmp_path / "mine", data=data)
+
+
+def test_a_run_that_goes_on_from_a_prior_starts_with_its_numbers(data, tmp_path, continuous, trained):
+    run = config(continuous, start=str(trained), iterations=1, optimizer=Optimizer(lr=0.0))
+    train_prior(run, data=data, options=RunOptions(folder=tmp_path / "second"))
+    again = arrays_of(export_prior(tmp_path / "second", tmp_path / "again", data=data))
+    fresh = config(continuous, iterations=1, optimizer=Optimizer(lr=0.0))
+    train_prior(fresh, data=data, options=RunOptions(folder=tmp_path / "third"))
+    other = arrays_of(export_prior(tmp_path / "third", tmp_path / "fresh", data=data))
+    found = arrays_of(trained)
+    assert {name for name in found if not np.array_equal(found[name], again[name])} == set()
+    assert {name for name in found if not np.array_equal(found[name], other[name])} >= {
+        "group_0.wide",
+        "group_2.near_1",
+        "map.second",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"), [({"hidden": 9}, r"--hidden\): 8 there and 9"), ({"four_passes": 0}, "passes")]
+)
+def test_a_prior_of_another_shape_is_not_gone_on_from(data, tmp_path, continuous, trained, changed, message):
+    run = config(continuous, start=str(trained), **changed)
+    with pytest.raises(OptionError, match=message):
+        train_prior(run, data=data, options=RunOptions(folder=tmp_path / "second"))
+
+
+def test_a_prior_of_motion_is_not_gone_on_from(data, tmp_path, continuous):
+    run = config(continuous, start="klt-4x8x8-motion-prior")
+    with pytest.raises(OptionError, match="counts and has no networks"):
+        train_prior(run, data=data, options=RunOptions(folder=tmp_path / "second"))
+
+
+def test_a_prior_that_is_not_there_is_named(data, tmp_path, continuous):
+    run = config(continuous, start="no-such-prior")
+    with pytest.raises(CheckpointError, match="no-such-prior"):
+        train_prior(run, data=data, options=RunOptions(folder=tmp_path / "second"))
 
 
 @pytest.mark.parametrize("name", ["motion", "nonsense"])

@@ -33,6 +33,8 @@ class PriorTrainConfig(LoopConfig):
         tokenizer: whose symbols it is for: a shipped tokenizer or a folder, continuous, or discrete with
             digits that are ordinal.
         part: of a latent of several, by name; none for the only one whose channels are ordered.
+        start: a prior of the same shape to go on from, by name or folder; none starts from what each channel
+            has in the mean.
         hidden: features of each hidden layer of a group's network.
         four_passes: channels below this are coded in four passes of a step, others in two.
         per_clip: crops of each clip that are encoded, at most.
@@ -45,6 +47,7 @@ class PriorTrainConfig(LoopConfig):
 
     tokenizer: str = "tubelet-m"
     part: str | None = None
+    start: str | None = None
     hidden: int = 80
     four_passes: int = 4
     per_clip: int = 24

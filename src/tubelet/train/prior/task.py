@@ -16,6 +16,7 @@ from tubelet.train.prior.config import PriorStage, PriorTrainConfig
 from tubelet.train.prior.draws import draw_window, to_symbols
 from tubelet.train.prior.latents import Latents, encode_crops
 from tubelet.train.prior.network import Cost, PriorNetwork, Symbols, groups_of
+from tubelet.train.prior.start import go_on_from
 from tubelet.train.progress_messages import progress_messages
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
@@ -74,8 +75,11 @@ class PriorTask:
         }
 
     def start(self) -> PriorNetwork:
-        """Networks that expect of every channel what it has in the mean."""
-        return self._network(_scales(self._latents))
+        """Networks that expect of every channel what it has in the mean, or what the run starts from."""
+        network = self._network(_scales(self._latents))
+        if self.config.start is None:
+            return network
+        return go_on_from(self.config.start, network, hidden=self.config.hidden)
 
     def build(self) -> PriorNetwork:
         """Networks that expect nothing yet."""
