@@ -464,6 +464,20 @@ def test_a_table_that_another_run_wrote_meanwhile_is_not_lost(fsq_folder, tmp_pa
     assert [path.name for path in tmp_path.glob("*clips*")] == [target.name]
 
 
+def test_a_table_whose_mode_alone_changed_meanwhile_is_gone_on_with(fsq_folder, tmp_path, video_file):
+    first, mine = (video_file(f"{name}.mkv", frames=5) for name in ("first", "mine"))
+    target = tmp_path / "clips.parquet"
+    tokenize_files([first], target, tokenizer=fsq_folder)
+
+    def meanwhile(source):
+        target.chmod(0o600)
+        return nullcontext(source)
+
+    tokenize_files([first, mine], target, tokenizer=fsq_folder, extend=True, opened=meanwhile)
+    with TokenTable(target) as table:
+        assert [clip.facts.source for clip in table] == [first.name, mine.name]
+
+
 class StopError(Exception):
     pass
 

@@ -7,11 +7,11 @@ clocks of file systems are coarse.
 """
 
 import hashlib
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 from tubelet.errors import VideoError
+from tubelet.files.signature import Signature, file_signature
 from tubelet.files.urls import is_url, without_secrets
 from tubelet.jobs.remote import LocalCopies, remote_info, tag_number
 
@@ -23,15 +23,6 @@ _SMALL = 1 << 16
 
 _NEVER = 1 << 62
 """Nanoseconds; a time that is never past."""
-
-
-class Signature(NamedTuple):
-    """What the system says of a file without reading it: number, bytes, times of change in nanoseconds."""
-
-    number: int
-    bytes: int
-    changed: int
-    status_changed: int
 
 
 class Source(NamedTuple):
@@ -50,11 +41,7 @@ def signature_of(location: str) -> Signature | None:
         # A tag stands for the bytes; a time is doubted as always; without either nothing is believed.
         when = 0 if info.tag else _NEVER if info.changed is None else info.changed
         return Signature(tag_number(info), info.bytes, info.changed or 0, when)
-    try:
-        found = os.stat(location)  # noqa: PTH116  a location may also be a URL
-    except (OSError, ValueError):
-        return None
-    return Signature(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return file_signature(location)
 
 
 class Digests:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tubelet.codec.tokens.clip import ClipFacts, TokenClip
 from tubelet.codec.tokens.table import TokenTable
 from tubelet.errors import BitstreamError, OutputError
+from tubelet.files.signature import Signature, file_signature
 from tubelet.spelling import counted
 
 
@@ -42,10 +43,10 @@ class KeptClips:
         self._numbers: dict[ClipName, int] = {}
         self._next = 0
         self._rest: Iterator[TokenClip] = iter(())
-        self._seen: _Moment | None = None
+        self._seen: Signature | None = None
         if path is None or not path.exists():
             return
-        self._seen = _moment(path)
+        self._seen = _seen_now(path)
         again = "Name another file, or replace it with --force."
         try:
             self._table = TokenTable(path)
@@ -83,7 +84,7 @@ class KeptClips:
         Raises:
             OutputError: it is.
         """
-        if self._table is not None and self._path is not None and _moment(self._path) != self._seen:
+        if self._table is not None and self._path is not None and _seen_now(self._path) != self._seen:
             raise OutputError(
                 f"{self._path} changed meanwhile, so clips that somebody else put there would be lost. Give "
                 "the same command again; one process at a time works on a table."
@@ -120,17 +121,7 @@ class KeptClips:
         return next(self._rest)
 
 
-class _Moment(NamedTuple):
-    """What tells a file from the one that takes its place."""
-
-    number: int
-    changed_ns: int
-    size: int
-
-
-def _moment(path: Path) -> _Moment | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return _Moment(found.st_ino, found.st_mtime_ns, found.st_size)
+def _seen_now(path: Path) -> Signature | None:
+    """What tells a table from one that takes its place; a mode or a further name makes no other table."""
+    found = file_signature(path)
+    return None if found is None else found.whatever_its_status

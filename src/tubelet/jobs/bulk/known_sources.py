@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tubelet.files import output_errors, replacing
-from tubelet.jobs.identity import Digests, Signature
+from tubelet.files.signature import Signature
+from tubelet.jobs.identity import Digests
 from tubelet.jobs.rows import Row
 from tubelet.json_text import read_json
 

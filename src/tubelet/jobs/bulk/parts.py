@@ -14,8 +14,8 @@ from tubelet.data.shards.record import Record
 from tubelet.errors import DatasetError
 from tubelet.files import output_errors
 from tubelet.files.leftovers import remove
+from tubelet.files.signature import Signature
 from tubelet.jobs.bulk.plan import PlannedClip
-from tubelet.jobs.identity import Signature
 from tubelet.json_text import text_to_json
 
 SUFFIX = ".part"

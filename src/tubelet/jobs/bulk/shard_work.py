@@ -15,6 +15,7 @@ from tubelet.data.shards.writing import end_replacement, pending_path, write_sha
 from tubelet.errors import DatasetError
 from tubelet.files import locked, output_errors
 from tubelet.files.leftovers import remove
+from tubelet.files.signature import Signature
 from tubelet.jobs import identity
 from tubelet.jobs.bulk import known_sources, parts
 from tubelet.jobs.bulk.plan import PlannedClip
@@ -184,7 +185,7 @@ class ShardWork:
 
     def _replace(self) -> None:
         """Write the shard, with what is done, and its index."""
-        signatures: dict[str, identity.Signature] = {}
+        signatures: dict[str, Signature] = {}
         rows = {key: clip.row for key, clip in self.clips.items() if key not in self._failures}
         with ExitStack() as stack:
             old = None

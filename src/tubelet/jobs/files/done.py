@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from tubelet.errors import OutputError, VideoError
 from tubelet.files import output_errors
+from tubelet.files.signature import Signature
 from tubelet.jobs.files.plan import FileClip
-from tubelet.jobs.identity import Digests, Signature
+from tubelet.jobs.identity import Digests
 from tubelet.json_text import text_to_json
 
 JOURNAL = ".tubelet-done.jsonl"
