@@ -22,6 +22,7 @@ from tubelet.tokenizers.posterior import Posterior
 from tubelet.tokenizers.save import known_config, save_tokenizer
 from tubelet.tokenizers.streams.decoder import KnownLatents, StreamDecoder
 from tubelet.tokenizers.streams.encoder import Given, Steps, StreamEncoder
+from tubelet.tokenizers.streams.origin import Streamed
 from tubelet.tokenizers.streams.state import DEFAULT_MEMORY, StreamState
 from tubelet.types import Counts, Known, Latent, Latents, Part, Stride, Video
 
@@ -260,11 +261,7 @@ class ContinuousTokenizer(nn.Module):
         tile: tuple[int, int] | None = None,
         state: StreamState | None = None,
     ) -> StreamEncoder[Posterior]:
-        """As `stream_encoder`, for the distribution that the latent is drawn from.
-
-        Raises:
-            OptionError: as `posterior`, or the memory fits not one tile.
-        """
+        """As `stream_encoder`, for the distribution that the latent is drawn from; errors as `posterior`."""
         clip.check_variational(self.model)
         return self._encoder(clip.posterior_of, None, memory, tile, state)
 
@@ -297,7 +294,7 @@ class ContinuousTokenizer(nn.Module):
         """
         clip.only_part(self.parts)
         take, size = partial(clip.take_latent, self.model), (height, width)
-        begin = partial(StreamDecoder, self.model, self.grouping, take=take)
+        begin = partial(StreamDecoder, self._streamed(), take=take)
         return begin(size=size, frames=frames, first_step=first_step, memory=memory, tile=tile, state=state)
 
     def parts_decoder(
@@ -313,7 +310,7 @@ class ContinuousTokenizer(nn.Module):
     ) -> StreamDecoder[Latents]:
         """As `stream_decoder`, for every part of the latent; `first_step` counts the model's steps."""
         take, size = partial(clip.take_parts, self.model), (height, width)
-        begin = partial(StreamDecoder, self.model, self.grouping, take=take)
+        begin = partial(StreamDecoder, self._streamed(), take=take)
         return begin(size=size, frames=frames, first_step=first_step, memory=memory, tile=tile, state=state)
 
     def flops_per_pixel(self) -> float:
@@ -366,6 +363,9 @@ class ContinuousTokenizer(nn.Module):
         """How many channels are meant, all for none; raise `OptionError` unless it has as many."""
         return self.channels if channels is None else checked_channels(channels, self.channels)
 
+    def _streamed(self) -> Streamed:
+        return Streamed(self.model, self.grouping, self._config)
+
     def _encoder(
         self,
         give: Callable[[Steps], Given],
@@ -375,8 +375,7 @@ class ContinuousTokenizer(nn.Module):
         state: StreamState | None,
     ) -> StreamEncoder[Given]:
         return StreamEncoder(
-            self.model,
-            self.grouping,
+            self._streamed(),
             channels=check_prefixes(channels, self.parts),
             give=give,
             watch=self._watch,

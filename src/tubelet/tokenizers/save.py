@@ -107,17 +107,18 @@ def save_tokenizer(
     return save_weights(named, weights, folder, card=plain if card is None else card, force=force)
 
 
-def fingerprint(config: ModelConfig | DiscreteConfig, weights: Mapping[str, Tensor]) -> str:
+def fingerprint(config: ModelConfig | DiscreteConfig | None, weights: Mapping[str, Tensor]) -> str:
     """SHA-256 of what a tokenizer computes with; its name and the use of a lead frame do not change it.
 
     Only numbers that differ from their defaults count, so a configuration may grow without changing who the
-    tokenizers of before are.
+    tokenizers of before are. Without a configuration it is that of the weights alone.
     """
-    digest = hashlib.sha256(json.dumps(_numbers(config), sort_keys=True).encode())
+    numbers = {} if config is None else _numbers(config)
+    digest = hashlib.sha256(json.dumps(numbers, sort_keys=True).encode())
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.numpy().tobytes())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 

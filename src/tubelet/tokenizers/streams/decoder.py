@@ -11,12 +11,13 @@ from einops import rearrange
 from tubelet.bitstream.limits import COUNT, SIDE
 from tubelet.errors import OptionError, ShapeError
 from tubelet.given import check_whole_numbers
-from tubelet.models.protocol import PredictiveModel, Rows, StepModel
+from tubelet.models.protocol import PredictiveModel, Rows
 from tubelet.tokenizers.ahead import LastStep, check_full, counts_ahead, predictive_model
 from tubelet.tokenizers.checks import check_as_many
 from tubelet.tokenizers.generative import noise_of
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import PartGrids
+from tubelet.tokenizers.streams.origin import Streamed
 from tubelet.tokenizers.streams.state import StreamState, check_state
 from tubelet.tokenizers.streams.tiling import Tile, plan, plan_for, tiles
 from tubelet.types import Counts, Frames, Known, Latents, Video
@@ -46,8 +47,7 @@ class StreamDecoder(Generic[Taken]):
     """Give latent steps in runs of any length, get their frames; the mirror of `StreamEncoder`.
 
     Args:
-        model: what decodes.
-        grouping: which frames belong to which step.
+        streamed: what decodes, and which frames belong to which step.
         take: checks what is pushed, and makes parts of it.
         size: rows and columns of pixels of the clip.
         frames: its length; none keeps whole groups.
@@ -59,13 +59,13 @@ class StreamDecoder(Generic[Taken]):
     Raises:
         ShapeError: the size or length is not positive, or larger than that of any file; or the state is of
             another size.
-        OptionError: the memory fits not one tile; or the state is none, or one of encoding.
+        OptionError: the memory fits not one tile; or the state is none, one of encoding, or one of another
+            tokenizer.
     """
 
-    def __init__(  # noqa: PLR0913  the tokenizer's doors have the defaults
+    def __init__(
         self,
-        model: StepModel,
-        grouping: Grouping,
+        streamed: Streamed,
         *,
         take: Take[Taken],
         size: tuple[int, int],
@@ -75,9 +75,11 @@ class StreamDecoder(Generic[Taken]):
         tile: tuple[int, int] | None,
         state: StreamState | None,
     ) -> None:
+        model, grouping = streamed.model, streamed.grouping
         _check_clip(size, frames, first_step, grouping)
         halo, costs = model.decoder_halo, model.decoder_footprint()
         cells = grouping.cells(*size)
+        self._streamed = streamed
         self._model = model
         self._grouping = grouping
         self._grids = PartGrids(model, grouping)
@@ -90,7 +92,7 @@ class StreamDecoder(Generic[Taken]):
         self._predicts = isinstance(model, PredictiveModel) and model.ahead > 0
         self._last: LastStep | None = None
         if state is not None:
-            check_state(state)
+            check_state(state, streamed)
             if state.size != size:
                 raise ShapeError(
                     f"the state is of frames of {state.size[0]}x{state.size[1]} and the clip's are "
@@ -201,6 +203,7 @@ class StreamDecoder(Generic[Taken]):
             tile=self._tile,
             pending=() if self._last is None else self._last.to_tensors(),
             past=tuple(past.copied() for past in self._past),
+            origin=self._streamed.origin,
         )
 
     def _checked(self, latent: Taken, counts: Counts | Known | None) -> "_Run":

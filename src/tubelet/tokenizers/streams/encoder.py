@@ -13,10 +13,11 @@ from torch import Tensor
 
 from tubelet.checks import check_frames
 from tubelet.errors import OptionError, ShapeError
-from tubelet.models.protocol import StepModel, StreamPast
+from tubelet.models.protocol import StreamPast
 from tubelet.tokenizers.checks import RangeWatch, check_as_many, checked_run
-from tubelet.tokenizers.grouping import Grouping, fill
+from tubelet.tokenizers.grouping import fill
 from tubelet.tokenizers.parts import PartGrids, joined
+from tubelet.tokenizers.streams.origin import Streamed
 from tubelet.tokenizers.streams.state import StreamState, check_state
 from tubelet.tokenizers.streams.tiling import Tile, plan, plan_for, tiles
 from tubelet.types import Frames, Latents, Stride, Video
@@ -45,8 +46,7 @@ class StreamEncoder(Generic[Given]):
     is the same bit for bit. Memory: the frames of one group, the network's past, and one tile.
 
     Args:
-        model: what encodes.
-        grouping: which frames belong to which step.
+        streamed: what encodes, and which frames belong to which step.
         channels: how many channels of each part to give.
         give: makes of the steps what the caller gets.
         watch: looks at the scale of the frames.
@@ -55,14 +55,13 @@ class StreamEncoder(Generic[Given]):
         state: what `state` gave, to go on from there.
 
     Raises:
-        OptionError: the state is none, or one of decoding.
+        OptionError: the state is none, one of decoding, or one of another tokenizer.
         ShapeError: it is of another tiling.
     """
 
     def __init__(
         self,
-        model: StepModel,
-        grouping: Grouping,
+        streamed: Streamed,
         *,
         channels: Mapping[str, int],
         give: Callable[[Steps], Given],
@@ -71,6 +70,8 @@ class StreamEncoder(Generic[Given]):
         tile: tuple[int, int] | None,
         state: StreamState | None,
     ) -> None:
+        model, grouping = streamed.model, streamed.grouping
+        self._streamed = streamed
         self._model = model
         self._grouping = grouping
         self._grids = PartGrids(model, grouping)
@@ -88,7 +89,7 @@ class StreamEncoder(Generic[Given]):
         self._strip = 1
         self._past: list[StreamPast] = []
         if state is not None:
-            check_state(state)
+            check_state(state, streamed)
             if any(frame.ndim not in {3, 4} or frame_size(frame) != state.size for frame in state.pending):
                 raise OptionError(
                     "the state holds no frames that wait for their group: it is of a stream that decodes. "
@@ -172,6 +173,7 @@ class StreamEncoder(Generic[Given]):
             tile=self._tile,
             pending=tuple(frame.clone() for frame in self._pending),
             past=tuple(past.copied() for past in self._past),
+            origin=self._streamed.origin,
         )
 
     def _push(self, frames: list[Tensor]) -> Steps:

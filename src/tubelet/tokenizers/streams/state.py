@@ -8,9 +8,14 @@ from torch import Tensor
 
 from tubelet.errors import OptionError, ShapeError
 from tubelet.models.protocol import Past, StepModel, StreamPast
+from tubelet.tokenizers.streams.origin import Origin, Streamed
 
 DEFAULT_MEMORY = 1 << 30
 """Bytes that a stream may take, for what its network remembers and for the work on a step."""
+
+
+_ORIGIN = "tokenizer"
+"""The tensor that names the tokenizer; states from before lack it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,7 @@ class StreamState:
         tile: latent rows and columns of a tile; another tiling would need other state.
         pending: frames that do not fill a group yet, each ``UInt8 H W 3`` or ``Float b 3 H W``.
         past: per tile, what the network remembers; none where it remembers nothing.
+        origin: the tokenizer that it is of; none in states that were stored before they named it.
     """
 
     step: int
@@ -30,6 +36,7 @@ class StreamState:
     tile: tuple[int, int]
     pending: tuple[Tensor, ...]
     past: tuple[Past | None, ...]
+    origin: Origin | None = None
 
     def to_tensors(self) -> dict[str, Tensor]:
         """Name every number, so that ``safetensors.torch.save_file`` can store the state."""
@@ -39,6 +46,8 @@ class StreamState:
         tensors |= {f"pending.{i}": frame.contiguous() for i, frame in enumerate(self.pending)}
         for i, past in enumerate(self.past):
             tensors |= {f"past.{i}.{j}": tensor.contiguous() for j, tensor in enumerate(past or ())}
+        if self.origin is not None:
+            tensors[_ORIGIN] = self.origin.to_tensor()
         return tensors
 
     def past_of(self, model: StepModel, *, tiles: int) -> list[StreamPast]:
@@ -71,7 +80,8 @@ class StreamState:
                 "`StreamState.to_tensors` made, or what `safetensors.torch.load_file` read of it."
             )
         step, height, width, rows, columns, pending, tiles, depth = facts.tolist()
-        named = 1 + pending + tiles * depth
+        origin = tensors.get(_ORIGIN)
+        named = 1 + pending + tiles * depth + (origin is not None)
         if (
             min(step, pending, tiles, depth) < 0
             or min(height, width, rows, columns) < 1
@@ -91,6 +101,7 @@ class StreamState:
                     tuple(tensors[f"past.{i}.{j}"] for j in range(depth)) if depth else None
                     for i in range(tiles)
                 ),
+                origin=None if origin is None else Origin.from_tensor(origin),
             )
         except KeyError as error:
             raise OptionError(
@@ -98,14 +109,15 @@ class StreamState:
             ) from error
 
 
-def check_state(state: object) -> None:
-    """Raise unless a stream can be taken up from this.
+def check_state(state: object, streamed: Streamed) -> None:
+    """Raise unless a stream of this tokenizer can be taken up from this.
 
     Raises:
-        OptionError: it is something else.
+        OptionError: it is something else, or the state of another tokenizer.
     """
     if not isinstance(state, StreamState):
         raise OptionError(
             f"state is {state!r:.60}; it is what `state()` of a stream gave. `StreamState.from_tensors` "
             "makes it of tensors that were stored."
         )
+    streamed.check_origin(state.origin)
