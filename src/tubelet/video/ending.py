@@ -23,25 +23,34 @@ def last_duration(video: Source, frame: VideoFrame, *, frames: int) -> int | Non
         frame: its last frame.
         frames: how many it has.
     """
-    claims = [frame.duration or 0]
+    own = frame.duration or 0
+    claims = [own]
     if frame.pts is not None and not video.cut_short():
-        end = _stream_end(video)
-        claims.insert(0, 0 if end is None else end - frame.pts)
+        claims[:0] = _stream_claims(video, frame.pts, own)
         if frames == 1:
             claims.insert(0, max(_file_end(video) - frame.pts, *claims))
     return next((claim for claim in claims if claim > 0), None)
 
 
-def _stream_end(video: Source) -> int | None:
-    """Return when the video stream ends, in ticks, by the word of its container; None if it says nothing."""
+def _stream_claims(video: Source, tick: int, own: int) -> list[int]:
+    """Return how long the last frame, shown from `tick` on, is shown by the word of its container, in ticks.
+
+    Args:
+        video: the file.
+        tick: when its last frame appears.
+        own: what that claims for itself; 0 for nothing.
+    """
     stream = video.stream
     formats = video.container.format.name.split(",")
     if "mov" in formats and stream.duration:
-        return (stream.start_time or 0) + stream.duration
+        claim = (stream.start_time or 0) + stream.duration - tick
+        # The length of a track that an edit list cuts counts from 0, a delay before its first frame with it.
+        return [stream.duration - tick, claim] if 0 < stream.duration - tick <= own < claim else [claim]
     if "matroska" in formats and (time := _CLOCK_TIME.match(stream.metadata.get("DURATION", ""))):
         hours, minutes, seconds = map(Fraction, time.groups())
-        return round((hours * 3600 + minutes * 60 + seconds) / (stream.time_base or Fraction(1, 1000)))
-    return None
+        end = round((hours * 3600 + minutes * 60 + seconds) / (stream.time_base or Fraction(1, 1000)))
+        return [end - tick]
+    return []
 
 
 def _counts_from_zero(container: InputContainer) -> bool:

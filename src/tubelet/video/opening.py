@@ -35,8 +35,12 @@ _SEGMENTS = (b"styp", b"moof", b"sidx", b"emsg", b"prft")
 _ENCRYPTION_MARKS = (b"pssh", b"encv", b"enca")
 
 
-def open_container(path: Path) -> InputContainer:
+def open_container(path: Path, *, edits: bool = True) -> InputContainer:
     """Open a file of any format that holds its own pictures and sound.
+
+    Args:
+        path: the file.
+        edits: whether the edit list of an MP4 or MOV says what of it is shown, and when.
 
     Raises:
         VideoError: there is no such file, or it is not a video file; the message says why.
@@ -46,6 +50,8 @@ def open_container(path: Path) -> InputContainer:
     # "file:" keeps FFmpeg from reading a name like "concat:a|b" or "http:x" as a protocol, and the pattern
     # type from reading "a%d.png" as "a0.png, a1.png, …".
     options = {"protocol_whitelist": "file", "format_whitelist": _formats(), "pattern_type": "none"}
+    if not edits:
+        options["ignore_editlist"] = "1"
     try:
         container = av.open(f"file:{path}", "r", container_options=options, metadata_errors="replace")
     except ArgumentError as error:

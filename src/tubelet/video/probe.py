@@ -12,6 +12,7 @@ from tubelet.given import as_video
 from tubelet.video.array import describe_array, open_array
 from tubelet.video.audio import describe_audio
 from tubelet.video.convert import colour_of, has_alpha
+from tubelet.video.edits import hides_all, shown_frames
 from tubelet.video.info import Colour, VideoInfo
 from tubelet.video.opening import NO_ANIMATED_WEBP, is_encrypted
 from tubelet.video.orientation import Orientation, is_slanted
@@ -66,6 +67,11 @@ def first_frame(path: Path, frames: Iterator[VideoFrame], video: Source) -> Vide
         raise VideoError(NO_ANIMATED_WEBP.format(path=path))
     if said := str(video.damage):
         raise VideoError(f"{path} gives no frame: {said}. The file is damaged; fetch or export it again.")
+    if hides_all(path):
+        raise VideoError(
+            f"{path} has frames, but its edit list shows none of them: they are before its start or after "
+            f"its end. Take the list out: ffmpeg -ignore_editlist 1 -i {path.name} -c copy all{path.suffix}"
+        )
     raise VideoError(
         f"{path} has a header but no frames; it may be one segment of a stream. Join it with the others."
     )
@@ -102,7 +108,7 @@ def describe(path: Path, video: Source, frame: VideoFrame) -> VideoInfo:
         height=size[1],
         coded_width=frame.width,
         coded_height=frame.height,
-        frames=stream.frames or None,
+        frames=shown_frames(stream),
         duration_seconds=_duration(video, time_base),
         time_base=time_base,
         average_rate=stream.average_rate or None,

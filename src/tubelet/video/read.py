@@ -5,7 +5,7 @@ import math
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -188,14 +188,18 @@ def read_from(
         stop = None if end is None else max(start, first_tick(end, ARRAY_TIME_BASE))
         yield from _array_runs(open_array(path), run, start, stop)
         return
-    with opened(path) as video:
+    with ExitStack() as stack:
+        video = stack.enter_context(opened(path))
         decoded = video.frames()
         first = first_frame(path, decoded, video)
         info = describe(path, video, first)
         target = first_tick(seconds, info.time_base)
         stop = math.inf if end is None else first_tick(end, info.time_base)
         if _is_seekable(video) and first.pts is not None and target > first.pts:
-            decoded = _seek(path, video, target, floor=first.pts)
+            sought = _seek(video, target, floor=first.pts)
+            if sought is None:
+                video = stack.enter_context(opened(path))
+            decoded = video.frames() if sought is None else sought
             first = first_frame(path, decoded, video)
         reader = _Reader(info, video, run)
         stamped = reader.stamped(first, decoded)
@@ -241,8 +245,11 @@ def _is_seekable(video: Source) -> bool:
     return bool(_SEEKABLE & set(video.container.format.name.split(",")))
 
 
-def _seek(path: Path, video: Source, target: int, *, floor: int) -> Iterator[VideoFrame]:
+def _seek(video: Source, target: int, *, floor: int) -> Iterator[VideoFrame] | None:
     """Return the frames from a key frame at or before `target`, seeking again where a landing is too late.
+
+    None, if the index leads to no such frame, or the container cannot be seeked in: then it is read from its
+    beginning, opened anew.
 
     With open groups of pictures the index leads to a key frame whose leading frames cannot be decoded; then
     the first frame that comes out is not a key frame, or is after the target. Half a second, one, two …
@@ -252,17 +259,15 @@ def _seek(path: Path, video: Source, target: int, *, floor: int) -> Iterator[Vid
     back = 0
     while True:
         goal = max(floor, target - back)
-        video.seek(goal)
+        if not video.seek(goal):
+            return None
         decoded = video.frames()
         first = next(decoded, None)
         if first is not None and first.key_frame and first.pts is not None and first.pts <= target:
             return itertools.chain([first], decoded)
         if goal == floor:
-            break
+            return None  # not even the first frame is where the index says
         back = max(second // 2, 2 * back)
-    # Not even the first frame is where the index says: decode from the beginning.
-    video.seek(min(0, floor) - 10 * second)
-    return video.frames()
 
 
 class _Reader:

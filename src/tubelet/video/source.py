@@ -16,7 +16,6 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from tubelet.cores import CODEC_THREADS
-from tubelet.errors import VideoError
 from tubelet.video.chroma import decoder_options
 from tubelet.video.crop import Crop, container_crop
 from tubelet.video.damage import Damage
@@ -143,19 +142,19 @@ class Source:
         last = entries[len(entries) - 1]
         return last.pos + last.size - self.path.stat().st_size
 
-    def seek(self, tick: int) -> None:
+    def seek(self, tick: int) -> bool:
         """Go to a key frame at or before `tick` (in the stream's time base), if the file's index is right.
 
-        Raises:
-            VideoError: the file cannot be seeked in.
+        Gives whether that could be done; where not, nothing more is to be read from here.
         """
         try:
             self.container.seek(tick, stream=self.stream, backward=True)
-        except FFmpegError as error:
-            raise VideoError(f"{self.container.name} cannot be seeked in: {error.strerror}") from error
+        except FFmpegError:
+            return False
         self.decoder.flush_buffers()
         self.damage.seeked()
         self.last.clear()
+        return True
 
 
 def _is_end(packet: Packet) -> bool:
