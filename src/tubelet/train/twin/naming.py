@@ -71,13 +71,20 @@ class Naming(nn.Module):
             latents: of clips with one thing each, at least the dynamics.
             labels: of them.
         """
-        told = self._of_dynamics({name: latent.detach() for name, latent in latents.items()}, frozen=False)
-        seen = self._of_dynamics(latents, frozen=True)
+        told = self.answers_of_dynamics(
+            {name: latent.detach() for name, latent in latents.items()}, frozen=False
+        )
+        seen = self.answers_of_dynamics(latents, frozen=True)
         parts = [_surprise(answers, labels) for answers in told] + [_sureness(answers) for answers in seen]
         return torch.stack(parts).sum()
 
-    def _of_dynamics(self, latents: Latents, *, frozen: bool) -> list[Float[Tensor, "b _ k"]]:
-        """The answers of all places, and those of all windows."""
+    def answers_of_dynamics(self, latents: Latents, *, frozen: bool) -> list[Float[Tensor, "b _ k"]]:
+        """The answers of all places, and those of all windows: one for each label of every question.
+
+        Args:
+            latents: of clips with one thing each, at least the dynamics.
+            frozen: whether the maps do not learn from what is made of the answers.
+        """
         rows, columns = latents[ROWS], latents[COLUMNS]
         places = [_told(self.maps[name], _places(latents[name]), frozen=frozen) for name in (ROWS, COLUMNS)]
         down = rearrange(rows.mean(dim=2), "b c (i y) j -> b (i j) (c y)", y=SIDE)

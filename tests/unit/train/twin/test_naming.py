@@ -73,7 +73,7 @@ def test_the_mean_of_a_row_of_a_window_tells_too():
     for mark in (0.0, 6.0):
         naming, _, _ = fitted(*of_rows(4, mark), iterations=12)
         latents, labels = of_rows(6, mark)
-        _, windows = naming._of_dynamics(latents, frozen=True)
+        _, windows = naming.answers_of_dynamics(latents, frozen=True)
         surprised.append(float(_surprise(windows, labels)))
     assert surprised[1] < surprised[0] - 0.1
 
@@ -96,7 +96,7 @@ def test_the_maps_learn_to_tell_and_the_latents_to_leave_them_in_doubt():
     leaf = latents["rows"].clone().requires_grad_()
 
     def doubt(rows):
-        each = naming._of_dynamics(latents | {"rows": rows}, frozen=True)
+        each = naming.answers_of_dynamics(latents | {"rows": rows}, frozen=True)
         return sum(float(_sureness(answers).detach()) for answers in each)
 
     naming.zero_grad()
@@ -107,7 +107,7 @@ def test_the_maps_learn_to_tell_and_the_latents_to_leave_them_in_doubt():
         name: weights.grad.clone() for name, weights in naming.named_parameters() if weights.grad is not None
     }
     naming.zero_grad()
-    told = naming._of_dynamics(latents, frozen=False)
+    told = naming.answers_of_dynamics(latents, frozen=False)
     torch.stack([_surprise(answers, labels) for answers in told]).sum().backward()
     for name, weights in naming.named_parameters():
         if name in learnt:
