@@ -162,7 +162,9 @@ class Damage:
         """Say what was damaged; empty if nothing was."""
         parts = []
         if self.failed:
-            parts.append(f"{self.failed} of {self.packets} packets do not decode ({self.reason})")
+            # The end, at which the decoder gives what it holds, may be refused as well; it is no packet.
+            failed = min(self.failed, self.packets)
+            parts.append(f"{failed} of {self.packets} packets do not decode ({self.reason})")
         if self.incomplete:
             parts.append(f"{self.incomplete} of {self.packets} packets are incomplete")
         if self.frameless:

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from tubelet.errors import DamageWarning, TubeletWarning
+from tubelet.errors import DamageWarning, TubeletWarning, VideoError
 from tubelet.video.damage import Damage
 from tubelet.video.packets import gives_frame
 from tubelet.video.read import read
@@ -220,3 +220,16 @@ def test_packets_without_times_are_only_counted():
     assert damage.frameless == 0
     damage.ended()
     assert damage.frameless == 2
+
+
+def test_no_more_packets_are_damaged_than_there_are(tmp_path):
+    path = tmp_path / "raw.mov"  # FFmpeg writes planes into it that its own decoder refuses
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("rawvideo")
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        for index in range(2):
+            frame = av.VideoFrame(64, 32, "yuv420p")
+            frame.pts = index
+            output.mux(stream.encode(frame))
+    with pytest.raises(VideoError, match=r"gives no frame: 2 of 2 packets do not decode"):
+        next(read(path))
