@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tubelet.cli import budgets, options, sources
-from tubelet.cli.console import show_table
+from tubelet.cli.console import going_on, show_table
 from tubelet.cli.progress import progress
 from tubelet.errors import DamageWarning, LossWarning, OptionError, TubeletWarning
 from tubelet.spelling import counted
@@ -214,7 +214,8 @@ def _encode(bulk: "BulkEncoding", encode_dataset: "Callable[..., BulkReport]") -
             shown(done - seen)
             seen = done
 
-        return encode_dataset(bulk, on_progress=show)
+        with going_on():
+            return encode_dataset(bulk, on_progress=show)
 
 
 def _rows(arguments: argparse.Namespace, report: "BulkReport", seconds: float) -> list[tuple[str, str]]:

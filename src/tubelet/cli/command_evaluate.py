@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tubelet.cli import options, sources
+from tubelet.cli.console import going_on
 from tubelet.cli.tables import show
 from tubelet.errors import DamageWarning, LossWarning
 from tubelet.files import printable
@@ -122,7 +123,8 @@ def run(arguments: argparse.Namespace) -> None:
             advance(done - seen)
             seen = done
 
-        path = evaluate(evaluation, on_part=show)
+        with going_on(force=arguments.force):
+            path = evaluate(evaluation, on_part=show)
     results = read_own(path)
     show_results(results)
     print(f"\nall figures: {printable(path)}")

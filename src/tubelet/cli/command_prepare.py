@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tubelet.cli import options, sources
-from tubelet.cli.console import as_word, show_table
+from tubelet.cli.console import as_word, going_on, show_table
 from tubelet.cli.preparing import prepared, rows_outside
 from tubelet.spelling import counted
 
@@ -53,14 +53,15 @@ def run(arguments: argparse.Namespace) -> None:
     )
     rows = rows_outside(sources.rows_of(arguments), arguments.output, exclude=arguments.exclude)
     options.check_outputs([], arguments.json, inputs=[Path(row.path) for row in rows], force=arguments.force)
-    crops = prepared(
-        rows,
-        arguments.output,
-        config,
-        compressed=arguments.compress,
-        on_error=arguments.on_error,
-        force=arguments.force,
-    )
+    with going_on(force=arguments.force):
+        crops = prepared(
+            rows,
+            arguments.output,
+            config,
+            compressed=arguments.compress,
+            on_error=arguments.on_error,
+            force=arguments.force,
+        )
     with options.tables_beside(arguments.json):
         show_table(_table(arguments, crops))
     if arguments.json is not None:

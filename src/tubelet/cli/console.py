@@ -81,6 +81,25 @@ def guarded(
     return code
 
 
+@contextmanager
+def going_on(*, force: bool = False) -> Iterator[None]:
+    """Do work that the same command goes on with: whoever interrupts it is told so.
+
+    Args:
+        force: whether the command was to begin anew, which it would do again.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if stop.args:
+            raise
+        without = ", without --force," if force else ""
+        raise KeyboardInterrupt(
+            f"interrupted; nothing half-written was kept. Give the same command again{without} to go on: "
+            "what is done is kept."
+        ) from stop
+
+
 def nobody_reads() -> bool:
     """Whether the reader of standard output or error is gone; then what is left for them is dropped."""
     gone = False

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tubelet.cli import options
-from tubelet.cli.console import show_table
+from tubelet.cli.console import going_on, show_table
 from tubelet.cli.losses import losses_summed
 from tubelet.cli.progress import progress
 from tubelet.errors import DamageWarning
@@ -157,15 +157,16 @@ class FolderWork:
                     with options.tables_beside(arguments.json):
                         show_table(table(clip.target, reports[0]))
 
-            report = make_files(
-                clips,
-                arguments.output,
-                make_one,
-                made_from=made_from,
-                on_error=arguments.on_error,
-                force=arguments.force,
-                on_clip=on_clip,
-            )
+            with going_on(force=arguments.force):
+                report = make_files(
+                    clips,
+                    arguments.output,
+                    make_one,
+                    made_from=made_from,
+                    on_error=arguments.on_error,
+                    force=arguments.force,
+                    on_clip=on_clip,
+                )
         if report.kept:
             with options.tables_beside(arguments.json):
                 show_table([("done before", f"{len(report.kept)} of {len(clips)} clips")])
