@@ -50,6 +50,9 @@ DEFAULT_DISCRETE = "tubelet-fsq"
 SHIPPED = Path(__file__).parent / "weights"
 """The folder of the tokenizers that come with the package."""
 
+_RUN = "run.json"
+"""What a folder of a training run holds."""
+
 _CONFIG_BYTES = 1 << 20
 
 _LOG = logging.getLogger("tubelet.checkpoint")
@@ -117,6 +120,11 @@ def find(name: str | Path | None = None) -> Path:
         raise CheckpointError(
             f"{wanted} holds a tokenizer that was exported for other programs; tubelet computes with the one "
             f"that it was made of, which `tubelet info {wanted}` names. Give that one."
+        )
+    if (Path(wanted) / _RUN).is_file():
+        raise CheckpointError(
+            f"{wanted} is a training run, not a tokenizer. Make one of it and give that: "
+            f"`tubelet export-checkpoint {wanted} -o DIR`."
         )
     if isinstance(wanted, str) and hub.is_repository(wanted):
         return hub.fetch(wanted)

@@ -1,6 +1,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -118,6 +119,15 @@ def test_a_path_is_the_folder_even_where_a_shipped_one_has_its_name(folder, monk
 def test_an_unknown_name_is_answered_with_the_known_ones(name):
     with pytest.raises(CheckpointError, match=f"shipped are {DEFAULT}.*tubelet models"):
         read_continuous(name)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_training_run_is_named_with_what_makes_a_tokenizer_of_it(tmp_path, kind):
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(
+        CheckpointError, match=rf"training run.*`tubelet export-checkpoint {tmp_path} -o DIR`"
+    ):
+        find(kind(tmp_path))
 
 
 def test_changed_weights_are_noticed(folder):
