@@ -45,6 +45,7 @@ NAVIGATION: dict[str, str | list[str]] = {
         "guides/generate.md",
         "guides/motion.md",
         "guides/predict.md",
+        "guides/distributions.md",
         "guides/structure.md",
         "guides/flow.md",
         "guides/models.md",

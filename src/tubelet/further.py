@@ -8,8 +8,14 @@ PACKAGE = "tubelet_weights"
 """The package of that distribution. Nothing of it is imported."""
 
 TOKENIZERS = (
-    "tubelet-flow", "tubelet-fsq-deep", "tubelet-global", "tubelet-image", "tubelet-motion", "tubelet-predict"
-)  # fmt: skip
+    "tubelet-flow",
+    "tubelet-fsq-deep",
+    "tubelet-global",
+    "tubelet-image",
+    "tubelet-m-vae",
+    "tubelet-motion",
+    "tubelet-predict",
+)
 """The tokenizers that it holds, in its folder ``weights``."""
 
 GENERATORS = ("tubelet-ar",)

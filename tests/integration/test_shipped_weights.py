@@ -121,3 +121,17 @@ def test_more_channels_are_never_worse(continuous, smooth):
         back = tokenizer.decode_parts(prefix, frames=9, height=64, width=64)
         errors.append(float((back - clip).square().mean()))
     assert all(more <= fewer * 1.001 for fewer, more in pairwise(errors))
+
+
+def test_a_draw_of_the_shipped_distribution_shows_what_its_mean_shows():
+    tokenizer = tubelet.load("tubelet-m-vae")
+    clip = slow_waves(13, 96, 128)
+    posterior = tokenizer.posterior(tubelet.to_model(clip))
+    one, other = (posterior.sample(torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    deviation = (posterior.log_variance / 2).exp()
+    assert not torch.equal(one, other)
+    assert ((one - posterior.mean) / deviation).std() == pytest.approx(1, abs=0.05)
+    assert 1e-3 < float(deviation.mean()) < 1 and float(posterior.kl()) > 0
+    back = tubelet.from_model(tokenizer.decode(one, frames=13, height=96, width=128))
+    error = np.mean((clip.astype(float) - back) ** 2)
+    assert 10 * np.log10(255**2 / error) > 30

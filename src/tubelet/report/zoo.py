@@ -28,7 +28,7 @@ GENERATORS = Path("src") / "tubelet" / "generate" / "weights"
 FURTHER = Path("further") / "src" / "tubelet_weights"
 """Folders of what is shipped, in the repository that this page is of."""
 
-EVALUATIONS = ("dev", "dev-more", "dev-motion", "dev-predict", "dev-rate")
+EVALUATIONS = ("dev", "dev-more", "dev-motion", "dev-predict", "dev-rate", "dev-vae")
 """Folders of results of one protocol on the same clips."""
 
 CASE = {"frames": 17, "width": 256, "height": 256}
@@ -67,6 +67,7 @@ measured. [Figures](figures.md) has other rates, codecs beside them, and interva
 _CHANNELS = """\
 Mean PSNR in dB of 16 clips by the channels that are kept, in protocol `short256x33` version 1, in which
 chroma lies half a pixel beside where the version of above has it: the two tables differ by up to 0.02 dB.
+`tubelet-m` was measured again later, by the version of above.
 """
 
 _GENERATORS = """\

@@ -20,8 +20,8 @@ from tubelet.tokenizers.streams.encoder import Steps
 from tubelet.types import Counts, Known, Latent, Latents, Part, Video
 
 _NO_DISTRIBUTION = (
-    "this tokenizer knows no distribution, only a latent; one that does is built with variational=True. Use "
-    "encode."
+    "this tokenizer gives a latent and no distribution. Use encode, or a tokenizer that gives one: "
+    "tubelet-m-vae, or what a run of recipe m_vae or m16_vae became."
 )
 
 

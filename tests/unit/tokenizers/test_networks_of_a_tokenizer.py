@@ -60,7 +60,7 @@ def test_the_mean_of_the_posterior_is_what_encode_gives(variational, video):
 
 
 def test_a_tokenizer_without_a_distribution_says_so(network_tokenizer, video):
-    with pytest.raises(OptionError, match="variational=True"):
+    with pytest.raises(OptionError, match="tubelet-m-vae"):
         network_tokenizer.posterior(video)
 
 
