@@ -51,7 +51,7 @@ SHIPPED = Path(__file__).parent / "weights"
 """The folder of the priors that come with the package; others are in the distribution tubelet-weights."""
 
 PRIORS: dict[str, str] = {
-    "d1e29f2558d45b0a1bc9668429e0dc769a13907b1734cd7ba0baf7259bef15d1": "tubelet-m-prior",
+    "465967b57903ae2e706e18d8aa4616562e09de149b7c46570da4e2f29c995e47": "tubelet-m-prior",
     "11a33db38f0bf4468b8fef765402bf4c9d392e36844512b38debee0ea2292afe": "tubelet-fsq-prior",
     "267666e247ab7604541631fd8e475884a6da69dd1243458b3072b0e002f8e243": "klt-4x8x8-motion-prior",
     "c1a68d61cd42c5ce881f79bb0783ba0857149ea4af85c175e58258fc4f03e534": "tubelet-m-rate-prior",
