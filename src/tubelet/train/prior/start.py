@@ -1,13 +1,36 @@
 """Starting a run from a prior that was trained before."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from tubelet.errors import OptionError
 from tubelet.priors.config import PriorConfig
 from tubelet.priors.context import MAP
-from tubelet.priors.files import PriorNumbers, given_folder, read_arrays
+from tubelet.priors.files import Weights, given_folder, read_arrays
 from tubelet.train.prior.integers import from_integers
 from tubelet.train.prior.network import PriorNetwork
+
+Pairs = Mapping[str, tuple[object, object]]
+"""What a prior has and what a run has, by what it is."""
+
+
+def read_start(name: str, *, hidden: int) -> tuple[PriorConfig, Weights]:
+    """The numbers and arrays of a prior that a run goes on from.
+
+    Args:
+        name: of a shipped prior, or its folder.
+        hidden: features of each hidden layer of the run's networks.
+
+    Raises:
+        CheckpointError: there is none, or it cannot be read.
+        OptionError: it has no networks, or others.
+    """
+    config, arrays, _ = read_arrays(given_folder(name))
+    if not isinstance(config, PriorConfig):
+        raise OptionError(
+            f"{name} is a prior of motion, which counts and has no networks; give one that has."
+        )
+    _check_alike(name, {"hidden features (--hidden)": (config.hidden, hidden)})
+    return config, arrays
 
 
 def go_on_from(name: str, network: PriorNetwork, *, hidden: int) -> PriorNetwork:
@@ -22,29 +45,23 @@ def go_on_from(name: str, network: PriorNetwork, *, hidden: int) -> PriorNetwork
         CheckpointError: there is none, or it cannot be read.
         OptionError: it is of another shape.
     """
-    config, arrays, _ = read_arrays(given_folder(name))
-    _check(name, config, network, hidden)
-    named = {f"group_{number}": group for number, group in enumerate(network.networks)} | {MAP: network.map}
-    for part, group in named.items():
-        start = f"{part}."
-        from_integers(
-            {each.removeprefix(start): arrays[each] for each in arrays if each.startswith(start)}, group
-        )
-    return network
-
-
-def _check(name: str, config: PriorNumbers, network: PriorNetwork, hidden: int) -> None:
-    """That a prior has the shape of a run's; raises OptionError."""
-    if not isinstance(config, PriorConfig):
-        raise OptionError(
-            f"{name} is a prior of motion, which counts and has no networks; give one that has."
-        )
-    pairs: dict[str, tuple[Sequence[object] | int, Sequence[object] | int]] = {
+    config, arrays = read_start(name, hidden=hidden)
+    shape: Pairs = {
         "ends of groups of channels": (config.ends, tuple(stop for _, stop in network.channels)),
         "bases of digits": (config.bases, network.bases),
         "passes (--four_passes)": (config.passes, tuple(group.passes for group in network.networks)),
-        "hidden features (--hidden)": (config.hidden, hidden),
     }
+    _check_alike(name, shape)
+    named = {f"group_{number}": group for number, group in enumerate(network.networks)} | {MAP: network.map}
+    for part, group in named.items():
+        start = f"{part}."
+        own = {each.removeprefix(start): arrays[each] for each in arrays if each.startswith(start)}
+        from_integers(own, group)
+    return network
+
+
+def _check_alike(name: str, pairs: Pairs) -> None:
+    """That numbers of a prior are those of a run; raises OptionError."""
     unlike = [f"{what}: {one} there and {own} in the run" for what, (one, own) in pairs.items() if one != own]
     if unlike:
         raise OptionError(

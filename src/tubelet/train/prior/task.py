@@ -16,7 +16,7 @@ from tubelet.train.prior.config import PriorStage, PriorTrainConfig
 from tubelet.train.prior.draws import draw_window, to_symbols
 from tubelet.train.prior.latents import Latents, encode_crops
 from tubelet.train.prior.network import Cost, PriorNetwork, Symbols, groups_of
-from tubelet.train.prior.start import go_on_from
+from tubelet.train.prior.start import go_on_from, read_start
 from tubelet.train.progress_messages import progress_messages
 from tubelet.train.state import TrainState
 from tubelet.train.task import Outcome, Place, Term
@@ -39,6 +39,8 @@ def train_prior(config: PriorTrainConfig, *, data: Path, options: RunOptions) ->
         TrainingError: gradients stayed bad, or a checkpoint cannot be taken up.
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
+    if config.start is not None:
+        read_start(config.start, hidden=config.hidden)  # before minutes of encoding
     crops = open_crops(data)
     options.folder.mkdir(parents=True, exist_ok=True)
     said = progress_messages(options.on_message, "crops are encoded", every=200)
