@@ -142,12 +142,17 @@ def given_folder(given: str) -> Path:
     """The folder of a prior that is named as users name it: that of a shipped one, or a path.
 
     Raises:
-        CheckpointError: it is among further weights that are not installed.
+        CheckpointError: there is none, or it is among further weights that are not installed.
     """
-    folder = folder_of(given)
-    if folder is None and given in FURTHER_PRIORS:
+    folder = folder_of(given) or Path(given)
+    if (folder / "config.json").is_file():
+        return folder
+    if given in FURTHER_PRIORS:
         raise CheckpointError(f"there is no prior {given}: {how_to_install(given)}")
-    return folder or Path(given)
+    raise CheckpointError(
+        f"there is no prior {given}: it is neither one that ships ({', '.join(PRIORS.values())}) nor a folder "
+        "with a config.json. Give one of these, or what `tubelet export-checkpoint` made of a run of `prior`."
+    )
 
 
 def folder_of(name: str) -> Path | None:

@@ -186,7 +186,7 @@ def test_a_prior_of_motion_is_not_gone_on_from(data, tmp_path, continuous):
 
 def test_a_prior_that_is_not_there_is_named(data, tmp_path, continuous):
     run = config(continuous, start="no-such-prior")
-    with pytest.raises(CheckpointError, match="no-such-prior"):
+    with pytest.raises(CheckpointError, match="no prior no-such-prior: it is neither one that ships"):
         train_prior(run, data=data, options=RunOptions(folder=tmp_path / "second"))
     assert not (tmp_path / "second").exists()  # nothing was encoded before
 
