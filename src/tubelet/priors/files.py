@@ -150,8 +150,9 @@ def given_folder(given: str) -> Path:
     if given in FURTHER_PRIORS:
         raise CheckpointError(f"there is no prior {given}: {how_to_install(given)}")
     raise CheckpointError(
-        f"there is no prior {given}: it is neither one that ships ({', '.join(PRIORS.values())}) nor a folder "
-        "with a config.json. Give one of these, or what `tubelet export-checkpoint` made of a run of `prior`."
+        f"there is no prior {given}: it is neither one that ships ({', '.join(PRIORS.values())}) nor a "
+        "folder with a config.json. Give one of these, or what `tubelet export-checkpoint` made of a run of "
+        "recipe prior."
     )
 
 
