@@ -83,10 +83,10 @@ def guarded(
 
 @contextmanager
 def going_on(*, force: bool = False) -> Iterator[None]:
-    """Do work that the same command goes on with: whoever interrupts it is told so.
+    """Run work that the same command can resume; an interruption says so.
 
     Args:
-        force: whether the command was to begin anew, which it would do again.
+        force: whether the command started over, as it would again.
     """
     try:
         yield

@@ -17,6 +17,7 @@ from tubelet.bitstream.part_header import PartHeader
 from tubelet.bitstream.symbol_model import SymbolModel
 from tubelet.errors import CheckpointError
 from tubelet.files import replacing_folder
+from tubelet.files.names import is_name
 from tubelet.further import PRIORS as FURTHER_PRIORS
 from tubelet.further import further_folders, how_to_install
 from tubelet.json_fields import fields_from_json
@@ -139,12 +140,12 @@ def prior_of_file(name: str, sha256: str) -> Prior:
 
 
 def given_folder(given: str) -> Path:
-    """The folder of a prior that is named as users name it: that of a shipped one, or a path.
+    """The folder of a prior that is named as users name it: that of a shipped one, or ``./name`` and paths.
 
     Raises:
         CheckpointError: there is none, or it is among further weights that are not installed.
     """
-    folder = folder_of(given) or Path(given)
+    folder = (folder_of(given) if is_name(given) else None) or Path(given)
     if (folder / "config.json").is_file():
         return folder
     if given in FURTHER_PRIORS:

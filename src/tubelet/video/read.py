@@ -248,8 +248,8 @@ def _is_seekable(video: Source) -> bool:
 def _seek(video: Source, target: int, *, floor: int) -> Iterator[VideoFrame] | None:
     """Return the frames from a key frame at or before `target`, seeking again where a landing is too late.
 
-    None, if the index leads to no such frame, or the container cannot be seeked in: then it is read from its
-    beginning, opened anew.
+    None if the index leads to no such frame, or the container cannot be seeked in: then the file is opened
+    again and read from its beginning.
 
     With open groups of pictures the index leads to a key frame whose leading frames cannot be decoded; then
     the first frame that comes out is not a key frame, or is after the target. Half a second, one, two …

@@ -12,7 +12,7 @@ from tubelet.data.crops import open_crops
 from tubelet.errors import CheckpointError, OptionError
 from tubelet.models.klt.config import KLTConfig
 from tubelet.models.motion.config import MotionConfig
-from tubelet.priors.files import read_arrays, read_prior
+from tubelet.priors.files import given_folder, read_arrays, read_prior
 from tubelet.quantizers.config import FSQConfig, VQConfig
 from tubelet.tokenizers.config import DiscreteConfig
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -189,6 +189,22 @@ def test_a_prior_that_is_not_there_is_named(data, tmp_path, continuous):
     with pytest.raises(CheckpointError, match="no prior no-such-prior: it is neither one that ships"):
         train_prior(run, data=data, options=RunOptions(folder=tmp_path / "second"))
     assert not (tmp_path / "second").exists()  # nothing was encoded before
+
+
+def test_a_run_is_resumed_without_what_it_started_from(data, tmp_path, continuous, trained, stop_after):
+    run = config(continuous, start=str(trained))
+    broken = RunOptions(folder=tmp_path / "second", on_iteration=stop_after(2))
+    train_prior(run, data=data, options=broken)
+    trained.rename(tmp_path / "elsewhere")
+    resumed = RunOptions(folder=tmp_path / "second", resume=True)
+    assert train_prior(run, data=data, options=resumed).progress == 1
+
+
+def test_a_folder_here_may_be_called_as_a_shipped_prior(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trained.rename(tmp_path / "tubelet-m-prior")
+    assert read_arrays(given_folder("./tubelet-m-prior"))[0].hidden == 8
+    assert read_arrays(given_folder("tubelet-m-prior"))[0].hidden == 80
 
 
 @pytest.mark.parametrize("name", ["motion", "nonsense"])

@@ -50,7 +50,7 @@ def to_integers(network: GroupNetwork) -> Arrays:
 
 @torch.no_grad()
 def from_integers(arrays: Mapping[str, NDArray[np.integer]], network: GroupNetwork) -> None:
-    """Fill a network with the weights that arrays were made of, but for their rounding; `to_integers` back.
+    """Fill a network with the weights that arrays were made of, up to rounding; the inverse of `to_integers`.
 
     Args:
         arrays: of a prior, by the names of `GroupShape.weights`.

@@ -39,7 +39,7 @@ def train_prior(config: PriorTrainConfig, *, data: Path, options: RunOptions) ->
         TrainingError: gradients stayed bad, or a checkpoint cannot be taken up.
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
-    if config.start is not None:
+    if config.start is not None and not options.resume:
         read_start(config.start, hidden=config.hidden)  # before minutes of encoding
     crops = open_crops(data)
     options.folder.mkdir(parents=True, exist_ok=True)
