@@ -17,7 +17,7 @@ from tubelet.cli import command_models, console, progress
 from tubelet.cli.log import LOG, in_file, on_terminal
 from tubelet.cli.main import main
 from tubelet.cli.parser import COMMANDS, make_parser
-from tubelet.errors import DamageWarning, OptionError, OutputError
+from tubelet.errors import DamageWarning, LossWarning, OptionError, OutputError
 
 COMMAND = Path(sys.executable).with_name("tubelet")
 
@@ -316,6 +316,19 @@ def test_damage_is_exit_code_1_and_bad_usage_2(capsys):
         "tubelet: error: channels is 0",
         "tubelet: error: no room",
     ]
+
+
+def test_what_a_programmer_is_warned_of_is_said_with_its_place_or_not(capsys):
+    def warned():
+        warnings.warn("it was left open", ResourceWarning, stacklevel=1)
+        warnings.warn("it goes", DeprecationWarning, stacklevel=1)
+        warnings.warn("ten bits", LossWarning, stacklevel=1)
+
+    assert console.guarded(warned) == 0
+    assert capsys.readouterr().err == "tubelet: warning: ten bits\n"
+    assert console.guarded(warned, console.Manner(verbose=True)) == 0
+    said = capsys.readouterr().err
+    assert "it was left open (ResourceWarning, " in said and "it goes (DeprecationWarning, " in said
 
 
 # Readers that go away, and signals

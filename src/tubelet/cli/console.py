@@ -26,6 +26,9 @@ _STOPPED = "interrupted; nothing half-written was kept."
 
 _PACKAGE = Path(__file__).parents[1]
 
+_ABOUT_CODE = (ResourceWarning, DeprecationWarning, PendingDeprecationWarning, ImportWarning)
+"""Warnings that tell a programmer something, not who gave a command."""
+
 
 class Manner(NamedTuple):
     """How much a command says.
@@ -165,7 +168,10 @@ def _place(error: BaseException) -> str:
 
 @contextmanager
 def _warnings_said(*, with_place: bool) -> Iterator[list[DamageWarning]]:
-    """Say every warning in one line, and once; give a list of those of damage."""
+    """Say every warning in one line, and once; give a list of those of damage.
+
+    Those about code, as of a file that an interrupted import left open, are said only with their place.
+    """
     damages: list[DamageWarning] = []
     said: set[str] = set()
 
@@ -183,6 +189,9 @@ def _warnings_said(*, with_place: bool) -> Iterator[list[DamageWarning]]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
+        if not with_place:
+            for category in _ABOUT_CODE:
+                warnings.simplefilter("ignore", category)
         warnings.showwarning = show
         yield damages
 
