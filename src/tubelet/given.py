@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from fractions import Fraction
 from numbers import Rational, Real
+from operator import index
 from pathlib import Path
 from typing import SupportsIndex
 
@@ -42,6 +43,16 @@ def as_video(given: Path | str, name: str) -> Path:
     return Path(path)
 
 
+def as_whole(given: object) -> int | None:
+    """A whole number, also one of NumPy or of a tensor without axes, as int; None for all else, bool too."""
+    if isinstance(given, bool) or not isinstance(given, SupportsIndex):
+        return None
+    try:
+        return index(given)
+    except TypeError:  # a tensor of something else
+        return None
+
+
 def check_whole_numbers(**numbers: object) -> None:
     """Raise unless these are whole numbers, such as frames, rows and columns.
 
@@ -49,7 +60,7 @@ def check_whole_numbers(**numbers: object) -> None:
         OptionError: one is not.
     """
     for name, number in numbers.items():
-        if not isinstance(number, SupportsIndex):
+        if as_whole(number) is None:
             cure = f"Give int({name})." if isinstance(number, Real | str) else "Give one."
             raise OptionError(f"{name} is {_shown(number)}; it is a whole number. {cure}")
 
@@ -84,9 +95,10 @@ def checked_memory(memory: int) -> int:
     Raises:
         OptionError: it is not a whole number.
     """
-    if not isinstance(memory, SupportsIndex):
+    number = as_whole(memory)
+    if number is None:
         raise OptionError(f"memory is {_shown(memory)}; it is a number of bytes, such as {1 << 30}.")
-    return memory
+    return number
 
 
 def check_texts(**texts: object) -> None:

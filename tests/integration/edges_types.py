@@ -108,6 +108,23 @@ def numbers_are_numbers() -> None:
             names(lambda **which: next(opened.read(**which)), "start is None; it is a whole", start=None)
 
 
+def whole_numbers_may_be_those_of_a_table() -> None:
+    tokenizer, latent = small(), small().encode(clip())
+    for four in (np.int64(4), np.uint8(4), torch.tensor(4)):
+        assert torch.equal(tokenizer.encode(clip(), channels=four), latent[:, :4])
+        kept, _ = tokenizer.encode_parts(clip(), channels={"latent": four})
+        assert torch.equal(kept["latent"], latent[:, :4])
+        with files() as folder, tubelet.open_tube(folder / "a.tube") as opened:
+            assert opened.latent(channels=four).shape[1] == 4
+    for wrong in (True, torch.tensor(4.0), np.array([4, 5])):
+        names(
+            tokenizer.encode,
+            f"channels is {wrong!r}; this tokenizer has 1 to 12",
+            video=clip(),
+            channels=wrong,
+        )
+
+
 def lengths_and_sizes_have_a_largest() -> None:
     for frames in (0, 10**30):
         words = f"frames is {frames}; from 1 to 86400 frames are predicted"

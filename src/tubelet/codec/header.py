@@ -11,6 +11,7 @@ from tubelet.checkpoint import Checkpoint
 from tubelet.codec.symbols import LatentQuantizer
 from tubelet.errors import BitstreamError, OptionError
 from tubelet.files.names import text_name
+from tubelet.given import as_whole
 from tubelet.quantizers.digits import Bases
 from tubelet.tokenizers.clip import only_part
 from tubelet.tokenizers.continuous import ContinuousTokenizer
@@ -251,7 +252,7 @@ def check_channels(channels: int | None, header: Header) -> None:
     if len(header.parts) > 1:
         names = ", ".join(part.name for part in header.parts)
         raise OptionError(f"channels is {channels}; the file holds several parts ({names}). Leave it out.")
-    _check_count(channels, header.channels)
+    _checked_count(channels, header.channels)
 
 
 def wanted_channels(channels: int | None, header: Header, parts: Sequence[Part]) -> dict[str, int]:
@@ -270,10 +271,11 @@ def wanted_channels(channels: int | None, header: Header, parts: Sequence[Part])
         check_channels(channels, header)
         return {}
     (part,) = ordered
-    _check_count(channels, part.channels)
-    return {part.name: channels}
+    return {part.name: _checked_count(channels, part.channels)}
 
 
-def _check_count(channels: int, most: int) -> None:
-    if not isinstance(channels, int) or not 1 <= channels <= most:
+def _checked_count(channels: int, most: int) -> int:
+    count = as_whole(channels)
+    if count is None or not 1 <= count <= most:
         raise OptionError(f"channels is {channels!r:.60}; this file holds 1 to {most}.")
+    return count

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from tubelet.errors import OptionError, ShapeError
+from tubelet.given import as_whole
 from tubelet.models.protocol import PredictiveModel, StepModel
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.types import Counts, Known, Latents
@@ -126,12 +127,13 @@ def continued(
         ShapeError: the last step of the clip is not full.
     """
     predicting = predictive_model(model)
-    if not isinstance(steps, int) or steps < 0:
-        raise OptionError(f"ahead is {steps!r}; it is a number of latent steps, from 0.")
+    added = as_whole(steps)
+    if added is None or added < 0:
+        raise OptionError(f"ahead is {steps!r:.60}; it is a number of latent steps, from 0.")
     before = grouping.steps(frames)
     check_full(grouping, frames, before)
-    longer = with_steps_ahead(predicting, latents, known, added=steps)
-    return Longer(*longer, grouping.first_frame(before + steps))
+    longer = with_steps_ahead(predicting, latents, known, added=added)
+    return Longer(*longer, grouping.first_frame(before + added))
 
 
 def check_full(grouping: Grouping, frames: int, steps: int) -> None:

@@ -17,6 +17,7 @@ from tubelet.checks import (
     warn_of_unit_range,
 )
 from tubelet.errors import OptionError, ShapeError
+from tubelet.given import as_whole
 from tubelet.models.protocol import StepModel
 from tubelet.spelling import counted
 from tubelet.types import Latent, Latents, Part, Video
@@ -147,9 +148,10 @@ def checked_channels(channels: int, most: int) -> int:
     Raises:
         OptionError: it is not a whole number from 1 to the most that there are.
     """
-    if not isinstance(channels, int) or not 1 <= channels <= most:
-        raise OptionError(f"channels is {channels}; this tokenizer has 1 to {most}.")
-    return channels
+    kept = as_whole(channels)
+    if kept is None or not 1 <= kept <= most:
+        raise OptionError(f"channels is {channels!r:.60}; this tokenizer has 1 to {most}.")
+    return kept
 
 
 def check_finite_latent(latent: Latent) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from tubelet.errors import OptionError, ShapeError
+from tubelet.given import as_whole
 from tubelet.models.protocol import StepModel
 from tubelet.tokenizers.grouping import Grouping, check_positions
 from tubelet.types import Known, Latent, Latents, Part, Stride
@@ -187,13 +188,16 @@ def check_prefixes(channels: Mapping[str, int] | None, parts: Sequence[Part]) ->
         raise OptionError(
             f"channels is {channels!r:.60}; they are said of each part by name; {wanted} are all."
         )
-    for name, kept in (channels or {}).items():
-        if name not in wanted or not isinstance(kept, int) or not 1 <= kept <= wanted[name]:
+    kept = dict(wanted)
+    for name, given in (channels or {}).items():
+        count = as_whole(given)
+        if name not in wanted or count is None or not 1 <= count <= wanted[name]:
             raise OptionError(
-                f"channels of part {name!r} are {kept}; the parts and their channels are {wanted}. Give 1 to "
-                "as many of one of them."
+                f"channels of part {name!r} are {given!r:.60}; the parts and their channels are {wanted}. "
+                "Give 1 to as many of one of them."
             )
-    return wanted | dict(channels or {})
+        kept[name] = count
+    return kept
 
 
 def _scaled(cells: slice, factor: int) -> slice:

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from tubelet.errors import OptionError
+from tubelet.given import as_whole
 from tubelet.models.flow.noise import noise_at
 from tubelet.models.flow.refiner import Refiner
 from tubelet.models.klt.model import DecodedCoefficients, KLTModel
@@ -70,11 +71,12 @@ class FlowModel(nn.Module):
         Raises:
             OptionError: one of them is out of range.
         """
-        if not isinstance(steps, int) or not 0 <= steps <= MOST_STEPS:
-            raise OptionError(f"refine is {steps!r}; it is a number of steps from 0 to {MOST_STEPS}.")
-        if not isinstance(seed, int) or not 0 <= seed <= MOST_SEED:
-            raise OptionError(f"seed is {seed!r}; it is a whole number from 0 to 2^63 - 1.")
-        return FlowModel(self.base, self.refiner, refine=steps, seed=seed)
+        count, start = as_whole(steps), as_whole(seed)
+        if count is None or not 0 <= count <= MOST_STEPS:
+            raise OptionError(f"refine is {steps!r:.60}; it is a number of steps from 0 to {MOST_STEPS}.")
+        if start is None or not 0 <= start <= MOST_SEED:
+            raise OptionError(f"seed is {seed!r:.60}; it is a whole number from 0 to 2^63 - 1.")
+        return FlowModel(self.base, self.refiner, refine=count, seed=start)
 
     def noise(self, rows: slice, columns: slice) -> Latents:
         """What `decode_groups` and `decode_step` take beside a latent, of any number of steps.

@@ -10,7 +10,7 @@ from einops import rearrange
 
 from tubelet.bitstream.limits import COUNT, SIDE
 from tubelet.errors import OptionError, ShapeError
-from tubelet.given import check_whole_numbers
+from tubelet.given import as_whole, check_whole_numbers
 from tubelet.models.protocol import PredictiveModel, Rows
 from tubelet.tokenizers.ahead import LastStep, check_full, counts_ahead, predictive_model
 from tubelet.tokenizers.checks import check_as_many
@@ -237,10 +237,11 @@ class StreamDecoder(Generic[Taken]):
     def _to_come(self, steps: int) -> "_Run":
         """The next steps as the model takes those that it is to predict; raise unless it can."""
         model = predictive_model(self._model)
-        if not isinstance(steps, int) or steps < 1 or self._last is None:
+        count = as_whole(steps)
+        if count is None or count < 1 or self._last is None:
             raise OptionError(
-                f"{steps!r} steps are to be predicted after {0 if self._last is None else 'some'} that were "
-                "pushed; both are numbers from 1."
+                f"{steps!r:.60} steps are to be predicted after {0 if self._last is None else 'some'} that "
+                "were pushed; both are numbers from 1."
             )
         if self._frames is not None and not self._last.ahead:
             check_full(self._grouping, self._frames, self._step)
@@ -248,11 +249,11 @@ class StreamDecoder(Generic[Taken]):
         still = {name: part.to(model.device) for name, part in self._last.latents.items()}
         with torch.no_grad():
             still = model.still(still, self._last.known)
-        ahead = counts_ahead(self._last.ahead + 1, steps)
-        self._last = self._last._replace(ahead=self._last.ahead + steps)
+        ahead = counts_ahead(self._last.ahead + 1, count)
+        self._last = self._last._replace(ahead=self._last.ahead + count)
         # Copies: convolutions choose their kernel by how numbers lie in memory, and one step lies otherwise.
-        latents = {name: part.repeat(1, 1, steps, 1, 1) for name, part in still.items()}
-        return _Run(self._step, steps, latents, dict.fromkeys(latents, ahead))
+        latents = {name: part.repeat(1, 1, count, 1, 1) for name, part in still.items()}
+        return _Run(self._step, count, latents, dict.fromkeys(latents, ahead))
 
     def _span(self, steps: int) -> tuple[int, int]:
         """The frames that the next steps hold, cut at the clip's end."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isqrt, prod
 
 from tubelet.errors import OptionError
-from tubelet.given import checked_memory
+from tubelet.given import as_whole, checked_memory
 from tubelet.models.protocol import Footprint
 
 CACHE_BYTES = 12 << 20
@@ -117,7 +117,7 @@ def plan_for(
     """
     checked_memory(memory)
     if not (
-        isinstance(tile, Sequence) and len(tile) == 2 and all(isinstance(n, int) and n > 0 for n in tile)
+        isinstance(tile, Sequence) and len(tile) == 2 and all((as_whole(side) or 0) > 0 for side in tile)
     ):
         raise OptionError(f"tile is {tile!r:.60}; it is rows and columns of cells, such as (16, 16).")
     least = _bytes(tile, cells, halo, costs)
