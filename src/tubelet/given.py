@@ -9,6 +9,8 @@ from operator import index
 from pathlib import Path
 from typing import SupportsIndex
 
+import numpy as np
+
 from tubelet.errors import OptionError
 
 
@@ -35,6 +37,11 @@ def as_video(given: Path | str, name: str) -> Path:
         OptionError: it is of another type.
     """
     path = os.fspath(given) if isinstance(given, str | os.PathLike) else given
+    if isinstance(path, np.ndarray):
+        raise OptionError(
+            f"{name} is an array of {path.dtype} {path.shape}; it is a path. Frames in memory need no file: "
+            "tubelet.to_model makes model input of them. np.save makes a file of them."
+        )
     if not isinstance(path, str):
         raise OptionError(
             f"{name} is {_shown(given)}; it is a path. Give text or a pathlib.Path; `os.fsdecode` makes text "

@@ -258,7 +258,12 @@ def frames_are_arrays_of_8_bits() -> None:
         (torch.zeros(2, 17, 24, 3, dtype=torch.uint8), ".cpu().numpy()"),
         (frames.astype(np.float32), "must be uint8"),
         (frames[0], "picture[None]"),
-        (frames[..., :1], "must be uint8"),
+        (frames[..., :1], "np.repeat(frames, 3, axis=3)"),
+        (frames[..., 0], "np.repeat(frames[..., None], 3, axis=3)"),
+        (np.zeros((2, 17, 24, 4), np.uint8), "frames[..., :3]"),
+        (frames.transpose(0, 3, 1, 2), "frames.transpose(0, 2, 3, 1)"),
+        (frames[None], "frames[0]"),
+        (list(frames), "np.stack"),
     ):
         refuses(ShapeError, cure, to_model, wrong)
         refuses(ShapeError, cure, small().stream_encoder().push_frames, wrong)

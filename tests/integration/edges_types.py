@@ -64,6 +64,9 @@ def a_gpu_is_one_that_is_there() -> None:
 def files_are_given_by_paths() -> None:
     with files() as folder:
         video, tube = folder / "a.npy", folder / "a.tube"
+        frames = np.zeros((3, 8, 8, 3), np.uint8)
+        words = "source is an array of uint8 (3, 8, 8, 3); it is a path"
+        names(tubelet.encode_file, words, source=frames, target=folder / "b.tube")
         for wrong in (None, 1, b"x", [], 1.5):
             words = f"is {wrong!r}; it is a path"
             new = {"target": folder / "b.tube", "tokenizer": "klt-4x8x8"}

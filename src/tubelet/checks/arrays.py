@@ -122,17 +122,45 @@ def check_frames(frames: object, name: str, *, cure: str) -> None:
         ShapeError: it is none.
     """
     if not isinstance(frames, np.ndarray):
-        hint = "Tensors of uint8 become one by .cpu().numpy()." if isinstance(frames, Tensor) else cure
+        hint = _ARRAYS.get(type(frames), cure)
         raise ShapeError(
             f"{_described(frames, name)}; they must be uint8 (frames, height, width, 3), in a numpy array. "
             f"{hint}"
         )
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
-        if frames.dtype == np.uint8 and frames.ndim == 3 and frames.shape[2] == 3:
-            cure = "A single picture becomes a clip by picture[None]."
+        if frames.dtype == np.uint8:
+            cure = _cure_of_frames(frames.shape, cure)
         raise ShapeError(
             f"{name} are {frames.dtype} {frames.shape}; they must be uint8 (frames, height, width, 3). {cure}"
         )
+
+
+_ARRAYS: dict[type, str] = {
+    Tensor: "Tensors of uint8 become one by .cpu().numpy().",
+    list: "np.stack makes one of several frames.",
+    tuple: "np.stack makes one of several frames.",
+}
+"""How to make an array of what was given, by its type."""
+
+
+def _cure_of_frames(shape: tuple[int, ...], usual: str) -> str:
+    """What would make frames of levels of this shape."""
+    match shape:
+        case (_, _, 3):
+            cure = "A single picture becomes a clip by picture[None]."
+        case (_, _, _):
+            cure = "Grey frames become colour by np.repeat(frames[..., None], 3, axis=3)."
+        case (_, _, _, 1):
+            cure = "Grey frames become colour by np.repeat(frames, 3, axis=3)."
+        case (_, _, _, 4):
+            cure = "frames[..., :3] are the colours without their alpha."
+        case (_, 3, _, _):
+            cure = "Colours come last: frames.transpose(0, 2, 3, 1)."
+        case (_, _, _, _, 3):
+            cure = "Give one clip after the other, as frames[0]."
+        case _:
+            cure = usual
+    return cure
 
 
 def _described(value: object, name: str) -> str:
