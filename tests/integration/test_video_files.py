@@ -247,6 +247,10 @@ def test_a_frame_by_itself_is_that_of_a_full_decode(any_tube, any_folder):
         assert len(tube) == len(full) == 27
         for index in (0, 1, 2, 4, 5, 6, 8, 9, 13, 20, 26):
             assert (tube[index] == full[index]).all(), index
+        for part in (slice(None, None, 4), slice(3, 20, 5), slice(-9, None, 30), slice(20, 3, 2)):
+            assert np.array_equal(tube[part], full[part]), part
+        with pytest.raises(tubelet.TubeletError, match="in steps of -1"):
+            tube[::-1]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ from tubelet.tokenizers.token_grid import TokenGrid
 from tubelet.types import Latent
 from tubelet.video.audio import AudioPacket
 from tubelet.video.info import AudioInfo, Colour
-from tubelet.video.read import Run, cut
+from tubelet.video.read import Run, cut, every
 
 _SYMBOL_BYTES = 4
 
@@ -135,14 +135,17 @@ class Tube:
         """Decode one frame (``H W 3``) or a range of frames (``T H W 3``).
 
         Raises:
-            OptionError: there is no such frame, or a range has a step other than 1.
+            OptionError: there is no such frame, or a range runs backwards.
             BitstreamError: a chunk that is needed is damaged.
         """
         if isinstance(index, slice):
             start, stop, stride = index.indices(self.frames)
-            if stride != 1:
-                raise OptionError(f"frames are asked for in steps of {stride}; they are decoded in order.")
-            runs = [run.frames for run in self.read(start, max(start, stop))]
+            if stride < 1:
+                raise OptionError(
+                    f"frames are asked for in steps of {stride}; they are decoded forwards. Turn them around "
+                    "afterwards: [::-1]."
+                )
+            runs = list(every(self.read(start, max(start, stop)), stride))
             empty = np.empty((0, self.header.height, self.header.width, 3), dtype=np.uint8)
             return np.concatenate(runs) if runs else empty
         if not isinstance(index, SupportsIndex):

@@ -19,6 +19,7 @@ from jaxtyping import Int64, UInt8
 from tubelet.errors import DamageWarning, LossWarning, OptionError, VideoError
 from tubelet.given import as_fraction, as_video, check_whole_numbers
 from tubelet.spelling import counted
+from tubelet.types import Frames
 from tubelet.video.array import ARRAY_TIME_BASE, describe_array, open_array
 from tubelet.video.clock import Clock
 from tubelet.video.convert import ToRgb
@@ -81,6 +82,15 @@ def cut(runs: Iterable[Run], before: int, frames: int) -> Iterator[Run]:
         if first < stop:
             end = run.end if stop == len(run.frames) else int(run.timestamps[stop])
             yield Run(frames=run.frames[first:stop], timestamps=run.timestamps[first:stop], end=end)
+        del run
+
+
+def every(runs: Iterable[Run], stride: int) -> Iterator[Frames]:
+    """The first frame of consecutive runs and each that comes `stride` after one; the others are let go."""
+    at = 0
+    for run in runs:
+        yield run.frames[-at % stride :: stride].copy()
+        at += len(run.frames)
         del run
 
 
