@@ -164,13 +164,13 @@ def test_clips_of_a_data_set(request, gpu, video_file, kind, more):
     def records(device):
         checkpoint = read_checkpoint(replace(settings, device=device))
         with LocalCopies() as copies:
-            return [
-                found.record
+            return {
+                begin + place: found.record
                 for begin in range(0, len(clips), settings.batch)
-                for found in encode_clips(
+                for place, found in encode_clips(
                     clips[begin : begin + settings.batch], checkpoint, settings, Digests(copies), copies
                 )
-            ]
+            }
 
     assert records(str(gpu)) == records("cpu")
 

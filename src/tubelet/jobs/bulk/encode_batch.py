@@ -61,7 +61,7 @@ def encode_clips(
     settings: BulkSettings,
     digests: Digests,
     copies: LocalCopies,
-) -> list[EncodedClip | Exception]:
+) -> Iterator[tuple[int, EncodedClip | Exception]]:
     """Encode clips, those of one shape together; memory holds their frames and latents.
 
     Networks always see as many clips as `settings.batch` says, each in the row that `row_of` says; rows that
@@ -75,14 +75,16 @@ def encode_clips(
         digests: of sources.
         copies: of sources that lie elsewhere.
 
-    Returns:
-        For each clip what became of it: a record, or the error that it failed of.
+    Yields:
+        The place of each clip, and what became of it, as soon as that is known, so that it can be kept
+        whatever comes of the others: a record, or the error that it failed of.
     """
     tried = partial(_tried, copies)
     alone = partial(encode_clip, checkpoint=checkpoint, settings=settings, digests=digests, copies=copies)
     if settings.batch == 1:
-        return [tried(partial(alone, clip)) for clip in clips]
-    found: list[EncodedClip | Exception | None] = [None] * len(clips)
+        for place, clip in enumerate(clips):
+            yield place, tried(partial(alone, clip))
+        return
     groups: dict[tuple[int, ...], list[dict[int, tuple[int, HeldClip]]]] = {}
     for place, clip in enumerate(clips):
         held = tried(partial(_held, clip, settings, digests, copies))
@@ -93,14 +95,13 @@ def encode_clips(
                 alike.append(free := {})
             free[row] = place, held
         else:
-            found[place] = tried(partial(alone, clip)) if held is None else held
+            yield place, tried(partial(alone, clip)) if held is None else held
     for group in chain.from_iterable(groups.values()):
         rows = {row: held for row, (_, held) in group.items()}
         done = tried(partial(_encoded, rows, checkpoint, settings))
         for row, (place, held) in group.items():
             failed = isinstance(done, Exception)
-            found[place] = done if failed else tried(partial(_stored, held, done, row, checkpoint, settings))
-    return [each for each in found if each is not None]
+            yield place, done if failed else tried(partial(_stored, held, done, row, checkpoint, settings))
 
 
 def row_of(key: str, batch: int) -> int:

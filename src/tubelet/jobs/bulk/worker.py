@@ -37,7 +37,7 @@ class Worker:
         self._digests = Digests(self._copies)
 
     def do(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Encode a clip and write its part, or do so for several.
+        """Encode a clip and write its part, or do so for several; each has its part as soon as it is done.
 
         Args:
             request: ``clip``, as `PlannedClip.to_json` gave it; ``part``, where it goes; ``made_from``. Or
@@ -53,7 +53,8 @@ class Worker:
         requests = request.get("batch", [request])
         clips = [PlannedClip.from_json(each["clip"]) for each in requests]
         found = encode_clips(clips, self._checkpoint, self._settings, self._digests, self._copies)
-        answers = [_written(each, done) for each, done in zip(requests, found, strict=True)]
+        by_place = {place: _written(requests[place], done) for place, done in found}
+        answers = [by_place[place] for place in range(len(requests))]
         return {"batch": answers} if "batch" in request else answers[0]
 
 

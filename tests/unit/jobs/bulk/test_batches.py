@@ -110,6 +110,28 @@ def test_a_clip_that_fails_costs_the_others_of_its_batch_nothing(encode, alike, 
     assert records_of(tmp_path / "out") == records_of(tmp_path / "good")
 
 
+def test_of_a_batch_that_is_interrupted_the_clips_that_are_done_are_kept(
+    encode, here, alike, tmp_path, files, monkeypatch
+):
+    settings = {"batch": 16, "tokenizer": "klt-4x8x8"}
+    encode(alike, to="whole", **settings)
+    groups, encoded = [], encode_batch._encoded
+
+    def stopping(group, *others):
+        if groups:
+            raise KeyboardInterrupt
+        groups.append(len(group))
+        return encoded(group, *others)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(encode_batch, "_encoded", stopping)
+        encode(alike, **settings)
+    assert "clips/short.mkv" in here.encoded and len(here.encoded) > groups[0]  # in the first batch
+    report = encode(alike, **settings)
+    assert (report.kept, report.encoded) == (groups[0], 7 - groups[0])
+    assert files(tmp_path / "out") == files(tmp_path / "whole")
+
+
 def test_a_clip_too_long_to_be_held_goes_by_itself(encode, alike, tmp_path, monkeypatch):
     encode(alike, to="good", tokenizer="klt-4x8x8")
     groups, encoded = [], encode_batch._encoded
