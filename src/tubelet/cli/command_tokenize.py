@@ -16,12 +16,13 @@ for example:
 import argparse
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tubelet.cli import options, sources
-from tubelet.cli.console import show_table
+from tubelet.cli.console import going_on, show_table
 from tubelet.cli.losses import losses_summed
 from tubelet.cli.progress import progress
 from tubelet.errors import OptionError, TubeletError
@@ -102,6 +103,7 @@ def _into_table(arguments: argparse.Namespace, rows: "Sequence[Row]") -> None:
 
     unit = "clips" if several else "frames"
     with (
+        going_on() if several and not arguments.force else nullcontext(),
         losses_summed(len(rows)),
         progress("tokenizing", total=len(rows) if several else None, unit=unit) as shown,
         local_copies(rows) as copies,

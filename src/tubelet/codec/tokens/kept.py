@@ -1,6 +1,6 @@
 """The clips that a table of tokens holds already, so that making a longer one does not begin at zero."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -46,7 +46,7 @@ class KeptClips:
         self._seen: Signature | None = None
         if path is None or not path.exists():
             return
-        self._seen = _seen_now(path)
+        self._seen = seen_now(path)
         again = "Name another file, or replace it with --force."
         try:
             self._table = TokenTable(path)
@@ -74,6 +74,11 @@ class KeptClips:
         return len(self._numbers)
 
     @property
+    def names(self) -> Collection[ClipName]:
+        """Names of its clips, in their order."""
+        return self._numbers.keys()
+
+    @property
     def there(self) -> bool:
         """Whether there is a table."""
         return self._table is not None
@@ -84,7 +89,7 @@ class KeptClips:
         Raises:
             OutputError: it is.
         """
-        if self._table is not None and self._path is not None and _seen_now(self._path) != self._seen:
+        if self._table is not None and self._path is not None and seen_now(self._path) != self._seen:
             raise OutputError(
                 f"{self._path} changed meanwhile, so clips that somebody else put there would be lost. Give "
                 "the same command again; one process at a time works on a table."
@@ -121,7 +126,7 @@ class KeptClips:
         return next(self._rest)
 
 
-def _seen_now(path: Path) -> Signature | None:
+def seen_now(path: Path) -> Signature | None:
     """What tells a table from one that takes its place; a mode or a further name makes no other table."""
     found = file_signature(path)
     return None if found is None else found.whatever_its_status

@@ -21,7 +21,7 @@ Further columns are left alone. Every page has a checksum.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -72,16 +72,19 @@ class TokenTableWriter:
         bases: for each token of a position, how many values each of its digits has, as `TokenGrid.bases`
             says; the type of the tokens follows from them.
         force: whether an existing target is replaced.
+        begun: where a table of the clips so far is put if the body is interrupted from the keyboard or by a
+            signal; none keeps nothing.
 
     Raises:
         OptionError: pyarrow is not installed, or tokens of these bases have more than 2⁶³ values.
         OutputError: on entering, the target exists (and `force` is false) or cannot be written.
     """
 
-    def __init__(self, target: Path, *, bases: Bases, force: bool = False) -> None:
+    def __init__(self, target: Path, *, bases: Bases, force: bool = False, begun: Path | None = None) -> None:
         self._arrow = table_packages()
         check_numbered(bases)
         self._target = target
+        self._begun = begun
         self._force = force
         self._bases = bases
         self._schema = schema_of(bases)
@@ -97,9 +100,9 @@ class TokenTableWriter:
 
     def __enter__(self) -> "TokenTableWriter":
         with ExitStack() as stack:
-            path = stack.enter_context(replacing(self._target, force=self._force, durable=True))
+            self._path = stack.enter_context(replacing(self._target, force=self._force, durable=True))
             # Opened by Python, so that a full disk or a folder that refuses is the error that it always is.
-            self._file = stack.enter_context(path.open("wb"))
+            self._file = stack.enter_context(self._path.open("wb"))
             stack.callback(self._count_bytes)
             self._writer = stack.enter_context(
                 self._arrow.parquet.ParquetWriter(
@@ -119,7 +122,11 @@ class TokenTableWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self._stack.__exit__(kind, error, trace)
+            try:
+                if isinstance(error, KeyboardInterrupt) and self._begun is not None and self.clips:
+                    self._keep(self._begun)
+            finally:
+                self._stack.__exit__(kind, error, trace)
             return
         with self._stack:  # leaving it closes the file and renames it, or removes it if the last group fails
             self._flush()
@@ -149,6 +156,14 @@ class TokenTableWriter:
         self._waiting += len(row["tokens"])
         if self._waiting >= GROUP_TOKENS or len(self._rows) >= GROUP_CLIPS:
             self._flush()
+
+    def _keep(self, begun: Path) -> None:
+        """End the table where it is, and put it there; where that fails, nothing is kept."""
+        with suppress(self._arrow.lib.ArrowException, OSError):
+            self._flush()
+            self._writer.close()
+            self._file.flush()
+            self._path.replace(begun)
 
     def _count_bytes(self) -> None:
         self.bytes_total = self._file.tell()

@@ -19,6 +19,7 @@ from tubelet.codec.pipeline import Piece, frames_to_symbols
 from tubelet.codec.sinks import TubeSink, filled
 from tubelet.codec.symbols import TokenQuantizer, only, symbols_to_digits
 from tubelet.codec.tokens.array import write_token_array
+from tubelet.codec.tokens.begun import BegunTable
 from tubelet.codec.tokens.clip import ClipFacts, TokenClip, check_caption
 from tubelet.codec.tokens.kept import ClipName, KeptClips
 from tubelet.codec.tokens.table import TokenTableWriter
@@ -105,12 +106,13 @@ def tokenize_files(
         tokenizer: as `tokenize_file`.
         names: what each clip is called in the table; the names of the files for none.
         captions: what is seen in each clip, in words, or none; as many as clips.
-        extend: whether clips that a table in `target` holds, of the same name, bytes and caption, are taken
-            from there, instead of refusing to replace it.
+        extend: whether clips that a table in `target` holds, or an interrupted one was to hold, of the same
+            name, bytes and caption, are taken from there, instead of refusing to replace it. Interrupted, the
+            clips so far are kept beside `target` (`begun_path`) for the next run.
         opened: gives the file of each clip when it is its turn, such as a copy of one that lies elsewhere.
         on_skip: called with each clip that gives no tokens, and why; the table is without it. For none, the
             first such clip ends the work, and there is no table.
-        on_keep: called with each clip that is taken from the table that was there.
+        on_keep: called with each clip that is taken from a table that was there.
         **options: see `FileOptions`; a table has no room for audio, and `on_total` is called for each clip.
 
     Raises:
@@ -138,14 +140,15 @@ def tokenize_files(
         there = target if extend and not settings.force else None
         before = stack.enter_context(KeptClips(there, checkpoint.name, checkpoint.sha256))
         before.check_all_wanted(set(called))
-        table = stack.enter_context(
-            TokenTableWriter(target, bases=checkpoint.tokenizer.bases, force=settings.force or before.there)
-        )
+        begun = stack.enter_context(BegunTable(there, checkpoint.name, checkpoint.sha256))
+        replaces, bases = settings.force or before.there, checkpoint.tokenizer.bases
+        table = stack.enter_context(TokenTableWriter(target, bases=bases, force=replaces, begun=begun.path))
+        stack.enter_context(begun.gone_on_with(table, set(called)))
         for source, name, caption in zip(sources, called, said, strict=True):
             try:
                 check_caption(caption)
                 with opened(source) as here:
-                    clip = _taken(here, before, tally, name=name, caption=caption)
+                    clip = _taken(here, (before, begun), tally, name=name, caption=caption)
                     if clip is not None:
                         on_keep(path_of(source))
                     else:
@@ -161,6 +164,7 @@ def tokenize_files(
         if not table.clips:
             raise VideoError(f"none of the {len(sources)} clips gives tokens, so there is no {target}.")
         before.check_unchanged()
+    begun.remove()
     return tally.report(table.bytes_total, entropy_bytes=entropy)
 
 
@@ -171,13 +175,19 @@ def name_of(source: AnyVideo) -> str:
 
 
 def _taken(
-    source: AnyVideo, before: KeptClips, tally: Tally, *, name: str, caption: str | None
+    source: AnyVideo,
+    tables: Sequence[KeptClips | BegunTable],
+    tally: Tally,
+    *,
+    name: str,
+    caption: str | None,
 ) -> TokenClip | None:
-    """A clip of the table that is there, counted; none if it does not hold it."""
+    """A clip of the tables that are there, counted; none if they do not hold it."""
     clip = None
-    if len(before):
+    if any(map(len, tables)):
         with suppress(OSError):  # reading it says why
-            clip = before.take(ClipName(name, _digest(path_of(source)), caption))
+            wanted = ClipName(name, _digest(path_of(source)), caption)
+            clip = next((found for each in tables if (found := each.take(wanted)) is not None), None)
     if clip is not None:
         _count(tally, clip.grid)
     return clip
