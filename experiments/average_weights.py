@@ -18,8 +18,7 @@ import tubelet
 from tubelet.data.crops import open_crops
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.start import differences
-from tubelet.train.tokenizer.export import statistics_of
-from tubelet.weights_file import round_for_storage
+from tubelet.train.tokenizer.ready import make_ready
 
 
 def main() -> None:
@@ -31,10 +30,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the tokenizer to write")
     arguments = parser.parse_args()
     tokenizer = averaged(tubelet.load(arguments.first), tubelet.load(arguments.second), arguments.output.name)
-    for each in tokenizer.model.networks():
-        round_for_storage(each)
-    crops = open_crops(arguments.data)
-    tokenizer.model.standardise(statistics_of(tokenizer, crops, print))
+    make_ready(tokenizer, open_crops(arguments.data), print)
     print(tokenizer.save(arguments.output))
 
 

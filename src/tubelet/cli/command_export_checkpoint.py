@@ -39,7 +39,8 @@ def run(arguments: argparse.Namespace) -> None:
     from tubelet.generate.export import export_generator, is_generator
     from tubelet.train.flow.export import export_flow, is_flow
     from tubelet.train.prior.export import export_prior, is_prior
-    from tubelet.train.tokenizer.export import MEASURED, export_run
+    from tubelet.train.tokenizer.export import export_run
+    from tubelet.train.tokenizer.ready import MEASURED
     from tubelet.train.twin.export import export_twin, is_twin
 
     if is_generator(arguments.training):

@@ -1,13 +1,9 @@
 """From a training run to a tokenizer that anybody can load."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from einops import rearrange
-from jaxtyping import Float
-from torch import Tensor
 
 from tubelet.data.crops import Crops, open_crops
 from tubelet.errors import OptionError, TrainingError
@@ -16,7 +12,6 @@ from tubelet.files.names import text_name
 from tubelet.json_text import of_kind
 from tubelet.metrics.usage import DigitUsage
 from tubelet.models.klt.config import KLTConfig
-from tubelet.models.klt.moments import LEAST_VARIANCE, Moments
 from tubelet.models.motion.config import MotionConfig
 from tubelet.models.table import model_from_json
 from tubelet.quantizers.digits import digits_by_token
@@ -28,15 +23,9 @@ from tubelet.train.average import read_average
 from tubelet.train.card import crops_text, run_card
 from tubelet.train.run_folder import RUN_FILE, read_run
 from tubelet.train.state import checkpoints
-from tubelet.train.tokenizer.batches import latents_of, parts_of
+from tubelet.train.tokenizer.batches import latents_of
 from tubelet.train.tokenizer.network import Network
-from tubelet.weights_file import round_for_storage
-
-MEASURED = 512
-"""Windows of the data from which mean and deviation of each channel are measured."""
-
-OnWindows = Callable[[int], object]
-"""Called with how many more windows are measured."""
+from tubelet.train.tokenizer.ready import MEASURED, OnWindows, make_ready, round_networks
 
 
 def export_run(
@@ -78,21 +67,20 @@ def export_run(
     progress = read_average(run, network)
     network.eval().requires_grad_(requires_grad=False)
     tokenizer = network.tokenizer
-    for each in tokenizer.model.networks():
-        round_for_storage(each)
-    # Codebooks, and not the few numbers of which each has its own meaning.
-    for key, each in network.state_dict().items():
-        if key.startswith("quantizer.") and each.ndim > 1:
-            each.copy_(each.to(torch.bfloat16))
     crops = open_crops(data or Path(facts["folder"]))
     if isinstance(model, KLTConfig) and quantizer is not None and network.quantizer is not None:
+        round_networks(tokenizer)
+        # Codebooks, and not the few numbers of which each has its own meaning.
+        for each in network.quantizer.state_dict().values():
+            if each.ndim > 1:
+                each.copy_(each.to(torch.bfloat16))
         config = DiscreteConfig(name=name, backbone=model, quantizer=quantizer)
         discrete = DiscreteTokenizer(tokenizer, network.quantizer, config=config)
         card = card_of_run(
             name, tokenizer, run, facts, progress=progress, about=_tokens_text(discrete, crops, on_windows)
         )
         return discrete.save(folder, card=card, force=force)
-    tokenizer.model.standardise(statistics_of(tokenizer, crops, on_windows))
+    make_ready(tokenizer, crops, on_windows)
     card = card_of_run(name, tokenizer, run, facts, progress=progress, about=_latent_text(tokenizer))
     return tokenizer.save(folder, card=card, force=force)
 
@@ -145,21 +133,6 @@ def read_facts(run: Path) -> dict[str, Any]:
     except (KeyError, TypeError) as error:
         raise TrainingError(f"{path} is damaged: {error!r:.200}. Start the run again.") from error
     return facts
-
-
-def statistics_of(
-    tokenizer: ContinuousTokenizer, crops: Crops, on_windows: OnWindows
-) -> dict[str, tuple[Float[Tensor, " c"], Float[Tensor, " c"]]]:
-    """Mean and standard deviation of each channel over random windows of the data, every clip the same."""
-    moments = {part.name: Moments(part.channels) for part in tokenizer.parts}
-    for parts in parts_of(tokenizer, crops, windows=MEASURED):
-        for name, latent in parts.items():
-            moments[name].update(rearrange(latent, "b c t h w -> (b t h w) c"))
-        on_windows(len(next(iter(parts.values()))))
-    return {
-        name: (each.mean.float(), each.covariance.diagonal().clamp_min(LEAST_VARIANCE).sqrt().float())
-        for name, each in moments.items()
-    }
 
 
 def _latent_text(tokenizer: ContinuousTokenizer) -> str:

@@ -7,15 +7,10 @@ from tubelet.json_fields import fields_from_json
 from tubelet.models.twin.config import TwinConfig
 from tubelet.train.average import read_average
 from tubelet.train.run_folder import RUN_FILE, read_run
-from tubelet.train.tokenizer.export import (
-    OnWindows,
-    card_of_run,
-    name_and_facts,
-    statistics_of,
-)
+from tubelet.train.tokenizer.export import card_of_run, name_and_facts
+from tubelet.train.tokenizer.ready import OnWindows, make_ready
 from tubelet.train.twin.network import TwinNetwork
 from tubelet.train.twin.task import KIND
-from tubelet.weights_file import round_for_storage
 
 
 def is_twin(run: Path) -> bool:
@@ -39,7 +34,7 @@ def export_twin(
     """Write the averaged weights of a run's newest checkpoint as a tokenizer.
 
     Mean and standard deviation of each channel are measured on the training data, without rendered scenes;
-    the weights of networks are rounded as `round_for_storage` does, the linear model stays as it is.
+    the weights of networks are rounded before, the linear model stays as it is.
 
     Args:
         run: folder of the run.
@@ -58,10 +53,7 @@ def export_twin(
     network = TwinNetwork(config.build(), config)
     progress = read_average(run, network)
     tokenizer = network.tokenizer.eval().requires_grad_(requires_grad=False)
-    for each in tokenizer.model.networks():
-        round_for_storage(each)
-    crops = open_crops(data or Path(facts["folder"]))
-    tokenizer.model.standardise(statistics_of(tokenizer, crops, on_windows))
+    make_ready(tokenizer, open_crops(data or Path(facts["folder"])), on_windows)
     parts = ", ".join(f"{part.channels} of {part.name} ({part.stride})" for part in tokenizer.parts)
     about = f"Structure and dynamics, channels of zero mean and unit variance: {parts}"
     card = card_of_run(name, tokenizer, run, facts, progress=progress, about=about)

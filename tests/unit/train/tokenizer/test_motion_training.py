@@ -50,7 +50,7 @@ def test_what_the_linear_model_lacks_is_fitted_to_the_crops(moving, data, linear
 
 
 def test_a_run_moves_both_networks_and_exports_what_it_learnt(moving, data, tmp_path, monkeypatch):
-    monkeypatch.setattr("tubelet.train.tokenizer.export.MEASURED", 16)
+    monkeypatch.setattr("tubelet.train.tokenizer.ready.MEASURED", 16)
     state = train(moving, data=data, options=RunOptions(folder=tmp_path / "run"))
     learnt = state.network.tokenizer.model
     assert learnt.corrections.encoder.leave.weight.any()

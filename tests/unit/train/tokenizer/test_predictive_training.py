@@ -102,7 +102,7 @@ def test_every_number_of_steps_is_dropped_as_often_and_by_seed_and_step_alone():
 
 
 def test_a_trained_tokenizer_goes_on_as_one_that_predicts(predicting, data, tmp_path, monkeypatch):
-    monkeypatch.setattr("tubelet.train.tokenizer.export.MEASURED", 16)
+    monkeypatch.setattr("tubelet.train.tokenizer.ready.MEASURED", 16)
     plain = replace(predicting, model=replace(predicting.model, ahead=0), iterations=2)
     train(plain, data=data, options=RunOptions(folder=tmp_path / "plain"))
     measured: list[int] = []

@@ -138,7 +138,7 @@ def test_beside_the_logarithm_of_the_error_bits_weigh_what_they_are_worth():
 
 
 def test_a_run_learns_what_bits_are_and_exports_a_tokenizer(tmp_path, data, rated, monkeypatch):
-    monkeypatch.setattr("tubelet.train.tokenizer.export.MEASURED", 16)
+    monkeypatch.setattr("tubelet.train.tokenizer.ready.MEASURED", 16)
     plain = replace(rated, losses=LossWeights(log_mse=0.1), iterations=1)
     train(plain, data=data, options=RunOptions(folder=tmp_path / "plain"))
     start = export_run(tmp_path / "plain", tmp_path / "start")

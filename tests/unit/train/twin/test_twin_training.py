@@ -18,7 +18,7 @@ from tubelet.train.config import Optimizer
 from tubelet.train.journal import read_log
 from tubelet.train.loop import RunOptions
 from tubelet.train.task import Place
-from tubelet.train.tokenizer import export
+from tubelet.train.tokenizer import ready
 from tubelet.train.twin.config import TwinStage, TwinTrainConfig
 from tubelet.train.twin.export import export_twin, is_twin
 from tubelet.train.twin.network import TwinNetwork, draw_known
@@ -58,7 +58,7 @@ def crops(data):
 def few_windows(monkeypatch):
     monkeypatch.setattr(start, "CHUNKS", 64)
     monkeypatch.setattr("tubelet.train.twin.task._SAID_EVERY", 96)
-    monkeypatch.setattr(export, "MEASURED", 16)
+    monkeypatch.setattr(ready, "MEASURED", 16)
 
 
 def config(**changes):
