@@ -59,7 +59,7 @@ class Naming(nn.Module):
             structure: of clips with one thing each.
             labels: of them.
         """
-        return _surprise(_told(self.maps[STRUCTURE], _places(structure), frozen=False), labels)
+        return surprise(_told(self.maps[STRUCTURE], _places(structure), frozen=False), labels)
 
     def of_dynamics(self, latents: Latents, labels: Labels) -> Float[Tensor, ""]:
         """How badly they are told from the dynamics by place and by window, and how far that is from a guess.
@@ -75,7 +75,7 @@ class Naming(nn.Module):
             {name: latent.detach() for name, latent in latents.items()}, frozen=False
         )
         seen = self.answers_of_dynamics(latents, frozen=True)
-        parts = [_surprise(answers, labels) for answers in told] + [_sureness(answers) for answers in seen]
+        parts = [surprise(answers, labels) for answers in told] + [sureness(answers) for answers in seen]
         return torch.stack(parts).sum()
 
     def answers_of_dynamics(self, latents: Latents, *, frozen: bool) -> list[Float[Tensor, "b _ k"]]:
@@ -111,8 +111,13 @@ def _zero(channels: int) -> nn.Linear:
     return linear
 
 
-def _surprise(answers: Float[Tensor, "rendered p k"], labels: Labels) -> Float[Tensor, ""]:
-    """The cross entropy of all questions together; zero where nothing is asked."""
+def surprise(answers: Float[Tensor, "rendered p k"], labels: Labels) -> Float[Tensor, ""]:
+    """How badly labels are told by answers: the cross entropy of all questions together, in nats.
+
+    Args:
+        answers: of every place or window of a clip, as `Naming.answers_of_dynamics` gives them.
+        labels: of the same clips; zero comes of questions that none of them is asked.
+    """
     asked = (labels != UNASKED).sum(dim=0).clamp_min(1)
     surprises = [
         F.cross_entropy(answer, labels[:, question], ignore_index=UNASKED, reduction="sum") / asked[question]
@@ -121,8 +126,12 @@ def _surprise(answers: Float[Tensor, "rendered p k"], labels: Labels) -> Float[T
     return torch.stack(surprises).sum()
 
 
-def _sureness(answers: Float[Tensor, "rendered p k"]) -> Float[Tensor, ""]:
-    """How far answers are from holding all labels for equally likely: a divergence in nats."""
+def sureness(answers: Float[Tensor, "rendered p k"]) -> Float[Tensor, ""]:
+    """How far answers are from holding all labels for equally likely: a divergence in nats, at least zero.
+
+    Args:
+        answers: of every place or window of a clip, as `Naming.answers_of_dynamics` gives them.
+    """
     far = [
         -answer.log_softmax(dim=1).mean(dim=1).sum() / len(answer) - log(answer.shape[1])
         for answer in _questions(answers)

@@ -5,7 +5,7 @@ import torch
 from tubelet.data.scenes import Scene
 from tubelet.data.scenes.parts import Appearance, Thing
 from tubelet.models.twin.config import TwinConfig
-from tubelet.train.twin.naming import LABELS, UNASKED, Naming, _sureness, _surprise, labels_of
+from tubelet.train.twin.naming import LABELS, UNASKED, Naming, labels_of, sureness, surprise
 
 PARTS = TwinConfig(name="tiny", structure=4, dynamics=2, features=6).build().parts
 CLIPS = 64
@@ -74,7 +74,7 @@ def test_the_mean_of_a_row_of_a_window_tells_too():
         naming, _, _ = fitted(*of_rows(4, mark), iterations=12)
         latents, labels = of_rows(6, mark)
         _, windows = naming.answers_of_dynamics(latents, frozen=True)
-        surprised.append(float(_surprise(windows, labels)))
+        surprised.append(float(surprise(windows, labels)))
     assert surprised[1] < surprised[0] - 0.1
 
 
@@ -97,7 +97,7 @@ def test_the_maps_learn_to_tell_and_the_latents_to_leave_them_in_doubt():
 
     def doubt(rows):
         each = naming.answers_of_dynamics(latents | {"rows": rows}, frozen=True)
-        return sum(float(_sureness(answers).detach()) for answers in each)
+        return sum(float(sureness(answers).detach()) for answers in each)
 
     naming.zero_grad()
     naming.of_dynamics(latents | {"rows": leaf}, labels).backward()
@@ -108,7 +108,7 @@ def test_the_maps_learn_to_tell_and_the_latents_to_leave_them_in_doubt():
     }
     naming.zero_grad()
     told = naming.answers_of_dynamics(latents, frozen=False)
-    torch.stack([_surprise(answers, labels) for answers in told]).sum().backward()
+    torch.stack([surprise(answers, labels) for answers in told]).sum().backward()
     for name, weights in naming.named_parameters():
         if name in learnt:
             torch.testing.assert_close(weights.grad, learnt[name])
@@ -117,7 +117,7 @@ def test_the_maps_learn_to_tell_and_the_latents_to_leave_them_in_doubt():
 def test_nothing_is_as_doubtful_as_equal_answers():
     flat, sure = torch.zeros(3, 4, sum(map(len, LABELS))), torch.zeros(3, 4, sum(map(len, LABELS)))
     sure[:, :, 0] = 9.0
-    assert _sureness(flat).abs() < 1e-5 < _sureness(sure)
+    assert sureness(flat).abs() < 1e-5 < sureness(sure)
 
 
 def test_a_letter_is_not_asked_for_its_shape():
