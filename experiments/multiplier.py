@@ -34,6 +34,7 @@ from torch import Tensor
 from tubelet import checkpoint
 from tubelet.errors import TubeletWarning
 from tubelet.files import replacing
+from tubelet.files.marks import RUN_FILE
 from tubelet.generate.checkpoint import TextToVideo, read_generator
 from tubelet.generate.dit.sampler import FlowSampling
 from tubelet.generate.dit.task import train_dit
@@ -44,7 +45,6 @@ from tubelet.generate.tokens.task import train_tokens
 from tubelet.results import write_results
 from tubelet.tokenizers.continuous import ContinuousTokenizer
 from tubelet.train.loop import RunOptions
-from tubelet.train.run_folder import RUN_FILE
 from tubelet.train.state import TrainState, checkpoints, read_numbers
 
 PROTOCOL = (

@@ -17,6 +17,7 @@ import torch
 from tubelet import further, hub
 from tubelet.devices import find_device
 from tubelet.errors import CheckpointError, OptionError
+from tubelet.files.marks import RUN_FILE
 from tubelet.files.names import is_name
 from tubelet.further import further_folders
 from tubelet.json_text import read_json
@@ -49,9 +50,6 @@ DEFAULT_DISCRETE = "tubelet-fsq"
 
 SHIPPED = Path(__file__).parent / "weights"
 """The folder of the tokenizers that come with the package."""
-
-_RUN = "run.json"
-"""What a folder of a training run holds."""
 
 _CONFIG_BYTES = 1 << 20
 
@@ -121,7 +119,7 @@ def find(name: str | Path | None = None) -> Path:
             f"{wanted} holds a tokenizer that was exported for other programs; tubelet computes with the one "
             f"that it was made of, which `tubelet info {wanted}` names. Give that one."
         )
-    if (Path(wanted) / _RUN).is_file():
+    if (Path(wanted) / RUN_FILE).is_file():
         raise CheckpointError(
             f"{wanted} is a training run, not a tokenizer. Make one of it and give that: "
             f"`tubelet export-checkpoint {wanted} -o DIR`."

@@ -206,8 +206,8 @@ def _crops(arguments: argparse.Namespace) -> Path:
     """
     from tubelet.data.cutting import PrepareConfig
     from tubelet.errors import OptionError
+    from tubelet.files.marks import RUN_FILE
     from tubelet.jobs.sources import read_sources
-    from tubelet.train.run_folder import RUN_FILE
 
     data: list[str] | None = arguments.data
     if data is None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from tubelet.errors import OptionError, TrainingError
 from tubelet.files import check_folder
+from tubelet.files.marks import RUN_FILE
 from tubelet.files.names import text_name
 from tubelet.generate.captions import facts_from_json
 from tubelet.generate.checkpoint import FILES, save_generator
@@ -19,7 +20,7 @@ from tubelet.spelling import counted
 from tubelet.train.average import read_average
 from tubelet.train.card import run_card
 from tubelet.train.config import Optimizer
-from tubelet.train.run_folder import RUN_FILE, read_run
+from tubelet.train.run_folder import read_run
 from tubelet.train.state import checkpoints
 from tubelet.weights_file import round_for_storage
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from tubelet.errors import OptionError
 from tubelet.files import locked, output_errors
+from tubelet.files.marks import RUN_FILE
 from tubelet.generate.captioned import CaptionedClips, CaptionedDigits, CaptionedLatents
 from tubelet.generate.captions import RunCaptions, captions_of
 from tubelet.generate.checkpoint import find_generator, read_network
@@ -25,7 +26,7 @@ from tubelet.generate.train_config import GeneratorTrainConfig
 from tubelet.train.loop import RunOptions
 from tubelet.train.processes import is_first_process
 from tubelet.train.progress_messages import progress_messages
-from tubelet.train.run_folder import RUN_FILE, End, check_free, read_run
+from tubelet.train.run_folder import End, check_free, read_run
 
 _SHOWN = 4
 """Captions of which clips are shown in TensorBoard."""

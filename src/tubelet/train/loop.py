@@ -17,11 +17,12 @@ from torch import nn
 from tubelet.errors import OptionError, TrainingError
 from tubelet.files import locked, no_empty_folders, output_errors
 from tubelet.files.leftovers import remove
+from tubelet.files.marks import RUN_FILE
 from tubelet.train.iteration import IterationFigures, iterate
 from tubelet.train.journal import Journal
 from tubelet.train.optimizers import discriminator_optimizer, make_optimizers
 from tubelet.train.processes import Ranks, ranks, shard_weights, wrap_ddp
-from tubelet.train.run_folder import RUN_FILE, End, check_free, prepare_folder
+from tubelet.train.run_folder import End, check_free, prepare_folder
 from tubelet.train.sinks import check_sinks
 from tubelet.train.state import (
     UNFINISHED,

@@ -8,15 +8,13 @@ from typing import Any
 
 from tubelet.errors import OptionError, TrainingError
 from tubelet.files import replacing
+from tubelet.files.marks import RUN_FILE
 from tubelet.json_text import of_kind, read_json
 from tubelet.results import circumstances
 from tubelet.train.config import LoopConfig
 from tubelet.train.journal import LOG_FILE
 from tubelet.train.state import checkpoints, read_numbers
 from tubelet.train.task import Task
-
-RUN_FILE = "run.json"
-"""Says what a run is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

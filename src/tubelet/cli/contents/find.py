@@ -6,12 +6,13 @@ from pathlib import Path
 
 from tubelet.cli.contents import exports, files, folders, tubes
 from tubelet.errors import OptionError
+from tubelet.files.marks import RUN_FILE
 
 Facts = dict[str, object]
 
 _FOLDERS: dict[str, Callable[[Path], Facts]] = {
     "config.json": folders.checkpoint_facts,
-    "run.json": folders.run_facts,
+    RUN_FILE: folders.run_facts,
     "index.json": folders.crops_facts,
     "dataset.json": folders.dataset_facts,
     "results.json": files.figures_facts,
@@ -26,8 +27,8 @@ _EXPORTS = ("encoder.onnx", "encoder.xml", "encoder.pt2")
 _PARTS = {
     "weights.safetensors": ("config.json",),
     "card.md": ("config.json", *_EXPORTS),
-    "log.jsonl": ("run.json",),
-    "numbers.json": ("run.json",),
+    "log.jsonl": (RUN_FILE,),
+    "numbers.json": (RUN_FILE,),
     "decoder.onnx": ("encoder.onnx",),
     "decoder.xml": ("encoder.xml",),
     "encoder.bin": ("encoder.xml",),
@@ -81,11 +82,11 @@ def _folder_facts(folder: Path) -> Facts:
         if (folder / name).is_file():
             return facts(folder if facts is not files.figures_facts else folder / name)
     # A checkpoint inside a run.
-    if (folder / "numbers.json").is_file() and (folder.parent / "run.json").is_file():
+    if (folder / "numbers.json").is_file() and (folder.parent / RUN_FILE).is_file():
         return folders.run_facts(folder.parent)
     if (folder / "parts").is_dir():
         return folders.unfinished_evaluation_facts(folder)
-    known = {"config.json": "tokenizer", "run.json": "training run", "index.json": "prepared crops"}
+    known = {"config.json": "tokenizer", RUN_FILE: "training run", "index.json": "prepared crops"}
     known["dataset.json"] = "data set of latents"
     known[", ".join(_EXPORTS)] = "exported tokenizer"
     kinds = ", ".join(f"{what} ({name})" for name, what in known.items())

@@ -54,8 +54,9 @@ def several_parts(parts: "Sequence[Part]") -> dict[str, object]:
 
 def run_facts(folder: Path) -> dict[str, object]:
     """A training run, finished or not."""
+    from tubelet.files.marks import RUN_FILE
     from tubelet.train.journal import read_log
-    from tubelet.train.run_folder import RUN_FILE, read_run
+    from tubelet.train.run_folder import read_run
     from tubelet.train.state import checkpoints, read_numbers
 
     said = read_run(folder / RUN_FILE)

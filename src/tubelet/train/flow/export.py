@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from tubelet.files.marks import RUN_FILE
 from tubelet.json_fields import fields_from_json
 from tubelet.models.flow.config import FlowConfig
 from tubelet.train.average import read_average
 from tubelet.train.flow.network import FlowNetwork
 from tubelet.train.flow.task import KIND
-from tubelet.train.run_folder import RUN_FILE, read_run
+from tubelet.train.run_folder import read_run
 from tubelet.train.tokenizer.export import card_of_run, name_and_facts
 from tubelet.weights_file import round_for_storage
 

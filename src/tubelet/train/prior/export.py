@@ -12,6 +12,7 @@ from tubelet.codec.symbols import BASE_STEP
 from tubelet.data.crops import open_crops
 from tubelet.errors import OptionError
 from tubelet.files import check_folder
+from tubelet.files.marks import RUN_FILE
 from tubelet.files.names import text_name
 from tubelet.priors.config import NamedPrior, PriorConfig
 from tubelet.priors.context import MAP
@@ -28,7 +29,7 @@ from tubelet.train.prior.integers import Arrays, to_integers
 from tubelet.train.prior.latents import Latents, encode_crops
 from tubelet.train.prior.network import PriorNetwork
 from tubelet.train.prior.task import PriorTask
-from tubelet.train.run_folder import RUN_FILE, read_run
+from tubelet.train.run_folder import read_run
 from tubelet.train.state import checkpoints
 
 _WINDOWS = 120

@@ -8,6 +8,7 @@ import torch
 from tubelet.data.crops import Crops, open_crops
 from tubelet.errors import OptionError, TrainingError
 from tubelet.files import check_folder
+from tubelet.files.marks import RUN_FILE
 from tubelet.files.names import text_name
 from tubelet.json_text import of_kind
 from tubelet.metrics.usage import DigitUsage
@@ -21,7 +22,7 @@ from tubelet.tokenizers.discrete import DiscreteTokenizer
 from tubelet.tokenizers.save import FILES
 from tubelet.train.average import read_average
 from tubelet.train.card import crops_text, run_card
-from tubelet.train.run_folder import RUN_FILE, read_run
+from tubelet.train.run_folder import read_run
 from tubelet.train.state import checkpoints
 from tubelet.train.tokenizer.batches import latents_of
 from tubelet.train.tokenizer.network import Network

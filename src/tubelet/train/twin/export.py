@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from tubelet.data.crops import open_crops
+from tubelet.files.marks import RUN_FILE
 from tubelet.json_fields import fields_from_json
 from tubelet.models.twin.config import TwinConfig
 from tubelet.train.average import read_average
-from tubelet.train.run_folder import RUN_FILE, read_run
+from tubelet.train.run_folder import read_run
 from tubelet.train.tokenizer.export import card_of_run, name_and_facts
 from tubelet.train.tokenizer.ready import OnWindows, make_ready
 from tubelet.train.twin.network import TwinNetwork
