@@ -72,8 +72,8 @@ def export_run(
     if isinstance(model, KLTConfig) and quantizer is not None and network.quantizer is not None:
         round_networks(tokenizer)
         # Codebooks, and not the few numbers of which each has its own meaning.
-        for each in network.quantizer.state_dict().values():
-            if each.ndim > 1:
+        for key, each in network.state_dict().items():
+            if key.startswith("quantizer.") and each.ndim > 1:
                 each.copy_(each.to(torch.bfloat16))
         config = DiscreteConfig(name=name, backbone=model, quantizer=quantizer)
         discrete = DiscreteTokenizer(tokenizer, network.quantizer, config=config)
