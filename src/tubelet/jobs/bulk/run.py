@@ -155,6 +155,8 @@ class _Run:
             setup = [json.dumps(settings.to_json()), description.tokenizer["sha256"], str(THREADS), copies]
             for request, answer in self._answers(setup):
                 self._take(self._works[request["number"]], request, answer)
+        for work in self._works:
+            self._count_changed(work)
 
     def _answers(self, setup: list[str]) -> Iterator[Answered]:
         """What comes of the requests, by the engine that is asked for."""
@@ -193,11 +195,8 @@ class _Run:
         """Note what came of a request; put the shard together if it was its last."""
         report, clip = self.report, PlannedClip.from_json(request["clip"])
         if (reason := answer.get("failed")) is not None:
-            if self._bulk.on_error == "stop":
-                raise VideoError(f"{clip.source.shown}: {reason}")
+            self._count_failed(clip, reason)
             work.fail(clip.key, reason)
-            report.failed += 1
-            report.first_failed = report.first_failed or f"{clip.source.shown}: {reason}"
         else:
             report.encoded += 1
             report.frames += answer["frames"]
@@ -206,6 +205,32 @@ class _Run:
         if not self._left[request["number"]]:
             work.finish()
         self._on_progress(report)
+
+    def _count_failed(self, clip: PlannedClip, reason: str) -> None:
+        """Count a clip that gives no record.
+
+        Raises:
+            VideoError: it failed, and `on_error` is ``stop``.
+        """
+        if self._bulk.on_error == "stop":
+            raise VideoError(f"{clip.source.shown}: {reason}")
+        self.report.failed += 1
+        self.report.first_failed = self.report.first_failed or f"{clip.source.shown}: {reason}"
+
+    def _count_changed(self, work: ShardWork) -> None:
+        """Count clips as failed that were done, and whose source changed before their shard was whole.
+
+        Raises:
+            VideoError: as `_count_failed`.
+        """
+        for key in work.changed:
+            if key in work.in_parts:
+                self.report.kept -= 1
+            else:
+                self.report.encoded -= 1
+            self._count_failed(work.clips[key], work.reason(key))
+        if work.changed:
+            self._on_progress(self.report)
 
 
 def _description(bulk: BulkEncoding) -> Description:

@@ -12,7 +12,7 @@ from tubelet.data.shards.description import Description
 from tubelet.data.shards.index import Entry, Failure, ShardIndex, read_index
 from tubelet.data.shards.record import Record
 from tubelet.data.shards.writing import end_replacement, pending_path, write_shard
-from tubelet.errors import DatasetError
+from tubelet.errors import DatasetError, VideoError
 from tubelet.files import locked, output_errors
 from tubelet.files.leftovers import remove
 from tubelet.files.signature import Signature
@@ -22,6 +22,19 @@ from tubelet.jobs.bulk.plan import PlannedClip
 
 WORK = "work"
 """The folder of parts, below that of the data set; gone when all is done."""
+
+
+class _ChangedError(Exception):
+    """A source changed after its clip was encoded.
+
+    Args:
+        key: of the clip.
+        place: of the source.
+    """
+
+    def __init__(self, key: str, place: str) -> None:
+        super().__init__(place)
+        self.key = key
 
 
 @final
@@ -40,6 +53,7 @@ class ShardWork:
         kept: entries of clips that are done and in the shard, by key.
         in_parts: keys of clips that are done and in parts.
         unlisted: how many clips of the shard no list names any more.
+        changed: keys of clips that failed since their source changed after they were done.
     """
 
     def __init__(
@@ -54,6 +68,7 @@ class ShardWork:
         self.kept: dict[str, Entry] = {}
         self.in_parts: set[str] = set()
         self.unlisted = 0
+        self.changed: list[str] = []
         self._folder = folder
         self._description = description
         self._number = number
@@ -81,7 +96,9 @@ class ShardWork:
         self.unlisted = sum(entry.key not in self.clips for entry in self.entries)
         there = {path.stem for path in self._work.glob(f"*{parts.SUFFIX}")}
         self.in_parts = {
-            key for key in there - set(self.kept) if key in self.clips and self._part(key) is not None
+            key
+            for key in (there - set(self.kept)) & set(self.clips)
+            if (part := self._part(key)) is not None and self._is_unchanged(part, self.clips[key])
         }
 
     @property
@@ -140,16 +157,28 @@ class ShardWork:
             key=key, source=row.name, path=row.place, start=row.start, end=row.end, reason=reason
         )
 
+    def reason(self, key: str) -> str:
+        """Why a clip failed."""
+        return self._failures[key].reason
+
     def finish(self) -> None:
         """Put the shard together if it is not what it is to be, and remove the parts.
+
+        A clip whose source changed since its part was written fails, and the shard is without it.
 
         Raises:
             OutputError: it cannot be written.
             DatasetError: what is in the old shard, or in a part, cannot be read.
         """
-        if not self._is_as_it_was():
-            self._replace()
-            self._index = self._read_index()
+        while not self._is_as_it_was():
+            try:
+                self._replace()
+            except _ChangedError as error:
+                self.changed.append(error.key)
+                self.fail(error.key, f"{error} changed after it was encoded. Encode it again.")
+            else:
+                self._index = self._read_index()
+                break
         remove(self._work)
         self.close()
 
@@ -165,15 +194,18 @@ class ShardWork:
         return index if whole else None
 
     def _part(self, key: str) -> parts.ClipPart | None:
-        """A part, if it is there, whole, and of a source that has not changed."""
-        clip = self.clips[key]
-        made_from = parts.made_from(self._header, clip)
-        part = parts.read_part(parts.part_path(self._work, key), key, made_from=made_from)
-        found = identity.signature_of(clip.source.path)
-        if part is None or found in (None, part.signature):
-            return part
-        same = self._digests.of(clip.source.path).sha256 == part.record.facts["source_sha256"]
-        return part if same else None
+        """A part, if it is there and whole."""
+        made_from = parts.made_from(self._header, self.clips[key])
+        return parts.read_part(parts.part_path(self._work, key), key, made_from=made_from)
+
+    def _is_unchanged(self, part: parts.ClipPart, clip: PlannedClip) -> bool:
+        """Whether the source of a part is what it was; one that is gone, or cannot be read, is."""
+        if identity.signature_of(clip.source.path) in (None, part.signature):
+            return True
+        try:
+            return self._digests.of(clip.source.path).sha256 == part.record.facts["source_sha256"]
+        except VideoError:
+            return True
 
     def _is_as_it_was(self) -> bool:
         """Whether the shard that is there is what it is to be."""
@@ -184,7 +216,11 @@ class ShardWork:
         return done and {each.key: each for each in index.failures} == self._failures
 
     def _replace(self) -> None:
-        """Write the shard, with what is done, and its index."""
+        """Write the shard, with what is done, and its index.
+
+        Raises:
+            _ChangedError: the source of a part changed since; nothing is replaced.
+        """
         signatures: dict[str, Signature] = {}
         rows = {key: clip.row for key, clip in self.clips.items() if key not in self._failures}
         with ExitStack() as stack:
@@ -202,6 +238,8 @@ class ShardWork:
                 part = self._part(key)
                 if part is None:
                     raise DatasetError(f"the part of clip {key} vanished from {self._work}. Start again.")
+                if not self._is_unchanged(part, self.clips[key]):
+                    raise _ChangedError(key, row.place)
                 signatures[row.place] = part.signature
                 return part.record
 

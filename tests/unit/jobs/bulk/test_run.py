@@ -17,7 +17,7 @@ from tubelet.data.shards.numbers import from_stored
 from tubelet.data.shards.record import bytes_to_array
 from tubelet.errors import OptionError, OutputError, VideoError
 from tubelet.files import locked
-from tubelet.jobs.bulk import encode_clip
+from tubelet.jobs.bulk import encode_clip, parts, worker
 from tubelet.jobs.bulk.bulk import Share
 from tubelet.jobs.bulk.plan import plan_clips
 from tubelet.jobs.bulk.run import BulkEncoding, prospect
@@ -249,6 +249,46 @@ def test_a_source_that_vanishes_while_it_is_read_fails_and_costs_the_others_noth
     (line,) = (tmp_path / "out" / "errors.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["reason"] == f"{clips}/3.mkv vanished while it was read. Encode it again."
     assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.fixture
+def growing(monkeypatch, clips):
+    """One source grows as soon as its clip is done, and another one is touched."""
+
+    def written(path, part, **more):
+        parts.write_part(path, part, **more)
+        source = clips.parent / part.record.facts["source"]
+        if source.name == "3.mkv" and source.stat().st_size < 1 << 20:
+            source.write_bytes(source.read_bytes() + bytes(1 << 20))
+        if source.name == "4.mkv":
+            source.touch()
+
+    monkeypatch.setattr(worker, "write_part", written)
+
+
+@pytest.mark.usefixtures("growing")
+def test_a_source_that_changes_after_its_clip_is_done_fails_and_costs_the_others_nothing(
+    encode, clips, tmp_path
+):
+    report = encode(clips)
+    assert (report.encoded, report.kept, report.failed) == (5, 0, 1)
+    assert (
+        report.first_failed == f"{clips}/3.mkv: {clips}/3.mkv changed after it was encoded. Encode it again."
+    )
+    (line,) = (tmp_path / "out" / "errors.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["source"] == "clips/3.mkv"
+    assert len(records_of(tmp_path / "out")) == 5
+    assert not list(tmp_path.rglob("*.part"))
+    report = encode(clips)
+    assert (report.encoded, report.kept, report.failed) == (1, 5, 0)
+    assert not (tmp_path / "out" / "errors.jsonl").exists()
+
+
+@pytest.mark.usefixtures("growing")
+def test_a_source_that_changes_after_its_clip_is_done_ends_the_work_if_that_is_asked_for(encode, clips):
+    with pytest.raises(VideoError, match=r"3\.mkv changed after it was encoded"):
+        encode(clips, on_error="stop")
+    assert encode(clips, on_error="stop").kept == 5
 
 
 def test_the_first_clip_that_fails_ends_the_work_if_that_is_asked_for(encode, here, clips, tmp_path):
