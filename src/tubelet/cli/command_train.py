@@ -207,6 +207,7 @@ def _crops(arguments: argparse.Namespace) -> Path:
     from tubelet.data.cutting import PrepareConfig
     from tubelet.errors import OptionError
     from tubelet.files.marks import RUN_FILE
+    from tubelet.files.names import real_path
     from tubelet.jobs.sources import read_sources
 
     data: list[str] | None = arguments.data
@@ -216,7 +217,7 @@ def _crops(arguments: argparse.Namespace) -> Path:
             "clips themselves."
         )
     if len(data) == 1 and _is_of_crops(data[0]):
-        if Path(data[0]).resolve() == arguments.output.resolve():
+        if real_path(Path(data[0])) == real_path(arguments.output):
             raise OptionError(
                 f"{data[0]} holds the crops and is to hold the run; a run has a folder of its own. "
                 "Name another."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tubelet.cli.losses import losses_summed
 from tubelet.cli.progress import progress
 from tubelet.errors import DamageWarning, OptionError, VideoError
+from tubelet.files.names import real_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,12 +78,12 @@ def rows_outside(rows: "Sequence[Row]", folder: Path, *, exclude: "Sequence[str]
     Raises:
         OptionError: none is left.
     """
-    crops = folder.resolve()
+    crops = real_path(folder)
     left = [
         row
         for row in rows
         if not any(Path(row.path).match(pattern) for pattern in exclude)
-        and not Path(row.path).resolve().is_relative_to(crops)
+        and not real_path(Path(row.path)).is_relative_to(crops)
     ]
     if not left:
         raise OptionError(f"none of {len(rows)} clips is left; at least one is needed.")

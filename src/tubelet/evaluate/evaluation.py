@@ -11,6 +11,7 @@ from tubelet.evaluate.results_file import FORMAT
 from tubelet.evaluate.systems.system_specs import check_texts
 from tubelet.evaluate.weights import Weights
 from tubelet.evaluate.worker import Settings
+from tubelet.files.names import real_path
 from tubelet.jobs.failures import OnError
 from tubelet.jobs.rows import Row
 
@@ -71,7 +72,7 @@ class Evaluation:
     @property
     def title(self) -> str:
         """What is evaluated, in a word."""
-        return self.data.resolve().name
+        return real_path(self.data).name
 
     @property
     def settings(self) -> Settings:

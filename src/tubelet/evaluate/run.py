@@ -26,7 +26,7 @@ from tubelet.evaluate.tags import Tags, find_manifest, read_tags
 from tubelet.evaluate.worker import Worker
 from tubelet.files import locked, output_errors
 from tubelet.files.leftovers import sweep
-from tubelet.files.names import text_name
+from tubelet.files.names import real_path, text_name
 from tubelet.jobs import parts
 from tubelet.jobs.plan import Job, missing
 from tubelet.jobs.pool import run_here, run_in_processes
@@ -105,7 +105,7 @@ def _evaluate(
 
 def _clips(evaluation: Evaluation) -> dict[AnyVideo, str]:
     """The clips and their names; videos that an evaluation kept in its folder are none."""
-    kept = evaluation.folder.resolve()
+    kept = real_path(evaluation.folder)
     if evaluation.rows is None:
         folder = evaluation.data
         named: list[tuple[AnyVideo, str]] = [
@@ -113,7 +113,7 @@ def _clips(evaluation: Evaluation) -> dict[AnyVideo, str]:
         ]
     else:
         named = [(row.video, f"{row.name}{range_text(row.start, row.end)}") for row in evaluation.rows]
-    clips = {video: name for video, name in named if not path_of(video).resolve().is_relative_to(kept)}
+    clips = {video: name for video, name in named if not real_path(path_of(video)).is_relative_to(kept)}
     name, often = Counter(clips.values()).most_common(1)[0] if clips else ("", 1)
     if often > 1:
         raise OptionError(f"{often} clips are called {name}. Give the folder above them, or a list.")

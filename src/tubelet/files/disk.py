@@ -16,6 +16,7 @@ _OTHER = {
     errno.EIO,
     errno.EPIPE,
     errno.EBUSY,
+    errno.EEXIST,
     errno.EXDEV,
     errno.ELOOP,
     errno.ENAMETOOLONG,

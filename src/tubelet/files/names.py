@@ -27,6 +27,11 @@ def printable(text: object) -> str:
     return _LONG.sub(lambda found: f"{found[0][: _SHOWN - 25]}…{found[0][-24:]}", shown)
 
 
+def real_path(path: Path) -> Path:
+    """A path without links, whether or not it is there; those that lead to one another in a circle stay."""
+    return Path(os.path.realpath(path))
+
+
 def is_name(name: str | Path) -> bool:
     """Whether something may be the name of what is shipped; with a slash, as in ``./name``, it is a path."""
     return Path(name).name == os.fspath(name)

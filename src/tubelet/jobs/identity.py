@@ -14,6 +14,7 @@ from tubelet.errors import VideoError
 from tubelet.files.signature import Signature, file_signature
 from tubelet.files.urls import is_url, without_secrets
 from tubelet.jobs.remote import LocalCopies, remote_info, tag_number
+from tubelet.video.opening import check_file
 
 _COARSE = 2_000_000_000
 """Nanoseconds within which a file may change twice and look the same."""
@@ -66,7 +67,8 @@ class Digests:
         """
         signature = signature_of(location)
         if signature is None:
-            self._copies.path(location)  # of a URL, this says what the server has against it
+            # Of a URL, the first says what the server has against it; of a link, the second where it leads.
+            check_file(self._copies.path(location))
             raise VideoError(f"{without_secrets(location)}: no such file. Check the spelling and the folder.")
         place = (location, signature)
         if place not in self._known:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tubelet.errors import OptionError
 from tubelet.files import replacing_folder
-from tubelet.files.names import text_name
+from tubelet.files.names import real_path, text_name
 from tubelet.given import as_path, check_texts
 from tubelet.models.table import ModelConfig, base_config, model_to_json
 from tubelet.nn.precision import HALVES
@@ -98,7 +98,7 @@ def save_tokenizer(
     folder = as_path(folder, "folder")
     if card is not None:
         check_texts(card=card)
-    named = replace(config, name=text_name(folder.resolve().name))
+    named = replace(config, name=text_name(real_path(folder).name))
     numbers = sum(tensor.numel() for tensor in weights.values())
     plain = (
         f"# {named.name}\n\nSaved from Python; {numbers / 1e6:.2f} million numbers. Nothing is noted of what "

@@ -19,6 +19,7 @@ from tubelet.data.shards.record import Record
 from tubelet.data.shards.writing import write_shard
 from tubelet.errors import DatasetError, OptionError, OutputError
 from tubelet.files import locked, output_errors
+from tubelet.files.names import real_path
 
 _OPEN = 64
 """Shards that are open at a time."""
@@ -52,7 +53,7 @@ def merge_datasets(
         OptionError: the target is one of them, or there are none.
         OutputError: the target exists, or cannot be written.
     """
-    if not folders or target.resolve() in {folder.resolve() for folder in folders}:
+    if not folders or real_path(target) in map(real_path, folders):
         raise OptionError(f"{target} is made of other data sets; give one or more, and a new folder.")
     descriptions = [read_description(folder) for folder in folders]
     for folder, each in zip(folders, descriptions, strict=True):
