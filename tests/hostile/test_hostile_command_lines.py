@@ -126,3 +126,17 @@ def test_no_words_are_a_crash():
 @pytest.mark.slow
 def test_no_words_of_many_are_a_crash():
     try_words(20_000, seed=1)
+
+
+@pytest.mark.parametrize("name", ["-dash.npy", "--output.npy", "-o.mp4"])
+def test_a_file_whose_name_begins_as_an_option_does_is_named_with_what_to_say(name, tmp_path):
+    np.save(tmp_path / "good.npy", np.zeros((5, 16, 16, 3), np.uint8))
+    (tmp_path / "good.npy").rename(tmp_path / name)
+    words = ["encode", name, "-o", "out.tube", "--tokenizer", "klt-4x8x8"]
+    assert ended(words) == (
+        2,
+        f"tubelet: error: {name} is a file here, and its name begins as an option does: say ./{name}.\n",
+    )
+    if name.endswith(".npy"):
+        assert ended(["encode", f"./{name}", *words[2:]])[0] == 0
+        assert ended([words[0], *words[2:], "--force", "--", name])[0] == 0

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from difflib import get_close_matches
+from itertools import takewhile
 from pathlib import Path
 from typing import NoReturn
 
@@ -111,6 +112,7 @@ def parse(arguments: Sequence[str], into: argparse.Namespace) -> None:
         SystemExit: help was asked for, and printed.
     """
     arguments = _command_first(arguments)
+    _check_dashes(arguments)
     chosen, unknown = make_parser(arguments).parse_known_args(arguments, into)
     if unknown:
         chosen.parser.error(_unknown_text(chosen.parser, unknown))
@@ -221,6 +223,17 @@ def _command_first(arguments: Sequence[str]) -> list[str]:
         moved, rest = moved + rest[:count], rest[count:]
     end = rest.index("--") if "--" in rest else len(rest)
     return rest[:end] + moved + rest[end:]
+
+
+def _check_dashes(arguments: Sequence[str]) -> None:
+    """Refuse a file whose name would be read as an option, as patterns of a shell give it.
+
+    Raises:
+        OptionError: there is one.
+    """
+    for word in takewhile(lambda each: each != "--", arguments):
+        if word.startswith("-") and Path(word).suffix and os.path.lexists(word):
+            raise OptionError(f"{word} is a file here, and its name begins as an option does: say ./{word}.")
 
 
 def _unknown_text(parser: argparse.ArgumentParser, unknown: Sequence[str]) -> str:
