@@ -1,5 +1,6 @@
 """Lists of clips: CSV, lines of JSON, Parquet, and plain paths, as rows."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from io import BufferedReader, BytesIO, TextIOWrapper
 from typing import Any
@@ -14,6 +15,9 @@ LISTS = (".csv", ".jsonl", ".parquet", ".txt")
 """Suffixes of files that list clips."""
 
 _BATCH = 1 << 14
+
+_OBJECT = re.compile(r"""\s*\{\s*(["']|\w+\s*:|\}?\s*$)""")
+"""How what is meant as an object of JSON begins; a path such as ``{0}.mp4`` begins otherwise."""
 
 
 def list_rows(file: BufferedReader | BytesIO, suffix: str, folder: str, name: str) -> list[Row]:
@@ -63,7 +67,7 @@ def line_rows(lines: Iterable[str], folder: str, where: str) -> Iterator[Row]:
     """
     for number, line in enumerate(lines, 1):
         text, place = line.rstrip("\r\n"), f"{where}, line {number}"
-        if text.lstrip().startswith("{"):
+        if _OBJECT.match(text):
             yield _object_row(text, folder, place)
         elif text.strip():
             yield row_of({"path": text}, folder, place)

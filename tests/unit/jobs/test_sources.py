@@ -79,6 +79,12 @@ def test_lines_are_paths_or_objects():
     ]
 
 
+def test_a_path_in_braces_is_a_path(tmp_path):
+    names = ["{0}.mp4", "{a} b.mp4", " {}.mp4", "{a}:.mp4"]
+    (tmp_path / "list.txt").write_text("\n".join(names))
+    assert [row.name for row in read_sources([str(tmp_path / "list.txt")])] == names
+
+
 def test_a_line_of_a_list_of_objects_that_is_none_is_no_path(tmp_path):
     listed = tmp_path / "list.jsonl"
     listed.write_text('{"path": "a.mp4"}\n["b.mp4"]\n"c.mp4"\n\nd.mp4\n')
@@ -109,6 +115,9 @@ def test_a_caption_of_blanks_says_nothing(tmp_path):
         ('{"path": "a", "caption": 3}', "caption is 3"),
         ('{"path": "a", "description": [1]}', r"description is \[1\]"),
         ('{"path": ', "not JSON"),
+        ("{'path': 'a'}", "not JSON"),
+        ('{path: "a"}', "not JSON"),
+        ("{", "not JSON"),
     ],
 )
 def test_a_row_that_means_nothing_is_named_with_its_line_and_costs_the_others_nothing(line, said):
