@@ -115,10 +115,10 @@ def whole_numbers_may_be_those_of_a_table() -> None:
     tokenizer, latent = small(), small().encode(clip())
     for four in (np.int64(4), np.uint8(4), torch.tensor(4)):
         assert torch.equal(tokenizer.encode(clip(), channels=four), latent[:, :4])
-        kept, _ = tokenizer.encode_parts(clip(), channels={"latent": four})
+        kept = tokenizer.encode_parts(clip(), channels={"latent": four})
         assert torch.equal(kept["latent"], latent[:, :4])
-        with files() as folder, tubelet.open_tube(folder / "a.tube") as opened:
-            assert opened.latent(channels=four).shape[1] == 4
+        with files() as folder, tubelet.open_tube(folder / "a.tube", channels=four) as opened:
+            assert opened.latent().shape[1] == 4
     for wrong in (True, torch.tensor(4.0), np.array([4, 5])):
         names(
             tokenizer.encode,
