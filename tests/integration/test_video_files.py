@@ -344,7 +344,9 @@ def test_negative_indices_count_from_the_end(tube, folder):
         assert opened[-FRAMES].shape == (24, 40, 3)
 
 
-@pytest.mark.parametrize("index", [FRAMES, -FRAMES - 1, slice(None, None, 2), slice(None, None, -1)], ids=str)
+@pytest.mark.parametrize(
+    "index", [FRAMES, -FRAMES - 1, slice(None, None, -2), slice(None, None, -1)], ids=str
+)
 def test_frames_that_are_not_there_are_refused(tube, folder, index):
     with tubelet.open_tube(tube, tokenizer=folder) as opened, pytest.raises(OptionError):
         opened[index]
