@@ -33,7 +33,7 @@ from tubelet.codec.symbols import (
     symbols_to_digits,
 )
 from tubelet.errors import OptionError
-from tubelet.given import as_fraction, as_path, check_whole_numbers, checked_memory
+from tubelet.given import as_fraction, as_path, as_whole, check_whole_numbers, checked_memory
 from tubelet.priors.files import model_for
 from tubelet.quantizers.scalar import ScalarQuantizer
 from tubelet.tokenizers.clip import only_part
@@ -148,11 +148,11 @@ class Tube:
             runs = list(every(self.read(start, max(start, stop)), stride))
             empty = np.empty((0, self.header.height, self.header.width, 3), dtype=np.uint8)
             return np.concatenate(runs) if runs else empty
-        if not isinstance(index, SupportsIndex):
+        if (frame := as_whole(index)) is None:
             raise OptionError(f"frame {index!r:.60} is asked for; a frame is a whole number, frames a slice.")
-        if not -self.frames <= (index := index.__index__()) < self.frames:
-            raise OptionError(f"frame {index} is asked for; the clip has {self.frames}, counted from 0.")
-        first = index % self.frames
+        if not -self.frames <= frame < self.frames:
+            raise OptionError(f"frame {frame} is asked for; the clip has {self.frames}, counted from 0.")
+        first = frame % self.frames
         return next(self.read(first, first + 1)).frames[0]
 
     @property

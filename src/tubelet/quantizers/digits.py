@@ -6,8 +6,6 @@ integers, never in floating point: as float32 it would be wrong from 2²⁴ valu
 
 from itertools import chain
 from math import prod
-from operator import index
-from typing import SupportsIndex
 
 import torch
 from einops import rearrange
@@ -16,6 +14,7 @@ from torch import Tensor
 
 from tubelet.checks import check_whole, has_values
 from tubelet.errors import OptionError, ShapeError, TokenError
+from tubelet.given import as_whole
 
 Digits = Integer[Tensor, "b d t h w"]
 """Digits of all tokens of every position, in the smallest integer type that holds them."""
@@ -61,7 +60,7 @@ def check_given_bases(bases: object) -> None:
     tokens = list(bases) if isinstance(bases, list | tuple) else []
     if not tokens or not all(isinstance(token, list | tuple) and token for token in tokens):
         raise _no_bases(bases)
-    if not all(isinstance(base, SupportsIndex) and index(base) >= 1 for base in chain.from_iterable(tokens)):
+    if not all((as_whole(base) or 0) >= 1 for base in chain.from_iterable(tokens)):
         raise _no_bases(bases)
 
 
