@@ -19,7 +19,7 @@ from tubelet.tokenizers.clip import only_part
 DIGESTS = {
     "klt-4x8x8-motion-prior": "d9fc753888f4de4f8004b205ab8090c8deb89910238931931353484bd3c75d7f",
     "tubelet-m-prior": "785718c94b11c6017b2bb5a60e0eb8e85e5a60ad60a7619ab5b9b9e93765672f",
-    "tubelet-m-rate-prior": "1394f035d7f40ea3131c2c56b8019d67b466068b62b8af23d03fbf446ce2921e",
+    "tubelet-m-rate-prior": "d15a8687e337a04a33ee2f375c1aa91cac24ace20894c7d479e5a0338d740cec",
     "tubelet-motion-prior": "2e9d5985a7d1ebe9e992b0baf5cf5c6e2ec7ee0c737e095b0aa9dade998a9b0f",
     "tubelet-fsq-prior": "d5e0e1032ceff776d44959f0a47ae714be2e11a4514e6343cd90d82c2d11d1db",
 }
