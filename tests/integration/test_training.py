@@ -46,7 +46,8 @@ def tiny() -> TrainConfig:
 def start(data, tmp_path):
     """Start `tubelet train` on the small data in a process, or in two."""
     (tmp_path / "own_recipe.py").write_text(RECIPE)
-    environment = os.environ | {"PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
 
     def launch(run: str, *options: str, processes: int = 1) -> subprocess.Popen:
         torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
@@ -90,6 +91,23 @@ def test_what_two_processes_began_one_can_finish(start, tmp_path):
     two.communicate(timeout=240)
     finished(start("two", "--iterations", "6", "--resume"))
     assert totals(tmp_path / "two") == pytest.approx(totals(tmp_path / "one"), rel=1e-4)
+
+
+def test_a_batch_that_does_not_split_is_refused_before_any_work_in_whatever_stage_it_comes(start, tmp_path):
+    two = start("two", "--iterations", "6", "--stages.1.batch", "3", processes=2)
+    output, _ = two.communicate(timeout=240)
+    assert two.returncode != 0
+    assert "the batch has 3 items for 2 processes" in output
+    assert not (tmp_path / "two").exists()
+
+
+def test_processes_whose_first_one_was_refused_call_that_no_fault_of_their_own(start, tmp_path):
+    finished(start("one", "--iterations", "2"))
+    two = start("one", "--iterations", "2", "--resume", "--optimizer.lr", "1e-4", processes=2)
+    output, _ = two.communicate(timeout=240)
+    assert two.returncode != 0
+    assert "has other numbers: optimizer" in output
+    assert "fault of tubelet" not in output
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_losses(start, tmp_path):

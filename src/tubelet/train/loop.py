@@ -77,8 +77,8 @@ def run_task(task: Task, options: RunOptions) -> TrainState:
     SIGTERM, SIGHUP or Ctrl-C it writes a checkpoint and stops early: `TrainState.progress` is below 1.
 
     Raises:
-        OptionError: there is no end, the batch does not split, or the folder holds another run.
-        TrainingError: gradients stayed bad, or a checkpoint cannot be taken up.
+        OptionError: there is no end, the batch of a stage does not split, or the folder holds another run.
+        TrainingError: gradients stayed bad, a checkpoint cannot be taken up, or another process ended.
         OutputError: another process works in the folder, or the disk is full or refuses something.
     """
     end = End.of(task.config, options.time_limit)
@@ -93,6 +93,8 @@ def run_task(task: Task, options: RunOptions) -> TrainState:
         elif rank.is_first:
             check_free(folder, resume=False, force=options.force)
         known = checkpoints(folder)[-1] if options.resume and checkpoints(folder) else None
+        if known is None:
+            _check_shares(task, rank, progress=0.0)
         # Making the start may take a minute, and a checkpoint or the first process overwrites it.
         fresh = known is None and rank.is_first
         state = _new_state(task, task.start() if fresh else task.build(), rank, shard=options.shard)
@@ -101,6 +103,7 @@ def run_task(task: Task, options: RunOptions) -> TrainState:
             prepare_folder(folder, task, end, resume=False, force=options.force)
         if known is not None:
             load_state(state, known)
+            _check_shares(task, rank, progress=end.progress(state.iteration, state.seconds))
         journal = Journal(
             folder,
             first=state.iteration,
@@ -115,6 +118,14 @@ def run_task(task: Task, options: RunOptions) -> TrainState:
             while not _run_stage(state, session):
                 pass
     return state
+
+
+def _check_shares(task: Task, rank: Ranks, *, progress: float) -> None:
+    """Refuse now what a stage to come would refuse hours later: a batch that does not split evenly."""
+    while progress < 1:
+        stage = task.stage_at(progress)
+        rank.share(stage.batch)
+        progress = stage.until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from torch import nn
 from torch.distributed.fsdp import fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
-from tubelet.errors import OptionError
+from tubelet.errors import OptionError, TrainingError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,18 +73,38 @@ def is_first_process() -> bool:
 
 @contextmanager
 def ranks() -> Iterator[Ranks]:
-    """Join the other processes, if torchrun started this one; leave them in the end."""
+    """Join the other processes, if torchrun started this one; leave them in the end.
+
+    Raises:
+        TrainingError: another process ended, or does not answer any more.
+    """
     if not dist.is_torchelastic_launched():
         yield Ranks(rank=0, count=1, device=_device(0))
         return
     device = _device(int(os.environ["LOCAL_RANK"]))
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    with _lost_processes():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        try:
+            yield Ranks(rank=dist.get_rank(), count=dist.get_world_size(), device=device)
+        finally:
+            dist.destroy_process_group()
+
+
+@contextmanager
+def _lost_processes() -> Iterator[None]:
+    """Call an answer that never came a process that ended; the fault is there, and is said there."""
     try:
-        yield Ranks(rank=dist.get_rank(), count=dist.get_world_size(), device=device)
-    finally:
-        dist.destroy_process_group()
+        yield
+    except RuntimeError as error:
+        # Gloo has no error of its own; its messages begin with the file of its source that they come from.
+        if not isinstance(error, dist.DistError) and "/gloo/" not in str(error):
+            raise
+        raise TrainingError(
+            "another process of this run ended or does not answer; what it said last says why. Start all of "
+            "them again; --resume goes on from the newest checkpoint."
+        ) from error
 
 
 def shard_weights(network: nn.Module, units: Sequence[nn.Module]) -> None:
