@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tubelet.errors import OutputError
+from tubelet.files.leftovers import OWN
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EROFS, errno.EPERM}
@@ -33,7 +34,7 @@ def output_errors(target: Path) -> Iterator[None]:
     """Name what cannot be written, and the cure, where a disk refuses.
 
     Raises:
-        OutputError: instead of an `OSError` that speaks of room, rights or the disk.
+        OutputError: instead of an `OSError` that speaks of room, rights, the disk or what was to be made.
     """
     try:
         yield
@@ -46,7 +47,19 @@ def output_errors(target: Path) -> Iterator[None]:
             raise OutputError(f"{target} cannot be written: {reason}. Choose another folder.") from error
         if error.errno in _OTHER:
             raise OutputError(f"{target} cannot be written: {reason}. Choose another place.") from error
+        if _is_of_making(error, target):
+            raise OutputError(
+                f"{target} cannot be written: nothing can be made in that folder. Choose another."
+            ) from error
         raise
+
+
+def _is_of_making(error: OSError, target: Path) -> bool:
+    """Whether what "is not there" is what was to be made, as in /proc; it may be a source as well."""
+    if error.errno != errno.ENOENT or not isinstance(error.filename, str | Path):
+        return False
+    path = Path(error.filename)
+    return OWN.fullmatch(path.name) is not None or path == target or path in target.parents
 
 
 def make_durable(path: Path) -> None:

@@ -2,11 +2,12 @@ import errno
 import os
 import stat
 import sys
+from pathlib import Path
 
 import pytest
 
 from tubelet.errors import OutputError
-from tubelet.files import replacing
+from tubelet.files import replacing, replacing_folder
 
 
 def names(folder):
@@ -95,6 +96,16 @@ def test_a_disk_that_fails_is_named(target):
 def test_a_short_write_of_numpy_is_a_full_disk(target):
     with pytest.raises(OutputError, match="no room"), replacing(target, force=False):
         raise OSError("100 requested and 7 written")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
+@pytest.mark.parametrize("folder", [Path("/proc/none"), Path("/proc/none/below")], ids=str)
+def test_a_place_where_nothing_can_be_made_is_named(folder):
+    message = "cannot be written: nothing can be made in that folder. Choose another"
+    with pytest.raises(OutputError, match=f"/proc/none.bin {message}"):
+        replacing(Path("/proc/none.bin"), force=False).__enter__()
+    with pytest.raises(OutputError, match=f"{folder} {message}"):
+        replacing_folder(folder, holds=(), force=False).__enter__()
 
 
 def test_other_errors_stay_what_they_are(target):
