@@ -59,6 +59,14 @@ def test_a_latent_of_another_clip_is_refused(frames, height, width):
         tokenizer.decode(latent, frames=frames, height=height, width=width)
 
 
+def test_a_latent_of_no_clip_is_refused():
+    tokenizer, latent = tubelet.load("klt-4x8x8"), torch.zeros(0, 16, 2, 2, 2)
+    with pytest.raises(ShapeError, match=r"\(0, 16, 2, 2, 2\), of no clip"):
+        tokenizer.decode(latent, frames=5, height=16, width=16)
+    with pytest.raises(ShapeError, match="of no clip"):
+        tokenizer.stream_decoder(height=16, width=16).push(latent)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_latent_that_is_no_number_is_refused(value):
     tokenizer = tubelet.load("klt-4x8x8")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tubelet.errors import LatentError, OptionError, ShapeError
+from tubelet.spelling import cure_of_levels
 
 
 class Ends(NamedTuple):
@@ -46,7 +47,7 @@ def in_memory(tensor: Tensor) -> Tensor:
 
 
 def check_floating(tensor: object, name: str, *, cure: str) -> None:
-    """Raise unless this is a tensor of floating-point numbers.
+    """Raise unless this is a dense tensor of floating-point numbers with 16 bits or more.
 
     Args:
         tensor: what was given.
@@ -62,6 +63,13 @@ def check_floating(tensor: object, name: str, *, cure: str) -> None:
         )
     if not tensor.is_floating_point():
         raise OptionError(f"{name} is {tensor.dtype}; it must be floating-point. {cure}")
+    if tensor.layout != torch.strided:
+        raise OptionError(f"{name} is {tensor.layout}; it must be dense. Give {name}.to_dense().")
+    if tensor.dtype.itemsize == 1:
+        raise OptionError(
+            f"{name} is {tensor.dtype}; PyTorch stores such numbers and does not compute with them. Give "
+            f"{name}.float()."
+        )
 
 
 def check_whole(tensor: object, name: str, *, cure: str) -> None:
@@ -130,6 +138,8 @@ def check_frames(frames: object, name: str, *, cure: str) -> None:
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
         if frames.dtype == np.uint8:
             cure = _cure_of_frames(frames.shape, cure)
+        else:
+            cure = f"{cure_of_levels(frames.dtype.kind, frames.dtype.itemsize)} {cure}".lstrip()
         raise ShapeError(
             f"{name} are {frames.dtype} {frames.shape}; they must be uint8 (frames, height, width, 3). {cure}"
         )

@@ -68,7 +68,7 @@ def checked_latent(latent: Latent, channels: int, dtype: torch.dtype) -> Latent:
 
     Raises:
         OptionError: it is not a floating-point tensor, or has more channels than the tokenizer.
-        ShapeError: it is not ``b c t h w``.
+        ShapeError: it is not ``b c t h w``, or of no clip.
         LatentError: a value is NaN or infinite.
     """
     check_floating(latent, "latent", cure="Tokens are decoded by `detokenize` of a discrete tokenizer.")
@@ -77,6 +77,8 @@ def checked_latent(latent: Latent, channels: int, dtype: torch.dtype) -> Latent:
             f"latent is {tuple(latent.shape)}; it must be (clips, channels, steps, rows, columns). A single "
             "clip's becomes it by latent[None]."
         )
+    if not len(latent):
+        raise ShapeError(f"latent is {tuple(latent.shape)}, of no clip. Give one clip or more.")
     latent = latent.to(dtype)
     checked_channels(latent.shape[1], channels)
     check_finite_latent(latent)
@@ -112,6 +114,17 @@ def check_parts(latents: Latents, parts: Sequence[Part]) -> None:
             f"the latent has parts {sorted(latents)}; the model has {[part.name for part in parts]}. Give "
             "each."
         )
+
+
+def check_same_clips(latents: Latents) -> None:
+    """Raise unless all parts of a latent are of as many clips.
+
+    Raises:
+        ShapeError: one is of more than another.
+    """
+    clips = {name: len(latent) for name, latent in latents.items()}
+    if len(set(clips.values())) > 1:
+        raise ShapeError(f"the parts are of {clips} clips; all are of the same. Give each for every clip.")
 
 
 def check_counts(counts: Int[Tensor, "..."], latent: Latent) -> None:

@@ -10,7 +10,7 @@ from tubelet.errors import OptionError
 from tubelet.given import check_whole_numbers
 from tubelet.models.protocol import StepModel
 from tubelet.tokenizers.ahead import continued
-from tubelet.tokenizers.checks import check_counts, check_parts, checked_latent
+from tubelet.tokenizers.checks import check_counts, check_parts, check_same_clips, checked_latent
 from tubelet.tokenizers.generative import noise_of
 from tubelet.tokenizers.grouping import Grouping
 from tubelet.tokenizers.parts import PartGrids
@@ -88,7 +88,7 @@ def take_parts(model: StepModel, latents: Latents, known: Counts | Known | None)
     """Parts of a latent in the model's number format, and what is known of them.
 
     Raises:
-        ShapeError: a part is missing, or is not ``b c t h w``; or counts do not fit.
+        ShapeError: a part is missing, is not ``b c t h w`` or of other clips; or counts do not fit.
         OptionError: a part is not a floating-point tensor, or has more channels than the model; or counts are
             none.
         LatentError: a part holds NaN or infinity.
@@ -97,6 +97,7 @@ def take_parts(model: StepModel, latents: Latents, known: Counts | Known | None)
     taken = {
         part.name: checked_latent(latents[part.name], part.channels, model.dtype) for part in model.parts
     }
+    check_same_clips(taken)
     if known is None:
         return KnownLatents(taken, {})
     if not isinstance(known, Mapping) or not set(known) <= set(taken):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tubelet.errors import VideoError
+from tubelet.spelling import cure_of_levels
 from tubelet.video.info import Colour, VideoInfo
 from tubelet.video.opening import check_file
 
@@ -40,30 +41,14 @@ def open_array(path: Path) -> np.ndarray:
     if not isinstance(array, np.ndarray):
         raise VideoError(f"{path} is an archive of arrays; give one .npy with axes T H W 3.")
     if array.dtype != np.uint8:
-        raise VideoError(
-            f"{path} holds {array.dtype}; frames are uint8, 0 to 255. {_levels_cure(array.dtype)}"
-        )
+        cure = cure_of_levels(array.dtype.kind, array.dtype.itemsize)
+        raise VideoError(f"{path} holds {array.dtype}; frames are uint8, 0 to 255. {cure}")
     if array.ndim not in (3, 4) or array.shape[-1] != 3 or 0 in array.shape:
         raise VideoError(
             f"{path} has the shape {array.shape}; frames have the axes T H W 3, none of them empty."
             f"{_axes_cure(array.shape)}"
         )
     return array[None] if array.ndim == 3 else array
-
-
-def _levels_cure(dtype: np.dtype) -> str:
-    """How other numbers become levels of 8 bits; a mere cast turns most into something else."""
-    if dtype.kind == "f":
-        return (
-            "Of [0, 1] make (255 * a).round().astype('uint8'), of [-1, 1] (127.5 * (a + 1)).round()"
-            ".astype('uint8')."
-        )
-    if dtype.kind == "b":
-        return "Make (255 * a).astype('uint8')."
-    if dtype.kind == "u":
-        bits = 8 * dtype.itemsize
-        return f"Of levels of all {bits} bits make (a >> {bits - 8}).astype('uint8')."
-    return "Levels of 0 to 255 become it with .astype('uint8')." if dtype.kind == "i" else ""
 
 
 def _axes_cure(shape: tuple[int, ...]) -> str:

@@ -1,9 +1,11 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from tubelet.checks.arrays import ends, in_memory
+from tubelet.checks.arrays import check_floating, check_frames, ends, in_memory
+from tubelet.errors import OptionError, ShapeError
 
 
 def channels_last(video: torch.Tensor) -> torch.Tensor:
@@ -35,3 +37,31 @@ def test_a_clip_need_not_be_copied_to_be_looked_at(lies):
     # PyTorch copies what does not lie in this order, number by number.
     assert in_memory(video).is_contiguous()
     assert in_memory(video).data_ptr() == video.data_ptr()
+
+
+@pytest.mark.parametrize(
+    ("video", "cure"),
+    [
+        (VIDEO.to_sparse(), r"torch\.sparse_coo; it must be dense\. Give video\.to_dense\(\)"),
+        (VIDEO.to(torch.float8_e4m3fn), r"torch\.float8_e4m3fn; .* Give video\.float\(\)"),
+    ],
+    ids=["sparse", "float8"],
+)
+def test_floating_point_that_nothing_computes_with_is_named_with_its_cure(video, cure):
+    with pytest.raises(OptionError, match=cure):
+        check_floating(video, "video", cure="")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "cure"),
+    [
+        (np.float64, r"Of \[0, 1\] make \(255 \* a\)"),
+        (np.uint16, r"\(a >> 8\)"),
+        (np.bool_, r"Make \(255 \* a\)"),
+        (np.int64, "Levels of 0 to 255 become it"),
+        (np.complex64, r"\(frames, height, width, 3\)\. usual$"),
+    ],
+)
+def test_frames_of_other_numbers_are_told_what_makes_levels_of_them(numbers, cure):
+    with pytest.raises(ShapeError, match=cure):
+        check_frames(np.zeros((2, 4, 6, 3), numbers), "frames", cure="usual")

@@ -90,6 +90,8 @@ def test_parts_that_do_not_belong_together_are_refused(tokenizer, latents):
         tokenizer.decode_parts({"means": latents["means"]}, **SIZE)
     with pytest.raises(ShapeError, match=r"9x4x24 .* but a clip of 9x12x20 has 9x8x24"):
         tokenizer.decode_parts(latents | {"rows": latents["rows"][:, :, :, :4]}, **SIZE)
+    with pytest.raises(ShapeError, match=r"the parts are of \{'means': 1, 'rows': 2\} clips"):
+        tokenizer.decode_parts(latents | {"rows": latents["rows"].repeat(2, 1, 1, 1, 1)}, **SIZE)
     stream = tokenizer.parts_decoder(**SIZE)
     with pytest.raises(ShapeError, match="no whole number of steps"):
         stream.push({"means": latents["means"][:, :, :2], "rows": latents["rows"][:, :, :4]})
