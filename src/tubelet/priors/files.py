@@ -55,7 +55,7 @@ PRIORS: dict[str, str] = {
     "465967b57903ae2e706e18d8aa4616562e09de149b7c46570da4e2f29c995e47": "tubelet-m-prior",
     "11a33db38f0bf4468b8fef765402bf4c9d392e36844512b38debee0ea2292afe": "tubelet-fsq-prior",
     "267666e247ab7604541631fd8e475884a6da69dd1243458b3072b0e002f8e243": "klt-4x8x8-motion-prior",
-    "6ced96650871b540708e0d44cc4b1f62dfca97af5965712f43c6731927dc715e": "tubelet-m-rate-prior",
+    "31fb4aa0ca89a78e3763b8b2fb492fc5ad5a0af7eeb079e1d7000854cd817817": "tubelet-m-rate-prior",
     "8e7608cbfe218eb75c5834eab5ee82724176ae4e4e0659bb274a618e91ef8a67": "tubelet-motion-prior",
 }
 """Which shipped prior is for which tokenizer, by the tokenizer's fingerprint."""

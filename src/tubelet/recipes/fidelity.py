@@ -141,7 +141,7 @@ def m_rate() -> TrainConfig:
     """Medium for files: rounded latents, and what their bits are worth beside the error.
 
     From `tubelet-m` on; half of the clips are rounded at the steps of qualities 14 to 36, half have a budget
-    (a third was too few). Files take 13.8 % fewer bits at equal PSNR after two hours of a core.
+    (a third was too few). Files take 13.7 % fewer bits at equal PSNR after two hours of a core.
     ``tubelet train m_rate --data DATA -o RUN --time-limit 120m``
     """
     medium = m()
