@@ -10,7 +10,7 @@ from dataclasses import replace
 from tubelet.models.klt.config import KLTConfig
 from tubelet.models.motion.config import MotionConfig
 from tubelet.train.config import Optimizer
-from tubelet.train.tokenizer.config import LossWeights, Prefixes, Stage, TrainConfig
+from tubelet.train.tokenizer.config import LossWeights, Stage, TrainConfig
 from tubelet.types import Stride
 
 CPU_STAGES = (
@@ -156,34 +156,6 @@ def m_rate() -> TrainConfig:
         quantizer_steps=(1.0, 5.5),
         optimizer=Optimizer(kind="muon", lr=7e-4, clip=0.1),
     )
-
-
-DEEP_STAGES = (
-    Stage(until=0.5, batch=8, frames=17, side=96),
-    Stage(until=0.8, batch=4, frames=33, side=96),
-    Stage(until=1.0, batch=2, frames=33, side=160),
-)
-"""Twice the pixels of `CPU_STAGES`, an eighth of the positions."""
-
-
-def deep() -> TrainConfig:
-    """Deep: 8x16x16 pixels per position and up to 128 channels, an eighth of the positions of `m`.
-
-    As many numbers as `m` at 16 channels where all are kept. 0.02 MFLOP per pixel.
-    ``tubelet train deep --data DATA -o RUN --time-limit 2h``; with ``--start tubelet-deep`` it goes on.
-    """
-    medium = m()
-    model = KLTConfig(
-        name="tubelet-deep",
-        patches=(Stride(4, 8, 8), Stride(2, 2, 2)),
-        coefficients=(128, 512),
-        channels=128,
-        width=256,
-        encoder_blocks=2,
-        decoder_blocks=6,
-    )
-    prefixes = Prefixes(counts=(8, 16, 32, 64, 96, 128), weights=(1.0, 1.0, 2.0, 4.0, 2.0, 6.0), maps=0.1)
-    return replace(medium, model=model, linear=None, stages=DEEP_STAGES, prefixes=prefixes)
 
 
 def motion() -> TrainConfig:

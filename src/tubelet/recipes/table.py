@@ -27,7 +27,6 @@ RECIPES: dict[str, Callable[[], TrainConfig]] = {
     "m_robust": fidelity.m_robust,
     "m_rate": fidelity.m_rate,
     "motion": fidelity.motion,
-    "deep": fidelity.deep,
     "m_perceptual": fidelity.m_perceptual,
     "m16": fidelity.m16,
     "m16_vae": fidelity.m16_vae,
